@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an authenticator remembers, and how the engine asks for it. Plain
+ * data, shared by the engine, which decides, and the store, which keeps.
+ * No member points into anything: a struct can be copied.
+ */
+#ifndef AUTHENTICATOR_CREDENTIAL_H
+#define AUTHENTICATOR_CREDENTIAL_H
+
+#include "ctap/cose.h"
+#include "ctap/span.h"
+#include "tpm/key.h"
+
+#define CREDENTIAL_ID_MAX	1023	/* bytes, WebAuthn Level 3, 6.5.1 */
+#define CREDENTIAL_ID_STORED	  32	/* bytes; IDs of discoverable ones */
+#define USER_ID_MAX		  64	/* bytes, WebAuthn Level 3, 5.4.3 */
+#define RP_ID_KEPT		 255	/* bytes; longer ones are truncated */
+#define NAME_KEPT		 127	/* bytes, cut between code points */
+
+/* A short text, UTF-8, not NUL-terminated. len 0: not given. */
+struct rp_id_text {
+	uint8_t	len;
+	char	s[RP_ID_KEPT];
+};
+
+struct name_text {
+	uint8_t	len;
+	char	s[NAME_KEPT];
+};
+
+struct user_entity {
+	uint8_t		 id[USER_ID_MAX];
+	uint8_t		 id_len;	/* 0: none (U2F, non-discoverable) */
+	struct name_text name;
+	struct name_text display_name;
+};
+
+/* credProtect, CTAP 2.3, 12.1 */
+enum cred_protect {
+	PROTECT_OPTIONAL = 1,
+	PROTECT_OPTIONAL_WITH_LIST = 2,
+	PROTECT_REQUIRED = 3,
+};
+
+struct credential {
+	uint64_t	 seq;		/* order of creation, from 1; the
+					 * store gives it; 0: not stored */
+	uint8_t		 id[CREDENTIAL_ID_MAX];
+	uint16_t	 id_len;
+	uint8_t		 rp_id_hash[32];
+	uint8_t		 protect;	/* enum cred_protect */
+	bool		 discoverable;
+	bool		 hmac_secret;	/* asked for at creation */
+	int		 alg;		/* enum cose_alg */
+	struct rp_id_text rp_id;	/* these only if discoverable */
+	struct name_text rp_name;
+	struct user_entity user;
+	uint64_t	 created_s;	/* seconds since 1970; 0: unknown */
+	uint8_t		 blob[KEY_BLOB_MAX];
+	uint16_t	 blob_len;
+	uint8_t		 pub[COSE_KEY_MAX];
+	uint16_t	 pub_len;
+};
+
+/*
+ * The authenticator's own memory, small enough to be written whole. A state
+ * made by a newer sealkey is refused, never half understood.
+ */
+struct auth_state {
+	uint8_t		epoch[KEY_EPOCH_LEN];	/* see tpm/key.h */
+	uint32_t	counter_ceiling;	/* no signature counter above
+						 * this was ever given out */
+	uint32_t	credentials;		/* how many are stored; kept
+						 * by the store, not by us */
+};
+
+enum lookup_kind {
+	LOOKUP_ID,	/* by credential ID and RP: at most one */
+	LOOKUP_RP,	/* by RP: the newest one older than before */
+	LOOKUP_USER,	/* by RP and user ID: at most one */
+};
+
+/*
+ * A question to the store. Spans live until it is answered. Those with
+ * protect above protect_max are neither found nor counted.
+ */
+struct auth_lookup {
+	enum lookup_kind kind;
+	uint8_t		rp_id_hash[32];
+	struct span	id;
+	struct span	user_id;
+	uint64_t	before;		/* seq; UINT64_MAX: newest */
+	uint8_t		protect_max;
+
+	/* The answer. result: 0, or -errno if the store cannot tell */
+	int		result;
+	bool		found;
+	uint32_t	count;		/* LOOKUP_RP with before UINT64_MAX:
+					 * how many there are */
+	struct credential *cred;	/* caller's; filled if found */
+};
+
+/*
+ * One change. All of it is done or nothing, and what is done survives power
+ * loss once the commit has returned 0. Members are done in this order.
+ */
+struct auth_change {
+	bool		 reset;		/* forget every credential */
+	uint64_t	 remove;	/* seq of one to forget; 0: none */
+	const struct credential *put;	/* one to add; NULL: none */
+	const struct auth_state *state;	/* new state; NULL: as before */
+};
+
+#endif

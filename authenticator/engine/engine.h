@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The authenticator itself (CTAP 2.3, 6): takes one CTAP2 message at a time
+ * and answers it. It does no I/O, allocates nothing, reads no clock and
+ * never waits. What it needs from the world it says, one want at a time;
+ * whoever runs it does that, and reports back:
+ *
+ *	      auth_command()
+ *	            |
+ *	            v          auth_user_input(), auth_tick()
+ *	 +------> decide --- AUTH_USER ------------------------+
+ *	 |          |------- AUTH_KEY ----- auth_key_done() ---|
+ *	 |          |------- AUTH_LOOKUP -- auth_lookup_done()-|
+ *	 |          |------- AUTH_COMMIT -- auth_commit_done()-|
+ *	 |          |                                          |
+ *	 |          v                                          |
+ *	 |      AUTH_REPLY                                     |
+ *	 +-----------------------------------------------------+
+ *
+ * Invariants:
+ *  1. At most one operation is under way, and it has exactly one want.
+ *  2. The last want before a successful AUTH_REPLY that changed anything is
+ *     AUTH_COMMIT: disk, then memory, then reply. Nothing is ever undone.
+ *  3. A cancelled, timed out or failed operation has changed nothing.
+ *  4. Secrets are in struct auth_op, wiped when the operation ends, or in
+ *     struct auth_session, wiped at reset and auth_done().
+ *
+ * Spans passed in (the message) must stay valid until AUTH_REPLY; the reply
+ * until the next call.
+ */
+#ifndef AUTHENTICATOR_ENGINE_H
+#define AUTHENTICATOR_ENGINE_H
+
+#include "authenticator/credential.h"
+#include "ctap/span.h"
+#include "ctap/status.h"
+#include "tpm/key.h"
+
+#define AUTH_MESSAGE_MAX	7609	/* bytes, request and reply */
+#define AUTH_LIST_MAX		  64	/* descriptors in a list, getInfo 07 */
+#define AUTH_USER_TIMEOUT_MS	30000	/* CTAP 2.3, 6: at least 10 s */
+#define AUTH_ALGS_MAX		  12
+#define AUTH_X5C_MAX		   3	/* certificates */
+
+enum attestation_kind {
+	ATTESTATION_PACKED,	/* with certificate chain */
+	ATTESTATION_SELF,	/* packed, by the credential key */
+	ATTESTATION_NONE,
+};
+
+/* Who picks when several accounts fit and the host named none. */
+enum account_choice {
+	CHOICE_TOKEN,		/* the key: newest; answers userSelected */
+	CHOICE_HOST,		/* the host: numberOfCredentials */
+};
+
+/* The attestation key and its certificates, leaf first, without the root. */
+struct auth_attestation {
+	enum attestation_kind kind;
+	int		alg;		/* of the attestation key */
+	struct span	blob;		/* bound to AUTH_ATTESTATION_BOUND,
+					 * epoch all zero */
+	struct span	x5c[AUTH_X5C_MAX];	/* DER */
+	size_t		x5c_count;
+};
+
+#define AUTH_ATTESTATION_BOUND	"sealkey attestation"
+
+/* What kind of key this is. Spans and the pointer live as long as it. */
+struct auth_config {
+	uint8_t		aaguid[16];
+	uint64_t	firmware_version;
+	int		algs[AUTH_ALGS_MAX];	/* in order of preference */
+	size_t		alg_count;
+	bool		uv;		/* built-in verification is set up */
+	enum account_choice choice;
+	struct auth_attestation attestation;
+	/* Fills out with len random bytes. The only callback; must not fail. */
+	void		(*random)(void *arg, uint8_t *out, size_t len);
+	void		*random_arg;
+};
+
+enum auth_want {
+	AUTH_IDLE,	/* nothing under way */
+	AUTH_USER,	/* ask the user, see auth_prompt() */
+	AUTH_KEY,	/* perform auth_key_op() */
+	AUTH_LOOKUP,	/* answer auth_lookup_op() */
+	AUTH_COMMIT,	/* do auth_change() */
+	AUTH_REPLY,	/* send auth_reply() */
+};
+
+enum prompt_kind {
+	PROMPT_PRESENCE,	/* a touch */
+	PROMPT_VERIFICATION,	/* built-in user verification */
+};
+
+enum prompt_reason {
+	REASON_REGISTER,
+	REASON_SIGN_IN,
+	REASON_SELECT,		/* authenticatorSelection, or blink */
+	REASON_RESET,
+	REASON_EXCLUDED,	/* already registered: touch, then refused */
+	REASON_TOKEN,		/* a host asks to be trusted for a while */
+};
+
+struct auth_prompt {
+	enum prompt_kind kind;
+	enum prompt_reason reason;
+	struct span	rp_id;		/* NULL where there is none */
+	struct span	user_name;
+};
+
+enum user_answer {
+	USER_PRESENT,		/* touched */
+	USER_VERIFIED,		/* verified, by a gesture that shows presence */
+	USER_REFUSED,		/* said no */
+	USER_MISMATCH,		/* verification failed (wrong finger) */
+};
+
+struct auth;
+
+/*
+ * The engine lives in memory of the caller: auth_size() bytes, aligned as
+ * malloc() aligns. state is what store_load() gave. powered_ms is the time
+ * of power-up (CTAP 2.3, 6.6: reset is for the first 10 s).
+ */
+size_t auth_size(void);
+struct auth *auth_init(void *mem, const struct auth_config *cfg,
+    const struct auth_state *state, uint64_t powered_ms);
+/* Wipes everything. */
+void auth_done(struct auth *au);
+
+/*
+ * Starts the operation that msg (command byte, then CBOR) asks for. channel
+ * identifies who asks: host and CID. Only when auth_idle().
+ */
+enum auth_want auth_command(struct auth *au, uint64_t channel,
+    struct span msg, uint64_t now_ms);
+
+/* Reports on the current want; each returns the next one. */
+enum auth_want auth_user_input(struct auth *au, enum user_answer answer,
+    uint64_t now_ms);
+/* After op->result and the outputs of auth_key_op() were set. */
+enum auth_want auth_key_done(struct auth *au, uint64_t now_ms);
+/* After auth_lookup_op()->result, found, count and *cred were set. */
+enum auth_want auth_lookup_done(struct auth *au, uint64_t now_ms);
+/* error as store_commit() returned it. */
+enum auth_want auth_commit_done(struct auth *au, int error, uint64_t now_ms);
+
+/*
+ * The host gave up (CTAPHID_CANCEL). Returns AUTH_REPLY, with
+ * KEEPALIVE_CANCEL, if the operation of that channel could still be
+ * stopped: then the caller abandons what it was doing for it. Otherwise the
+ * current want, unchanged: a commit that is under way is finished.
+ */
+enum auth_want auth_cancel(struct auth *au, uint64_t channel);
+/* The host resynchronised or vanished: as auth_cancel(), and nobody reads
+ * the reply; state kept for that channel's continuations is dropped. */
+enum auth_want auth_abort(struct auth *au, uint64_t channel);
+/* The reply was taken: the operation is over. */
+void auth_replied(struct auth *au);
+
+/* Timers: user action, tokens. UINT64_MAX: none. tick returns the want. */
+uint64_t auth_deadline(const struct auth *au);
+enum auth_want auth_tick(struct auth *au, uint64_t now_ms);
+
+enum auth_want auth_current_want(const struct auth *au);
+bool auth_idle(const struct auth *au);
+const struct auth_prompt *auth_prompt(const struct auth *au);
+struct key_op *auth_key_op(struct auth *au);
+struct auth_lookup *auth_lookup_op(struct auth *au);
+const struct auth_change *auth_change(const struct auth *au);
+struct span auth_reply(const struct auth *au);	/* status byte, then CBOR */
+
+/*
+ * A change that gives back signature counters that were reserved but not
+ * used, for an orderly end; NULL if there are none. Only when idle; after
+ * committing it, auth_done() must follow.
+ */
+const struct auth_change *auth_settle(struct auth *au);
+
+/* What the daemon's owner did to the store outside of a command (deleted a
+ * credential, or reset): forget tokens and continuations. */
+void auth_store_changed(struct auth *au, const struct auth_state *state);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store: credentials and state of one key in one SQLite database,
+ * DIR/sealkey.db (format: store.md). Rows are sealed by the key provider;
+ * lookup columns are keyed hashes, so that a copied database tells neither
+ * sites nor accounts. Every page carries a checksum that is verified when
+ * it is read.
+ *
+ * It owns the database, the lock that keeps a second process out, and the
+ * prepared statements. It knows no protocol.
+ *
+ * Errors are negative errno values; store_strerror() has the one line for
+ * the user (what is wrong with which file, what to do):
+ *	-EBUSY		another process has this state directory open
+ *	-ENOENT		no database there, and create was not asked for
+ *	-EUCLEAN	not a sealkey database, or damaged
+ *	-EPROTO		written by a newer version
+ *	-EBADMSG	belongs to another key provider or device
+ *	-EROFS, -EACCES	cannot be written
+ *	-ENOSPC		disk or key full; nothing was changed
+ *	-EIO		old or new, unknown which: commits fail from now on
+ */
+#ifndef AUTHENTICATOR_STORE_H
+#define AUTHENTICATOR_STORE_H
+
+#include "authenticator/credential.h"
+#include "tpm/key.h"
+
+#define STORE_VERSION	1
+#define STORE_BLOB_MAX	65536	/* bytes, store_put() */
+
+struct store;
+
+struct store_config {
+	bool		create;		/* make it if it is not there */
+	uint32_t	limit;		/* credentials; 0: 10 000 000 */
+};
+
+/*
+ * Opens the state directory dirfd (path is for messages only), unlocks keys
+ * with its storage key, and locks it against other processes. Never
+ * repairs, never overwrites. keys must outlive the store. On error *out is
+ * untouched and msg (msglen bytes) has the line for the user.
+ */
+int store_open(int dirfd, const char *path, struct keys *keys,
+    const struct store_config *cfg, struct store **out,
+    char *msg, size_t msglen);
+
+/* Closes, after a checkpoint. Accepts NULL. */
+void store_close(struct store *st);
+
+/* Fresh state (counter 0, random epoch) if none was committed yet. */
+int store_load(struct store *st, struct auth_state *out);
+
+/* Answers q: returns q->result. */
+int store_lookup(struct store *st, struct auth_lookup *q);
+
+/*
+ * All or nothing:
+ *	0	survives power loss from here on
+ *	-EIO	old or new, unknown which: commits fail until reopened
+ *	other	nothing changed
+ * *seq (may be NULL) is the seq given to chg->put.
+ */
+int store_commit(struct store *st, const struct auth_change *chg,
+    uint64_t *seq);
+
+/*
+ * Calls each(arg, cred) for every credential, oldest first, until it
+ * returns non-zero; returns that, 0, or -errno. cred lives for the call.
+ */
+int store_each(struct store *st,
+    int (*each)(void *arg, const struct credential *cred), void *arg);
+
+/*
+ * Named, sealed blobs for the rest of the program (attestation chain and
+ * keys). put is durable when it returns 0. get: -ENOENT, or the bytes in
+ * *out, to be freed by the caller with store_blob_free(), which wipes them.
+ */
+int store_put(struct store *st, const char *name, struct span value);
+int store_get(struct store *st, const char *name, uint8_t **out, size_t *len);
+void store_blob_free(uint8_t *p, size_t len);
+
+/* The line for the user about the last error. Lives as long as st. */
+const char *store_strerror(const struct store *st);
+
+#endif
