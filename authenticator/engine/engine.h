@@ -114,7 +114,6 @@ enum user_answer {
 	USER_PRESENT,		/* touched */
 	USER_VERIFIED,		/* verified, by a gesture that shows presence */
 	USER_REFUSED,		/* said no */
-	USER_MISMATCH,		/* verification failed (wrong finger) */
 };
 
 struct auth;
