@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The packed attestation of one state directory (WebAuthn Level 3, 8.2):
+ * root, intermediate and leaf. The leaf key lives in the key provider, the
+ * rest in one sealed record of the store (format: attestation.md). The root
+ * is made once per state directory, or brought by a tester, who may then
+ * give the same trust anchor to relying parties for years; a brought root's
+ * key is used while loading and never kept.
+ *
+ * What relying parties must trust is the root; what the authenticator sends
+ * is the leaf and the intermediate.
+ *
+ * Errors are negative errno values, always with one line in msg:
+ *	-EUCLEAN	the record is damaged, or from a newer version
+ *	-EINVAL		the brought root is not usable, msg says why
+ *	-EKEYEXPIRED	new certificates are due, and the root that would
+ *			have to sign them was brought and is not here
+ *	others		from the store or the key provider
+ */
+#ifndef AUTHENTICATOR_ATTESTATION_H
+#define AUTHENTICATOR_ATTESTATION_H
+
+#include "authenticator/engine/engine.h"
+#include "authenticator/store.h"
+#include "tpm/key.h"
+
+#define ATTESTATION_PEM_MAX	65536	/* bytes, a brought file */
+
+/* A root as a tester has it: PEM, not NUL-terminated. */
+struct attestation_root {
+	struct span	cert;
+	struct span	key;	/* unencrypted */
+};
+
+struct attestation;
+
+/*
+ * Loads the attestation of st for aaguid and makes what is missing, expired
+ * at now_s (seconds since 1970), or made for another AAGUID or under
+ * another root than the brought one (NULL: the recorded one, or one's own).
+ * Loading what is still good parses no certificate.
+ */
+int attestation_load(struct store *st, struct keys *keys,
+    const uint8_t aaguid[static 16], int64_t now_s,
+    const struct attestation_root *brought, struct attestation **out,
+    char *msg, size_t msglen);
+
+/* The spans in *out live as long as att. */
+void attestation_config(const struct attestation *att,
+    enum attestation_kind kind, struct auth_attestation *out);
+
+/*
+ * The trust anchors, PEM: *out is to be freed with free(). 0 or -ENOMEM.
+ * attestation_roots_read() does not need keys or a running authenticator's
+ * configuration, only its open store; -ENOENT if there is none yet.
+ */
+int attestation_roots_pem(const struct attestation *att, char **out);
+int attestation_roots_read(struct store *st, char **out);
+
+/* Accepts NULL. */
+void attestation_free(struct attestation *att);
+
+#endif
