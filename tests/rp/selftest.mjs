@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * selftest: does the relying party refuse what it must? (TAP)
+ *
+ * A relying party that accepts anything would make every test that uses it
+ * worthless. Each case breaks one thing of an answer that is otherwise
+ * right, and names a part of the reason that must be given.
+ */
+
+import { load } from './runtime.mjs';
+
+const { mkdtempSync, rmSync, writeFileSync } = await import('node:fs');
+const { tmpdir } = await import('node:os');
+const { join } = await import('node:path');
+const { readRoots, Refused, RelyingParty } = await load('./rp.mjs');
+const { newAttestation, Token } = await load('./token.mjs');
+
+const ORIGIN = 'https://example.com';
+const UP = 0x01, UV = 0x04;
+
+let count = 0;
+let failures = 0;
+
+function report(passed, name, detail)
+{
+	count++;
+	failures += passed ? 0 : 1;
+	console.log(`${passed ? 'ok' : 'not ok'} ${count} - ${name}`);
+	if (!passed)
+		console.log(`# ${detail}`);
+}
+
+async function accepts(name, check)
+{
+	try {
+		const wrong = await check();
+		report(!wrong, name, wrong);
+	} catch (err) {
+		report(false, name, err.stack);
+	}
+}
+
+async function refuses(name, reason, check)
+{
+	try {
+		const account = await check();
+		report(false, name, `was accepted: ${JSON.stringify(account)}`);
+	} catch (err) {
+		report(err instanceof Refused && reason.test(err.message), name,
+		    err instanceof Refused ? err.message : err.stack);
+	}
+}
+
+const attestation = await newAttestation();
+const other = await newAttestation();
+
+/* A site with one token; the site trusts `attestation` unless told otherwise. */
+function newSite(settings = {})
+{
+	return {
+		rp: new RelyingParty({ roots: [attestation.root], ...settings }),
+		token: new Token(),
+	};
+}
+
+async function register(hooks = {}, { site = newSite(), by = attestation,
+    options = {} } = {})
+{
+	const asked = await site.rp.registrationOptions(options);
+
+	return site.rp.verifyRegistration(
+	    await site.token.create(asked, ORIGIN, by, hooks));
+}
+
+async function signIn(hooks = {}, site = newSite(), options = {})
+{
+	if (site.token.credentials.length === 0)
+		await register({}, { site });
+	const asked = await site.rp.authenticationOptions(options);
+
+	return site.rp.verifyAuthentication(
+	    await site.token.get(asked, ORIGIN, hooks));
+}
+
+/* --- what must be accepted ---------------------------------------------- */
+
+for (const alg of [-7, -8, -257])
+	await accepts(`alg ${alg} registers and signs in`, async () => {
+		const site = newSite();
+		const made = await register({}, { site, options: { algs: [alg] } });
+		const used = await signIn({}, site, { allow: false });
+
+		return !(made.fmt === 'packed' && made.attestation === 'basic' &&
+		    made.chain.length === 3 && /CN=Root/.test(made.chain[2]) &&
+		    used.counter === made.counter + 1 && used.discoverable) &&
+		    JSON.stringify([made, used]);
+	});
+
+await accepts('self attestation', async () =>
+	(await register({}, { by: null })).attestation !== 'self' && 'not self');
+await accepts('no attestation', async () =>
+	(await register({}, { by: 'none' })).fmt !== 'none' && 'not none');
+await accepts('sign-in with an allow list', async () =>
+	(await signIn()).discoverable && 'no allow list');
+await accepts('the store comes back from its file', async () => {
+	const dir = mkdtempSync(join(tmpdir(), 'rp-'));
+	const db = join(dir, 'site.json');
+
+	try {
+		const site = newSite({ db });
+		await register({}, { site });
+		site.rp = newSite({ db }).rp;
+		await signIn({}, site);
+		return false;
+	} finally {
+		rmSync(dir, { recursive: true });
+	}
+});
+
+/* --- registrations that must be refused --------------------------------- */
+
+const flip = (text, at) => {
+	const bytes = Buffer.from(text, 'base64url');
+	bytes[at < 0 ? bytes.length + at : at] ^= 1;
+	return bytes.toString('base64url');
+};
+
+const changed = change => register({ change });
+const answered = answer => register({ answer });
+
+await refuses('wrong origin', /origin/,
+    () => changed(p => { p.origin = 'https://example.org'; }));
+await refuses('wrong RP ID', /RP ID/,
+    () => changed(p => { p.rpId = 'example.org'; }));
+await refuses('wrong type', /type/,
+    () => changed(p => { p.type = 'webauthn.get'; }));
+await refuses('unknown challenge', /challenge was never sent/,
+    () => changed(p => { p.challenge = 'AAAA'; }));
+await refuses('challenge named like a property', /challenge was never sent/,
+    () => changed(p => { p.challenge = '__proto__'; }));
+await refuses('no user verification', /verif/,
+    () => changed(p => { p.flags &= ~UV; }));
+await refuses('no user presence', /presence/,
+    () => changed(p => { p.flags &= ~UP; }));
+await refuses('client data in another order', /5\.8\.1\.1/,
+    () => changed(p => { p.text = JSON.stringify({ challenge: p.challenge,
+	origin: p.origin, type: p.type, crossOrigin: false }); }));
+await refuses('another algorithm than asked for', /Unexpected public key alg/,
+    () => changed(p => { p.coseKey.set(3, -35); }));
+await refuses('RS256 on an EC key', /key type does not fit/, () => register(
+    { change: p => { p.coseKey.set(3, -257); },
+      answer: a => { a.response.publicKeyAlgorithm = -257; } },
+    { options: { algs: [-7, -257] } }));
+await refuses('a point that is not on the curve', /credential key/,
+    () => changed(p => { p.coseKey.get(-3)[31] ^= 1; }));
+await refuses('another AAGUID than in the certificate', /AAGUID/i,
+    () => changed(p => { p.aaguid = Buffer.alloc(16, 7); }));
+await refuses('tampered credential key', /signature is wrong/, () => answered(a => {
+	const { response } = a;
+	response.attestationObject = flip(response.attestationObject, -40);
+}));
+await refuses('tampered client data', /signature is wrong/, () => answered(a => {
+	a.response.clientDataJSON = Buffer.from(
+	    Buffer.from(a.response.clientDataJSON, 'base64url')
+	    .toString().replace('}', ',"x":1}')).toString('base64url');
+}));
+await refuses('id differs from the authenticator data', /credential ID of/,
+    () => answered(a => { a.id = a.rawId = flip(a.id, 0); }));
+await refuses('publicKey member differs', /publicKey differs/,
+    () => answered(a => {
+	a.response.publicKey = flip(a.response.publicKey, -1);
+    }));
+await refuses('authenticatorData member differs', /authenticatorData/,
+    () => answered(a => {
+	a.response.authenticatorData = flip(a.response.authenticatorData, 36);
+    }));
+await refuses('no discoverable credential though required', /discoverable/,
+    () => answered(a => { a.clientExtensionResults.credProps.rk = false; }));
+await refuses('a response of null', /cannot be read/,
+    () => newSite().rp.verifyRegistration(null));
+
+/* --- certificate chains that must be refused ----------------------------- */
+
+const certified = leaf => async () =>
+	register({}, await (async () => {
+		const by = await newAttestation(leaf);
+		return { by, site: newSite({ roots: [by.root] }) };
+	})());
+
+await refuses('a chain to another root', /trust anchor|chain/,
+    () => register({}, { by: other }));
+await refuses('a chain when there are no trust anchors', /no trust anchors/,
+    () => register({}, { site: newSite({ roots: [] }) }));
+await refuses('leaf without its intermediate', /trust anchor|chain/,
+    () => changed(p => { p.x5c = p.x5c.slice(0, 1); }));
+await refuses('the trust anchor inside the chain', /duplicate/,
+    () => changed(p => { p.x5c = [...p.x5c, attestation.rootDer]; }));
+await refuses('wrong organisational unit', /OU/, certified(
+    { subject: 'CN=Leaf, OU=Something, O=Test, C=SE' }));
+await refuses('leaf that is an authority', /CA/, certified({ ca: true }));
+await refuses('leaf that has expired', /not good after/, certified(
+    { life: [-9, -1] }));
+await refuses('no attestation though required', /attestation is required/,
+    () => register({}, { by: 'none',
+	site: newSite({ requireAttestation: true }) }));
+await refuses('self attestation though a chain is required',
+    /attestation is required/, () => register({}, { by: null,
+	site: newSite({ requireAttestation: true }) }));
+
+/* --- repetition ---------------------------------------------------------- */
+
+await refuses('the same registration twice', /answered before/, async () => {
+	const { rp, token } = newSite();
+	const answer = await token.create(await rp.registrationOptions(),
+	    ORIGIN, attestation);
+
+	await rp.verifyRegistration(answer);
+	return rp.verifyRegistration(answer);
+});
+await refuses('a credential ID that is taken', /registered already/,
+    async () => {
+	const site = newSite();
+	const change = p => { p.id = Buffer.alloc(32, 1); };
+
+	await register({ change }, { site });
+	return register({ change }, { site });
+    });
+await refuses('a refused answer uses up its challenge', /answered before/,
+    async () => {
+	const { rp, token } = newSite();
+	const answer = await token.create(await rp.registrationOptions(),
+	    ORIGIN, attestation);
+	const bad = structuredClone(answer);
+
+	bad.response.attestationObject = flip(bad.response.attestationObject, -1);
+	await rp.verifyRegistration(bad).catch(() => {});
+	return rp.verifyRegistration(answer);
+    });
+
+/* --- sign-ins that must be refused --------------------------------------- */
+
+const usedWith = change => signIn({ change });
+
+await refuses('sign-in from a wrong origin', /origin/,
+    () => usedWith(p => { p.origin = 'https://example.org'; }));
+await refuses('sign-in for a wrong RP ID', /RP ID/,
+    () => usedWith(p => { p.rpId = 'example.org'; }));
+await refuses('sign-in without user verification', /verif/,
+    () => usedWith(p => { p.flags &= ~UV; }));
+await refuses('sign-in with a registration\'s type', /type/,
+    () => usedWith(p => { p.type = 'webauthn.create'; }));
+await refuses('a counter that stays', /[cC]ounter/,
+    () => usedWith(p => { p.counter = 1; }));
+await refuses('a counter that went back to nothing', /[cC]ounter/,
+    () => usedWith(p => { p.counter = 0; }));
+await refuses('a tampered signature', /signature is wrong/, () => signIn({ answer: a => {
+	a.response.signature = flip(a.response.signature, -1);
+} }));
+await refuses('tampered authenticator data at sign-in', /signature is wrong/,
+    () => signIn({ answer: a => {
+	a.response.authenticatorData = flip(a.response.authenticatorData, 33);
+    } }));
+await refuses('a credential nobody registered', /not registered/,
+    () => signIn({ answer: a => { a.id = a.rawId = 'AAAA'; } }));
+await refuses('a credential named like a property', /not registered/,
+    () => signIn({ answer: a => { a.id = a.rawId = '__proto__'; } }));
+await refuses('another user\'s handle', /user handle/,
+    () => signIn({ answer: a => { a.response.userHandle = 'AAAA'; } }));
+await refuses('empty allow list and no user handle', /user handle/,
+    () => signIn({ answer: a => { delete a.response.userHandle; } },
+    newSite(), { allow: false }));
+await refuses('a credential that was not allowed', /among those allowed/,
+    async () => {
+	const site = newSite();
+
+	await register({}, { site, options: { userName: 'alice' } });
+	await register({}, { site, options: { userName: 'bob' } });
+	return signIn({}, site, { userName: 'alice' });
+    });
+await refuses('the same sign-in twice', /answered before/, async () => {
+	const site = newSite();
+
+	await register({}, { site });
+	const answer = await site.token.get(
+	    await site.rp.authenticationOptions(), ORIGIN);
+	await site.rp.verifyAuthentication(answer);
+	return site.rp.verifyAuthentication(answer);
+});
+await refuses('a registration\'s challenge at sign-in', /challenge was/,
+    async () => {
+	const site = newSite();
+
+	await register({}, { site });
+	const { challenge, rp } = await site.rp.registrationOptions();
+	return site.rp.verifyAuthentication(await site.token.get(
+	    { challenge, rpId: rp.id }, ORIGIN));
+    });
+
+/* --- files that must be refused ------------------------------------------ */
+
+for (const [name, text] of [['an empty file', ''], ['a truncated store', '{"'],
+    ]) {
+	const dir = mkdtempSync(join(tmpdir(), 'rp-'));
+	const db = join(dir, 'site.json');
+	let message = 'was accepted';
+
+	writeFileSync(db, text);
+	try {
+		new RelyingParty({ db });
+	} catch (err) {
+		({ message } = err);
+	}
+	report(message.startsWith(db), `${name} is not taken for a store`,
+	    message);
+	try {
+		message = 'was accepted';
+		readRoots(db);
+	} catch (err) {
+		({ message } = err);
+	}
+	report(/no certificate/.test(message), `${name} holds no trust anchor`,
+	    message);
+	rmSync(dir, { recursive: true });
+}
+
+console.log(`1..${count}`);
+process.exitCode = failures ? 1 : 0;
