@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One key: a state directory with its private keys, store and attestation,
+ * and the engine on top of them. A process may have any number of them.
+ *
+ * It performs every want of the engine that needs no user: key operations,
+ * look-ups, commits. What is left for the owner is in enum device_want.
+ *
+ * Errors are negative errno values as store.h lists them, with one line for
+ * the user in msg; -ENOENT: there is no key in that directory.
+ */
+#ifndef AUTHENTICATOR_DEVICE_H
+#define AUTHENTICATOR_DEVICE_H
+
+#include "authenticator/attestation.h"
+#include "authenticator/engine/engine.h"
+#include "authenticator/store.h"
+#include "tpm/key.h"
+
+#define DEVICE_MESSAGE_LEN	512	/* bytes, room for msg */
+
+/* Ours: random, made once, the same for every sealkey for good. */
+extern const uint8_t device_aaguid[16];
+
+struct device_config {
+	const char	*path;		/* absolute, see paths_state() */
+	bool		 create;	/* make the key if there is none */
+	bool		 manage;	/* look and delete only: no engine */
+	enum attestation_kind attestation;
+	enum account_choice choice;
+	const struct attestation_root *root;	/* NULL: our own */
+};
+
+struct device;
+
+int device_open(const struct device_config *cfg, uint64_t now_ms,
+    struct device **out, char *msg, size_t msglen);
+/*
+ * An orderly end: gives back reserved signature counters. The operation that
+ * is under way, if any, is dropped. Accepts NULL.
+ */
+void device_close(struct device *d, uint64_t now_ms);
+
+enum device_want {
+	DEVICE_IDLE,	/* nothing under way */
+	DEVICE_USER,	/* ask the user, see device_prompt() */
+	DEVICE_KEYS,	/* wait for device_keys_fd(), then device_keys() */
+	DEVICE_REPLY,	/* send device_reply(), then device_replied() */
+};
+
+/* See auth_command() and its companions in engine.h. Not with manage. */
+enum device_want device_command(struct device *d, uint64_t channel,
+    struct span msg, uint64_t now_ms);
+enum device_want device_user(struct device *d, enum user_answer answer,
+    uint64_t now_ms);
+enum device_want device_keys(struct device *d, uint64_t now_ms);
+enum device_want device_cancel(struct device *d, uint64_t channel);
+enum device_want device_abort(struct device *d, uint64_t channel);
+enum device_want device_tick(struct device *d, uint64_t now_ms);
+uint64_t device_deadline(const struct device *d);
+int device_keys_fd(const struct device *d);	/* -1: never waits */
+bool device_idle(const struct device *d);
+const struct auth_prompt *device_prompt(struct device *d);
+struct span device_reply(const struct device *d);
+void device_replied(struct device *d);
+
+/*
+ * One message with an ever-present, ever-verified user: starts it, waits,
+ * and writes the reply. -EMSGSIZE: cap is too small (AUTH_MESSAGE_MAX never
+ * is); -EBUSY: something is under way.
+ */
+int device_transact(struct device *d, struct span request, uint8_t *reply,
+    size_t cap, size_t *len);
+
+/* For managing; -EBUSY while an operation is under way. */
+int device_delete(struct device *d, uint64_t seq);
+int device_reset(struct device *d);
+
+struct store *device_store(struct device *d);
+/* Name of the key provider, and whether its keys live in hardware. */
+const char *device_keys_name(const struct device *d);
+bool device_hardware(const struct device *d);
+const char *device_path(const struct device *d);
+int device_dirfd(const struct device *d);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where things are: see paths.h. */
+#include "authenticator/paths.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define KEY_DEFAULT	"sealkey/default"
+
+/* A variable that is set, not empty, and if it must be an absolute path. */
+static const char *
+env(const char *name, bool absolute)
+{
+	const char *value = getenv(name);
+
+	if (value == NULL || value[0] == '\0')
+		return NULL;
+	return absolute && value[0] != '/' ? NULL : value;
+}
+
+static const char *
+home_dir(void)
+{
+	const char *home = env("HOME", true);
+	const struct passwd *pw;
+
+	if (home != NULL)
+		return home;
+	pw = getpwuid(getuid());
+	return pw != NULL && pw->pw_dir[0] == '/' ? pw->pw_dir : NULL;
+}
+
+/* prefix/name, or name alone if prefix is empty. */
+static int
+join(char out[static PATH_MAX], const char *prefix, size_t prefix_len,
+    const char *name)
+{
+	int n = snprintf(out, PATH_MAX, "%.*s%s%s", (int)prefix_len, prefix,
+	    prefix_len > 0 && name[0] != '\0' ? "/" : "", name);
+
+	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static int
+make_absolute(const char *path, char out[static PATH_MAX])
+{
+	char cwd[PATH_MAX];
+
+	if (path[0] == '\0')
+		return -ENOENT;
+	if (path[0] == '/')
+		return join(out, "", 0, path);
+	if (getcwd(cwd, sizeof(cwd)) == NULL)
+		return -errno;
+	return join(out, cwd, strlen(cwd), path);
+}
+
+static int
+find_state(const char *option, char out[static PATH_MAX])
+{
+	const char *dir;
+
+	if (option != NULL)
+		return make_absolute(option, out);
+	/* systemd separates several directories with colons */
+	dir = env("STATE_DIRECTORY", false);
+	if (dir != NULL) {
+		char first[PATH_MAX];
+		int r = join(first, dir, strcspn(dir, ":"), "");
+
+		return r < 0 ? r : make_absolute(first, out);
+	}
+	dir = env("XDG_STATE_HOME", true);
+	if (dir != NULL)
+		return join(out, dir, strlen(dir), KEY_DEFAULT);
+	dir = home_dir();
+	if (dir == NULL)
+		return -ENOENT;
+	return join(out, dir, strlen(dir), ".local/state/" KEY_DEFAULT);
+}
+
+int
+paths_state(const char *option, char out[static PATH_MAX],
+    char *msg, size_t msglen)
+{
+	int r = find_state(option, out);
+
+	if (r == -ENAMETOOLONG)
+		snprintf(msg, msglen, "the path of the state directory is "
+		    "too long");
+	else if (r < 0)
+		snprintf(msg, msglen, "no state directory: use --state DIR, "
+		    "or set HOME");
+	return r;
+}
+
+/* mkdir -p; one that others can read although we made it would be a bug. */
+static int
+make_dirs(const char *path)
+{
+	char part[PATH_MAX];
+	char *slash;
+	int r;
+
+	r = join(part, "", 0, path);
+	if (r < 0)
+		return r;
+	for (slash = part + 1;; slash++) {
+		slash = strchrnul(slash, '/');
+		if (*slash == '\0')
+			break;
+		*slash = '\0';
+		if (mkdir(part, 0700) == -1 && errno != EEXIST &&
+		    access(part, F_OK) == -1)
+			return -errno;
+		*slash = '/';
+	}
+	if (mkdir(part, 0700) == -1 && errno != EEXIST)
+		return -errno;
+	return 0;
+}
+
+int
+paths_open_dir(const char *path, bool create, char *msg, size_t msglen)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = 0;
+
+	if (fd != -1)
+		return fd;
+	r = -errno;
+	if (r == -ENOENT && create) {
+		r = make_dirs(path);
+		if (r == 0)
+			fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd != -1)
+			return fd;
+		if (r == 0)
+			r = -errno;
+		snprintf(msg, msglen, "%s: cannot make the state directory: "
+		    "%s", path, strerror(-r));
+		return r;
+	}
+	if (r == -ENOENT)
+		snprintf(msg, msglen, "%s: there is no key here (\"sealkey "
+		    "run --state DIR\" makes one)", path);
+	else
+		snprintf(msg, msglen, "%s: cannot open the state directory: "
+		    "%s", path, strerror(-r));
+	return r;
+}
+
+/* A directory for sockets; NULL if the environment offers none that works. */
+static const char *
+runtime_dir(char buf[static PATH_MAX])
+{
+	const char *dir = env("RUNTIME_DIRECTORY", true);
+
+	if (dir != NULL) {
+		if (join(buf, dir, strcspn(dir, ":"), "") < 0)
+			return NULL;
+	} else {
+		dir = env("XDG_RUNTIME_DIR", true);
+		if (dir == NULL || join(buf, dir, strlen(dir), "sealkey") < 0)
+			return NULL;
+		if (mkdir(buf, 0700) == -1 && errno != EEXIST)
+			return NULL;
+	}
+	return access(buf, W_OK | X_OK) == 0 ? buf : NULL;
+}
+
+int
+paths_control(int dirfd, const char *path, char out[static PATH_MAX],
+    char *msg, size_t msglen)
+{
+	char buf[PATH_MAX];
+	char name[64];
+	const char *dir = runtime_dir(buf);
+	struct stat st;
+	int r;
+
+	if (dir != NULL && fstat(dirfd, &st) == 0) {
+		/* The store's lock keeps a second user of it away. */
+		snprintf(name, sizeof(name), "%jx-%jx.sock",
+		    (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+		r = join(out, dir, strlen(dir), name);
+	} else {
+		r = join(out, path, strlen(path), "control.sock");
+	}
+	if (r < 0)
+		snprintf(msg, msglen, "the path of the control socket is too "
+		    "long");
+	return r;
+}
