@@ -35,14 +35,16 @@ const yes = flag => flag ? 'yes' : 'no';
 
 function registrationAsked(o)
 {
-	const algs = o.pubKeyCredParams.map(({ alg }) => ALGS[alg]?.name ?? alg);
+	const algs = o.pubKeyCredParams
+	    .map(({ alg }) => ALGS[alg]?.name ?? alg);
 	const { residentKey, userVerification } = o.authenticatorSelection;
 
 	return [
 		row('asked for', `a new credential at ${o.rp.id} for ` +
 		    `"${o.user.name}", ${algs.join(' or ')}`),
 		row('', `challenge of ${bytesIn(o.challenge)} bytes, ` +
-		    `attestation ${o.attestation}, discoverable ${residentKey}, ` +
+		    `attestation ${o.attestation}, ` +
+		    `discoverable ${residentKey}, ` +
 		    `user verification ${userVerification}`),
 	];
 }
@@ -85,7 +87,8 @@ export function describeVerified(a)
 {
 	const rows = [
 		row('credential', `${shorten(a.credentialId)}, ` +
-		    `${bytesIn(a.credentialId)} bytes, ${a.alg}, user "${a.user}"`),
+		    `${bytesIn(a.credentialId)} bytes, ${a.alg}, ` +
+		    `user "${a.user}"`),
 	];
 
 	if (a.ceremony === 'register')

@@ -96,7 +96,8 @@ class Store {
 	constructor(path)
 	{
 		this.#path = path;
-		this.data = { site: {}, users: {}, pending: {}, credentials: {} };
+		this.data =
+		    { site: {}, users: {}, pending: {}, credentials: {} };
 		if (!path)
 			return;
 		try {
@@ -130,11 +131,12 @@ function checkClientData(answer, type, challenge, origin)
 	const prefix = `{"type":"${type}","challenge":"${challenge}",` +
 	    `"origin":"${origin}","crossOrigin":false`;
 
-	require(text.startsWith(prefix) && /^[,}]/.test(text.slice(prefix.length)),
+	require(text.startsWith(prefix) &&
+	    /^[,}]/.test(text.slice(prefix.length)),
 	    'clientDataJSON is not serialised as WebAuthn 5.8.1.1 says');
 }
 
-/* A COSE key as OpenSSL sees it; throws unless it is exactly that algorithm's. */
+/* A COSE key as OpenSSL sees it; throws unless it is fit for its algorithm. */
 function publicKeyOf(cose)
 {
 	const key = decodeCredentialPublicKey(cose);
@@ -158,7 +160,8 @@ function publicKeyOf(cose)
 function checkRegistrationJSON(answer, authData, parsed)
 {
 	const { response } = answer;
-	const alg = decodeCredentialPublicKey(parsed.credentialPublicKey).get(3);
+	const cose = parsed.credentialPublicKey;
+	const alg = decodeCredentialPublicKey(cose).get(3);
 
 	require(encodes(answer.id, parsed.credentialID),
 	    'id is not the credential ID of the authenticator data');
@@ -170,7 +173,7 @@ function checkRegistrationJSON(answer, authData, parsed)
 
 	let spki;
 	try {
-		spki = publicKeyOf(parsed.credentialPublicKey)
+		spki = publicKeyOf(cose)
 		    .export({ type: 'spki', format: 'der' });
 	} catch (err) {
 		throw new Refused(`credential key: ${err.message}`);
@@ -181,7 +184,7 @@ function checkRegistrationJSON(answer, authData, parsed)
 	return alg;
 }
 
-/* Own check: "packed" without a chain must be signed under the key's own alg. */
+/* Own check: "packed" without a chain is signed under the key's own alg. */
 function attestationType(fmt, statement, alg)
 {
 	if (fmt === 'none')
@@ -192,6 +195,8 @@ function attestationType(fmt, statement, alg)
 	    'self attestation alg differs from the credential key');
 	return 'self';
 }
+
+const descriptor = ({ id, transports }) => ({ id, transports });
 
 /* --- the relying party -------------------------------------------------- */
 
@@ -207,7 +212,8 @@ export class RelyingParty {
 	 * requireAttestation  refuse what has no chain to a trust anchor
 	 * origin, rpID        the site, as stored or https://example.com
 	 */
-	constructor({ db, roots = [], requireAttestation = false, origin, rpID })
+	constructor({ db, roots = [], requireAttestation = false,
+	    origin, rpID })
 	{
 		this.#store = new Store(db);
 		this.#roots = roots;
@@ -281,8 +287,8 @@ export class RelyingParty {
 			supportedAlgorithmIDs: algs,
 			authenticatorSelection:
 			    { residentKey, userVerification: 'required' },
-			excludeCredentials: exclude ? Object.values(credentials)
-			    .map(({ id, transports }) => ({ id, transports })) : [],
+			excludeCredentials: exclude ?
+			    Object.values(credentials).map(descriptor) : [],
 			extensions,
 		});
 
@@ -305,7 +311,8 @@ export class RelyingParty {
 		}));
 		require(result.verified, 'attestation signature is wrong');
 
-		checkClientData(answer, 'webauthn.create', asked.challenge, origin);
+		checkClientData(answer, 'webauthn.create', asked.challenge,
+		    origin);
 		return this.#register(answer, asked, result.registrationInfo);
 	}
 
@@ -318,6 +325,8 @@ export class RelyingParty {
 		const parsed = parseAuthenticatorData(authData);
 		const alg = checkRegistrationJSON(answer, authData, parsed);
 		const attestation = attestationType(info.fmt, statement, alg);
+		const chain = attestation === 'basic' ?
+		    chainSubjects(statement.get('x5c'), this.#roots) : [];
 		const { credential } = info;
 
 		/* The library takes "no anchors" for "any chain will do". */
@@ -333,7 +342,8 @@ export class RelyingParty {
 
 		credentials[credential.id] = {
 			id: credential.id,
-			publicKey: isoBase64URL.fromBuffer(credential.publicKey),
+			publicKey:
+			    isoBase64URL.fromBuffer(credential.publicKey),
 			counter: credential.counter,
 			transports: credential.transports,
 			userId: asked.userId,
@@ -358,8 +368,7 @@ export class RelyingParty {
 			backedUp: info.credentialBackedUp,
 			counter: credential.counter,
 			transports: credential.transports,
-			chain: attestation === 'basic' ?
-			    chainSubjects(statement.get('x5c'), this.#roots) : [],
+			chain,
 			extensions: answer.clientExtensionResults,
 		};
 	}
@@ -368,8 +377,7 @@ export class RelyingParty {
 	{
 		const known = Object.values(this.#store.data.credentials)
 		    .filter(c => !userName || c.userName === userName);
-		const allowed = allow ?
-		    known.map(({ id, transports }) => ({ id, transports })) : [];
+		const allowed = allow ? known.map(descriptor) : [];
 		const options = await generateAuthenticationOptions({
 			rpID: this.site.rpID,
 			userVerification: 'required',
@@ -396,12 +404,16 @@ export class RelyingParty {
 			expectedOrigin: origin,
 			expectedRPID: rpID,
 			requireUserVerification: true,
-			credential: { ...stored,
-			    publicKey: isoBase64URL.toBuffer(stored.publicKey) },
+			credential: {
+				...stored,
+				publicKey:
+				    isoBase64URL.toBuffer(stored.publicKey),
+			},
 		}));
 		require(result.verified, 'signature is wrong');
 
-		checkClientData(answer, 'webauthn.get', asked.challenge, origin);
+		checkClientData(answer, 'webauthn.get', asked.challenge,
+		    origin);
 		return this.#signIn(answer, asked, stored,
 		    result.authenticationInfo);
 	}
@@ -441,16 +453,15 @@ export class RelyingParty {
 	}
 }
 
-/* The library throws plain errors with long texts: one line of the last cause. */
+/* The library throws plain errors with long texts: one line with its causes. */
 async function refusing(promise)
 {
 	try {
 		return await promise;
 	} catch (err) {
-		let line = err.message.split('\n')[0];
-		for (let c = err.cause; c; c = c.cause)
-			if (c.message && !line.includes(c.message.split('\n')[0]))
-				line += `: ${c.message.split('\n')[0]}`;
-		throw new Refused(line);
+		const lines = new Set();
+		for (let e = err; e; e = e.cause)
+			lines.add(String(e.message).split('\n')[0]);
+		throw new Refused([...lines].join(': '));
 	}
 }

@@ -54,7 +54,7 @@ async function refuses(name, reason, check)
 const attestation = await newAttestation();
 const other = await newAttestation();
 
-/* A site with one token; the site trusts `attestation` unless told otherwise. */
+/* A site with one token; it trusts `attestation` unless told otherwise. */
 function newSite(settings = {})
 {
 	return {
@@ -253,9 +253,10 @@ await refuses('a counter that stays', /[cC]ounter/,
     () => usedWith(p => { p.counter = 1; }));
 await refuses('a counter that went back to nothing', /[cC]ounter/,
     () => usedWith(p => { p.counter = 0; }));
-await refuses('a tampered signature', /signature is wrong/, () => signIn({ answer: a => {
+await refuses('a tampered signature', /signature is wrong/,
+    () => signIn({ answer: a => {
 	a.response.signature = flip(a.response.signature, -1);
-} }));
+    } }));
 await refuses('tampered authenticator data at sign-in', /signature is wrong/,
     () => signIn({ answer: a => {
 	a.response.authenticatorData = flip(a.response.authenticatorData, 33);
@@ -322,6 +323,90 @@ for (const [name, text] of [['an empty file', ''], ['a truncated store', '{"'],
 	    message);
 	rmSync(dir, { recursive: true });
 }
+
+/* --- the server, with a browser of our own ------------------------------ */
+
+const { spawn } = await import('node:child_process');
+
+/* Run the server as the tests do; browse(post, page) visits it. */
+async function serve(root, browse)
+{
+	const dir = mkdtempSync(join(tmpdir(), 'rp-'));
+	const roots = join(dir, 'roots.pem');
+
+	writeFileSync(roots, root);
+	const child = spawn(process.execPath, [
+		new URL('server.mjs', import.meta.url).pathname,
+		'--roots', roots, '--require-attestation', '--once',
+		'--timeout', '20',
+	], { stdio: ['ignore', 'pipe', 'pipe'] });
+	let out = '';
+	child.stdout.on('data', data => { out += data; });
+	const ended = new Promise(resolve => child.on('close', resolve));
+	const [line] = await new Promise(resolve =>
+	    child.stderr.once('data', data => resolve(`${data}`.split('\n'))));
+	const origin = line.match(/http:\/\/localhost:\d+/)[0];
+	const at = path => origin.replace('localhost', '127.0.0.1') + path;
+
+	await browse(origin, async (path, body) => (await fetch(at(path),
+	    { method: 'POST', body: JSON.stringify(body) })).json(), at);
+	const code = await ended;
+	rmSync(dir, { recursive: true });
+	return { code, accounts: out.trim().split('\n').map(l => JSON.parse(l)) };
+}
+
+await accepts('the server verifies both ceremonies', async () => {
+	const token = new Token();
+	const { code, accounts } = await serve(attestation.root,
+	    async (origin, post) => {
+		await post('/register/verify', { answer: await token.create(
+		    await post('/register/options'), origin, attestation) });
+		await post('/login/verify', { answer: await token.get(
+		    await post('/login/options'), origin) });
+	    });
+
+	return !(code === 0 && accounts.length === 2 &&
+	    accounts[0].verified && accounts[0].ceremony === 'register' &&
+	    accounts[1].verified && accounts[1].ceremony === 'login' &&
+	    accounts[1].discoverable) && JSON.stringify([code, accounts]);
+});
+await accepts('the server refuses another root', async () => {
+	const { code, accounts } = await serve(other.root,
+	    async (origin, post) => post('/register/verify', {
+		answer: await new Token().create(
+		    await post('/register/options'), origin, attestation),
+	    }));
+
+	return !(code === 1 && !accounts[0].verified) &&
+	    JSON.stringify([code, accounts]);
+});
+await accepts('the server hears of the browser\'s errors', async () => {
+	const { code, accounts } = await serve(attestation.root,
+	    (origin, post) => post('/register/verify',
+	    { error: 'NotAllowedError: no' }));
+
+	return !(code === 1 && /NotAllowedError/.test(accounts[0].error)) &&
+	    JSON.stringify([code, accounts]);
+});
+await accepts('the server bears nonsense', async () => {
+	const { code } = await serve(attestation.root,
+	    async (origin, post, at) => {
+		const body = '[';
+		const statuses = [
+			(await fetch(at('/register/verify'),
+			    { method: 'POST', body })).status,
+			(await fetch(at('/../rp.mjs'))).status,
+		];
+		const page = await (await fetch(at('/'))).text();
+		const refused = await post('/register/verify', null);
+
+		if (`${statuses}` !== '400,404' || refused.verified ||
+		    !page.includes('navigator.credentials.create'))
+			throw new Error(`${statuses} ${refused} ${page}`);
+	    });
+
+	return code !== 1 && `exit status ${code}`;
+});
 
 console.log(`1..${count}`);
 process.exitCode = failures ? 1 : 0;

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server: the relying party for browsers, on http://localhost:PORT/ .
+ *
+ * The page registers a discoverable credential and signs in with an empty
+ * allow list, with user verification and direct attestation; browsers and the
+ * key need nobody at the keyboard for that. Standard output: one JSON account
+ * per ceremony, refused ones too. Listens on the loopback interface only.
+ *
+ * Exit status: with --once 0 when both ceremonies were verified, 1 when one
+ * was refused or the time was up; 2 wrong use.
+ */
+
+import { createServer } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { load } from './runtime.mjs';
+
+const { readRoots, Refused, RelyingParty } = await load('./rp.mjs');
+
+const USAGE = `usage: server.mjs --roots FILE.pem [options]
+
+  --port P                  port on localhost; 0, the default, picks one
+  --roots FILE.pem          trust anchors for attestation
+  --require-attestation     refuse what has no chain to a trust anchor
+  --attestation HOW         none, indirect, direct (default) or enterprise
+  --once                    end after one registration and one sign-in
+  --timeout S               with --once, wait this long; 120 seconds`;
+
+const OPTIONS = {
+	'port': { type: 'string', default: '0' },
+	'roots': { type: 'string' },
+	'require-attestation': { type: 'boolean', default: false },
+	'attestation': { type: 'string', default: 'direct' },
+	'once': { type: 'boolean', default: false },
+	'timeout': { type: 'string', default: '120' },
+	'help': { type: 'boolean', default: false },
+};
+
+const BODY_MAX = 1024 * 1024;	/* bytes; an answer has a few thousand */
+
+async function readBody(request)
+{
+	const chunks = [];
+	let size = 0;
+
+	for await (const chunk of request) {
+		size += chunk.length;
+		if (size > BODY_MAX)
+			throw new Refused('request is too long');
+		chunks.push(chunk);
+	}
+	try {
+		return JSON.parse(Buffer.concat(chunks));
+	} catch {
+		throw new Refused('request is not JSON');
+	}
+}
+
+/* An account in any case: what the browser or the relying party said no to */
+async function judge(ceremony, verify, given)
+{
+	try {
+		if (given?.error)
+			throw new Refused(`browser: ${given.error}`);
+		return { ...await verify(given?.answer), ms: given.ms };
+	} catch (err) {
+		if (!(err instanceof Refused))
+			console.error(err);
+		return { ceremony, verified: false, error: err.message };
+	}
+}
+
+class Site {
+	#rp;
+	#attestation;
+	#done;
+	#verified = new Set();
+
+	/* done(verified) is called after a refusal or the last ceremony. */
+	constructor(rp, attestation, done)
+	{
+		this.#rp = rp;
+		this.#attestation = attestation;
+		this.#done = done;
+	}
+
+	#options(ceremony)
+	{
+		if (ceremony === 'login')
+			return this.#rp.authenticationOptions({ allow: false });
+		return this.#rp.registrationOptions({
+			algs: [-7, -8, -257],
+			attestation: this.#attestation,
+		});
+	}
+
+	async #verify(ceremony, given)
+	{
+		const account = await judge(ceremony, answer =>
+		    ceremony === 'login' ? this.#rp.verifyAuthentication(answer) :
+		    this.#rp.verifyRegistration(answer), given);
+
+		console.log(JSON.stringify(account));
+		if (account.verified)
+			this.#verified.add(ceremony);
+		return account;
+	}
+
+	async handle(request, response)
+	{
+		const route = `${request.method} ${request.url}`;
+		const post = route.match(
+		    /^POST \/(register|login)\/(options|verify)$/);
+
+		if (route === 'GET /') {
+			response.setHeader('Content-Type',
+			    'text/html; charset=utf-8');
+			response.end(readFileSync(
+			    new URL('page.html', import.meta.url)));
+			return;
+		}
+		if (!post) {
+			response.writeHead(404).end('not found\n');
+			return;
+		}
+
+		const [, ceremony, what] = post;
+		const result = what === 'options' ?
+		    await this.#options(ceremony) :
+		    await this.#verify(ceremony, await readBody(request));
+		response.setHeader('Content-Type', 'application/json');
+		response.end(JSON.stringify(result), () => {
+			if (result.verified === false)
+				this.#done(false);
+			else if (this.#verified.size === 2)
+				this.#done(true);
+		});
+	}
+}
+
+function parseCommandLine()
+{
+	try {
+		return parseArgs({ options: OPTIONS }).values;
+	} catch (err) {
+		console.error(`server.mjs: ${err.message}`);
+		process.exit(2);
+	}
+}
+
+function listen(site, port)
+{
+	const server = createServer((request, response) =>
+	    site.handle(request, response).catch(err => {
+		if (!(err instanceof Refused))
+			console.error(err);
+		response.writeHead(400).end();
+	    }));
+
+	server.on('error', err => {
+		console.error(`server.mjs: ${err.message}`);
+		process.exit(2);
+	});
+	server.listen(port, '127.0.0.1', () => console.error(
+	    `listening on http://localhost:${server.address().port}/`));
+	return server;
+}
+
+function main()
+{
+	const args = parseCommandLine();
+
+	if (args.help) {
+		console.log(USAGE);
+		return;
+	}
+
+	const port = Number(args.port);
+	const rp = new RelyingParty({
+		roots: args.roots ? readRoots(args.roots) : [],
+		requireAttestation: args['require-attestation'],
+		origin: 'http://localhost',
+	});
+	const site = new Site(rp, args.attestation, verified => {
+		if (args.once)
+			process.exit(verified ? 0 : 1);
+	});
+	const server = listen(site, port);
+	server.on('listening', () => {
+		rp.site.origin = `http://localhost:${server.address().port}`;
+	});
+	if (args.once)
+		setTimeout(() => {
+			console.error('server.mjs: time is up');
+			process.exit(1);
+		}, Number(args.timeout) * 1000);
+}
+
+main();
