@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A token as the client mode sees it: something that makes credentials and
+ * assertions. Two kinds: the engine in this process (a state directory), and
+ * any CTAP2 token that libfido2 can talk to.
+ *
+ * Every verb returns 0, an enum ctap_status (positive) that the token
+ * answered, or -errno if there was no proper answer: -ENODEV, -EIO the token
+ * went away or broke off, -EPROTO its answer makes no sense, -EMSGSIZE the
+ * request is larger than the token takes, -ENOMEM.
+ *
+ * What an answer points to lives until the next verb on the same token.
+ */
+#ifndef AUTHENTICATOR_TOKEN_H
+#define AUTHENTICATOR_TOKEN_H
+
+#include "authenticator/engine/engine.h"
+#include "ctap/span.h"
+#include "ctap/status.h"
+
+#include <stdint.h>
+
+#define TOKEN_ALGS_MAX		32
+#define TOKEN_TRANSPORTS_MAX	8
+#define TOKEN_TRANSPORT_LEN	16	/* bytes of a name, with the NUL */
+#define TOKEN_SALT_LEN		32	/* bytes, CTAP 2.3, 12.7 */
+#define TOKEN_SALTS_MAX		64	/* bytes: two salts */
+#define TOKEN_TIMEOUT_MS	60000	/* for a token to answer at all */
+
+/* What of authenticatorGetInfo a client decides by. */
+struct token_info {
+	bool	rk;
+	bool	uv;		/* built-in verification, set up */
+	bool	cred_protect;
+	bool	hmac_secret;
+	size_t	message_max;	/* bytes of a request */
+	size_t	list_max;	/* descriptors; 0: not said */
+	size_t	id_max;		/* bytes of a credential ID; 0: not said */
+	int	algs[TOKEN_ALGS_MAX];
+	size_t	alg_count;	/* 0: not said */
+	char	transports[TOKEN_TRANSPORTS_MAX][TOKEN_TRANSPORT_LEN];
+	size_t	transport_count;	/* 0: not said */
+};
+
+struct token_make {
+	struct span	client_data_hash;	/* 32 bytes */
+	struct span	rp_id;
+	struct span	rp_name;
+	struct span	user_id;
+	struct span	user_name;
+	struct span	user_display_name;
+	const int	*algs;
+	size_t		alg_count;
+	const struct span *exclude;
+	size_t		exclude_count;
+	bool		rk;
+	bool		uv;
+	bool		hmac_secret;
+	unsigned	protect;		/* cred_protect; 0: none */
+};
+
+struct token_get {
+	struct span	client_data_hash;	/* 32 bytes */
+	struct span	rp_id;
+	const struct span *allow;
+	size_t		allow_count;
+	bool		silent;			/* up: false */
+	bool		uv;
+	struct span	salts;			/* 0, 32 or 64 bytes */
+};
+
+struct token_credential {
+	struct span	fmt;
+	struct span	auth_data;
+	struct span	att_stmt;		/* CBOR */
+};
+
+struct token_assertion {
+	struct span	credential_id;		/* p NULL: not said */
+	struct span	auth_data;
+	struct span	signature;
+	struct span	user_id;		/* p NULL: not said */
+	uint8_t		hmac[TOKEN_SALTS_MAX];	/* decrypted; a secret */
+	size_t		hmac_len;		/* bytes; 0: none */
+};
+
+struct token;
+
+struct token_ops {
+	const char *name;
+	int	(*info)(struct token *t, struct token_info *out);
+	int	(*make)(struct token *t, const struct token_make *req,
+		    struct token_credential *out);
+	/* The first assertion, where a token has several. */
+	int	(*get)(struct token *t, const struct token_get *req,
+		    struct token_assertion *out);
+	void	(*free)(struct token *t);
+};
+
+/* First member of every token. */
+struct token {
+	const struct token_ops *ops;
+};
+
+/*
+ * The engine on the state directory path (made if missing), its user always
+ * present and verified. 0 or -errno, with a line for the user in msg.
+ */
+int token_open_local(const char *path, enum attestation_kind attestation,
+    struct token **out, char *msg, size_t msglen);
+
+/*
+ * The token behind a hidraw device, or behind a SEQPACKET socket that
+ * carries one report per packet. As above.
+ */
+int token_open_device(const char *path, struct token **out, char *msg,
+    size_t msglen);
+int token_open_socket(const char *path, struct token **out, char *msg,
+    size_t msglen);
+
+/* Accepts NULL. */
+void token_free(struct token *t);
+
+#endif
