@@ -39,7 +39,7 @@ int device_open(const struct device_config *cfg, uint64_t now_ms,
  * An orderly end: gives back reserved signature counters. The operation that
  * is under way, if any, is dropped. Accepts NULL.
  */
-void device_close(struct device *d, uint64_t now_ms);
+void device_close(struct device *d);
 
 enum device_want {
 	DEVICE_IDLE,	/* nothing under way */
@@ -54,8 +54,10 @@ enum device_want device_command(struct device *d, uint64_t channel,
 enum device_want device_user(struct device *d, enum user_answer answer,
     uint64_t now_ms);
 enum device_want device_keys(struct device *d, uint64_t now_ms);
-enum device_want device_cancel(struct device *d, uint64_t channel);
-enum device_want device_abort(struct device *d, uint64_t channel);
+enum device_want device_cancel(struct device *d, uint64_t channel,
+    uint64_t now_ms);
+enum device_want device_abort(struct device *d, uint64_t channel,
+    uint64_t now_ms);
 enum device_want device_tick(struct device *d, uint64_t now_ms);
 uint64_t device_deadline(const struct device *d);
 int device_keys_fd(const struct device *d);	/* -1: never waits */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +102,7 @@ paths_state(const char *option, char out[static PATH_MAX],
 	return r;
 }
 
-/* mkdir -p; one that others can read although we made it would be a bug. */
+/* mkdir -p */
 static int
 make_dirs(const char *path)
 {
@@ -130,24 +131,21 @@ make_dirs(const char *path)
 int
 paths_open_dir(const char *path, bool create, char *msg, size_t msglen)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = 0;
+	int fd;
+	int r;
 
+	if (create && access(path, F_OK) == -1) {
+		r = make_dirs(path);
+		if (r < 0) {
+			snprintf(msg, msglen, "%s: cannot make the state "
+			    "directory: %s", path, strerror(-r));
+			return r;
+		}
+	}
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd != -1)
 		return fd;
 	r = -errno;
-	if (r == -ENOENT && create) {
-		r = make_dirs(path);
-		if (r == 0)
-			fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd != -1)
-			return fd;
-		if (r == 0)
-			r = -errno;
-		snprintf(msg, msglen, "%s: cannot make the state directory: "
-		    "%s", path, strerror(-r));
-		return r;
-	}
 	if (r == -ENOENT)
 		snprintf(msg, msglen, "%s: there is no key here (\"sealkey "
 		    "run --state DIR\" makes one)", path);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all sub-commands share: see cli.h. */
+#include "authenticator/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void
+cli_print_version(void)
+{
+	printf("sealkey %s\n", SEALKEY_VERSION);
+}
+
+static void
+print_line(const char *command, const char *format, va_list ap)
+{
+	char line[2048];
+	char *newline;
+
+	vsnprintf(line, sizeof(line), format, ap);
+	/* One line, whatever a path or a library put into it. */
+	while ((newline = strpbrk(line, "\r\n")) != NULL)
+		*newline = ' ';
+	if (command != NULL)
+		fprintf(stderr, "sealkey: %s: %s\n", command, line);
+	else
+		fprintf(stderr, "sealkey: %s\n", line);
+}
+
+int
+cli_wrong_use(const struct cli *cli, const char *format, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(line, sizeof(line), format, ap);
+	va_end(ap);
+	cli_error("%s%s%s (see \"sealkey %s%s--help\")",
+	    cli->command != NULL ? cli->command : "",
+	    cli->command != NULL ? ": " : "", line,
+	    cli->command != NULL ? cli->command : "",
+	    cli->command != NULL ? " " : "");
+	return CLI_WRONG_USE;
+}
+
+int
+cli_error(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	print_line(NULL, format, ap);
+	va_end(ap);
+	return CLI_FAILED;
+}
+
+static int
+stop(struct cli *cli, int status)
+{
+	cli->status = status;
+	return CLI_STOP;
+}
+
+static int
+end_of_options(struct cli *cli)
+{
+	if (cli->operands != NULL || optind >= cli->argc)
+		return CLI_END;
+	return stop(cli, cli_wrong_use(cli, "unexpected \"%s\"",
+	    cli->argv[optind]));
+}
+
+int
+cli_next(struct cli *cli)
+{
+	/* '+': options end at the first operand; ':': tell what is wrong */
+	int opt = getopt_long(cli->argc, cli->argv, "+:", cli->options, NULL);
+
+	switch (opt) {
+	case -1:
+		return end_of_options(cli);
+	case '?':
+		return stop(cli, cli_wrong_use(cli, "wrong option \"%s\"",
+		    cli->argv[optind - 1]));
+	case ':':
+		return stop(cli, cli_wrong_use(cli, "\"%s\" needs an argument",
+		    cli->argv[optind - 1]));
+	case CLI_OPT_HELP:
+		fputs(cli->help, stdout);
+		return stop(cli, CLI_DONE);
+	case CLI_OPT_VERSION:
+		cli_print_version();
+		return stop(cli, CLI_DONE);
+	default:
+		return opt;
+	}
+}
+
+int
+cli_choice(const char *word, const char *const *names)
+{
+	int i;
+
+	for (i = 0; names[i] != NULL; i++) {
+		if (strcmp(word, names[i]) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* C0, DEL, and C1 as UTF-8 has it (c2 80 to c2 9f) can steer a terminal. */
+void
+cli_clean(const char *text, size_t len, char *out, size_t size)
+{
+	size_t used = 0;
+	size_t i;
+
+	for (i = 0; i < len && used + 1 < size; i++) {
+		unsigned char c = text[i];
+		unsigned char next = i + 1 < len ? text[i + 1] : 0;
+
+		if (c == 0xc2 && next >= 0x80 && next <= 0x9f) {
+			i++;
+			c = '?';
+		}
+		out[used++] = c < 0x20 || c == 0x7f ? '?' : c;
+	}
+	out[used] = '\0';
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What all sub-commands share: options, messages, exit statuses. A message
+ * is one line on standard error that begins with "sealkey: ".
+ */
+#ifndef AUTHENTICATOR_CLI_H
+#define AUTHENTICATOR_CLI_H
+
+#include <getopt.h>
+#include <stddef.h>
+
+enum cli_status {
+	CLI_DONE = 0,
+	CLI_FAILED = 1,
+	CLI_WRONG_USE = 2,
+};
+
+/* The options of one sub-command, while they are read. */
+struct cli {
+	const char	*command;	/* "run"; NULL: sealkey itself */
+	const char	*help;		/* printed by --help */
+	const struct option *options;	/* val is what cli_next() returns */
+	const char	*operands;	/* what may follow; NULL: nothing */
+	int		 argc;
+	char		**argv;
+	int		 status;	/* when cli_next() returned CLI_STOP */
+};
+
+enum {
+	CLI_END = 0,	/* no more options; operands from optind on */
+	CLI_STOP = -1,	/* --help, --version or wrong use: return status */
+};
+
+/*
+ * Rows for every table of options, before the last one, and the values of
+ * options that are spelled the same in several sub-commands.
+ */
+#define CLI_COMMON \
+	{ "help", no_argument, NULL, CLI_OPT_HELP }, \
+	{ "version", no_argument, NULL, CLI_OPT_VERSION }
+
+enum {
+	CLI_OPT_HELP = 1,
+	CLI_OPT_VERSION,
+	CLI_OPT_FIRST,		/* the sub-command's own start here */
+};
+
+/* The next option (its argument in optarg), CLI_END or CLI_STOP. */
+int cli_next(struct cli *cli);
+
+/* Prints "sealkey: COMMAND: ...", and returns CLI_WRONG_USE. */
+int cli_wrong_use(const struct cli *cli, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Prints "sealkey: ..." and returns CLI_FAILED. */
+int cli_error(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+/* The index of word among names (ended by NULL), or -1. */
+int cli_choice(const char *word, const char *const *names);
+
+void cli_print_version(void);
+
+/*
+ * Text of somebody else's making, on one line of a terminal: control
+ * characters become '?'. Writes at most size bytes, NUL included.
+ */
+void cli_clean(const char *text, size_t len, char *out, size_t size);
+
+/* Sub-commands; each returns an exit status. argv[0] is its name. */
+int cmd_run(int argc, char **argv);
+int cmd_webauthn(int argc, char **argv);
+int cmd_credentials(int argc, char **argv);
+int cmd_info(int argc, char **argv);
+int cmd_reset(int argc, char **argv);
+int cmd_attestation(int argc, char **argv);
+int cmd_press(int argc, char **argv);
+int cmd_deny(int argc, char **argv);
+
+#endif

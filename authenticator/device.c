@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One key, opened: see device.h. */
+#include "authenticator/device.h"
+
+#include <sys/random.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "authenticator/paths.h"
+
+#define FIRMWARE_VERSION	100	/* getInfo 0E; major, minor, patch */
+
+/* 93a46401-ecad-4593-9b67-4eacf8a0a8c0 */
+const uint8_t device_aaguid[16] = {
+	0x93, 0xa4, 0x64, 0x01, 0xec, 0xad, 0x45, 0x93,
+	0x9b, 0x67, 0x4e, 0xac, 0xf8, 0xa0, 0xa8, 0xc0,
+};
+
+/* In order of preference; those that the key provider has are offered. */
+static const int algs[] = { COSE_ES256, COSE_EDDSA, COSE_RS256 };
+
+struct device {
+	char		*path;
+	int		 dirfd;
+	struct keys	*keys;
+	struct store	*store;
+	struct attestation *attestation;
+	void		*engine_mem;	/* wiped by auth_done() */
+	struct auth	*engine;	/* NULL: managed only */
+	struct key_op	*pending;	/* the key provider works on it */
+};
+
+static uint64_t
+clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* A key without randomness is worse than none at all. */
+static void
+random_bytes(void *arg, uint8_t *out, size_t len)
+{
+	ssize_t n;
+
+	(void)arg;
+	while (len > 0) {
+		n = getrandom(out, len, 0);
+		if (n == -1 && errno != EINTR)
+			abort();
+		if (n > 0) {
+			out += n;
+			len -= n;
+		}
+	}
+}
+
+static int
+open_keys(struct device *d, bool create, char *msg, size_t msglen)
+{
+	const char *why;
+	bool old;
+	int r;
+
+	/* A new key for an old database would only hide what is wrong. */
+	old = faccessat(d->dirfd, "sealkey.db", F_OK, 0) == 0;
+	r = keys_open_software(d->dirfd, create && !old, &d->keys);
+	if (r == 0)
+		return 0;
+	if (r == -ENOENT && old)
+		why = "software.key is missing, and nothing can be read "
+		    "without it";
+	else if (r == -ENOENT)
+		why = "there is no key here (\"sealkey run --state DIR\" "
+		    "makes one)";
+	else if (r == -EBADMSG || r == -EINVAL)
+		why = "software.key is damaged, or not ours";
+	else if (r == -EPERM)
+		why = "others can read software.key: chmod 600 it, if it is "
+		    "to be trusted still";
+	else
+		why = strerror(-r);
+	snprintf(msg, msglen, "%s: %s", d->path, why);
+	return r;
+}
+
+static void
+configure(struct device *d, const struct device_config *cfg,
+    struct auth_config *out)
+{
+	size_t i;
+
+	memset(out, 0, sizeof(*out));
+	memcpy(out->aaguid, device_aaguid, sizeof(out->aaguid));
+	out->firmware_version = FIRMWARE_VERSION;
+	for (i = 0; i < sizeof(algs) / sizeof(algs[0]); i++) {
+		if (d->keys->ops->has_alg(d->keys, algs[i]))
+			out->algs[out->alg_count++] = algs[i];
+	}
+	out->uv = true;
+	out->choice = cfg->choice;
+	attestation_config(d->attestation, cfg->attestation,
+	    &out->attestation);
+	out->random = random_bytes;
+}
+
+static int
+start_engine(struct device *d, const struct device_config *cfg,
+    uint64_t now_ms, char *msg, size_t msglen)
+{
+	struct auth_config ac;
+	struct auth_state state;
+	int r;
+
+	r = attestation_load(d->store, d->keys, device_aaguid, time(NULL),
+	    cfg->root, &d->attestation, msg, msglen);
+	if (r < 0)
+		return r;
+	r = store_load(d->store, &state);
+	if (r < 0) {
+		snprintf(msg, msglen, "%s", store_strerror(d->store));
+		return r;
+	}
+	d->engine_mem = calloc(1, auth_size());
+	if (d->engine_mem == NULL) {
+		snprintf(msg, msglen, "out of memory");
+		r = -ENOMEM;
+		goto out;
+	}
+	configure(d, cfg, &ac);
+	d->engine = auth_init(d->engine_mem, &ac, &state, now_ms);
+out:
+	explicit_bzero(&state, sizeof(state));
+	return r;
+}
+
+int
+device_open(const struct device_config *cfg, uint64_t now_ms,
+    struct device **out, char *msg, size_t msglen)
+{
+	struct store_config sc = { .create = cfg->create };
+	struct device *d = calloc(1, sizeof(*d));
+	int r = -ENOMEM;
+
+	if (d == NULL || (d->path = strdup(cfg->path)) == NULL) {
+		free(d);
+		snprintf(msg, msglen, "out of memory");
+		return r;
+	}
+	r = d->dirfd = paths_open_dir(cfg->path, cfg->create, msg, msglen);
+	if (r < 0)
+		goto out;
+	r = open_keys(d, cfg->create, msg, msglen);
+	if (r < 0)
+		goto out;
+	r = store_open(d->dirfd, cfg->path, d->keys, &sc, &d->store,
+	    msg, msglen);
+	if (r == 0 && !cfg->manage)
+		r = start_engine(d, cfg, now_ms, msg, msglen);
+out:
+	if (r < 0) {
+		device_close(d);
+		return r;
+	}
+	*out = d;
+	return 0;
+}
+
+/* Losing unused counters only makes the counter jump, so errors are fine. */
+static void
+stop_engine(struct device *d)
+{
+	const struct auth_change *settle = NULL;
+
+	if (d->pending != NULL)
+		d->keys->ops->abandon(d->keys, d->pending);
+	d->pending = NULL;
+	if (auth_idle(d->engine))
+		settle = auth_settle(d->engine);
+	if (settle != NULL)
+		(void)store_commit(d->store, settle, NULL);
+	auth_done(d->engine);
+}
+
+void
+device_close(struct device *d)
+{
+	if (d == NULL)
+		return;
+	if (d->engine != NULL)
+		stop_engine(d);
+	free(d->engine_mem);
+	attestation_free(d->attestation);
+	store_close(d->store);
+	keys_free(d->keys);
+	if (d->dirfd >= 0)
+		close(d->dirfd);
+	free(d->path);
+	free(d);
+}
+
+/*
+ * What the engine wants, done as far as it goes without the user and
+ * without waiting.
+ */
+static enum device_want
+perform(struct device *d, enum auth_want want, uint64_t now_ms)
+{
+	struct auth *au = d->engine;
+	int error;
+
+	for (;;) {
+		switch (want) {
+		case AUTH_LOOKUP:
+			(void)store_lookup(d->store, auth_lookup_op(au));
+			want = auth_lookup_done(au, now_ms);
+			break;
+		case AUTH_COMMIT:
+			error = store_commit(d->store, auth_change(au), NULL);
+			want = auth_commit_done(au, error, now_ms);
+			break;
+		case AUTH_KEY:
+			if (d->pending != NULL)
+				return DEVICE_KEYS;
+			d->pending = auth_key_op(au);
+			if (!d->keys->ops->start(d->keys, d->pending))
+				return DEVICE_KEYS;
+			d->pending = NULL;
+			want = auth_key_done(au, now_ms);
+			break;
+		case AUTH_USER:
+			return DEVICE_USER;
+		case AUTH_REPLY:
+			return DEVICE_REPLY;
+		case AUTH_IDLE:
+			return DEVICE_IDLE;
+		}
+	}
+}
+
+/* Something stopped the operation, perhaps: then nobody waits for its key. */
+static enum device_want
+stopped(struct device *d, enum auth_want want, uint64_t now_ms)
+{
+	if (d->pending != NULL && want != AUTH_KEY) {
+		d->keys->ops->abandon(d->keys, d->pending);
+		d->pending = NULL;
+	}
+	return perform(d, want, now_ms);
+}
+
+enum device_want
+device_command(struct device *d, uint64_t channel, struct span msg,
+    uint64_t now_ms)
+{
+	return perform(d, auth_command(d->engine, channel, msg, now_ms),
+	    now_ms);
+}
+
+enum device_want
+device_user(struct device *d, enum user_answer answer, uint64_t now_ms)
+{
+	return perform(d, auth_user_input(d->engine, answer, now_ms), now_ms);
+}
+
+enum device_want
+device_keys(struct device *d, uint64_t now_ms)
+{
+	struct key_op *op = d->keys->ops->poll(d->keys);
+
+	if (op == NULL || op != d->pending)
+		return perform(d, auth_current_want(d->engine), now_ms);
+	d->pending = NULL;
+	return perform(d, auth_key_done(d->engine, now_ms), now_ms);
+}
+
+enum device_want
+device_cancel(struct device *d, uint64_t channel, uint64_t now_ms)
+{
+	return stopped(d, auth_cancel(d->engine, channel), now_ms);
+}
+
+enum device_want
+device_abort(struct device *d, uint64_t channel, uint64_t now_ms)
+{
+	return stopped(d, auth_abort(d->engine, channel), now_ms);
+}
+
+enum device_want
+device_tick(struct device *d, uint64_t now_ms)
+{
+	return stopped(d, auth_tick(d->engine, now_ms), now_ms);
+}
+
+uint64_t
+device_deadline(const struct device *d)
+{
+	return auth_deadline(d->engine);
+}
+
+int
+device_keys_fd(const struct device *d)
+{
+	return d->keys->ops->fd(d->keys);
+}
+
+bool
+device_idle(const struct device *d)
+{
+	return d->engine == NULL || auth_idle(d->engine);
+}
+
+const struct auth_prompt *
+device_prompt(struct device *d)
+{
+	return auth_prompt(d->engine);
+}
+
+struct span
+device_reply(const struct device *d)
+{
+	return auth_reply(d->engine);
+}
+
+void
+device_replied(struct device *d)
+{
+	auth_replied(d->engine);
+}
+
+/* One step of device_transact(). */
+static enum device_want
+advance(struct device *d, enum device_want want)
+{
+	struct pollfd pfd = { .events = POLLIN };
+	enum user_answer answer = USER_PRESENT;
+
+	if (want == DEVICE_USER) {
+		if (device_prompt(d)->kind == PROMPT_VERIFICATION)
+			answer = USER_VERIFIED;
+		return device_user(d, answer, clock_ms());
+	}
+	pfd.fd = device_keys_fd(d);
+	(void)poll(&pfd, 1, -1);
+	return device_keys(d, clock_ms());
+}
+
+int
+device_transact(struct device *d, struct span request, uint8_t *reply,
+    size_t cap, size_t *len)
+{
+	enum device_want want;
+	struct span answer;
+	int r = -EMSGSIZE;
+
+	if (!device_idle(d))
+		return -EBUSY;
+	want = device_command(d, 0, request, clock_ms());
+	while (want == DEVICE_USER || want == DEVICE_KEYS)
+		want = advance(d, want);
+	answer = device_reply(d);
+	if (answer.len <= cap) {
+		memcpy(reply, answer.p, answer.len);
+		*len = answer.len;
+		r = 0;
+	}
+	device_replied(d);
+	return r;
+}
+
+/* Commits what the owner decided, and tells the engine. */
+static int
+manage(struct device *d, const struct auth_change *change)
+{
+	struct auth_state state;
+	int r;
+
+	if (!device_idle(d))
+		return -EBUSY;
+	r = store_commit(d->store, change, NULL);
+	if (r < 0 || d->engine == NULL)
+		return r;
+	r = store_load(d->store, &state);
+	if (r == 0)
+		auth_store_changed(d->engine, &state);
+	explicit_bzero(&state, sizeof(state));
+	return r;
+}
+
+int
+device_delete(struct device *d, uint64_t seq)
+{
+	struct auth_change change = { .remove = seq };
+
+	return manage(d, &change);
+}
+
+/*
+ * A new epoch makes every key of the old one useless, also those that live
+ * in credential IDs out there. The signature counter stays where it is.
+ */
+int
+device_reset(struct device *d)
+{
+	struct auth_change change = { .reset = true };
+	struct auth_state state;
+	int r = store_load(d->store, &state);
+
+	if (r == 0) {
+		random_bytes(NULL, state.epoch, sizeof(state.epoch));
+		change.state = &state;
+		r = manage(d, &change);
+	}
+	explicit_bzero(&state, sizeof(state));
+	return r;
+}
+
+struct store *
+device_store(struct device *d)
+{
+	return d->store;
+}
+
+const char *
+device_keys_name(const struct device *d)
+{
+	return d->keys->ops->name;
+}
+
+/* Every provider so far is software; the TPM ones will differ. */
+bool
+device_hardware(const struct device *d)
+{
+	(void)d;
+	return false;
+}
+
+const char *
+device_path(const struct device *d)
+{
+	return d->path;
+}
+
+int
+device_dirfd(const struct device *d)
+{
+	return d->dirfd;
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One key at work: see loop.h. */
+#include "authenticator/loop.h"
+
+#include <sys/queue.h>
+#include <sys/random.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "ctap/hid.h"
+
+#define HOSTS_MAX	256	/* at once; each takes about 8 kB */
+
+/* INIT tells it, next to the capabilities. */
+static const struct ctaphid_config hid_config = {
+	.version = { 0, 1, 0 },
+	.capabilities = CAPABILITY_WINK | CAPABILITY_CBOR | CAPABILITY_NMSG,
+};
+
+/* A host and, if it has one in progress, its message. */
+struct loop_host {
+	struct host	*host;
+	uint32_t	 number;	/* never used twice */
+	TAILQ_ENTRY(loop_host) all;
+	TAILQ_ENTRY(loop_host) waits;
+	bool		 waiting;	/* in the queue */
+	uint32_t	 cid;
+	uint32_t	 serial;
+	struct span	 msg;		/* in hid */
+
+	bool		 blocked;	/* until the transport is writable */
+	bool		 holding;	/* held is to be sent first */
+	uint8_t		 held[CTAPHID_REPORT_LEN];
+	struct ctaphid	 hid;
+};
+
+TAILQ_HEAD(host_list, loop_host);
+
+struct loop {
+	struct device	*device;
+	struct transport *transport;
+	void		(*failed)(void *arg, const char *line);
+	void		*failed_arg;
+	struct presence	 presence;
+	uint64_t	 now_ms;	/* of the call that is going on */
+	struct host_list hosts;
+	unsigned	 host_count;
+	uint32_t	 next_number;
+	struct host_list queue;
+	bool		 busy;		/* the engine is */
+	struct loop_host *active;	/* whom it works for */
+};
+
+static uint64_t
+channel(const struct loop_host *lh)
+{
+	return (uint64_t)lh->number << 32 | lh->cid;
+}
+
+/* Sends what ctaphid has, as far as the transport takes it. */
+static void
+pump(struct loop *l, struct loop_host *lh)
+{
+	struct transport *t = lh->host->transport;
+
+	while (!lh->blocked) {
+		if (!lh->holding)
+			lh->holding = ctaphid_output(&lh->hid, lh->held);
+		if (!lh->holding)
+			break;
+		if (t->ops->send(t, lh->host, lh->held, l->now_ms) == 0)
+			lh->holding = false;
+		else
+			lh->blocked = true;
+	}
+	t->ops->pause(t, lh->host, ctaphid_full(&lh->hid));
+}
+
+/* The operation is over. Only a host that is still there hears of it. */
+static void
+finish(struct loop *l)
+{
+	struct loop_host *lh = l->active;
+
+	if (lh != NULL)
+		ctaphid_reply(&lh->hid, lh->serial, device_reply(l->device));
+	device_replied(l->device);
+	l->active = NULL;
+	l->busy = false;
+	if (lh != NULL)
+		pump(l, lh);
+}
+
+static void
+tell_status(struct loop *l, enum ctaphid_status status)
+{
+	struct loop_host *lh = l->active;
+
+	if (lh == NULL)
+		return;
+	ctaphid_set_status(&lh->hid, lh->serial, status, l->now_ms);
+	pump(l, lh);
+}
+
+/* Whether an answer is there; if not, the host is told what is missing. */
+static bool
+ask_user(struct loop *l, enum user_answer *answer)
+{
+	enum prompt_kind kind = device_prompt(l->device)->kind;
+
+	if (presence_ask(&l->presence, kind, l->now_ms, answer))
+		return true;
+	tell_status(l, CTAPHID_STATUS_UPNEEDED);
+	return false;
+}
+
+/* Goes on with the operation until it has to wait, or is over. */
+static void
+proceed(struct loop *l, enum device_want want)
+{
+	enum user_answer answer;
+
+	while (want == DEVICE_USER) {
+		if (!ask_user(l, &answer))
+			return;
+		tell_status(l, CTAPHID_STATUS_PROCESSING);
+		want = device_user(l->device, answer, l->now_ms);
+	}
+	presence_unask(&l->presence);
+	if (want == DEVICE_REPLY) {
+		finish(l);
+	} else if (want == DEVICE_IDLE) {
+		l->busy = false;
+		l->active = NULL;
+	} else {
+		tell_status(l, CTAPHID_STATUS_PROCESSING);
+	}
+}
+
+/* Gives the engine work while it is idle and there is some. */
+static void
+run_queue(struct loop *l)
+{
+	struct loop_host *lh;
+
+	while (!l->busy && (lh = TAILQ_FIRST(&l->queue)) != NULL) {
+		TAILQ_REMOVE(&l->queue, lh, waits);
+		lh->waiting = false;
+		l->busy = true;
+		l->active = lh;
+		proceed(l, device_command(l->device, channel(lh), lh->msg,
+		    l->now_ms));
+	}
+}
+
+static void
+take_message(struct loop *l, struct loop_host *lh,
+    const struct ctaphid_event *ev)
+{
+	lh->cid = ev->cid;
+	lh->serial = ev->serial;
+	lh->msg = ev->msg;
+	lh->waiting = true;
+	TAILQ_INSERT_TAIL(&l->queue, lh, waits);
+}
+
+static void
+leave_queue(struct loop *l, struct loop_host *lh)
+{
+	if (lh->waiting)
+		TAILQ_REMOVE(&l->queue, lh, waits);
+	lh->waiting = false;
+}
+
+/*
+ * If the engine could stop, it has the reply to a cancelled request ready;
+ * if not, it is as busy as before and answers when it is done.
+ */
+static void
+cancel_message(struct loop *l, struct loop_host *lh)
+{
+	static const uint8_t cancelled = CTAP2_ERR_KEEPALIVE_CANCEL;
+
+	if (lh->waiting) {
+		leave_queue(l, lh);
+		ctaphid_reply(&lh->hid, lh->serial, span(&cancelled, 1));
+	} else if (l->active == lh) {
+		proceed(l, device_cancel(l->device, channel(lh), l->now_ms));
+	}
+}
+
+static void
+abort_message(struct loop *l, struct loop_host *lh)
+{
+	enum device_want want;
+
+	leave_queue(l, lh);
+	if (l->active != lh)
+		return;
+	l->active = NULL;
+	want = device_abort(l->device, channel(lh), l->now_ms);
+	proceed(l, want);
+}
+
+static void
+take_event(struct loop *l, struct loop_host *lh,
+    const struct ctaphid_event *ev)
+{
+	switch (ev->type) {
+	case CTAPHID_MESSAGE:
+		take_message(l, lh, ev);
+		break;
+	case CTAPHID_CANCEL:
+		cancel_message(l, lh);
+		break;
+	case CTAPHID_ABORT:
+		abort_message(l, lh);
+		break;
+	case CTAPHID_WINK:	/* there is nothing to blink with */
+	case CTAPHID_NONE:
+		break;
+	}
+}
+
+static bool
+on_host_open(void *arg, struct host *h)
+{
+	struct loop *l = arg;
+	struct loop_host *lh;
+	uint32_t first_cid;
+
+	if (l->host_count >= HOSTS_MAX)
+		return false;
+	lh = calloc(1, sizeof(*lh));
+	if (lh == NULL)
+		return false;
+	if (getrandom(&first_cid, sizeof(first_cid), 0) != sizeof(first_cid))
+		first_cid = l->next_number;
+	lh->host = h;
+	lh->number = l->next_number++;
+	ctaphid_init(&lh->hid, &hid_config, first_cid);
+	h->owner = lh;
+	TAILQ_INSERT_TAIL(&l->hosts, lh, all);
+	l->host_count++;
+	return true;
+}
+
+static void
+on_report(void *arg, struct host *h,
+    const uint8_t report[static TRANSPORT_REPORT_LEN])
+{
+	struct loop *l = arg;
+	struct loop_host *lh = h->owner;
+	struct ctaphid_event ev;
+
+	ev = ctaphid_input(&lh->hid, report, l->now_ms);
+	take_event(l, lh, &ev);
+	run_queue(l);
+	pump(l, lh);
+}
+
+static void
+on_writable(void *arg, struct host *h)
+{
+	struct loop *l = arg;
+	struct loop_host *lh = h->owner;
+
+	lh->blocked = false;
+	pump(l, lh);
+}
+
+static void
+on_host_close(void *arg, struct host *h)
+{
+	struct loop *l = arg;
+	struct loop_host *lh = h->owner;
+
+	abort_message(l, lh);
+	TAILQ_REMOVE(&l->hosts, lh, all);
+	l->host_count--;
+	h->owner = NULL;
+	free(lh);
+	run_queue(l);
+}
+
+static void
+on_failed(void *arg, int error, const char *what)
+{
+	struct loop *l = arg;
+
+	(void)error;
+	if (l->failed != NULL)
+		l->failed(l->failed_arg, what);
+}
+
+const struct transport_events loop_events = {
+	.host_open = on_host_open,
+	.report = on_report,
+	.writable = on_writable,
+	.host_close = on_host_close,
+	.failed = on_failed,
+};
+
+int
+loop_new(struct device *device, enum presence_mode presence,
+    struct loop **out)
+{
+	struct loop *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return -ENOMEM;
+	l->device = device;
+	l->next_number = 1;
+	presence_init(&l->presence, presence);
+	TAILQ_INIT(&l->hosts);
+	TAILQ_INIT(&l->queue);
+	*out = l;
+	return 0;
+}
+
+void
+loop_free(struct loop *l)
+{
+	free(l);
+}
+
+void
+loop_attach(struct loop *l, struct transport *t,
+    void (*failed)(void *arg, const char *line), void *arg)
+{
+	l->transport = t;
+	l->failed = failed;
+	l->failed_arg = arg;
+}
+
+void
+loop_dispatch(struct loop *l, uint64_t now_ms)
+{
+	l->now_ms = now_ms;
+	l->transport->ops->dispatch(l->transport, now_ms);
+}
+
+void
+loop_keys(struct loop *l, uint64_t now_ms)
+{
+	l->now_ms = now_ms;
+	if (!l->busy)
+		return;
+	proceed(l, device_keys(l->device, now_ms));
+	run_queue(l);
+}
+
+static void
+lower(uint64_t *deadline, uint64_t other)
+{
+	if (other < *deadline)
+		*deadline = other;
+}
+
+uint64_t
+loop_deadline(const struct loop *l)
+{
+	uint64_t first = device_deadline(l->device);
+	const struct loop_host *lh;
+
+	lower(&first, presence_deadline(&l->presence));
+	if (l->transport != NULL)
+		lower(&first, l->transport->ops->deadline(l->transport));
+	TAILQ_FOREACH(lh, &l->hosts, all)
+		lower(&first, ctaphid_deadline(&lh->hid));
+	return first;
+}
+
+/* Timers of the engine; the operation may end by one. */
+static void
+tick_device(struct loop *l)
+{
+	enum device_want want;
+
+	if (device_deadline(l->device) > l->now_ms)
+		return;
+	want = device_tick(l->device, l->now_ms);
+	if (l->busy)
+		proceed(l, want);	/* asking again changes nothing */
+	run_queue(l);
+}
+
+void
+loop_tick(struct loop *l, uint64_t now_ms)
+{
+	struct loop_host *lh;
+
+	l->now_ms = now_ms;
+	presence_tick(&l->presence, now_ms);
+	tick_device(l);
+	if (l->transport != NULL &&
+	    l->transport->ops->deadline(l->transport) <= now_ms)
+		l->transport->ops->tick(l->transport, now_ms);
+	TAILQ_FOREACH(lh, &l->hosts, all) {
+		if (ctaphid_deadline(&lh->hid) > now_ms)
+			continue;
+		ctaphid_tick(&lh->hid, now_ms);
+		pump(l, lh);
+	}
+}
+
+int
+loop_press(struct loop *l, struct press *press, uint64_t now_ms)
+{
+	enum user_answer answer;
+
+	l->now_ms = now_ms;
+	if (l->presence.mode != PRESENCE_MANUAL)
+		return -ENOTTY;
+	if (!presence_press(&l->presence, press, now_ms, &answer))
+		return 0;
+	tell_status(l, CTAPHID_STATUS_PROCESSING);
+	proceed(l, device_user(l->device, answer, now_ms));
+	run_queue(l);
+	return 0;
+}
+
+void
+loop_withdraw(struct loop *l, struct press *press)
+{
+	presence_withdraw(&l->presence, press);
+}
+
+struct device *
+loop_device(struct loop *l)
+{
+	return l->device;
+}
+
+unsigned
+loop_host_count(const struct loop *l)
+{
+	return l->host_count;
+}
+
+enum presence_mode
+loop_presence(const struct loop *l)
+{
+	return l->presence.mode;
+}
+
+const char *
+loop_transport_name(const struct loop *l)
+{
+	return l->transport != NULL ? l->transport->ops->name : "none";
+}

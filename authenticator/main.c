@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sealkey, the command: a table of sub-commands. */
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "authenticator/cli.h"
+
+static const char help[] =
+"Usage: sealkey COMMAND [OPTION]...\n"
+"\n"
+"A FIDO2 security key made of software.\n"
+"\n"
+"  run           plug the key in and serve until SIGTERM\n"
+"  webauthn      play the browser: options in, response out, as JSON\n"
+"  credentials   list, show or delete credentials\n"
+"  info          what this key is\n"
+"  reset         forget every credential\n"
+"  attestation   the trust anchors a relying party must be given\n"
+"  press, deny   answer a running key that waits for its user\n"
+"\n"
+"  --help        this text, or that of a command\n"
+"  --version     the version\n"
+"\n"
+"Exit status: 0 done, 1 failed, 2 wrong use.\n";
+
+static const struct command {
+	const char *name;
+	int	(*run)(int argc, char **argv);
+} commands[] = {
+	{ "run",		cmd_run },
+	{ "webauthn",		cmd_webauthn },
+	{ "credentials",	cmd_credentials },
+	{ "info",		cmd_info },
+	{ "reset",		cmd_reset },
+	{ "attestation",	cmd_attestation },
+	{ "press",		cmd_press },
+	{ "deny",		cmd_deny },
+};
+
+/*
+ * Whoever started us may have closed 0, 1 or 2. The next files we open, the
+ * key's database for one, must not become standard output.
+ */
+static int
+fill_standard_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd == -1)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+/* For the whole process, before anything is opened. */
+static int
+harden(void)
+{
+	static const struct rlimit none = { 0, 0 };
+
+	if (fill_standard_fds() < 0)
+		return CLI_FAILED;
+	umask(077);
+	signal(SIGPIPE, SIG_IGN);
+	/* Secrets do not belong into core files. */
+	if (setrlimit(RLIMIT_CORE, &none) == -1)
+		return cli_error("cannot forbid core files: %s",
+		    strerror(errno));
+	return CLI_DONE;
+}
+
+static int
+run_command(const struct cli *cli, int argc, char **argv)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[0], commands[i].name) != 0)
+			continue;
+		optind = 0;	/* getopt_long() starts afresh */
+		return commands[i].run(argc, argv);
+	}
+	return cli_wrong_use(cli, "there is no command \"%s\"", argv[0]);
+}
+
+/* A full disk behind standard output is a failure like any other. */
+static int
+flush_output(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	cli_error("cannot write the output: %s", strerror(errno));
+	return status == CLI_DONE ? CLI_FAILED : status;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		CLI_COMMON, { NULL, 0, NULL, 0 }
+	};
+	struct cli cli = { .help = help, .options = options,
+	    .operands = "COMMAND", .argc = argc, .argv = argv };
+	int status = harden();
+
+	if (status != CLI_DONE)
+		return status;
+	if (cli_next(&cli) == CLI_STOP)
+		return flush_output(cli.status);
+	if (optind >= argc)
+		return cli_wrong_use(&cli, "a command is missing");
+	return flush_output(run_command(&cli, argc - optind, argv + optind));
+}
