@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "authenticator/engine/impl.h"
+
+#define META_VERSION	1
+#define META_LEN	3	/* version, protect, flags */
+#define META_HMAC	0x01
+
+/*
+ * mc.1, ga.1: an empty pinUvAuthParam asks the user to pick this key by a
+ * touch; what the host learns then is in check_auth_protocol().
+ */
+enum auth_want
+ask_blink(struct auth_op *op, const struct ctap_auth *param)
+{
+	if (param->param.p == NULL || param->param.len > 0)
+		return AUTH_NEXT;
+	return ask_user(op, PROMPT_PRESENCE, REASON_SELECT, span(NULL, 0),
+	    span(NULL, 0));
+}
+
+enum ctap_status
+check_auth_protocol(const struct ctap_auth *param)
+{
+	if (param->param.p == NULL)
+		return CTAP2_OK;
+	/* mc.1, ga.1: touched; there is no PIN */
+	if (param->param.len == 0)
+		return CTAP2_ERR_PIN_NOT_SET;
+	/* mc.2, ga.2 */
+	if (!param->protocol.there)
+		return CTAP2_ERR_MISSING_PARAMETER;
+	if (!token_protocol_known(param->protocol.v))
+		return CTAP1_ERR_INVALID_PARAMETER;
+	return CTAP2_OK;
+}
+
+/*
+ * mc.11.2, ga.6.2: only asked for by those steps. mc.13, ga.8: the gesture
+ * shows presence as well.
+ */
+void
+take_verification(struct auth_op *op)
+{
+	if (op->prompt.kind != PROMPT_VERIFICATION)
+		return;
+	op->uv = true;
+	op->up = true;
+	op->prompt.kind = PROMPT_PRESENCE;
+}
+
+size_t
+meta_encode(const struct credential *cred, uint8_t out[static KEY_META_MAX])
+{
+	out[0] = META_VERSION;
+	out[1] = cred->protect;
+	out[2] = cred->hmac_secret ? META_HMAC : 0;
+	return META_LEN;
+}
+
+static bool
+meta_decode(struct span meta, struct credential *cred)
+{
+	if (meta.len != META_LEN || meta.p[0] != META_VERSION)
+		return false;
+	if (meta.p[1] < PROTECT_OPTIONAL || meta.p[1] > PROTECT_REQUIRED)
+		return false;
+	cred->protect = meta.p[1];
+	cred->hmac_secret = (meta.p[2] & META_HMAC) != 0;
+	return true;
+}
+
+/* An ID of the stored length names a row, a longer one holds its key. */
+static bool
+is_stored_id(struct span id)
+{
+	return id.len == CREDENTIAL_ID_STORED;
+}
+
+bool
+next_candidate(struct auth_op *op)
+{
+	struct ctap_descriptor d;
+
+	while (ctap_next_descriptor(&op->list, &d)) {
+		if (!span_eq(d.type, span_str(CREDENTIAL_TYPE)))
+			continue;
+		if (d.id.len < CREDENTIAL_ID_STORED ||
+		    d.id.len > KEY_BLOB_MAX)
+			continue;
+		op->candidate = d.id;
+		return true;
+	}
+	op->candidate = span(NULL, 0);
+	return false;
+}
+
+enum auth_want
+ask_candidate(struct auth *au, struct auth_op *op, uint8_t protect_max)
+{
+	if (is_stored_id(op->candidate)) {
+		op->lookup.id = op->candidate;
+		op->lookup.protect_max = protect_max;
+		op->lookup.cred = &op->cred;
+		return ask_lookup(op, LOOKUP_ID);
+	}
+	op->key.blob = op->candidate;
+	op->key.bound = span(op->ga.rp_id_hash, sizeof(op->ga.rp_id_hash));
+	return ask_key(au, op, KEY_OPEN);
+}
+
+static bool
+cred_from_blob(struct auth_op *op)
+{
+	struct credential *cred = &op->cred;
+
+	if (op->key.result != 0)
+		return false;
+	memset(cred, 0, sizeof(*cred));
+	if (!meta_decode(span(op->key.out_meta, op->key.out_meta_len), cred))
+		return false;
+	memcpy(cred->rp_id_hash, op->ga.rp_id_hash,
+	    sizeof(cred->rp_id_hash));
+	memcpy(cred->id, op->candidate.p, op->candidate.len);
+	cred->id_len = (uint16_t)op->candidate.len;
+	memcpy(cred->blob, op->candidate.p, op->candidate.len);
+	cred->blob_len = (uint16_t)op->candidate.len;
+	cred->alg = op->key.alg;
+	return true;
+}
+
+bool
+found_candidate(struct auth_op *op)
+{
+	if (op->candidate.p == NULL)
+		return false;
+	return is_stored_id(op->candidate) ? op->lookup.found :
+	    cred_from_blob(op);
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "authenticator/engine/impl.h"
+
+#include <assert.h>
+#include <errno.h>
+
+/* Commands that are not here answer INVALID_COMMAND. */
+static const struct auth_row rows[] = {
+	{ CTAP_MAKE_CREDENTIAL, { mc_blink, mc_check, mc_authorize,
+	    mc_exclude, mc_consent, mc_create, mc_replace, mc_attest,
+	    mc_save, mc_reply } },
+	{ CTAP_GET_ASSERTION, { ga_blink, ga_check, ga_authorize, ga_find,
+	    ga_consent, ga_extend, ga_hmac, ga_sign, ga_save, ga_reply } },
+	{ CTAP_GET_NEXT_ASSERTION, { gn_find, gn_found, ga_hmac, ga_sign,
+	    ga_save, ga_reply } },
+	{ CTAP_GET_INFO, { info_reply } },
+	{ CTAP_CLIENT_PIN, { pin_run, pin_token } },
+	{ CTAP_RESET, { rst_check, rst_commit, rst_reply } },
+	{ CTAP_SELECTION, { sel_ask, sel_reply } },
+};
+
+size_t
+auth_size(void)
+{
+	return sizeof(struct auth);
+}
+
+struct auth *
+auth_init(void *mem, const struct auth_config *cfg,
+    const struct auth_state *state, uint64_t powered_ms)
+{
+	struct auth *au = mem;
+
+	memset(au, 0, sizeof(*au));
+	au->cfg = *cfg;
+	au->state = *state;
+	au->counter = state->counter_ceiling;
+	au->powered_ms = powered_ms;
+	au->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	au->md = EVP_MD_CTX_new();
+	if (au->sha256 == NULL || au->md == NULL) {
+		auth_done(au);
+		return NULL;
+	}
+	return au;
+}
+
+void
+session_wipe(struct auth *au)
+{
+	for (int i = 0; i < PIN_PROTOCOL_MAX; i++)
+		pin_agreement_free(au->session.agreement[i]);
+	explicit_bzero(&au->session, sizeof(au->session));
+}
+
+void
+auth_done(struct auth *au)
+{
+	session_wipe(au);
+	EVP_MD_CTX_free(au->md);
+	EVP_MD_free(au->sha256);
+	explicit_bzero(au, sizeof(*au));
+}
+
+void
+auth_random(struct auth *au, uint8_t *out, size_t len)
+{
+	au->cfg.random(au->cfg.random_arg, out, len);
+}
+
+void
+auth_sha256(struct auth *au, struct span s, uint8_t out[static 32])
+{
+	int ok = EVP_DigestInit_ex2(au->md, au->sha256, NULL) == 1 &&
+	    EVP_DigestUpdate(au->md, s.p, s.len) == 1 &&
+	    EVP_DigestFinal_ex(au->md, out, NULL) == 1;
+
+	/* a fetched digest on memory cannot fail */
+	assert(ok);
+	(void)ok;
+}
+
+/* Replies */
+
+enum auth_want
+fail(struct auth *au, enum ctap_status status)
+{
+	au->reply[0] = (uint8_t)status;
+	au->reply_len = 1;
+	return AUTH_REPLY;
+}
+
+enum auth_want
+reply_empty(struct auth *au)
+{
+	return fail(au, CTAP2_OK);
+}
+
+struct cbor_out
+reply_begin(struct auth *au)
+{
+	struct cbor_out out;
+
+	cbor_out_init(&out, au->reply + 1, sizeof(au->reply) - 1);
+	return out;
+}
+
+enum auth_want
+reply(struct auth *au, const struct cbor_out *out)
+{
+	if (out->overflow)
+		return fail(au, CTAP1_ERR_OTHER);
+	au->reply[0] = CTAP2_OK;
+	au->reply_len = 1 + out->len;
+	return AUTH_REPLY;
+}
+
+/* Wants */
+
+enum auth_want
+again(struct auth_op *op, enum auth_want want)
+{
+	op->stay = true;
+	return want;
+}
+
+enum auth_want
+ask_user(struct auth_op *op, enum prompt_kind kind,
+    enum prompt_reason reason, struct span rp_id, struct span user_name)
+{
+	op->prompt = (struct auth_prompt){ kind, reason, rp_id, user_name };
+	op->user_deadline = op->now_ms + AUTH_USER_TIMEOUT_MS;
+	return AUTH_USER;
+}
+
+enum auth_want
+ask_key(struct auth *au, struct auth_op *op, enum key_verb verb)
+{
+	op->key.verb = verb;
+	if (op->key.epoch.p == NULL)
+		op->key.epoch = span(au->state.epoch, KEY_EPOCH_LEN);
+	return AUTH_KEY;
+}
+
+enum auth_want
+ask_lookup(struct auth_op *op, enum lookup_kind kind)
+{
+	op->lookup.kind = kind;
+	op->lookup.found = false;
+	memcpy(op->lookup.rp_id_hash, op->ga.rp_id_hash,
+	    sizeof(op->lookup.rp_id_hash));
+	return AUTH_LOOKUP;
+}
+
+enum auth_want
+ask_commit(struct auth_op *op)
+{
+	(void)op;
+	return AUTH_COMMIT;
+}
+
+/* Runs stages until one wants something. */
+static enum auth_want
+run(struct auth *au)
+{
+	struct auth_op *op = &au->op;
+	enum auth_want want;
+	auth_stage *stage;
+
+	do {
+		stage = op->row->stages[op->stage];
+		assert(stage != NULL);
+		op->stay = false;
+		want = stage(au, op);
+		if (!op->stay)
+			op->stage++;
+	} while (want == AUTH_NEXT);
+	op->want = want;
+	return want;
+}
+
+static enum auth_want
+finish(struct auth *au, enum ctap_status status)
+{
+	au->op.want = fail(au, status);
+	return au->op.want;
+}
+
+static const struct auth_row *
+find_row(uint8_t cmd)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].cmd == cmd)
+			return &rows[i];
+	return NULL;
+}
+
+enum auth_want
+auth_command(struct auth *au, uint64_t channel, struct span msg,
+    uint64_t now_ms)
+{
+	struct auth_op *op = &au->op;
+	enum ctap_status status;
+
+	assert(!au->busy && msg.len > 0);
+	au->busy = true;
+	op->channel = channel;
+	op->now_ms = now_ms;
+	op->row = find_row(msg.p[0]);
+	/* 6: any other command of that channel ends a continuation */
+	if (msg.p[0] != CTAP_GET_NEXT_ASSERTION &&
+	    au->session.next.channel == channel)
+		remembered_forget(au);
+	if (op->row == NULL)
+		return finish(au, CTAP1_ERR_INVALID_COMMAND);
+	status = ctap_decode(msg.p[0], span(msg.p + 1, msg.len - 1),
+	    &op->req);
+	if (status != CTAP2_OK)
+		return finish(au, status);
+	return run(au);
+}
+
+/*
+ * What the host learns when the user does not agree. An excluded credential
+ * is told either way (6.1.2, step 12): the touch only keeps it from being
+ * probed for in silence.
+ */
+static enum auth_want
+not_agreed(struct auth *au, enum ctap_status status)
+{
+	if (au->op.prompt.reason == REASON_EXCLUDED)
+		status = CTAP2_ERR_CREDENTIAL_EXCLUDED;
+	return finish(au, status);
+}
+
+enum auth_want
+auth_user_input(struct auth *au, enum user_answer answer, uint64_t now_ms)
+{
+	struct auth_op *op = &au->op;
+
+	assert(op->want == AUTH_USER);
+	op->now_ms = now_ms;
+	op->answer = answer;
+	if (answer == USER_REFUSED)
+		return not_agreed(au, CTAP2_ERR_OPERATION_DENIED);
+	/* a touch is no verification: keep waiting for one */
+	if (op->prompt.kind == PROMPT_VERIFICATION &&
+	    answer != USER_VERIFIED)
+		return AUTH_USER;
+	return run(au);
+}
+
+enum auth_want
+auth_key_done(struct auth *au, uint64_t now_ms)
+{
+	struct auth_op *op = &au->op;
+	bool foreign;
+
+	assert(op->want == AUTH_KEY);
+	op->now_ms = now_ms;
+	op->key.epoch = span(NULL, 0);
+	/* an ID that is not ours is an answer, everything else a failure */
+	foreign = op->key.verb == KEY_OPEN && op->key.result == -EBADMSG;
+	if (op->key.result != 0 && !foreign)
+		return finish(au, CTAP1_ERR_OTHER);
+	return run(au);
+}
+
+enum auth_want
+auth_lookup_done(struct auth *au, uint64_t now_ms)
+{
+	struct auth_op *op = &au->op;
+
+	assert(op->want == AUTH_LOOKUP);
+	op->now_ms = now_ms;
+	if (op->lookup.result != 0)
+		return finish(au, CTAP1_ERR_OTHER);
+	return run(au);
+}
+
+enum auth_want
+auth_commit_done(struct auth *au, int error, uint64_t now_ms)
+{
+	struct auth_op *op = &au->op;
+
+	assert(op->want == AUTH_COMMIT);
+	op->now_ms = now_ms;
+	if (error == -ENOSPC)
+		return finish(au, CTAP2_ERR_KEY_STORE_FULL);
+	if (error != 0)
+		return finish(au, CTAP1_ERR_OTHER);
+	if (op->change.state != NULL)
+		au->state = *op->change.state;
+	return run(au);
+}
+
+/* A commit cannot be called back; everything before it has changed nothing. */
+static bool
+stoppable(const struct auth_op *op)
+{
+	return op->want == AUTH_USER || op->want == AUTH_KEY ||
+	    op->want == AUTH_LOOKUP;
+}
+
+enum auth_want
+auth_cancel(struct auth *au, uint64_t channel)
+{
+	if (!au->busy)
+		return AUTH_IDLE;
+	if (au->op.channel != channel || !stoppable(&au->op))
+		return au->op.want;
+	return finish(au, CTAP2_ERR_KEEPALIVE_CANCEL);
+}
+
+enum auth_want
+auth_abort(struct auth *au, uint64_t channel)
+{
+	if (au->session.next.channel == channel)
+		remembered_forget(au);
+	return auth_cancel(au, channel);
+}
+
+void
+auth_replied(struct auth *au)
+{
+	assert(au->busy && au->op.want == AUTH_REPLY);
+	explicit_bzero(&au->op, sizeof(au->op));
+	au->busy = false;
+}
+
+uint64_t
+auth_deadline(const struct auth *au)
+{
+	return au->op.want == AUTH_USER ? au->op.user_deadline : UINT64_MAX;
+}
+
+enum auth_want
+auth_tick(struct auth *au, uint64_t now_ms)
+{
+	if (now_ms >= auth_deadline(au))
+		return not_agreed(au, CTAP2_ERR_USER_ACTION_TIMEOUT);
+	return au->op.want;
+}
+
+enum auth_want
+auth_current_want(const struct auth *au)
+{
+	return au->op.want;
+}
+
+bool
+auth_idle(const struct auth *au)
+{
+	return !au->busy;
+}
+
+const struct auth_prompt *
+auth_prompt(const struct auth *au)
+{
+	return &au->op.prompt;
+}
+
+struct key_op *
+auth_key_op(struct auth *au)
+{
+	return &au->op.key;
+}
+
+struct auth_lookup *
+auth_lookup_op(struct auth *au)
+{
+	return &au->op.lookup;
+}
+
+const struct auth_change *
+auth_change(const struct auth *au)
+{
+	return &au->op.change;
+}
+
+struct span
+auth_reply(const struct auth *au)
+{
+	return span(au->reply, au->reply_len);
+}
+
+const struct auth_change *
+auth_settle(struct auth *au)
+{
+	struct auth_op *op = &au->op;
+
+	assert(!au->busy);
+	if (au->state.counter_ceiling == au->counter)
+		return NULL;
+	op->state = au->state;
+	op->state.counter_ceiling = au->counter;
+	op->change = (struct auth_change){ .state = &op->state };
+	return &op->change;
+}
+
+void
+auth_store_changed(struct auth *au, const struct auth_state *state)
+{
+	assert(!au->busy);
+	au->state = *state;
+	session_wipe(au);
+}

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* authenticatorGetAssertion and GetNextAssertion (CTAP 2.3, 6.2, 6.3) */
+#include "authenticator/engine/impl.h"
+
+/* ga.1 */
+enum auth_want
+ga_blink(struct auth *au, struct auth_op *op)
+{
+	(void)au;
+	return ask_blink(op, &op->req.ga.auth);
+}
+
+/* ga.4: pinUvAuthParam wins over uv */
+static enum ctap_status
+check_options(const struct auth *au, struct ctap_get_assertion *req)
+{
+	if (req->auth.param.p != NULL)
+		req->options.uv = OPT_FALSE;
+	if (req->options.uv == OPT_TRUE && !au->cfg.uv)
+		return CTAP2_ERR_INVALID_OPTION;
+	if (req->options.rk != OPT_ABSENT)
+		return CTAP2_ERR_UNSUPPORTED_OPTION;
+	return CTAP2_OK;
+}
+
+enum auth_want
+ga_check(struct auth *au, struct auth_op *op)
+{
+	struct ctap_get_assertion *req = &op->req.ga;
+	enum ctap_status status = check_auth_protocol(&req->auth);
+
+	if (status == CTAP2_OK)
+		status = check_options(au, req);
+	if (status != CTAP2_OK)
+		return fail(au, status);
+	/* getInfo 07 */
+	if (req->allow.count > AUTH_LIST_MAX)
+		return fail(au, CTAP2_ERR_LIMIT_EXCEEDED);
+	auth_sha256(au, req->rp_id, op->ga.rp_id_hash);
+	memcpy(op->ga.client_data_hash, req->client_data_hash.p,
+	    sizeof(op->ga.client_data_hash));
+	op->list = ctap_list_begin(&req->allow);
+	return AUTH_NEXT;
+}
+
+enum auth_want
+ga_authorize(struct auth *au, struct auth_op *op)
+{
+	const struct ctap_get_assertion *req = &op->req.ga;
+	enum ctap_status status;
+
+	/* not protected: a pinUvAuthParam proves nothing and is ignored */
+	if (!au->cfg.uv)
+		return AUTH_NEXT;
+	/* ga.6.1 */
+	if (req->auth.param.p != NULL) {
+		status = token_check(au, &req->auth, req->client_data_hash,
+		    PERMISSION_GA, op->ga.rp_id_hash, op->now_ms);
+		if (status != CTAP2_OK)
+			return fail(au, status);
+		op->uv = true;
+		op->token = true;
+		return AUTH_NEXT;
+	}
+	if (req->options.uv != OPT_TRUE)
+		return AUTH_NEXT;
+	/* ga.6.2 */
+	return ask_user(op, PROMPT_VERIFICATION, REASON_SIGN_IN, req->rp_id,
+	    span(NULL, 0));
+}
+
+/* ga.7, without a list: whatever is discoverable, newest first */
+static enum auth_want
+find_discoverable(struct auth *au, struct auth_op *op)
+{
+	bool asked = op->lookup.cred != NULL;
+
+	if (asked)
+		return op->lookup.found ? AUTH_NEXT :
+		    fail(au, CTAP2_ERR_NO_CREDENTIALS);
+	op->lookup.before = UINT64_MAX;
+	op->lookup.protect_max = op->uv ? PROTECT_REQUIRED :
+	    PROTECT_OPTIONAL;
+	op->lookup.cred = &op->cred;
+	return again(op, ask_lookup(op, LOOKUP_RP));
+}
+
+/* ga.7, with a list: the first that is ours; an empty list is no list */
+enum auth_want
+ga_find(struct auth *au, struct auth_op *op)
+{
+	uint8_t protect_max;
+
+	take_verification(op);
+	if (op->req.ga.allow.count == 0)
+		return find_discoverable(au, op);
+	protect_max = op->uv ? PROTECT_REQUIRED : PROTECT_OPTIONAL_WITH_LIST;
+	if (found_candidate(op) && op->cred.protect <= protect_max)
+		return AUTH_NEXT;
+	if (!next_candidate(op))
+		return fail(au, CTAP2_ERR_NO_CREDENTIALS);
+	return again(op, ask_candidate(au, op, protect_max));
+}
+
+/* ga.9: up=false asks for nothing, and then proves nothing */
+enum auth_want
+ga_consent(struct auth *au, struct auth_op *op)
+{
+	const struct ctap_get_assertion *req = &op->req.ga;
+
+	if (req->options.up == OPT_FALSE || op->up ||
+	    (op->token && token_present(au, op->now_ms)))
+		return AUTH_NEXT;
+	return ask_user(op, PROMPT_PRESENCE, REASON_SIGN_IN, req->rp_id,
+	    span(op->cred.user.name.s, op->cred.user.name.len));
+}
+
+/*
+ * ga.12: who is told about which account. With a list there is no choice;
+ * without one either the key chooses and says so, or the host is told how
+ * many there are and asks for them one by one.
+ */
+static void
+choose_account(const struct auth *au, struct auth_op *op)
+{
+	bool by_token = au->cfg.choice == CHOICE_TOKEN && (op->up || op->uv);
+
+	if (op->req.ga.allow.count > 0)
+		return;
+	op->user_selected = by_token;
+	if (by_token || op->lookup.count < 2)
+		return;
+	op->number = op->lookup.count;
+	op->left = op->lookup.count - 1;
+	op->ga.full_user = op->uv;
+}
+
+/* 12.7, steps 2 and 3 */
+static enum ctap_status
+hmac_check(const struct auth_op *op)
+{
+	const struct ctap_hmac_secret *hs = &op->req.ga.hmac_secret;
+
+	if (hs->protocol.there && !token_protocol_known(hs->protocol.v))
+		return CTAP1_ERR_INVALID_PARAMETER;
+	if (op->req.ga.options.up == OPT_FALSE)
+		return CTAP2_ERR_UNSUPPORTED_OPTION;
+	return CTAP2_OK;
+}
+
+/* 12.7, steps 4 to 6: the salts */
+static enum ctap_status
+hmac_salts(struct auth *au, struct auth_op *op)
+{
+	const struct ctap_hmac_secret *hs = &op->req.ga.hmac_secret;
+	int protocol = hs->protocol.there ? (int)hs->protocol.v : 1;
+	struct pin_agreement *a = session_agreement(au, protocol);
+	struct ga_request *ga = &op->ga;
+
+	if (a == NULL)
+		return CTAP1_ERR_OTHER;
+	if (!hs->peer.valid || !pin_agreement_secret(a, protocol,
+	    hs->peer.x.p, hs->peer.y.p, &ga->hmac_secret))
+		return CTAP1_ERR_INVALID_PARAMETER;
+	if (!pin_verify(protocol, ga->hmac_secret.key, hs->salt_enc,
+	    span(NULL, 0), hs->salt_auth))
+		return CTAP2_ERR_PIN_AUTH_INVALID;
+	if (!pin_decrypt(&ga->hmac_secret, hs->salt_enc, ga->salts,
+	    sizeof(ga->salts), &ga->salts_len))
+		return CTAP1_ERR_INVALID_PARAMETER;
+	if (ga->salts_len != 32 && ga->salts_len != 64)
+		return CTAP1_ERR_INVALID_PARAMETER;
+	ga->hmac = true;
+	return CTAP2_OK;
+}
+
+/* ga.9, ga.10 */
+enum auth_want
+ga_extend(struct auth *au, struct auth_op *op)
+{
+	enum ctap_status status = CTAP2_OK;
+
+	if (op->req.ga.options.up != OPT_FALSE) {
+		op->up = true;
+		token_spend(au);
+	}
+	op->ga.up = op->up;
+	op->ga.uv = op->uv;
+	choose_account(au, op);
+	if (op->req.ga.hmac_secret.there) {
+		status = hmac_check(op);
+		if (status == CTAP2_OK)
+			status = hmac_salts(au, op);
+	}
+	return status == CTAP2_OK ? AUTH_NEXT : fail(au, status);
+}
+
+/* What KEY_HMAC and KEY_SIGN need to know about the credential. */
+static void
+use_credential(struct auth_op *op)
+{
+	op->key.blob = span(op->cred.blob, op->cred.blob_len);
+	op->key.bound = span(op->ga.rp_id_hash, sizeof(op->ga.rp_id_hash));
+}
+
+/* 12.7, steps 7 and 8 */
+enum auth_want
+ga_hmac(struct auth *au, struct auth_op *op)
+{
+	struct ga_request *ga = &op->ga;
+
+	use_credential(op);
+	if (!ga->hmac)
+		return AUTH_NEXT;
+	op->key.with_uv = ga->uv;
+	op->key.data[0] = span(ga->salts, 32);
+	op->key.data[1] = ga->salts_len == 64 ? span(ga->salts + 32, 32) :
+	    span(NULL, 0);
+	return ask_key(au, op, KEY_HMAC);
+}
+
+/* 12.7, step 9 */
+static bool
+put_hmac_output(struct auth *au, struct auth_op *op)
+{
+	uint8_t iv[PIN_IV_LEN], sealed[PIN_IV_LEN + SALTS_MAX];
+	struct cbor_out out;
+	size_t len;
+
+	if (!op->ga.hmac)
+		return true;
+	auth_random(au, iv, sizeof(iv));
+	len = pin_encrypt(&op->ga.hmac_secret, iv, op->key.out_sig,
+	    op->key.out_sig_len, sealed);
+	if (len == 0)
+		return false;
+	cbor_out_init(&out, op->extensions, sizeof(op->extensions));
+	cbor_put_map(&out, 1);
+	cbor_put_str(&out, "hmac-secret");
+	cbor_put_bytes(&out, span(sealed, len));
+	op->extensions_len = out.len;
+	return !out.overflow;
+}
+
+/* ga.13 */
+enum auth_want
+ga_sign(struct auth *au, struct auth_op *op)
+{
+	struct authdata ad = {
+		.rp_id_hash = op->ga.rp_id_hash,
+		.flags = (op->ga.up ? AUTHDATA_UP : 0) |
+		    (op->ga.uv ? AUTHDATA_UV : 0),
+	};
+
+	if (!put_hmac_output(au, op))
+		return fail(au, CTAP1_ERR_OTHER);
+	/* a counter at its end stays there: it never goes back to zero */
+	op->counter = au->counter < UINT32_MAX ? au->counter + 1 :
+	    UINT32_MAX;
+	ad.counter = op->counter;
+	ad.extensions = span(op->extensions, op->extensions_len);
+	op->auth_data_len = authdata_write(&ad, op->auth_data,
+	    sizeof(op->auth_data));
+	op->key.data[0] = span(op->auth_data, op->auth_data_len);
+	op->key.data[1] = span(op->ga.client_data_hash,
+	    sizeof(op->ga.client_data_hash));
+	return ask_key(au, op, KEY_SIGN);
+}
+
+/* Only the first counter of a block costs a write. */
+enum auth_want
+ga_save(struct auth *au, struct auth_op *op)
+{
+	if (op->counter <= au->state.counter_ceiling)
+		return AUTH_NEXT;
+	op->state = au->state;
+	op->state.counter_ceiling = op->counter < UINT32_MAX - COUNTER_BLOCK ?
+	    op->counter + COUNTER_BLOCK - 1 : UINT32_MAX;
+	op->change = (struct auth_change){ .state = &op->state };
+	return ask_commit(op);
+}
+
+static struct span
+name_span(const struct name_text *t)
+{
+	return span(t->s, t->len);
+}
+
+/* ga.12.3: names only to a host that verified the user */
+static void
+put_user(const struct auth_op *op, struct cbor_out *out)
+{
+	const struct user_entity *user = &op->cred.user;
+	bool name = op->ga.full_user && user->name.len > 0;
+	bool display = op->ga.full_user && user->display_name.len > 0;
+
+	cbor_put_uint(out, 0x04);
+	cbor_put_map(out, 1 + name + display);
+	cbor_put_str(out, "id");
+	cbor_put_bytes(out, span(user->id, user->id_len));
+	if (name) {
+		cbor_put_str(out, "name");
+		cbor_put_text(out, name_span(&user->name));
+	}
+	if (display) {
+		cbor_put_str(out, "displayName");
+		cbor_put_text(out, name_span(&user->display_name));
+	}
+}
+
+/* What getNextAssertion goes on with. */
+static void
+remember(struct auth *au, const struct auth_op *op)
+{
+	struct auth_remembered *next = &au->session.next;
+
+	if (op->left == 0) {
+		if (op->row->cmd == CTAP_GET_NEXT_ASSERTION)
+			remembered_forget(au);
+		return;
+	}
+	next->active = true;
+	next->channel = op->channel;
+	next->last_ms = op->now_ms;
+	next->before = op->cred.seq;
+	next->left = op->left;
+	next->ga = op->ga;
+}
+
+enum auth_want
+ga_reply(struct auth *au, struct auth_op *op)
+{
+	struct cbor_out out = reply_begin(au);
+	bool user = op->cred.discoverable;
+
+	au->counter = op->counter;
+	remember(au, op);
+	cbor_put_map(&out, (size_t)3 + user + (op->number > 0) +
+	    op->user_selected);
+	cbor_put_uint(&out, 0x01);	/* credential */
+	cbor_put_map(&out, 2);
+	cbor_put_str(&out, "id");
+	cbor_put_bytes(&out, span(op->cred.id, op->cred.id_len));
+	cbor_put_str(&out, "type");
+	cbor_put_str(&out, CREDENTIAL_TYPE);
+	cbor_put_uint(&out, 0x02);	/* authData */
+	cbor_put_bytes(&out, span(op->auth_data, op->auth_data_len));
+	cbor_put_uint(&out, 0x03);	/* signature */
+	cbor_put_bytes(&out, span(op->key.out_sig, op->key.out_sig_len));
+	if (user)
+		put_user(op, &out);
+	if (op->number > 0) {
+		cbor_put_uint(&out, 0x05);	/* numberOfCredentials */
+		cbor_put_uint(&out, op->number);
+	}
+	if (op->user_selected) {
+		cbor_put_uint(&out, 0x06);	/* userSelected */
+		cbor_put_bool(&out, true);
+	}
+	return reply(au, &out);
+}
+
+void
+remembered_forget(struct auth *au)
+{
+	explicit_bzero(&au->session.next, sizeof(au->session.next));
+}
+
+/* gn.1 to gn.3 */
+enum auth_want
+gn_find(struct auth *au, struct auth_op *op)
+{
+	struct auth_remembered *next = &au->session.next;
+
+	if (!next->active || next->channel != op->channel)
+		return fail(au, CTAP2_ERR_NOT_ALLOWED);
+	if (op->now_ms - next->last_ms > GNA_TIMEOUT_MS) {
+		remembered_forget(au);
+		return fail(au, CTAP2_ERR_NOT_ALLOWED);
+	}
+	op->ga = next->ga;
+	op->up = op->ga.up;
+	op->uv = op->ga.uv;
+	op->left = next->left - 1;
+	op->lookup.before = next->before;
+	op->lookup.protect_max = op->uv ? PROTECT_REQUIRED :
+	    PROTECT_OPTIONAL;
+	op->lookup.cred = &op->cred;
+	return ask_lookup(op, LOOKUP_RP);
+}
+
+enum auth_want
+gn_found(struct auth *au, struct auth_op *op)
+{
+	if (op->lookup.found)
+		return AUTH_NEXT;
+	remembered_forget(au);
+	return fail(au, CTAP2_ERR_NOT_ALLOWED);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the engine. A command is a row of stages (engine.c). A stage does
+ * one thing and says how to go on:
+ *
+ *	return AUTH_NEXT;		run the next stage now
+ *	return ask_...(op, ...);	want something; the next stage runs
+ *					when it is there
+ *	return again(op, ask_...());	the same, but this stage runs again
+ *	return fail(op, status);	reply with an error
+ *	return reply(au, &out);		reply, the last stage
+ *
+ * What was wanted is found in op when the stage runs: answer, key, lookup,
+ * commit_error. Errors of lookups, keys and commits that no stage cares
+ * about are turned into a reply before the stage runs (engine.c).
+ */
+#ifndef AUTHENTICATOR_ENGINE_IMPL_H
+#define AUTHENTICATOR_ENGINE_IMPL_H
+
+#include "authenticator/engine/engine.h"
+#include "ctap/authdata.h"
+#include "ctap/cbor.h"
+#include "ctap/pin.h"
+#include "ctap/request.h"
+
+#include <openssl/evp.h>
+
+#define AUTHDATA_MAX	2048	/* bytes; 37, 18, ID 1023, key, extensions */
+#define EXTENSIONS_MAX	 256	/* bytes of outputs; hmac-secret: 80 */
+#define COUNTER_BLOCK	 256	/* signature counters per reservation */
+#define GNA_TIMEOUT_MS	30000	/* CTAP 2.3, 6.3 */
+#define SALTS_MAX	  64
+
+/* Token limits on USB, CTAP 2.3, 6.5.2.1 */
+#define TOKEN_FIRST_USE_MS	 30000
+#define TOKEN_PRESENCE_MS	 30000
+#define TOKEN_MAX_MS		600000
+
+#define RESET_WINDOW_MS	10000	/* CTAP 2.3, 6.6 */
+
+/* pinUvAuthToken permissions, CTAP 2.3, 6.5.5.7 */
+enum permission {
+	PERMISSION_MC = 0x01,
+	PERMISSION_GA = 0x02,
+	PERMISSION_CM = 0x04,
+	PERMISSION_BE = 0x08,
+	PERMISSION_LBW = 0x10,
+	PERMISSION_ACFG = 0x20,
+	PERMISSION_PCMR = 0x40,
+};
+
+/* Only inside the engine, beside the values of enum auth_want. */
+#define AUTH_NEXT	((enum auth_want)100)
+
+struct auth_op;
+typedef enum auth_want auth_stage(struct auth *au, struct auth_op *op);
+
+#define STAGES_MAX	11
+#define CREDENTIAL_TYPE	"public-key"
+
+struct auth_row {
+	uint8_t		 cmd;
+	auth_stage	*stages[STAGES_MAX + 1];	/* NULL at the end */
+};
+
+/* What getNextAssertion and getAssertion share about one assertion. */
+struct ga_request {
+	uint8_t		rp_id_hash[32];
+	uint8_t		client_data_hash[32];
+	bool		up, uv;
+	bool		full_user;	/* name and displayName may be told */
+	bool		hmac;		/* hmac-secret with these salts */
+	struct pin_secret hmac_secret;
+	uint8_t		salts[SALTS_MAX];
+	size_t		salts_len;
+};
+
+/* One operation: wiped when it ends. */
+struct auth_op {
+	const struct auth_row *row;
+	size_t		stage;
+	bool		stay;
+	uint64_t	channel;
+	uint64_t	now_ms;
+	enum auth_want	want;
+	union ctap_request req;
+
+	struct auth_prompt prompt;
+	uint64_t	user_deadline;
+	enum user_answer answer;
+	struct key_op	key;
+	struct auth_lookup lookup;
+	struct auth_change change;
+	int		commit_error;
+	struct auth_state state;	/* what the change will make of it */
+
+	/* makeCredential and getAssertion */
+	struct credential cred;		/* the new one; the one found */
+	struct credential other;	/* the one that the new one replaces */
+	uint8_t		meta[KEY_META_MAX];
+	bool		up, uv;
+	bool		token;		/* a verified pinUvAuthToken was given */
+	int		alg;
+	struct cbor_in	list;		/* where we are in a list */
+	struct span	candidate;	/* the ID being looked for */
+	enum attestation_kind attestation;
+	struct ga_request ga;
+	bool		user_selected;
+	uint32_t	number;		/* numberOfCredentials; 0: not told */
+	uint32_t	left;		/* of those, not told yet */
+	uint32_t	counter;
+	uint8_t		auth_data[AUTHDATA_MAX];
+	size_t		auth_data_len;
+	uint8_t		extensions[EXTENSIONS_MAX];
+	size_t		extensions_len;
+
+	/* clientPIN */
+	struct pin_secret secret;
+};
+
+/* pinUvAuthToken, CTAP 2.3, 6.5.2.1; one for each protocol */
+struct auth_token {
+	uint8_t		token[PIN_TOKEN_LEN];
+	bool		in_use;
+	bool		used;		/* at least once */
+	bool		user_verified;
+	bool		user_present;
+	uint8_t		permissions;
+	bool		has_rp_id;
+	uint8_t		rp_id_hash[32];
+	uint64_t	begun_ms;
+};
+
+/* Accounts left to tell, for getNextAssertion. */
+struct auth_remembered {
+	bool		active;
+	uint64_t	channel;
+	uint64_t	last_ms;
+	uint64_t	before;		/* seq of the one told last */
+	uint32_t	left;
+	struct ga_request ga;
+};
+
+/* What lives from one operation to the next, and not longer than power. */
+struct auth_session {
+	struct pin_agreement *agreement[PIN_PROTOCOL_MAX];
+	struct auth_token token[PIN_PROTOCOL_MAX];
+	struct auth_remembered next;
+};
+
+struct auth {
+	struct auth_config cfg;
+	struct auth_state state;	/* as committed */
+	uint32_t	counter;	/* the last one given out */
+	uint64_t	powered_ms;
+	EVP_MD		*sha256;
+	EVP_MD_CTX	*md;
+	bool		busy;
+	struct auth_op	op;
+	struct auth_session session;
+	uint8_t		reply[AUTH_MESSAGE_MAX];
+	size_t		reply_len;
+};
+
+/* engine.c */
+enum auth_want fail(struct auth *au, enum ctap_status status);
+enum auth_want again(struct auth_op *op, enum auth_want want);
+/* Starts a reply of CTAP2_OK; finish it with reply(). */
+struct cbor_out reply_begin(struct auth *au);
+enum auth_want reply(struct auth *au, const struct cbor_out *out);
+/* A reply that is CTAP2_OK alone. */
+enum auth_want reply_empty(struct auth *au);
+enum auth_want ask_user(struct auth_op *op, enum prompt_kind kind,
+    enum prompt_reason reason, struct span rp_id, struct span user_name);
+/* The caller has filled op->key but for verb and epoch. */
+enum auth_want ask_key(struct auth *au, struct auth_op *op,
+    enum key_verb verb);
+enum auth_want ask_lookup(struct auth_op *op, enum lookup_kind kind);
+enum auth_want ask_commit(struct auth_op *op);
+/* Forgets tokens, key agreement and continuations. */
+void session_wipe(struct auth *au);
+void auth_sha256(struct auth *au, struct span s, uint8_t out[static 32]);
+void auth_random(struct auth *au, uint8_t *out, size_t len);
+
+/* token.c: key agreement and tokens */
+struct pin_agreement *session_agreement(struct auth *au, int protocol);
+void tokens_reset(struct auth *au);
+/* New tokens for every protocol, this one in use. */
+void token_begin(struct auth *au, int protocol, uint8_t permissions,
+    const uint8_t *rp_id_hash, bool user_present, uint64_t now_ms);
+const uint8_t *token_bytes(const struct auth *au, int protocol);
+/*
+ * 6.1.2 step 11.1, 6.2.2 step 6.1: mac over client_data_hash verifies, and
+ * the token may do permission for rp_id_hash. Binds it.
+ */
+enum ctap_status token_check(struct auth *au, const struct ctap_auth *param,
+    struct span client_data_hash, uint8_t permission,
+    const uint8_t rp_id_hash[static 32], uint64_t now_ms);
+/* getUserPresentFlagValue() of the token in use */
+bool token_present(const struct auth *au, uint64_t now_ms);
+/* After presence was tested: flags and permissions but lbw are gone. */
+void token_spend(struct auth *au);
+bool token_protocol_known(uint64_t protocol);
+
+/* common.c: what makeCredential and getAssertion have in common */
+/* 6.1.2 and 6.2.2, steps 1 and 2 */
+enum auth_want ask_blink(struct auth_op *op, const struct ctap_auth *param);
+enum ctap_status check_auth_protocol(const struct ctap_auth *param);
+/* Whether built-in verification was asked for, and what it showed. */
+void take_verification(struct auth_op *op);
+/*
+ * Looks for op->candidate among the credentials of op->ga.rp_id_hash, the
+ * way its length says. found_candidate() tells, and fills op->cred.
+ */
+enum auth_want ask_candidate(struct auth *au, struct auth_op *op,
+    uint8_t protect_max);
+bool found_candidate(struct auth_op *op);
+/* The next ID in op->list that can be one of ours; false at the end. */
+bool next_candidate(struct auth_op *op);
+/* What a credential ID that holds its own key says about it. */
+size_t meta_encode(const struct credential *cred,
+    uint8_t out[static KEY_META_MAX]);
+
+/* get_assertion.c */
+void remembered_forget(struct auth *au);
+
+/* The stages of each command, in its own file. */
+auth_stage info_reply;
+auth_stage sel_ask, sel_reply;
+auth_stage rst_check, rst_commit, rst_reply;
+auth_stage pin_run, pin_token;
+auth_stage mc_blink, mc_check, mc_authorize, mc_exclude, mc_consent,
+    mc_create, mc_replace, mc_attest, mc_save, mc_reply;
+auth_stage ga_blink, ga_check, ga_authorize, ga_find, ga_consent, ga_extend,
+    ga_hmac, ga_sign, ga_save, ga_reply;
+auth_stage gn_find, gn_found;
+
+#endif

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* authenticatorMakeCredential (CTAP 2.3, 6.1) */
+#include "authenticator/engine/impl.h"
+
+/* The attestation key does not belong to any epoch: reset keeps it. */
+static const uint8_t no_epoch[KEY_EPOCH_LEN];
+
+/* mc.1 */
+enum auth_want
+mc_blink(struct auth *au, struct auth_op *op)
+{
+	(void)au;
+	return ask_blink(op, &op->req.mc.auth);
+}
+
+static bool
+has_alg(const struct auth *au, int64_t alg)
+{
+	for (size_t i = 0; i < au->cfg.alg_count; i++)
+		if (au->cfg.algs[i] == alg)
+			return true;
+	return false;
+}
+
+/* mc.3: all entries were read by the decoder; the first we know wins */
+static enum ctap_status
+choose_alg(const struct auth *au, struct auth_op *op)
+{
+	struct cbor_in at = ctap_list_begin(&op->req.mc.params);
+	struct span type;
+	int64_t alg;
+
+	while (ctap_next_param(&at, &type, &alg)) {
+		if (!span_eq(type, span_str(CREDENTIAL_TYPE)) ||
+		    !has_alg(au, alg))
+			continue;
+		op->alg = (int)alg;
+		return CTAP2_OK;
+	}
+	return CTAP2_ERR_UNSUPPORTED_ALGORITHM;
+}
+
+/* mc.5: pinUvAuthParam wins over uv */
+static enum ctap_status
+check_options(const struct auth *au, struct ctap_make_credential *req)
+{
+	if (req->auth.param.p != NULL)
+		req->options.uv = OPT_FALSE;
+	if (req->options.uv == OPT_TRUE && !au->cfg.uv)
+		return CTAP2_ERR_INVALID_OPTION;
+	if (req->options.up == OPT_FALSE)
+		return CTAP2_ERR_INVALID_OPTION;
+	return CTAP2_OK;
+}
+
+enum auth_want
+mc_check(struct auth *au, struct auth_op *op)
+{
+	struct ctap_make_credential *req = &op->req.mc;
+	enum ctap_status status = check_auth_protocol(&req->auth);
+
+	if (status == CTAP2_OK)
+		status = choose_alg(au, op);
+	if (status == CTAP2_OK)
+		status = check_options(au, req);
+	if (status != CTAP2_OK)
+		return fail(au, status);
+	/* getInfo 07 */
+	if (req->exclude.count > AUTH_LIST_MAX)
+		return fail(au, CTAP2_ERR_LIMIT_EXCEEDED);
+	auth_sha256(au, req->rp_id, op->ga.rp_id_hash);
+	op->list = ctap_list_begin(&req->exclude);
+	return AUTH_NEXT;
+}
+
+enum auth_want
+mc_authorize(struct auth *au, struct auth_op *op)
+{
+	const struct ctap_make_credential *req = &op->req.mc;
+	bool param = req->auth.param.p != NULL;
+	enum ctap_status status;
+
+	/* mc.7: there is no PIN, so all that can be said is no */
+	if (au->cfg.uv && !param && req->options.uv != OPT_TRUE &&
+	    req->options.rk == OPT_TRUE)
+		return fail(au, CTAP2_ERR_OPERATION_DENIED);
+	/* mc.9: not capable of enterprise attestation */
+	if (req->enterprise.there)
+		return fail(au, CTAP1_ERR_INVALID_PARAMETER);
+	/* not protected: a pinUvAuthParam proves nothing and is ignored */
+	if (!au->cfg.uv)
+		return AUTH_NEXT;
+	/* mc.11.1 */
+	if (param) {
+		status = token_check(au, &req->auth, req->client_data_hash,
+		    PERMISSION_MC, op->ga.rp_id_hash, op->now_ms);
+		if (status != CTAP2_OK)
+			return fail(au, status);
+		op->uv = true;
+		op->token = true;
+		return AUTH_NEXT;
+	}
+	/* mc.10: makeCredUvNotRqd */
+	if (req->options.uv != OPT_TRUE)
+		return AUTH_NEXT;
+	/* mc.11.2 */
+	return ask_user(op, PROMPT_VERIFICATION, REASON_REGISTER, req->rp_id,
+	    req->user.name);
+}
+
+/* mc.12: told at once if somebody is there, else after a touch */
+static enum auth_want
+excluded(struct auth *au, struct auth_op *op)
+{
+	if (op->up || (op->token && token_present(au, op->now_ms)))
+		return fail(au, CTAP2_ERR_CREDENTIAL_EXCLUDED);
+	return again(op, ask_user(op, PROMPT_PRESENCE, REASON_EXCLUDED,
+	    op->req.mc.rp_id, op->req.mc.user.name));
+}
+
+enum auth_want
+mc_exclude(struct auth *au, struct auth_op *op)
+{
+	take_verification(op);
+	if (op->prompt.reason == REASON_EXCLUDED)
+		return fail(au, CTAP2_ERR_CREDENTIAL_EXCLUDED);
+	if (found_candidate(op) &&
+	    (op->cred.protect != PROTECT_REQUIRED || op->uv))
+		return excluded(au, op);
+	if (!next_candidate(op)) {
+		memset(&op->cred, 0, sizeof(op->cred));
+		return AUTH_NEXT;
+	}
+	return again(op, ask_candidate(au, op, PROTECT_REQUIRED));
+}
+
+/* mc.13, mc.14 */
+enum auth_want
+mc_consent(struct auth *au, struct auth_op *op)
+{
+	if (op->up || (op->token && token_present(au, op->now_ms)))
+		return AUTH_NEXT;
+	return ask_user(op, PROMPT_PRESENCE, REASON_REGISTER,
+	    op->req.mc.rp_id, op->req.mc.user.name);
+}
+
+/* mc.15: credProtect (12.1), hmac-secret (12.7) */
+static enum ctap_status
+take_extensions(struct auth_op *op)
+{
+	const struct ctap_mc_extensions *ext = &op->req.mc.ext;
+	struct credential *cred = &op->cred;
+	struct cbor_out out;
+	size_t count = 0;
+
+	cred->protect = PROTECT_OPTIONAL;
+	if (ext->cred_protect.there) {
+		if (ext->cred_protect.v < PROTECT_OPTIONAL ||
+		    ext->cred_protect.v > PROTECT_REQUIRED)
+			return CTAP2_ERR_INVALID_OPTION;
+		cred->protect = (uint8_t)ext->cred_protect.v;
+		count++;
+	}
+	cred->hmac_secret = ext->hmac_secret == OPT_TRUE;
+	count += cred->hmac_secret;
+	if (count == 0)
+		return CTAP2_OK;
+	cbor_out_init(&out, op->extensions, sizeof(op->extensions));
+	cbor_put_map(&out, count);
+	if (ext->cred_protect.there) {
+		cbor_put_str(&out, "credProtect");
+		cbor_put_uint(&out, cred->protect);
+	}
+	if (cred->hmac_secret) {
+		cbor_put_str(&out, "hmac-secret");
+		cbor_put_bool(&out, true);
+	}
+	op->extensions_len = out.len;
+	return CTAP2_OK;
+}
+
+/* mc.16: the key, and what a credential ID that holds it must say */
+enum auth_want
+mc_create(struct auth *au, struct auth_op *op)
+{
+	enum ctap_status status;
+
+	op->up = true;
+	token_spend(au);
+	status = take_extensions(op);
+	if (status != CTAP2_OK)
+		return fail(au, status);
+	op->cred.alg = op->alg;
+	op->key.alg = op->alg;
+	op->key.bound = span(op->ga.rp_id_hash, sizeof(op->ga.rp_id_hash));
+	op->key.meta = span(op->meta, meta_encode(&op->cred, op->meta));
+	return ask_key(au, op, KEY_CREATE);
+}
+
+static void
+keep_name(struct name_text *out, struct span s)
+{
+	out->len = (uint8_t)cbor_utf8_cut(s, NAME_KEPT);
+	if (out->len > 0)
+		memcpy(out->s, s.p, out->len);
+}
+
+/*
+ * 6.8.7: an RP ID that is too long keeps its scheme and its end, with an
+ * ellipsis between them.
+ */
+static void
+keep_rp_id(struct rp_id_text *out, struct span s)
+{
+	static const char ellipsis[] = "\xe2\x80\xa6";
+	const uint8_t *colon = memchr(s.p, ':', s.len);
+	size_t head = 0, tail;
+
+	if (s.len <= RP_ID_KEPT) {
+		out->len = (uint8_t)s.len;
+		memcpy(out->s, s.p, s.len);
+		return;
+	}
+	if (colon != NULL && (size_t)(colon - s.p) < RP_ID_KEPT / 2)
+		head = (size_t)(colon - s.p) + 1;
+	tail = RP_ID_KEPT - head - (sizeof(ellipsis) - 1);
+	/* not from inside a code point */
+	while (tail > 0 && (s.p[s.len - tail] & 0xc0) == 0x80)
+		tail--;
+	memcpy(out->s, s.p, head);
+	memcpy(out->s + head, ellipsis, sizeof(ellipsis) - 1);
+	memcpy(out->s + head + sizeof(ellipsis) - 1, s.p + s.len - tail, tail);
+	out->len = (uint8_t)(head + sizeof(ellipsis) - 1 + tail);
+}
+
+/* mc.17: what is remembered of a discoverable credential */
+static void
+keep_account(struct auth *au, struct auth_op *op)
+{
+	const struct ctap_make_credential *req = &op->req.mc;
+	struct credential *cred = &op->cred;
+
+	cred->discoverable = true;
+	auth_random(au, cred->id, CREDENTIAL_ID_STORED);
+	cred->id_len = CREDENTIAL_ID_STORED;
+	keep_rp_id(&cred->rp_id, req->rp_id);
+	keep_name(&cred->rp_name, req->rp_name);
+	memcpy(cred->user.id, req->user.id.p, req->user.id.len);
+	cred->user.id_len = (uint8_t)req->user.id.len;
+	keep_name(&cred->user.name, req->user.name);
+	keep_name(&cred->user.display_name, req->user.display_name);
+}
+
+/* mc.17, mc.18 */
+enum auth_want
+mc_replace(struct auth *au, struct auth_op *op)
+{
+	struct credential *cred = &op->cred;
+
+	memcpy(cred->rp_id_hash, op->ga.rp_id_hash, sizeof(cred->rp_id_hash));
+	memcpy(cred->blob, op->key.out_blob, op->key.out_blob_len);
+	cred->blob_len = (uint16_t)op->key.out_blob_len;
+	memcpy(cred->pub, op->key.out_pub, op->key.out_pub_len);
+	cred->pub_len = (uint16_t)op->key.out_pub_len;
+	if (op->req.mc.options.rk != OPT_TRUE) {
+		memcpy(cred->id, cred->blob, cred->blob_len);
+		cred->id_len = cred->blob_len;
+		return AUTH_NEXT;
+	}
+	keep_account(au, op);
+	op->lookup.user_id = op->req.mc.user.id;
+	op->lookup.protect_max = PROTECT_REQUIRED;
+	op->lookup.cred = &op->other;
+	return ask_lookup(op, LOOKUP_USER);
+}
+
+/* mc.19: the format that is asked for, if we have it */
+static enum attestation_kind
+choose_format(const struct auth *au, const struct ctap_make_credential *req)
+{
+	struct cbor_in at = ctap_list_begin(&req->formats);
+	struct span format;
+
+	if (req->formats.count != 1 || !ctap_next_text(&at, &format))
+		return au->cfg.attestation.kind;
+	return span_eq(format, span_str("none")) ? ATTESTATION_NONE :
+	    au->cfg.attestation.kind;
+}
+
+static bool
+write_auth_data(struct auth *au, struct auth_op *op)
+{
+	struct authdata ad = {
+		.rp_id_hash = op->ga.rp_id_hash,
+		.flags = AUTHDATA_UP | (op->uv ? AUTHDATA_UV : 0),
+		.counter = au->counter,
+		.aaguid = au->cfg.aaguid,
+		.credential_id = span(op->cred.id, op->cred.id_len),
+		.public_key = span(op->cred.pub, op->cred.pub_len),
+		.extensions = span(op->extensions, op->extensions_len),
+	};
+
+	op->auth_data_len = authdata_write(&ad, op->auth_data,
+	    sizeof(op->auth_data));
+	return op->auth_data_len > 0;
+}
+
+enum auth_want
+mc_attest(struct auth *au, struct auth_op *op)
+{
+	const struct auth_attestation *att = &au->cfg.attestation;
+
+	if (!write_auth_data(au, op))
+		return fail(au, CTAP1_ERR_OTHER);
+	op->attestation = choose_format(au, &op->req.mc);
+	if (op->attestation == ATTESTATION_NONE)
+		return AUTH_NEXT;
+	op->key.data[0] = span(op->auth_data, op->auth_data_len);
+	op->key.data[1] = op->req.mc.client_data_hash;
+	if (op->attestation == ATTESTATION_PACKED) {
+		op->key.blob = att->blob;
+		op->key.bound = span_str(AUTH_ATTESTATION_BOUND);
+		op->key.epoch = span(no_epoch, sizeof(no_epoch));
+	} else {
+		op->key.blob = span(op->cred.blob, op->cred.blob_len);
+	}
+	return ask_key(au, op, KEY_SIGN);
+}
+
+enum auth_want
+mc_save(struct auth *au, struct auth_op *op)
+{
+	(void)au;
+	if (!op->cred.discoverable)
+		return AUTH_NEXT;
+	op->change = (struct auth_change){
+		.remove = op->lookup.found ? op->other.seq : 0,
+		.put = &op->cred,
+	};
+	return ask_commit(op);
+}
+
+/* WebAuthn Level 3, 8.2 and 8.7 */
+static void
+put_statement(const struct auth *au, const struct auth_op *op,
+    struct cbor_out *out)
+{
+	const struct auth_attestation *att = &au->cfg.attestation;
+	bool chain = op->attestation == ATTESTATION_PACKED;
+
+	if (op->attestation == ATTESTATION_NONE) {
+		cbor_put_map(out, 0);
+		return;
+	}
+	cbor_put_map(out, chain ? 3 : 2);
+	cbor_put_str(out, "alg");
+	cbor_put_int(out, chain ? att->alg : op->cred.alg);
+	cbor_put_str(out, "sig");
+	cbor_put_bytes(out, span(op->key.out_sig, op->key.out_sig_len));
+	if (!chain)
+		return;
+	cbor_put_str(out, "x5c");
+	cbor_put_array(out, att->x5c_count);
+	for (size_t i = 0; i < att->x5c_count; i++)
+		cbor_put_bytes(out, att->x5c[i]);
+}
+
+enum auth_want
+mc_reply(struct auth *au, struct auth_op *op)
+{
+	struct cbor_out out = reply_begin(au);
+
+	cbor_put_map(&out, 3);
+	cbor_put_uint(&out, 0x01);	/* fmt */
+	cbor_put_str(&out, op->attestation == ATTESTATION_NONE ? "none" :
+	    "packed");
+	cbor_put_uint(&out, 0x02);	/* authData */
+	cbor_put_bytes(&out, span(op->auth_data, op->auth_data_len));
+	cbor_put_uint(&out, 0x03);	/* attStmt */
+	put_statement(au, op, &out);
+	return reply(au, &out);
+}

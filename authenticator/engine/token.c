@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pinUvAuthTokens (CTAP 2.3, 6.5.2.1). Timers are not run: a token is asked
+ * whether it is still good whenever it is used.
+ */
+#include "authenticator/engine/impl.h"
+
+bool
+token_protocol_known(uint64_t protocol)
+{
+	return protocol == 1 || protocol == 2;
+}
+
+struct pin_agreement *
+session_agreement(struct auth *au, int protocol)
+{
+	struct pin_agreement **a = &au->session.agreement[protocol - 1];
+
+	/* made when first asked for: most starts never need it */
+	if (*a == NULL)
+		*a = pin_agreement_new(au->cfg.random, au->cfg.random_arg);
+	return *a;
+}
+
+void
+tokens_reset(struct auth *au)
+{
+	for (int i = 0; i < PIN_PROTOCOL_MAX; i++) {
+		memset(&au->session.token[i], 0,
+		    sizeof(au->session.token[i]));
+		auth_random(au, au->session.token[i].token, PIN_TOKEN_LEN);
+	}
+}
+
+void
+token_begin(struct auth *au, int protocol, uint8_t permissions,
+    const uint8_t *rp_id_hash, bool user_present, uint64_t now_ms)
+{
+	struct auth_token *t = &au->session.token[protocol - 1];
+
+	tokens_reset(au);
+	t->in_use = true;
+	t->user_verified = true;
+	t->user_present = user_present;
+	t->permissions = permissions;
+	t->begun_ms = now_ms;
+	t->has_rp_id = rp_id_hash != NULL;
+	if (rp_id_hash != NULL)
+		memcpy(t->rp_id_hash, rp_id_hash, sizeof(t->rp_id_hash));
+}
+
+const uint8_t *
+token_bytes(const struct auth *au, int protocol)
+{
+	return au->session.token[protocol - 1].token;
+}
+
+/* stopUsing(), if its time is over. */
+static bool
+token_alive(struct auth_token *t, uint64_t now_ms)
+{
+	uint64_t limit = t->used ? TOKEN_MAX_MS : TOKEN_FIRST_USE_MS;
+
+	if (t->in_use && now_ms - t->begun_ms >= limit)
+		memset(t, 0, sizeof(*t));
+	return t->in_use;
+}
+
+/* mc.11.1, ga.6.1: which token the RP may be served with. */
+static bool
+token_permits(const struct auth_token *t, uint8_t permission,
+    const uint8_t rp_id_hash[static 32])
+{
+	if (!(t->permissions & permission) || !t->user_verified)
+		return false;
+	return !t->has_rp_id ||
+	    memcmp(t->rp_id_hash, rp_id_hash, sizeof(t->rp_id_hash)) == 0;
+}
+
+enum ctap_status
+token_check(struct auth *au, const struct ctap_auth *param,
+    struct span client_data_hash, uint8_t permission,
+    const uint8_t rp_id_hash[static 32], uint64_t now_ms)
+{
+	int protocol = (int)param->protocol.v;
+	struct auth_token *t = &au->session.token[protocol - 1];
+
+	if (!token_alive(t, now_ms) ||
+	    !pin_verify(protocol, t->token, client_data_hash, span(NULL, 0),
+	    param->param))
+		return CTAP2_ERR_PIN_AUTH_INVALID;
+	if (!token_permits(t, permission, rp_id_hash))
+		return CTAP2_ERR_PIN_AUTH_INVALID;
+	t->used = true;
+	t->has_rp_id = true;
+	memcpy(t->rp_id_hash, rp_id_hash, sizeof(t->rp_id_hash));
+	return CTAP2_OK;
+}
+
+bool
+token_present(const struct auth *au, uint64_t now_ms)
+{
+	for (int i = 0; i < PIN_PROTOCOL_MAX; i++) {
+		const struct auth_token *t = &au->session.token[i];
+
+		if (t->in_use && t->user_present &&
+		    now_ms - t->begun_ms < TOKEN_PRESENCE_MS)
+			return true;
+	}
+	return false;
+}
+
+void
+token_spend(struct auth *au)
+{
+	for (int i = 0; i < PIN_PROTOCOL_MAX; i++) {
+		struct auth_token *t = &au->session.token[i];
+
+		t->user_present = false;
+		t->user_verified = false;
+		t->permissions &= PERMISSION_LBW;
+	}
+}
