@@ -11,6 +11,7 @@
 import {
 	createHash, generateKeyPairSync, randomBytes, sign, webcrypto,
 } from 'node:crypto';
+import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { encodeCBOR } from '@levischuck/tiny-cbor';
 

@@ -1,0 +1,367 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# pipe.sh: sealkey's client mode piped through the relying party (TAP).
+#
+# What must be verified is, for every algorithm, with and without an allow
+# list, out of a state directory and through a socket; what must be refused is
+# refused by the side that should, sealkey or the site.
+#
+# SEALKEY names the program; build/sealkey.
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd) || exit 1
+cd "$here/../.." || exit 1
+SEALKEY=${SEALKEY:-build/sealkey}
+ORIGIN=https://example.com
+
+count=0
+failures=0
+key=			# process ID of "sealkey run"
+
+bail()
+{
+	echo "Bail out! $*"
+	exit 1
+}
+
+[ -x "$SEALKEY" ] || bail "$SEALKEY has not been built"
+"$here/setup" || bail "the relying party is not ready"
+work=$(mktemp -d "${TMPDIR:-/tmp}/sealkey-pipe.XXXXXX") || exit 1
+cleanup()
+{
+	[ -n "$key" ] && kill "$key" 2>/dev/null && wait "$key" 2>/dev/null
+	rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 1' HUP INT TERM
+
+rp()
+{
+	node "$here/cli.mjs" "$@"
+}
+
+# --- TAP ------------------------------------------------------------------
+
+# check NAME COMMAND...: the command must succeed
+check()
+{
+	_name=$1
+	shift
+	count=$((count + 1))
+	if "$@" 2>"$work/said"; then
+		echo "ok $count - $_name"
+		return
+	fi
+	failures=$((failures + 1))
+	echo "not ok $count - $_name"
+	echo "# $*"
+	cat "$work/error" "$work/said" 2>/dev/null | sed 's/^/# /'
+}
+
+# same GOT WANTED
+same()
+{
+	[ "$1" = "$2" ] && return
+	echo "got $1, wanted $2" >&2
+	return 1
+}
+
+# field NAME: one of the last account
+field()
+{
+	node -p 'String(JSON.parse(require("fs").readFileSync(0))[process.argv[1]])' \
+	    "$1" <"$work/account"
+}
+
+is()
+{
+	same "$(field "$1")" "$2"
+}
+
+# --- the parts of a ceremony ------------------------------------------------
+
+# new_site: forget who registered; the keys are not told
+new_site()
+{
+	rm -f "$work/site"
+}
+
+options()
+{
+	_kind=$1
+	shift
+	rp "$_kind-options" --db "$work/site" "$@" >"$work/options" \
+	    2>"$work/error"
+}
+
+# sealkey VERB OPTION...: exit status as the program's
+sealkey()
+{
+	_verb=$1
+	shift
+	"$SEALKEY" webauthn "$_verb" "$@" <"$work/options" >"$work/answer" \
+	    2>"$work/error"
+}
+
+# verify KIND OPTION...: what the site says to the answer
+verify()
+{
+	_kind=$1
+	shift
+	rp "$_kind-verify" --db "$work/site" --roots "$work/roots.pem" "$@" \
+	    <"$work/answer" >"$work/account" 2>"$work/error"
+}
+
+# made OPTION...: registered, sealkey run with $with
+made()
+{
+	options register "$@" &&
+	    sealkey create --origin "$ORIGIN" $with && verify register
+}
+
+# used OPTION...: signed in
+used()
+{
+	options login "$@" && sealkey get --origin "$ORIGIN" $with &&
+	    verify login
+}
+
+# refuses WORD COMMAND...: exit status 1, nothing on standard output, and one
+# line that has the word in it
+refuses()
+{
+	_word=$1
+	shift
+	"$@"
+	same "$?" 1 && same "$(wc -c <"$work/answer")" 0 &&
+	    same "$(wc -l <"$work/error")" 1 &&
+	    grep -qi -e "$_word" "$work/error"
+}
+
+# site_refuses WORD KIND: the same of the relying party
+site_refuses()
+{
+	verify "$2"
+	same "$?" 1 && grep -qi -e "$1" "$work/error"
+}
+
+# spoil PATH: flip the last bit of a base64url member of the answer
+spoil()
+{
+	node -e '
+		const fs = require("fs");
+		const [file, member] = process.argv.slice(1);
+		const answer = JSON.parse(fs.readFileSync(file));
+		const bytes = Buffer.from(answer.response[member], "base64url");
+		bytes[bytes.length - 1] ^= 1;
+		answer.response[member] = bytes.toString("base64url");
+		fs.writeFileSync(file, JSON.stringify(answer));
+	' "$work/answer" "$1"
+}
+
+# --- what must be verified --------------------------------------------------
+
+# ceremonies FROM: the three algorithms, sealkey run with $with
+ceremonies()
+{
+	for alg in ES256 RS256 EdDSA; do
+		new_site
+		check "$1: $alg is registered" made --alg "$alg"
+		check "$1: $alg is what was made" is alg "$alg"
+		check "$1: $alg has packed attestation" is fmt packed
+		check "$1: $alg has a certificate chain" is attestation basic
+		check "$1: $alg verified the user" is userVerified true
+		check "$1: $alg signs in with an allow list" used
+		check "$1: $alg signs in with an empty one" used --no-allow
+		check "$1: $alg found the credential itself" \
+		    is discoverable true
+		check "$1: $alg counter rises" used
+	done
+}
+
+test_state()
+{
+	with="--state $work/key"
+	ceremonies "state"
+	new_site
+	check "the first algorithm that the key has is taken" \
+	    made --alg RS256 --alg ES256
+	check "that is RS256 here" is alg RS256
+	check "a credential that is not discoverable is registered" \
+	    made --resident-key discouraged --user bob
+	check "it signs in with an allow list" used --user bob
+}
+
+test_socket()
+{
+	mkfifo "$work/ready"
+	"$SEALKEY" run --state "$work/key" --socket "$work/socket" \
+	    --presence auto --ready-fd 3 3>"$work/ready" 2>"$work/run" &
+	key=$!
+	[ -n "$(timeout 20 head -c 1 "$work/ready" | od -An -tx1)" ] ||
+	    bail "sealkey run: $(cat "$work/run")"
+	with="--socket $work/socket"
+	ceremonies "socket"
+	kill "$key"
+	wait "$key"
+	check "sealkey run ends with status 0" same $? 0
+	key=
+}
+
+test_subdomain()
+{
+	new_site
+	ORIGIN=https://login.example.com
+	check "a subdomain may use its parent's RP ID" \
+	    made --origin "$ORIGIN" --rp-id example.com
+	check "and signs in" used
+	new_site
+	ORIGIN=http://localhost:8080
+	check "http is good for localhost" made --origin "$ORIGIN"
+	check "and signs in there" used
+	ORIGIN=https://example.com
+}
+
+test_attestation()
+{
+	new_site
+	check "conveyance none is registered" made --attestation none
+	check "its format is none" is fmt none
+	check "its AAGUID is zero" \
+	    is aaguid 00000000-0000-0000-0000-000000000000
+	check "it signs in" used
+	new_site
+	with="--state $work/key --attestation self"
+	check "self attestation is registered" made
+	check "it is packed" is fmt packed
+	check "it has no chain" is attestation self
+	new_site
+	with="--state $work/key --attestation none"
+	check "no attestation is registered" made
+	check "its format is none too" is fmt none
+	with="--state $work/key"
+}
+
+test_accounts()
+{
+	new_site
+	check "alice is registered" made --user alice
+	check "bob is registered, too" made --user bob
+	check "one of two accounts signs in" used --no-allow
+	check "the key chose the newest" is user bob
+	check "the allow list chooses alice" used --user alice
+	check "and alice it is" is user alice
+}
+
+test_batch()
+{
+	new_site
+	options register --user alice --count 3
+	sealkey create --origin "$ORIGIN" $with --batch
+	check "three options give three lines" same "$(wc -l <"$work/answer")" 3
+	check "all three are verified" verify register --batch
+	options login --count 2
+	sealkey get --origin "$ORIGIN" $with --batch
+	check "two sign-ins are verified" verify login --batch
+	options register
+	sed -i 's/.*/{"publicKey":&}/' "$work/options"
+	check "options under publicKey are understood" \
+	    sealkey create --origin "$ORIGIN" $with
+	check "and verified" verify register
+}
+
+# --- what must be refused ---------------------------------------------------
+
+test_origins()
+{
+	new_site
+	options register
+	for origin in https://example.org https://notexample.com \
+	    http://example.com https://example.com.evil.org; do
+		check "sealkey refuses $origin for example.com" \
+		    refuses origin sealkey create --origin "$origin" $with
+	done
+	options register --origin https://example.com --rp-id com
+	check "sealkey refuses a public suffix as RP ID" \
+	    refuses . sealkey create --origin "$ORIGIN" $with
+	new_site
+	made
+	options login
+	check "sealkey refuses a wrong origin at sign-in" \
+	    refuses origin sealkey get --origin https://example.org $with
+}
+
+test_sealkey_refuses()
+{
+	new_site
+	check "a first registration" made
+	options register --exclude
+	check "sealkey refuses what it is excluded from" \
+	    refuses InvalidState sealkey create --origin "$ORIGIN" $with
+	options login
+	check "sealkey refuses a credential it does not have" \
+	    refuses NotAllowed sealkey get --origin "$ORIGIN" \
+	    --state "$work/other"
+	options login --no-allow
+	check "sealkey refuses a site it does not know" \
+	    refuses NotAllowed sealkey get --origin "$ORIGIN" \
+	    --state "$work/other"
+	for text in '' '{' '[]' '"x"' '{"rp":1}' '{"publicKey":null}'; do
+		printf '%s' "$text" >"$work/options"
+		check "sealkey refuses '$text' for options" \
+		    refuses . sealkey create --origin "$ORIGIN" $with
+	done
+}
+
+test_site_refuses()
+{
+	new_site
+	options register
+	sealkey create --origin "$ORIGIN" $with
+	cp "$work/answer" "$work/good"
+	spoil attestationObject
+	check "the site refuses a spoiled registration" \
+	    site_refuses . register
+	options register
+	sealkey create --origin "$ORIGIN" $with
+	mv "$work/roots.pem" "$work/own.pem"
+	cp "$work/other.pem" "$work/roots.pem"
+	check "the site refuses a chain to another root" \
+	    site_refuses 'chain\|anchor' register
+	mv "$work/own.pem" "$work/roots.pem"
+	check "the site refuses the first answer again" \
+	    site_refuses 'challenge' register
+
+	check "a good registration" made
+	cp "$work/answer" "$work/good"
+	options login
+	sealkey get --origin "$ORIGIN" $with
+	cp "$work/answer" "$work/good"
+	spoil signature
+	check "the site refuses a spoiled signature" \
+	    site_refuses 'signature' login
+	cp "$work/good" "$work/answer"
+	check "the site refuses an answer whose challenge is used up" \
+	    site_refuses 'challenge' login
+}
+
+mkdir -m 700 "$work/key" "$work/other"
+"$SEALKEY" attestation roots --state "$work/key" >"$work/roots.pem" ||
+    bail "sealkey attestation roots"
+"$SEALKEY" attestation roots --state "$work/other" >"$work/other.pem" ||
+    bail "sealkey attestation roots of a second key"
+
+test_state
+test_socket
+with="--state $work/key"
+test_subdomain
+test_attestation
+test_accounts
+test_batch
+test_origins
+test_sealkey_refuses
+test_site_refuses
+
+echo "1..$count"
+[ "$failures" -eq 0 ]
