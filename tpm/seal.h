@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Symmetric cryptography under the storage key, for every provider: boxes
+ * (AES-256-GCM, random nonces), names (HMAC-SHA-256) and derivation (HKDF,
+ * RFC 5869). Contexts are made once and kept, because OpenSSL takes longer
+ * to make one than to use it.
+ *
+ * A box under one key is good for 2^32 sealings (NIST SP 800-38D, 8.3).
+ *
+ * Errors: -EBADMSG, -EINVAL (longer than INT_MAX), -ENOMEM, -EIO.
+ */
+#ifndef TPM_SEAL_H
+#define TPM_SEAL_H
+
+#include "ctap/span.h"
+
+#define SEAL_KEY_LEN	32
+#define SEAL_NONCE_LEN	12
+#define SEAL_TAG_LEN	16
+#define SEAL_OVERHEAD	(SEAL_NONCE_LEN + SEAL_TAG_LEN)
+
+struct evp_cipher_ctx_st;
+struct evp_mac_ctx_st;
+
+/*
+ * Memory for secrets, zeroed: not in core dumps, not in child processes, and
+ * not in swap if the limit on locked memory permits. NULL: none left. The
+ * free accepts NULL, and wants the same len.
+ */
+void *seal_memory_new(size_t len);
+void seal_memory_free(void *p, size_t len);
+
+/* All zero is a box that was done. */
+struct seal_box {
+	struct evp_cipher_ctx_st *enc;
+	struct evp_cipher_ctx_st *dec;
+};
+
+int seal_box_init(struct seal_box *b, const uint8_t key[static SEAL_KEY_LEN]);
+void seal_box_done(struct seal_box *b);
+
+/*
+ * nonce || ciphertext || tag; ad and ad2 are authenticated, one after the
+ * other (give one of them a fixed length). out has room for plain.len +
+ * SEAL_OVERHEAD and does not overlap. An open that fails leaves zeros.
+ */
+int seal_box_seal(struct seal_box *b, struct span ad, struct span ad2,
+    struct span plain, uint8_t *out);
+int seal_box_open(struct seal_box *b, struct span ad, struct span ad2,
+    struct span sealed, uint8_t *out);
+
+/* HKDF-SHA-256 of key; salt may be empty. */
+int seal_derive(const uint8_t key[static SEAL_KEY_LEN], struct span salt,
+    const char *info, uint8_t out[static SEAL_KEY_LEN]);
+
+/* The storage key as struct keys_ops offers it: seal, open, tag. */
+struct seal_storage {
+	struct seal_box		 rows;
+	struct evp_mac_ctx_st	*names;
+};
+
+int seal_storage_init(struct seal_storage *s,
+    const uint8_t key[static SEAL_KEY_LEN]);
+void seal_storage_done(struct seal_storage *s);
+int seal_storage_tag(struct seal_storage *s, const char *label,
+    struct span data, uint8_t *out, size_t len);
+
+#endif
