@@ -24,7 +24,7 @@ trap '[ -z "$sealkey_pid" ] || kill -KILL "$sealkey_pid"' EXIT
 
 tap_count=0
 tap_failed=0
-# check redirects what it runs; results go where they belong all the same
+# Where results go, whatever is redirected.
 exec {tap}>&1
 
 # tap TEXT: prints one line of TAP.
@@ -116,7 +116,7 @@ give_up()
 start_udev()
 {
 	[ -S /run/udev/control ] && return
-	/lib/systemd/systemd-udevd --daemon >/dev/null 2>&1 ||
+	/lib/systemd/systemd-udevd --daemon >/dev/null 2>&1 {tap}>&- ||
 	    give_up "systemd-udevd does not start"
 	udevadm trigger --action=add --subsystem-match=usb \
 	    --subsystem-match=hidraw --subsystem-match=misc
@@ -178,7 +178,7 @@ start_sealkey()
 	rm -f "$work/ready"
 	mkfifo "$work/ready"
 	"$sealkey" run --state "$work/state" --ready-fd 3 "$@" \
-	    3>"$work/ready" >>"$logs/sealkey" 2>&1 &
+	    3>"$work/ready" >>"$logs/sealkey" 2>&1 {tap}>&- &
 	sealkey_pid=$!
 	# ends with the program, should that happen first
 	exec {ready}<"$work/ready"
