@@ -15,7 +15,8 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { load } from './runtime.mjs';
 
-const { ALGS, readRoots, Refused, RelyingParty } = await load('./rp.mjs');
+const { ALGS, LIBRARY, readRoots, Refused, RelyingParty } =
+    await load('./rp.mjs');
 const { describeAsked, describeVerified } = await load('./account.mjs');
 
 const USAGE = `usage: cli.mjs COMMAND [options]
@@ -25,6 +26,7 @@ const USAGE = `usage: cli.mjs COMMAND [options]
   login-options     print PublicKeyCredentialRequestOptionsJSON
   login-verify      verify an AuthenticationResponseJSON from standard input
   show              say in words what the options on standard input ask for
+  about             name the library that verifies, and what it runs on
 
   --db FILE                 where the site keeps what it knows (needed)
   --origin URL, --rp-id ID  the site; https://example.com, remembered in FILE
@@ -174,6 +176,10 @@ async function main()
 	}
 	if (command === 'show') {
 		console.log(describeAsked(JSON.parse(readInput())));
+		return 0;
+	}
+	if (command === 'about') {
+		console.log(`${LIBRARY}, Node.js ${process.version}`);
 		return 0;
 	}
 	if (!Object.hasOwn(COMMANDS, command))

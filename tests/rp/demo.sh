@@ -167,7 +167,7 @@ demo_client()
 
 demo_socket()
 {
-	title "2. Socket: the key is a process, reached without the kernel's help"
+	title "2. Socket: the key is a process, without the kernel's help"
 	plug_in --socket "$work/socket" || return
 	visit EdDSA --socket "$work/socket"
 	unplug $?
@@ -256,10 +256,7 @@ mkdir -m 700 "$work/key"
     2>"$work/error" || { broken "sealkey attestation roots"; exit 1; }
 row program "$("$SEALKEY" --version), $SEALKEY"
 row state "$work, removed at the end"
-row "relying party" \
-    "$(node -p "const p = JSON.parse(require('fs').readFileSync(
-    '$here/node_modules/@simplewebauthn/server/package.json'));
-    p.name + ' ' + p.version"), Node.js $(node --version)"
+row "relying party" "$(rp about)"
 
 demo_client
 conclude "client mode" $?

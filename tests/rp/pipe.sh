@@ -70,8 +70,8 @@ same()
 # field NAME: one of the last account
 field()
 {
-	node -p 'String(JSON.parse(require("fs").readFileSync(0))[process.argv[1]])' \
-	    "$1" <"$work/account"
+	node -p 'String(JSON.parse(process.argv[1])[process.argv[2]])' \
+	    "$(cat "$work/account")" "$1"
 }
 
 is()
@@ -280,16 +280,17 @@ test_origins()
 	for origin in https://example.org https://notexample.com \
 	    http://example.com https://example.com.evil.org; do
 		check "sealkey refuses $origin for example.com" \
-		    refuses origin sealkey create --origin "$origin" $with
+		    refuses SecurityError \
+		    sealkey create --origin "$origin" $with
 	done
 	options register --origin https://example.com --rp-id com
 	check "sealkey refuses a public suffix as RP ID" \
-	    refuses . sealkey create --origin "$ORIGIN" $with
+	    refuses SecurityError sealkey create --origin "$ORIGIN" $with
 	new_site
 	made
 	options login
 	check "sealkey refuses a wrong origin at sign-in" \
-	    refuses origin sealkey get --origin https://example.org $with
+	    refuses SecurityError sealkey get --origin https://example.org $with
 }
 
 test_sealkey_refuses()

@@ -58,7 +58,8 @@ const other = await newAttestation();
 function newSite(settings = {})
 {
 	return {
-		rp: new RelyingParty({ roots: [attestation.root], ...settings }),
+		rp: new RelyingParty(
+		    { roots: [attestation.root], ...settings }),
 		token: new Token(),
 	};
 }
@@ -87,17 +88,20 @@ async function signIn(hooks = {}, site = newSite(), options = {})
 for (const alg of [-7, -8, -257])
 	await accepts(`alg ${alg} registers and signs in`, async () => {
 		const site = newSite();
-		const made = await register({}, { site, options: { algs: [alg] } });
+		const made = await register({},
+		    { site, options: { algs: [alg] } });
 		const used = await signIn({}, site, { allow: false });
 
-		return !(made.fmt === 'packed' && made.attestation === 'basic' &&
+		return !(made.fmt === 'packed' &&
+		    made.attestation === 'basic' &&
 		    made.chain.length === 3 && /CN=Root/.test(made.chain[2]) &&
 		    used.counter === made.counter + 1 && used.discoverable) &&
 		    JSON.stringify([made, used]);
 	});
 
 await accepts('self attestation', async () =>
-	(await register({}, { by: null })).attestation !== 'self' && 'not self');
+	(await register({}, { by: null })).attestation !== 'self' &&
+	    'not self');
 await accepts('no attestation', async () =>
 	(await register({}, { by: 'none' })).fmt !== 'none' && 'not none');
 await accepts('sign-in with an allow list', async () =>
@@ -155,15 +159,16 @@ await refuses('a point that is not on the curve', /credential key/,
     () => changed(p => { p.coseKey.get(-3)[31] ^= 1; }));
 await refuses('another AAGUID than in the certificate', /AAGUID/i,
     () => changed(p => { p.aaguid = Buffer.alloc(16, 7); }));
-await refuses('tampered credential key', /signature is wrong/, () => answered(a => {
-	const { response } = a;
+await refuses('tampered credential key', /signature is wrong/,
+    () => answered(({ response }) => {
 	response.attestationObject = flip(response.attestationObject, -40);
-}));
-await refuses('tampered client data', /signature is wrong/, () => answered(a => {
-	a.response.clientDataJSON = Buffer.from(
-	    Buffer.from(a.response.clientDataJSON, 'base64url')
+    }));
+await refuses('tampered client data', /signature is wrong/,
+    () => answered(({ response }) => {
+	response.clientDataJSON = Buffer.from(
+	    Buffer.from(response.clientDataJSON, 'base64url')
 	    .toString().replace('}', ',"x":1}')).toString('base64url');
-}));
+    }));
 await refuses('id differs from the authenticator data', /credential ID of/,
     () => answered(a => { a.id = a.rawId = flip(a.id, 0); }));
 await refuses('publicKey member differs', /publicKey differs/,
@@ -232,7 +237,8 @@ await refuses('a refused answer uses up its challenge', /answered before/,
 	    ORIGIN, attestation);
 	const bad = structuredClone(answer);
 
-	bad.response.attestationObject = flip(bad.response.attestationObject, -1);
+	bad.response.attestationObject =
+	    flip(bad.response.attestationObject, -1);
 	await rp.verifyRegistration(bad).catch(() => {});
 	return rp.verifyRegistration(answer);
     });
@@ -352,7 +358,8 @@ async function serve(root, browse)
 	    { method: 'POST', body: JSON.stringify(body) })).json(), at);
 	const code = await ended;
 	rmSync(dir, { recursive: true });
-	return { code, accounts: out.trim().split('\n').map(l => JSON.parse(l)) };
+	return { code,
+	    accounts: out.trim().split('\n').map(l => JSON.parse(l)) };
 }
 
 await accepts('the server verifies both ceremonies', async () => {

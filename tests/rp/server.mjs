@@ -97,8 +97,9 @@ class Site {
 
 	async #verify(ceremony, given)
 	{
-		const account = await judge(ceremony, answer =>
-		    ceremony === 'login' ? this.#rp.verifyAuthentication(answer) :
+		const account = await judge(ceremony,
+		    answer => ceremony === 'login' ?
+		    this.#rp.verifyAuthentication(answer) :
 		    this.#rp.verifyRegistration(answer), given);
 
 		console.log(JSON.stringify(account));

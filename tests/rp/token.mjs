@@ -25,7 +25,7 @@ const UP = 0x01, UV = 0x04, AT = 0x40;
 
 const sha256 = data => createHash('sha256').update(data).digest();
 const b64 = data => Buffer.from(data).toString('base64url');
-const uint32 = n => { const b = Buffer.alloc(4); b.writeUInt32BE(n); return b; };
+const uint32 = n => Buffer.from(Uint32Array.of(n).buffer).swap32();
 
 /* --- attestation certificates ------------------------------------------- */
 
@@ -75,7 +75,8 @@ export async function newAttestation(leaf = {})
 		new x509.BasicConstraintsExtension(leaf.ca ?? false),
 		new x509.Extension(AAGUID_OID, false, inner),
 	    ], leaf.life);
-	const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
+	const pkcs8 = await webcrypto.subtle
+	    .exportKey('pkcs8', keys.privateKey);
 
 	return {
 		root: root.cert.toString('pem'),
@@ -92,7 +93,8 @@ const bin = text => new Uint8Array(Buffer.from(text, 'base64url'));
 const KINDS = {
 	'-7': {
 		make: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
-		cose: j => [[1, 2], [3, -7], [-1, 1], [-2, bin(j.x)], [-3, bin(j.y)]],
+		cose: j => [[1, 2], [3, -7], [-1, 1],
+		    [-2, bin(j.x)], [-3, bin(j.y)]],
 		hash: 'sha256',
 	},
 	'-8': {
@@ -131,7 +133,8 @@ function statementOf(p, attestation, signed)
 		    sign(KINDS[p.alg].hash, signed, p.keys.privateKey))]]);
 	return new Map([
 		['alg', -7],
-		['sig', new Uint8Array(sign('sha256', signed, attestation.key))],
+		['sig', new Uint8Array(
+		    sign('sha256', signed, attestation.key))],
 		['x5c', p.x5c],
 	]);
 }
@@ -170,7 +173,8 @@ export class Token {
 
 	#created(p, attestation)
 	{
-		const text = p.text ?? clientData(p.type, p.challenge, p.origin);
+		const text = p.text ??
+		    clientData(p.type, p.challenge, p.origin);
 		const authData = authDataOf(p);
 		const signed = Buffer.concat([authData, sha256(text)]);
 		const object = encodeCBOR(new Map([
@@ -210,7 +214,8 @@ export class Token {
 		};
 
 		hooks.change?.(p);
-		const text = p.text ?? clientData(p.type, p.challenge, p.origin);
+		const text = p.text ??
+		    clientData(p.type, p.challenge, p.origin);
 		const authData = authDataOf(p);
 		const answer = {
 			id: own.id,
