@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sealkey webauthn: the client's role, for pipes. See webauthn.h. */
+#include "authenticator/cli.h"
+#include "authenticator/device.h"
+#include "authenticator/paths.h"
+#include "authenticator/webauthn.h"
+#include "authenticator/webauthn_options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+"Usage: sealkey webauthn create --origin ORIGIN [OPTION]... < options.json\n"
+"       sealkey webauthn get --origin ORIGIN [OPTION]... < options.json\n"
+"\n"
+"Plays the browser: options of a relying party on standard input (JSON as\n"
+"PublicKeyCredential.parseCreationOptionsFromJSON() takes it, bare or under\n"
+"\"publicKey\"), the response for it on standard output.\n"
+"\n"
+"  --origin ORIGIN     the page's: https://HOST[:PORT], or http for localhost\n"
+"  --state DIR         be the key kept in DIR, which is made if missing\n"
+"                      (this is the default, with the default directory)\n"
+"  --socket PATH       use the key that serves the socket PATH\n"
+"  --device PATH       use the key behind a hidraw device\n"
+"  --attestation KIND  packed (default), self or none: what a key from\n"
+"                      --state gives to those who ask for attestation\n"
+"  --attachment KIND   cross-platform (default) or platform: what to claim\n"
+"                      to be\n"
+"  --batch             one JSON object a line in, one a line out; a line that\n"
+"                      fails gives {\"error\": {\"name\", \"message\"}}\n"
+"  --help, --version\n"
+"\n"
+"Exit status: 0 done, 1 failed (with --batch: any of them), 2 wrong use.\n";
+
+enum {
+	OPT_ORIGIN = CLI_OPT_FIRST,
+	OPT_STATE,
+	OPT_SOCKET,
+	OPT_DEVICE,
+	OPT_ATTESTATION,
+	OPT_ATTACHMENT,
+	OPT_BATCH,
+};
+
+static const struct option options[] = {
+	{ "origin", required_argument, NULL, OPT_ORIGIN },
+	{ "state", required_argument, NULL, OPT_STATE },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "device", required_argument, NULL, OPT_DEVICE },
+	{ "attestation", required_argument, NULL, OPT_ATTESTATION },
+	{ "attachment", required_argument, NULL, OPT_ATTACHMENT },
+	{ "batch", no_argument, NULL, OPT_BATCH },
+	CLI_COMMON,
+	{ NULL, 0, NULL, 0 }
+};
+
+struct webauthn_use {
+	bool		 ready;		/* else --help was all that was asked */
+	json_t		*(*run)(struct webauthn_client *c, struct span text,
+			    struct dom_error *err);
+	const char	*origin_text;
+	struct origin	 origin;
+	const char	*state;
+	const char	*socket;
+	const char	*device;
+	int		 attestation;	/* enum attestation_kind; -1: not said */
+	bool		 platform;
+	bool		 batch;
+};
+
+/* In the order of enum attestation_kind. */
+static const char *const attestation_names[] = {
+	"packed", "self", "none", NULL
+};
+static const char *const attachment_names[] = {
+	"cross-platform", "platform", NULL
+};
+
+/* False: wrong use, and *status says so. */
+static bool
+take_option(const struct cli *cli, int opt, struct webauthn_use *use,
+    int *status)
+{
+	int choice = 0;
+
+	switch (opt) {
+	case OPT_ORIGIN:
+		use->origin_text = optarg;
+		break;
+	case OPT_STATE:
+		use->state = optarg;
+		break;
+	case OPT_SOCKET:
+		use->socket = optarg;
+		break;
+	case OPT_DEVICE:
+		use->device = optarg;
+		break;
+	case OPT_ATTESTATION:
+		choice = cli_choice(optarg, attestation_names);
+		use->attestation = choice;
+		break;
+	case OPT_ATTACHMENT:
+		choice = cli_choice(optarg, attachment_names);
+		use->platform = choice == 1;
+		break;
+	case OPT_BATCH:
+		use->batch = true;
+		break;
+	}
+	if (choice >= 0)
+		return true;
+	*status = cli_wrong_use(cli, "\"%s\" is no such kind", optarg);
+	return false;
+}
+
+static int
+check_use(const struct cli *cli, struct webauthn_use *use)
+{
+	const char *why;
+	int tokens = (use->state != NULL) + (use->socket != NULL) +
+	    (use->device != NULL);
+
+	if (use->origin_text == NULL)
+		return cli_wrong_use(cli, "--origin is missing");
+	if (!origin_parse(use->origin_text, &use->origin, &why))
+		return cli_wrong_use(cli, "--origin: %s", why);
+	if (tokens > 1)
+		return cli_wrong_use(cli,
+		    "--state, --socket and --device exclude each other");
+	if (use->attestation != -1 && tokens > 0 && use->state == NULL)
+		return cli_wrong_use(cli,
+		    "--attestation is for a key from --state");
+	use->ready = true;
+	return CLI_DONE;
+}
+
+/* argv[1] is what to do; the options are behind it. */
+static int
+read_use(struct cli *cli, struct webauthn_use *use)
+{
+	int opt, status;
+
+	if (cli->argc > 1 && strcmp(cli->argv[1], "create") == 0)
+		use->run = webauthn_create;
+	else if (cli->argc > 1 && strcmp(cli->argv[1], "get") == 0)
+		use->run = webauthn_get;
+	if (use->run != NULL) {
+		cli->argc--;
+		cli->argv++;
+	}
+	while ((opt = cli_next(cli)) > CLI_END)
+		if (!take_option(cli, opt, use, &status))
+			return status;
+	if (opt == CLI_STOP)
+		return cli->status;
+	if (use->run == NULL)
+		return cli_wrong_use(cli, "say create or get first");
+	return check_use(cli, use);
+}
+
+static int
+open_token(const struct webauthn_use *use, struct token **out)
+{
+	char msg[DEVICE_MESSAGE_LEN], path[PATH_MAX];
+	enum attestation_kind kind = use->attestation < 0 ?
+	    ATTESTATION_PACKED : (enum attestation_kind)use->attestation;
+	int r;
+
+	if (use->socket != NULL)
+		r = token_open_socket(use->socket, out, msg, sizeof(msg));
+	else if (use->device != NULL)
+		r = token_open_device(use->device, out, msg, sizeof(msg));
+	else if ((r = paths_state(use->state, path, msg, sizeof(msg))) == 0)
+		r = token_open_local(path, kind, out, msg, sizeof(msg));
+	return r == 0 ? CLI_DONE : cli_error("webauthn: %s", msg);
+}
+
+/* What was read, and whether there was more than fits. */
+struct input {
+	char	*buf;		/* WEBAUTHN_INPUT_MAX bytes */
+	size_t	 len;
+	bool	 too_long;
+};
+
+/* Up to the end of a line, or of the file. False: nothing left. */
+static bool
+read_input(struct input *in, bool line)
+{
+	bool any = false;
+	int c;
+
+	in->len = 0;
+	in->too_long = false;
+	while ((c = getc_unlocked(stdin)) != EOF) {
+		any = true;
+		if (line && c == '\n')
+			break;
+		if (in->len < WEBAUTHN_INPUT_MAX)
+			in->buf[in->len++] = (char)c;
+		else
+			in->too_long = true;
+	}
+	return any;
+}
+
+static json_t *
+perform(const struct webauthn_use *use, struct webauthn_client *c,
+    const struct input *in, struct dom_error *err)
+{
+	if (!in->too_long)
+		return use->run(c, span(in->buf, in->len), err);
+	memset(err, 0, sizeof(*err));
+	dom_fail(err, "NotSupportedError",
+	    "the options are longer than %d bytes", WEBAUTHN_INPUT_MAX);
+	return NULL;
+}
+
+/* One line, seen at once by whoever waits for it. Takes over v. */
+static int
+print_json(json_t *v)
+{
+	char *text = json_dumps(v, JSON_COMPACT);
+	int status = CLI_DONE;
+
+	json_decref(v);
+	if (text == NULL)
+		return cli_error("webauthn: out of memory");
+	if (puts(text) == EOF || fflush(stdout) == EOF)
+		status = cli_error("webauthn: cannot write the output: %s",
+		    strerror(errno));
+	free(text);
+	return status;
+}
+
+static json_t *
+error_json(const struct dom_error *err)
+{
+	return json_pack("{s:{s:s,s:s}}", "error", "name", err->name,
+	    "message", err->message);
+}
+
+static int
+run_once(const struct webauthn_use *use, struct webauthn_client *c,
+    struct input *in)
+{
+	struct dom_error err;
+	json_t *out;
+
+	read_input(in, false);
+	if (ferror(stdin))
+		return cli_error("webauthn: cannot read the options: %s",
+		    strerror(errno));
+	out = perform(use, c, in, &err);
+	if (out == NULL)
+		return cli_error("webauthn: %s: %s", err.name, err.message);
+	return print_json(out);
+}
+
+static int
+run_batch(const struct webauthn_use *use, struct webauthn_client *c,
+    struct input *in)
+{
+	int status = CLI_DONE;
+	struct dom_error err;
+	json_t *out;
+
+	while (read_input(in, true)) {
+		out = perform(use, c, in, &err);
+		if (out == NULL)
+			status = CLI_FAILED;
+		if (print_json(out != NULL ? out : error_json(&err)) !=
+		    CLI_DONE)
+			return CLI_FAILED;	/* nobody is listening */
+	}
+	if (ferror(stdin))
+		return cli_error("webauthn: cannot read the options: %s",
+		    strerror(errno));
+	return status;
+}
+
+static int
+run_client(const struct webauthn_use *use, struct token *token)
+{
+	struct input in = { .buf = malloc(WEBAUTHN_INPUT_MAX) };
+	struct webauthn_client c;
+	int status, r;
+
+	r = webauthn_client_init(&c, &use->origin, use->platform, token);
+	if (r > 0)
+		status = cli_error("webauthn: the token answered %s (0x%02x) "
+		    "to getInfo", ctap_status_name((uint8_t)r) != NULL ?
+		    ctap_status_name((uint8_t)r) : "an unknown status", r);
+	else if (r < 0 || in.buf == NULL)
+		status = cli_error("webauthn: %s",
+		    strerror(r < 0 ? -r : ENOMEM));
+	else
+		status = use->batch ? run_batch(use, &c, &in) :
+		    run_once(use, &c, &in);
+	webauthn_client_done(&c);
+	free(in.buf);
+	return status;
+}
+
+int
+cmd_webauthn(int argc, char **argv)
+{
+	struct cli cli = { .command = "webauthn", .help = help,
+	    .options = options, .argc = argc, .argv = argv };
+	struct webauthn_use use = { .attestation = -1 };
+	struct token *token = NULL;
+	int status;
+
+	status = read_use(&cli, &use);
+	if (!use.ready)
+		return status;
+	status = open_token(&use, &token);
+	if (status == CLI_DONE)
+		status = run_client(&use, token);
+	token_free(token);
+	return status;
+}

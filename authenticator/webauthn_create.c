@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "authenticator/webauthn.h"
+
+#include "authenticator/token_cbor.h"
+#include "authenticator/webauthn_impl.h"
+#include "authenticator/webauthn_spki.h"
+#include "ctap/authdata.h"
+
+#include <stdlib.h>
+
+#define AAGUID_AT	37	/* bytes into authenticator data */
+#define AAGUID_LEN	16
+#define OBJECT_REST	32	/* bytes of an attestation object's own */
+
+/* One registration on its way. */
+struct creation {
+	struct webauthn_client	*c;
+	struct dom_error	*err;
+	struct options_memory	 memory;
+	struct create_options	 options;
+	struct client_data	 data;
+	struct span		 rp_id;
+	int			 algs[TOKEN_ALGS_MAX];
+	struct token_make	 req;
+	struct token_credential	 cred;
+	struct token_auth_data	 auth_data;
+	uint8_t			*object;	/* attestation object */
+	size_t			 object_len;
+	struct span		 object_auth_data;	/* inside object */
+};
+
+static bool
+has_alg(const struct token_info *info, int alg)
+{
+	if (info->alg_count == 0)
+		return true;	/* it does not say: let it choose */
+	for (size_t i = 0; i < info->alg_count; i++)
+		if (info->algs[i] == alg)
+			return true;
+	return false;
+}
+
+static bool
+plan_algs(struct creation *cr)
+{
+	const struct create_options *o = &cr->options;
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->alg_count && n < TOKEN_ALGS_MAX; i++)
+		if (has_alg(&cr->c->info, o->algs[i]))
+			cr->algs[n++] = o->algs[i];
+	if (n == 0)
+		return dom_fail(cr->err, "NotSupportedError",
+		    "the token has none of the algorithms");
+	cr->req.algs = cr->algs;
+	cr->req.alg_count = n;
+	return true;
+}
+
+static bool
+plan_selection(struct creation *cr)
+{
+	const struct create_options *o = &cr->options;
+	const struct token_info *info = &cr->c->info;
+
+	if (o->attachment != ATTACHMENT_ANY &&
+	    (o->attachment == ATTACHMENT_PLATFORM) != cr->c->platform)
+		return dom_fail(cr->err, "NotAllowedError", "the options "
+		    "demand a %s authenticator (see --attachment)",
+		    cr->c->platform ? "cross-platform" : "platform");
+	if (o->resident_key == REQUIREMENT_REQUIRED && !info->rk)
+		return dom_fail(cr->err, "ConstraintError",
+		    "the token makes no discoverable credentials");
+	if (o->user_verification == REQUIREMENT_REQUIRED && !info->uv)
+		return dom_fail(cr->err, "ConstraintError",
+		    "the token has no built-in user verification");
+	cr->req.rk = o->resident_key != REQUIREMENT_DISCOURAGED && info->rk;
+	cr->req.uv = o->user_verification != REQUIREMENT_DISCOURAGED &&
+	    info->uv;
+	return true;
+}
+
+static bool
+plan_extensions(struct creation *cr)
+{
+	const struct create_options *o = &cr->options;
+	const struct token_info *info = &cr->c->info;
+
+	if (o->enforce_protect && o->protect > PROTECT_OPTIONAL &&
+	    !info->cred_protect)
+		return dom_fail(cr->err, "NotAllowedError", "the token does "
+		    "not have the credential protection that is enforced");
+	if (o->protect != 0)
+		cr->req.protect = o->protect;
+	else if (cr->req.rk)
+		cr->req.protect =
+		    o->user_verification == REQUIREMENT_REQUIRED ?
+		    PROTECT_REQUIRED : PROTECT_OPTIONAL_WITH_LIST;
+	if (!info->cred_protect)
+		cr->req.protect = 0;
+	cr->req.hmac_secret = (o->prf || o->hmac_create_secret) &&
+	    info->hmac_secret;
+	return true;
+}
+
+/* Only what the token can hold against us: an own credential, if any. */
+static void
+plan_exclude(struct creation *cr)
+{
+	const struct credential_list *l = &cr->options.exclude;
+	const struct id_list list = { l->id, l->count };
+	const struct span *found;
+
+	if (client_list_fits(cr->c, &list) == list.count) {
+		cr->req.exclude = list.ids;
+		cr->req.exclude_count = list.count;
+	} else if (client_probe(cr->c, cr->rp_id, &list, false, &found) ||
+	    (cr->c->info.uv &&
+	    client_probe(cr->c, cr->rp_id, &list, true, &found))) {
+		cr->req.exclude = found;
+		cr->req.exclude_count = 1;
+	}
+}
+
+/* Clients cut names before the token does (WebAuthn Level 3, 6.4.1). */
+static struct span
+cut(struct span s)
+{
+	return span(s.p, cbor_utf8_cut(s, NAME_KEPT));
+}
+
+static bool
+plan(struct creation *cr)
+{
+	const struct create_options *o = &cr->options;
+
+	cr->req.client_data_hash = span(cr->data.hash, sizeof(cr->data.hash));
+	cr->req.rp_id = cr->rp_id;
+	cr->req.rp_name = cut(o->rp_name);
+	cr->req.user_id = o->user_id;
+	cr->req.user_name = cut(o->user_name);
+	cr->req.user_display_name = cut(o->user_display_name);
+	if (!plan_algs(cr) || !plan_selection(cr) || !plan_extensions(cr))
+		return false;
+	plan_exclude(cr);
+	return true;
+}
+
+static bool
+take_x5c(struct cbor_in *in, void *arg)
+{
+	*(bool *)arg = true;
+	return cbor_any(in, NULL);
+}
+
+/*
+ * Chromium leaves self attestation of a blank AAGUID as it is: there is
+ * nothing in it that would tell keys apart.
+ */
+static bool
+is_anonymous(const struct creation *cr)
+{
+	static const struct cbor_member table[] = {
+		{ 0, "x5c", false, take_x5c },
+	};
+	static const uint8_t blank[AAGUID_LEN];
+	bool has_chain = false;
+	struct cbor_in in;
+
+	if (!span_eq(cr->cred.fmt, span_str("packed")) ||
+	    !span_eq(cr->auth_data.aaguid, span(blank, sizeof(blank))))
+		return false;
+	cbor_in_init(&in, cr->cred.att_stmt);
+	return cbor_members(&in, table, 1, &has_chain) && !has_chain;
+}
+
+/* WebAuthn Level 3, 6.5.4: the object, as the conveyance wants it. */
+static bool
+make_object(struct creation *cr)
+{
+	static const uint8_t empty_map[] = { 0xa0 };
+	bool blank = cr->options.conveyance == CONVEYANCE_NONE &&
+	    !is_anonymous(cr);
+	struct span fmt = blank ? span_str("none") : cr->cred.fmt;
+	struct span stmt = blank ? span(empty_map, 1) : cr->cred.att_stmt;
+	size_t auth_data_len = cr->cred.auth_data.len;
+	size_t cap = OBJECT_REST + fmt.len + stmt.len + auth_data_len;
+	struct cbor_out out;
+	uint8_t *auth_data;
+
+	cr->object = malloc(cap);
+	if (cr->object == NULL)
+		return dom_fail(cr->err, "UnknownError", "out of memory");
+	cbor_out_init(&out, cr->object, cap);
+	cbor_put_map(&out, 3);
+	cbor_put_str(&out, "fmt");
+	cbor_put_text(&out, fmt);
+	cbor_put_str(&out, "attStmt");
+	cbor_put_raw(&out, stmt);
+	cbor_put_str(&out, "authData");
+	cbor_put_bytes(&out, cr->cred.auth_data);
+	if (out.overflow)
+		return dom_fail(cr->err, "UnknownError", "answer too long");
+	cr->object_len = out.len;
+	auth_data = cr->object + out.len - auth_data_len;
+	if (blank && cr->auth_data.aaguid.p != NULL)
+		memset(auth_data + AAGUID_AT, 0, AAGUID_LEN);
+	cr->object_auth_data = span(auth_data, auth_data_len);
+	return true;
+}
+
+static json_t *
+list_transports(const struct webauthn_client *c)
+{
+	const struct token_info *info = &c->info;
+	json_t *list = json_array();
+	bool ok = true;
+
+	if (c->platform)
+		ok = json_array_append_new(list, json_string("internal")) == 0;
+	else if (info->transport_count == 0)
+		ok = json_array_append_new(list, json_string("usb")) == 0;
+	for (size_t i = 0; !c->platform && i < info->transport_count; i++)
+		ok &= json_array_append_new(list,
+		    json_string(info->transports[i])) == 0;
+	if (ok)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+static json_t *
+make_response(const struct creation *cr)
+{
+	uint8_t spki[SPKI_MAX];
+	json_t *out = json_object();
+	size_t spki_len;
+	bool ok;
+	int alg;
+
+	spki_len = spki_from_cose(cr->auth_data.public_key, spki, &alg);
+	ok = client_put(out, "clientDataJSON",
+	    span(cr->data.text, cr->data.len)) &&
+	    client_put(out, "attestationObject",
+		span(cr->object, cr->object_len)) &&
+	    client_put(out, "authenticatorData", cr->object_auth_data) &&
+	    json_object_set_new(out, "transports",
+		list_transports(cr->c)) == 0 &&
+	    json_object_set_new(out, "publicKeyAlgorithm",
+		json_integer(alg)) == 0;
+	/* A key of a kind that a browser does not know has none. */
+	if (ok && spki_len > 0)
+		ok = client_put(out, "publicKey", span(spki, spki_len));
+	if (ok)
+		return out;
+	json_decref(out);
+	return NULL;
+}
+
+static bool
+put_bool(json_t *obj, const char *key, bool v)
+{
+	return json_object_set_new(obj, key, json_boolean(v)) == 0;
+}
+
+/* {key: {name: v}} into obj */
+static bool
+put_nested(json_t *obj, const char *key, const char *name, bool v)
+{
+	return json_object_set_new(obj, key,
+	    json_pack("{s:b}", name, (int)v)) == 0;
+}
+
+static json_t *
+make_extensions(const struct creation *cr)
+{
+	const struct create_options *o = &cr->options;
+	bool secret = cr->auth_data.hmac_secret;
+	json_t *out = json_object();
+	bool ok = true;
+
+	if (o->cred_props)
+		ok &= put_nested(out, "credProps", "rk", cr->req.rk);
+	if (o->prf)
+		ok &= put_nested(out, "prf", "enabled", secret);
+	if (o->hmac_create_secret)
+		ok &= put_bool(out, "hmacCreateSecret", secret);
+	if (ok)
+		return out;
+	json_decref(out);
+	return NULL;
+}
+
+static bool
+ask_token(struct creation *cr)
+{
+	struct token *token = cr->c->token;
+	int r = token->ops->make(token, &cr->req, &cr->cred);
+
+	if (r != 0)
+		return client_token_error(r, true, cr->err);
+	if (!token_decode_auth_data(cr->cred.auth_data, &cr->auth_data) ||
+	    cr->auth_data.credential_id.p == NULL)
+		return dom_fail(cr->err, "NotAllowedError",
+		    "the token's authenticator data makes no sense");
+	return true;
+}
+
+json_t *
+webauthn_create(struct webauthn_client *c, struct span options,
+    struct dom_error *err)
+{
+	struct creation cr = { .c = c, .err = err };
+	json_t *out = NULL;
+
+	memset(err, 0, sizeof(*err));
+	if (!create_options_parse(options, &cr.memory, &cr.options, err) ||
+	    !origin_check(&c->origin, cr.options.rp_id, &cr.rp_id, err) ||
+	    !client_data_make(c, "webauthn.create", cr.options.challenge,
+		&cr.data, err) ||
+	    !plan(&cr) || !ask_token(&cr) || !make_object(&cr))
+		goto out;
+	out = client_response(c, cr.auth_data.credential_id,
+	    make_response(&cr), make_extensions(&cr));
+	if (out == NULL)
+		dom_fail(err, "UnknownError", "out of memory");
+out:
+	free(cr.object);
+	free(cr.data.text);
+	options_memory_done(&cr.memory);
+	return out;
+}

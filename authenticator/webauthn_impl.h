@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the two ceremonies share; private to webauthn*.c.
+ */
+#ifndef AUTHENTICATOR_WEBAUTHN_IMPL_H
+#define AUTHENTICATOR_WEBAUTHN_IMPL_H
+
+#include "authenticator/webauthn.h"
+#include "authenticator/webauthn_options.h"
+
+#define SHA256_LEN	32
+
+/* Of two pieces in a row; false, with *err, if OpenSSL fails. */
+bool client_hash(const struct webauthn_client *c, struct span a, struct span b,
+    uint8_t out[static SHA256_LEN], struct dom_error *err);
+
+/* clientDataJSON and its hash. Free text with free(). */
+struct client_data {
+	char	*text;
+	size_t	 len;
+	uint8_t	 hash[SHA256_LEN];
+};
+bool client_data_make(const struct webauthn_client *c, const char *type,
+    struct span challenge, struct client_data *out, struct dom_error *err);
+
+/* A list of credential IDs that a request will carry. */
+struct id_list {
+	const struct span *ids;
+	size_t		 count;
+};
+
+/* Those of list that fit one request to the token, from the first. */
+size_t client_list_fits(const struct webauthn_client *c,
+    const struct id_list *list);
+
+/*
+ * Asks the token, without bothering the user, which credential of list it
+ * has: *found is that one. False: none that it tells.
+ */
+bool client_probe(const struct webauthn_client *c, struct span rp_id,
+    const struct id_list *list, bool uv, const struct span **found);
+
+/* What r, as a verb of token.h returned it, is to a page. */
+bool client_token_error(int r, bool create, struct dom_error *err);
+
+/* Adds bytes as base64url; false: out of memory. */
+bool client_put(json_t *obj, const char *key, struct span bytes);
+bool client_put_string(json_t *obj, const char *key, const char *s);
+
+/*
+ * The members that both responses have; takes response and extensions (which
+ * may be NULL for want of memory). NULL: out of memory.
+ */
+json_t *client_response(const struct webauthn_client *c, struct span id,
+    json_t *response, json_t *extensions);
+
+#endif
