@@ -63,6 +63,16 @@ stop(struct cli *cli, int status)
 	return CLI_STOP;
 }
 
+/* getopt_long() knows a short option by optopt, a long one by its place. */
+static int
+wrong_option(struct cli *cli)
+{
+	if (optopt > ' ' && optopt < 0x7f)
+		return cli_wrong_use(cli, "wrong option \"-%c\"", optopt);
+	return cli_wrong_use(cli, "wrong option \"%s\"",
+	    cli->argv[optind - 1]);
+}
+
 static int
 end_of_options(struct cli *cli)
 {
@@ -75,15 +85,18 @@ end_of_options(struct cli *cli)
 int
 cli_next(struct cli *cli)
 {
-	/* '+': options end at the first operand; ':': tell what is wrong */
-	int opt = getopt_long(cli->argc, cli->argv, "+:", cli->options, NULL);
+	/*
+	 * ':' to be told what is wrong; '+': what follows a command's name is
+	 * the command's. Elsewhere operands and options mix.
+	 */
+	int opt = getopt_long(cli->argc, cli->argv,
+	    cli->command == NULL ? "+:" : ":", cli->options, NULL);
 
 	switch (opt) {
 	case -1:
 		return end_of_options(cli);
 	case '?':
-		return stop(cli, cli_wrong_use(cli, "wrong option \"%s\"",
-		    cli->argv[optind - 1]));
+		return stop(cli, wrong_option(cli));
 	case ':':
 		return stop(cli, cli_wrong_use(cli, "\"%s\" needs an argument",
 		    cli->argv[optind - 1]));

@@ -442,6 +442,13 @@ device_hardware(const struct device *d)
 	return false;
 }
 
+int
+device_tag(struct device *d, struct span data,
+    uint8_t out[static KEY_TAG_LEN])
+{
+	return d->keys->ops->tag(d->keys, "device", data, out);
+}
+
 const char *
 device_path(const struct device *d)
 {

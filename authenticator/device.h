@@ -82,6 +82,9 @@ struct store *device_store(struct device *d);
 /* Name of the key provider, and whether its keys live in hardware. */
 const char *device_keys_name(const struct device *d);
 bool device_hardware(const struct device *d);
+/* keys_ops.tag(): what only this key would make of data. */
+int device_tag(struct device *d, struct span data,
+    uint8_t out[static KEY_TAG_LEN]);
 const char *device_path(const struct device *d);
 int device_dirfd(const struct device *d);
 

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sealkey attestation roots: what a relying party must trust. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "authenticator/cli.h"
+#include "authenticator/manage.h"
+
+static const char help[] =
+"Usage: sealkey attestation roots [--state DIR]\n"
+"\n"
+"Prints the trust anchors that a relying party must be given to verify this\n"
+"key's packed attestation, as PEM.\n"
+"\n"
+"  --state DIR         the key's state directory\n"
+"  --help, --version\n";
+
+enum { OPT_STATE = CLI_OPT_FIRST };
+
+static const struct option options[] = {
+	{ "state", required_argument, NULL, OPT_STATE },
+	CLI_COMMON,
+	{ NULL, 0, NULL, 0 }
+};
+
+static int
+print_roots(const char *state)
+{
+	struct manage m;
+	char *pem = NULL;
+	int r = manage_open(&m, state);
+
+	if (r == 0)
+		r = manage_roots(&m, &pem);
+	if (r == 0)
+		fputs(pem, stdout);
+	else
+		cli_error("%s", m.msg);
+	free(pem);
+	manage_close(&m);
+	return r == 0 ? CLI_DONE : CLI_FAILED;
+}
+
+int
+cmd_attestation(int argc, char **argv)
+{
+	struct cli cli = { .command = "attestation", .help = help,
+	    .options = options, .operands = "roots", .argc = argc,
+	    .argv = argv };
+	const char *state = NULL;
+	int opt;
+
+	while ((opt = cli_next(&cli)) != CLI_END) {
+		if (opt == CLI_STOP)
+			return cli.status;
+		state = optarg;
+	}
+	if (argc - optind != 1 || strcmp(argv[optind], "roots") != 0)
+		return cli_wrong_use(&cli, "the only thing to ask for is "
+		    "\"roots\"");
+	return print_roots(state);
+}

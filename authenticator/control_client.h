@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The other side of control.h: one request to a running key. Waits.
+ *
+ * Limits: a reply has at most 8 MiB and must come within 20 s, twice the
+ * time that a press may take.
+ */
+#ifndef AUTHENTICATOR_CONTROL_CLIENT_H
+#define AUTHENTICATOR_CONTROL_CLIENT_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+/*
+ * 0: *out is the body of a successful reply, a new reference. Otherwise
+ * -errno and one line in msg:
+ *	-ECONNREFUSED	nobody listens there
+ *	-EPROTO		that was no reply of ours
+ *	-EBUSY, -ENOENT, -EINVAL, -ENOTSUP, -EREMOTEIO
+ *			the key said no (409, 404, 400, 405, any other)
+ *	others		from the socket
+ */
+int control_call(const char *socket_path, const char *method,
+    const char *target, json_t **out, char *msg, size_t msglen);
+
+#endif

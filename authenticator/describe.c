@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys and credentials as JSON: see describe.h. */
+#include "authenticator/describe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "authenticator/base64url.h"
+
+static const struct {
+	int		 alg;
+	const char	*name;
+} alg_names[] = {
+	{ COSE_ES256, "ES256" },
+	{ COSE_EDDSA, "EdDSA" },
+	{ COSE_ES384, "ES384" },
+	{ COSE_ES512, "ES512" },
+	{ COSE_PS256, "PS256" },
+	{ COSE_ES256K, "ES256K" },
+	{ COSE_RS256, "RS256" },
+};
+
+const char *
+describe_alg(int alg)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(alg_names) / sizeof(alg_names[0]); i++) {
+		if (alg_names[i].alg == alg)
+			return alg_names[i].name;
+	}
+	return NULL;
+}
+
+void
+describe_aaguid(const uint8_t aaguid[static 16], char out[static 37])
+{
+	size_t at = 0;
+	int i;
+
+	for (i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			out[at++] = '-';
+		snprintf(out + at, 3, "%02x", aaguid[i]);
+		at += 2;
+	}
+}
+
+json_t *
+describe_device(struct device *d)
+{
+	struct auth_state state;
+	char aaguid[37];
+	json_t *json;
+
+	if (store_load(device_store(d), &state) < 0)
+		return NULL;
+	describe_aaguid(device_aaguid, aaguid);
+	json = json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:I}",
+	    "version", SEALKEY_VERSION,
+	    "aaguid", aaguid,
+	    "state", device_path(d),
+	    "keys", device_keys_name(d),
+	    "hardware", device_hardware(d),
+	    "credentials", (json_int_t)state.credentials,
+	    "signatureCounterCeiling", (json_int_t)state.counter_ceiling);
+	explicit_bzero(&state, sizeof(state));
+	return json;
+}
+
+static json_t *
+bytes(const uint8_t *p, size_t len)
+{
+	char text[BASE64URL_LEN(CREDENTIAL_ID_MAX) + 1];
+
+	base64url_encode(span(p, len), text);
+	return json_string(text);
+}
+
+/* Null for what was not given, or is not UTF-8 after all. */
+static json_t *
+text(const char *s, size_t len)
+{
+	json_t *json = len > 0 ? json_stringn(s, len) : NULL;
+
+	return json != NULL ? json : json_null();
+}
+
+static json_t *
+created(uint64_t created_s)
+{
+	time_t t = created_s;
+	char buf[32];
+	struct tm tm;
+
+	if (created_s == 0 || gmtime_r(&t, &tm) == NULL)
+		return json_null();
+	strftime(buf, sizeof(buf), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return json_string(buf);
+}
+
+json_t *
+describe_credential(const struct credential *c)
+{
+	const struct user_entity *user = &c->user;
+
+	return json_pack("{s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o}, s:i, s:s,"
+	    " s:i, s:b, s:b, s:o, s:o}",
+	    "id", bytes(c->id, c->id_len),
+	    "rp",
+		"id", text(c->rp_id.s, c->rp_id.len),
+		"name", text(c->rp_name.s, c->rp_name.len),
+	    "user",
+		"id", bytes(user->id, user->id_len),
+		"name", text(user->name.s, user->name.len),
+		"displayName", text(user->display_name.s,
+		    user->display_name.len),
+	    "algorithm", c->alg,
+	    "algorithmName", describe_alg(c->alg) != NULL ?
+		describe_alg(c->alg) : "unknown",
+	    "credProtect", c->protect,
+	    "hmacSecret", c->hmac_secret,
+	    "discoverable", c->discoverable,
+	    "created", created(c->created_s),
+	    "publicKey", bytes(c->pub, c->pub_len));
+}
+
+struct search {
+	uint8_t		 id[CREDENTIAL_ID_MAX];
+	size_t		 len;
+	struct credential *found;
+};
+
+static int
+compare(void *arg, const struct credential *cred)
+{
+	struct search *s = arg;
+
+	if (!span_eq(span(s->id, s->len), span(cred->id, cred->id_len)))
+		return 0;
+	*s->found = *cred;
+	return 1;
+}
+
+int
+describe_find(struct device *d, const char *id, struct credential *out)
+{
+	struct search s = { .found = out };
+	size_t len = strlen(id);
+	int r;
+
+	if (len == 0 || BASE64URL_BYTES(len) > sizeof(s.id) ||
+	    !base64url_decode(span(id, len), s.id, &s.len))
+		return -EINVAL;
+	r = store_each(device_store(d), compare, &s);
+	if (r < 0)
+		return r;
+	return r == 1 ? 0 : -ENOENT;
+}

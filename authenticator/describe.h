@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keys and credentials as JSON, the same in the control interface and on
+ * the command line (format: control.md). Never secrets: no private key, no
+ * wrapped one, and the ID of a credential is all that others get to see.
+ *
+ * Returned values are new references; NULL: out of memory.
+ */
+#ifndef AUTHENTICATOR_DESCRIBE_H
+#define AUTHENTICATOR_DESCRIBE_H
+
+#include <jansson.h>
+
+#include "authenticator/device.h"
+
+/* What every copy of sealkey can say about a state directory. */
+json_t *describe_device(struct device *d);
+
+json_t *describe_credential(const struct credential *cred);
+
+/* "ES256", or NULL. */
+const char *describe_alg(int alg);
+
+/* 36 characters and a NUL. */
+void describe_aaguid(const uint8_t aaguid[static 16], char out[static 37]);
+
+/*
+ * Finds a credential by its ID in base64url: 0, -ENOENT, -EINVAL if the text
+ * is no ID at all, or as the store says.
+ */
+int describe_find(struct device *d, const char *id, struct credential *out);
+
+#endif

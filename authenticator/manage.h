@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A key to be looked at or changed from the command line: its state
+ * directory if nobody has it open, else the running key, through its control
+ * interface. Both answer in the same JSON (control.md).
+ *
+ * Errors are negative errno values with one line in msg.
+ */
+#ifndef AUTHENTICATOR_MANAGE_H
+#define AUTHENTICATOR_MANAGE_H
+
+#include <jansson.h>
+#include <limits.h>
+#include <stdbool.h>
+
+#include "authenticator/device.h"
+
+struct manage {
+	struct device	*device;	/* NULL: it runs */
+	char		 path[PATH_MAX];	/* of the state directory */
+	char		 control[PATH_MAX];	/* of the socket */
+	char		 msg[DEVICE_MESSAGE_LEN + PATH_MAX];
+};
+
+/* state as --state gave it, or NULL. Never makes anything. */
+int manage_open(struct manage *m, const char *state);
+/* Only a running key: -ENOENT if it does not run. */
+int manage_open_running(struct manage *m, const char *state);
+void manage_close(struct manage *m);
+
+/* A new reference in *out. */
+int manage_info(struct manage *m, json_t **out);
+int manage_show(struct manage *m, const char *id, json_t **out);
+/* each(arg, credential) until it returns non-zero; returns that or 0. */
+int manage_each(struct manage *m, int (*each)(void *arg, json_t *cred),
+    void *arg);
+int manage_delete(struct manage *m, const char *id);
+int manage_reset(struct manage *m);
+/* PEM; *out is to be freed with free(). */
+int manage_roots(struct manage *m, char **out);
+/* Waits up to 10 s for the key to ask. Only a running key. */
+int manage_press(struct manage *m, bool deny);
+
+#endif
