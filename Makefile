@@ -4,72 +4,141 @@
 #	make check	every test; installs what they need
 #	make		build/sealkey
 #
-# BUILD=dir builds elsewhere; SAN=1 with AddressSanitizer and UBSan.
+# For developers:
+#
+#	make check ONLY='unit/* check/*'	some of the tests
+#	make fuzz FUZZ_SECONDS=600		fuzzing alone
+#	make coverage				which lines the units reach
+#	make unit				build the unit tests
+#	make clean
+#
+# BUILD=dir builds elsewhere. SAN=1 builds with AddressSanitizer and UBSan,
+# FUZZ=1 with clang for libFuzzer, COVERAGE=1 for gcov; each has its own folder
+# below build/ unless BUILD says otherwise. WERROR=1 stops at warnings, V=1
+# shows commands. Sources are found by folder; nothing is listed here.
 
-BUILD	?= build
-CC	?= cc
+VERSION	:= 0.1.0
+VARIANT	:= $(if $(SAN),/san)$(if $(FUZZ),/fuzz)$(if $(COVERAGE),/coverage)
+BUILD	?= build$(VARIANT)
 PKGS	:= libcrypto libcbor sqlite3 jansson libpsl libfido2 libmicrohttpd \
 	   libsystemd
-OPT	?= -O2
+
+# --- flags ----------------------------------------------------------------
+
+OPT	:= -O2
 WARN	:= -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
-	   -Wpointer-arith -Wwrite-strings -Wvla
+	   -Wpointer-arith -Wwrite-strings -Wvla $(if $(WERROR),-Werror)
 HARDEN	:= -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 LDHARD	:= -pie -Wl,-z,relro,-z,now
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all \
+	   -fno-omit-frame-pointer
+
 ifdef SAN
 OPT	:= -O1
-HARDEN	:= -fPIE -fsanitize=address,undefined -fno-sanitize-recover=all \
-	   -fno-omit-frame-pointer
-LDHARD	:= -pie -fsanitize=address,undefined
+HARDEN	:= -fPIE $(SANITIZE)
+LDHARD	:= -pie $(SANITIZE)
+endif
+ifdef FUZZ
+CC	:= clang
+OPT	:= -O1
+HARDEN	:= -fPIE -fsanitize=fuzzer-no-link $(SANITIZE)
+LDHARD	:= -pie $(SANITIZE)
+endif
+ifdef COVERAGE
+OPT	:= -O0
+HARDEN	:= -fPIE --coverage
+LDHARD	:= -pie --coverage
 endif
 
-# Asked of pkg-config only when something is compiled: `make demo` on a bare
-# machine must be able to install it first.
-PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
-PKG_LIBS = $(shell pkg-config --libs $(PKGS))
-VERSION	:= 0.1.0
+# pkg-config is asked when something is first compiled, not when this file is
+# read: `make demo` must be able to install it.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS))) \
+	   $(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
 ALL_CFLAGS = -std=gnu11 -g $(OPT) $(WARN) $(HARDEN) -D_GNU_SOURCE -I. \
 	   -DSEALKEY_VERSION='"$(VERSION)"' $(PKG_CFLAGS) $(CFLAGS)
+
+CCQ	= $(if $(V),,@printf '  CC    %s\n' $@;)
+LDQ	= $(if $(V),,@printf '  LD    %s\n' $@;)
+ARQ	= $(if $(V),,@printf '  AR    %s\n' $@;)
+
+# --- sources --------------------------------------------------------------
 
 ENGINE_SRC := $(wildcard ctap/*.c authenticator/engine/*.c)
 PROGRAM_SRC := $(filter-out authenticator/main.c, \
 	   $(wildcard authenticator/*.c tpm/*.c uhid/*.c))
-SUPPORT_SRC := $(wildcard tests/*.c)
+# tests/X_main.c is a program of its own, build/tests/X; the rest is for all
+TOOL_SRC := $(wildcard tests/*_main.c)
+SUPPORT_SRC := $(filter-out $(TOOL_SRC),$(wildcard tests/*.c))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
+FUZZER_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+ALL_SRC	:= $(ENGINE_SRC) $(PROGRAM_SRC) authenticator/main.c $(SUPPORT_SRC) \
+	   $(TOOL_SRC) $(UNIT_SRC) $(FUZZER_SRC)
 
-ENGINE_OBJ := $(ENGINE_SRC:%.c=$(BUILD)/%.o)
-PROGRAM_OBJ := $(PROGRAM_SRC:%.c=$(BUILD)/%.o)
-SUPPORT_OBJ := $(SUPPORT_SRC:%.c=$(BUILD)/%.o)
-UNIT	:= $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/unit/%)
+object	= $(1:%.c=$(BUILD)/%.o)
+UNIT	:= $(UNIT_SRC:%.c=$(BUILD)/%)
+TOOL	:= $(TOOL_SRC:%_main.c=$(BUILD)/%)
+FUZZER	:= $(FUZZER_SRC:%.c=$(BUILD)/%)
 
 LIBENGINE := $(BUILD)/libengine.a
 LIBSEALKEY := $(BUILD)/libsealkey.a
 LIBSUPPORT := $(BUILD)/libsupport.a
+LIBS	:= $(LIBSUPPORT) $(LIBSEALKEY) $(LIBENGINE)
+
+# --- building -------------------------------------------------------------
 
 all: $(BUILD)/sealkey
+unit: $(UNIT)
+tools: $(TOOL)
+fuzzers: $(FUZZER)
+objects: $(call object,$(ALL_SRC))
 
 $(BUILD)/sealkey: $(BUILD)/authenticator/main.o $(LIBSEALKEY) $(LIBENGINE)
-	$(CC) $(LDHARD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(LDQ)$(CC) $(LDHARD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
-$(LIBENGINE): $(ENGINE_OBJ)
-$(LIBSEALKEY): $(PROGRAM_OBJ)
-$(LIBSUPPORT): $(SUPPORT_OBJ)
+$(LIBENGINE): $(call object,$(ENGINE_SRC))
+$(LIBSEALKEY): $(call object,$(PROGRAM_SRC))
+$(LIBSUPPORT): $(call object,$(SUPPORT_SRC))
 $(BUILD)/%.a:
-	rm -f $@ && $(AR) rcs $@ $^
+	$(ARQ)rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(CCQ)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(UNIT): $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o \
-    $(LIBSUPPORT) $(LIBSEALKEY) $(LIBENGINE)
-	$(CC) $(LDHARD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+$(UNIT): %: %.o $(LIBS)
+	$(LDQ)$(CC) $(LDHARD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
-unit: $(UNIT)
+$(TOOL): %: %_main.o $(LIBS)
+	$(LDQ)$(CC) $(LDHARD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+
+$(FUZZER): %: %.o $(LIBS)
+	$(LDQ)$(CC) -fsanitize=fuzzer $(LDHARD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+# --- running --------------------------------------------------------------
+
+demo:
+	@tests/install demo
+	@$(MAKE) --no-print-directory -s CCQ=@ LDQ=@ ARQ=@ all
+	@SEALKEY='$(BUILD)/sealkey' tests/rp/demo.sh
+
+check:
+	@tests/install check
+	@BUILD='$(BUILD)' ONLY='$(ONLY)' tests/check
+
+fuzz:
+	@tests/install check
+	@BUILD='$(BUILD)' ONLY='fuzz/*' tests/check
+
+coverage:
+	@tests/install check
+	@BUILD='$(BUILD)/coverage' tests/coverage
 
 clean:
 	rm -rf $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SRC))
 
-.PHONY: all unit clean
+.PHONY: all unit tools fuzzers objects demo check fuzz coverage clean
 .SECONDARY:
+.DELETE_ON_ERROR:
