@@ -20,7 +20,7 @@ sealkey=$VM_BUILD/sealkey
 sealkey_pid=
 mkdir -p "$logs"
 # The next case must not find this one's key plugged in.
-trap '[ -z "$sealkey_pid" ] || kill -KILL "$sealkey_pid"' EXIT
+trap '[ -z "$sealkey_pid" ] || kill -KILL "$sealkey_pid" 2>/dev/null' EXIT
 
 tap_count=0
 tap_failed=0
