@@ -17,6 +17,7 @@
  *	-EPROTO		written by a newer version
  *	-EBADMSG	belongs to another key provider or device
  *	-EROFS, -EACCES	cannot be written
+ *	-ENOMEM		out of memory
  *	-ENOSPC		disk or key full; nothing was changed
  *	-EIO		old or new, unknown which: commits fail from now on
  */
@@ -46,10 +47,18 @@ int store_open(int dirfd, const char *path, struct keys *keys,
     const struct store_config *cfg, struct store **out,
     char *msg, size_t msglen);
 
-/* Closes, after a checkpoint. Accepts NULL. */
+/* Closes, after folding the log into the database. Accepts NULL. */
 void store_close(struct store *st);
 
-/* Fresh state (counter 0, random epoch) if none was committed yet. */
+/*
+ * The file DIR/lock says who has the directory open: text for whoever finds
+ * it locked, replaced by each note, gone when the store is closed. read
+ * gives its length, with buf terminated; -ENOENT if nobody holds the lock.
+ */
+int store_lock_note(struct store *st, const char *text);
+int store_lock_read(int dirfd, char *buf, size_t size);
+
+/* As committed; a new store has counter 0 and a random epoch. */
 int store_load(struct store *st, struct auth_state *out);
 
 /* Answers q: returns q->result. */
@@ -59,7 +68,9 @@ int store_lookup(struct store *st, struct auth_lookup *q);
  * All or nothing:
  *	0	survives power loss from here on
  *	-EIO	old or new, unknown which: commits fail until reopened
- *	other	nothing changed
+ *	other	nothing changed; -ENOENT: chg->remove is not there,
+ *		-EEXIST: the ID of chg->put is, -EINVAL: chg->put is out of
+ *		the limits of credential.h
  * *seq (may be NULL) is the seq given to chg->put.
  */
 int store_commit(struct store *st, const struct auth_change *chg,
@@ -68,6 +79,7 @@ int store_commit(struct store *st, const struct auth_change *chg,
 /*
  * Calls each(arg, cred) for every credential, oldest first, until it
  * returns non-zero; returns that, 0, or -errno. cred lives for the call.
+ * each() may commit.
  */
 int store_each(struct store *st,
     int (*each)(void *arg, const struct credential *cred), void *arg);

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers to lookups. Every one is a handful of descents in a B-tree,
+ * however many credentials there are and however many of them belong to one
+ * site: the number at a site is kept, not counted.
+ */
+#include "authenticator/store_impl.h"
+
+#include <errno.h>
+
+/* The row that s finds with its parameters bound, into q. */
+static int
+take_row(struct store *st, enum stmt s, struct auth_lookup *q)
+{
+	int r;
+
+	if ((r = store_step(st, s, "read")) <= 0)
+		return r;
+	r = store_open_row(st, s, q->cred);
+	store_reset(st, s);
+	if (r != 0)
+		return r;
+	if (memcmp(q->cred->rp_id_hash, q->rp_id_hash, 32) != 0)
+		return store_fail(st, -EUCLEAN, "%s/%s: is damaged (index); "
+		    "restore the directory from a copy", st->path, DB_NAME);
+	q->found = q->cred->protect <= q->protect_max;
+	return 0;
+}
+
+static int
+lookup_id(struct store *st, struct auth_lookup *q)
+{
+	uint8_t tag[KEY_TAG_LEN];
+	int r;
+
+	if (q->id.len > CREDENTIAL_ID_MAX)
+		return 0;		/* nobody has such a one */
+	if ((r = store_tag_id(st, q->rp_id_hash, q->id, tag)) != 0)
+		return store_fail(st, r, "%s: cannot look up: %s", st->path,
+		    strerror(-r));
+	store_bind(st, STMT_BY_ID, 1, span(tag, sizeof(tag)));
+	return take_row(st, STMT_BY_ID, q);
+}
+
+static int
+lookup_user(struct store *st, struct auth_lookup *q)
+{
+	uint8_t tag[KEY_TAG_LEN];
+	int r;
+
+	if (q->user_id.len > USER_ID_MAX || q->user_id.len == 0)
+		return 0;
+	if ((r = store_tag_user(st, q->rp_id_hash, q->user_id, tag)) != 0)
+		return store_fail(st, r, "%s: cannot look up: %s", st->path,
+		    strerror(-r));
+	store_bind(st, STMT_BY_USER, 1, span(tag, sizeof(tag)));
+	sqlite3_bind_int(st->stmt[STMT_BY_USER], 2, q->protect_max);
+	return take_row(st, STMT_BY_USER, q);
+}
+
+/* How many credentials the site has, by protection. */
+static int
+read_site(struct store *st, struct span rp, uint32_t n[static 4])
+{
+	sqlite3_stmt *s = st->stmt[STMT_SITE];
+	int r;
+
+	store_bind(st, STMT_SITE, 1, rp);
+	if ((r = store_step(st, STMT_SITE, "read")) <= 0)
+		return r;
+	for (int p = PROTECT_OPTIONAL; p <= PROTECT_REQUIRED; p++)
+		n[p] = (uint32_t)sqlite3_column_int64(s, p - 1);
+	store_reset(st, STMT_SITE);
+	return 0;
+}
+
+/* The newest one with that protection older than before, if newer than *seq */
+static int
+find_newest(struct store *st, struct span rp, int protect, int64_t before,
+    int64_t *seq)
+{
+	sqlite3_stmt *s = st->stmt[STMT_NEWEST];
+	int r;
+
+	store_bind(st, STMT_NEWEST, 1, rp);
+	sqlite3_bind_int(s, 2, protect);
+	sqlite3_bind_int64(s, 3, before);
+	if ((r = store_step(st, STMT_NEWEST, "read")) <= 0)
+		return r;
+	if (sqlite3_column_int64(s, 0) > *seq)
+		*seq = sqlite3_column_int64(s, 0);
+	store_reset(st, STMT_NEWEST);
+	return 0;
+}
+
+static int
+lookup_rp(struct store *st, struct auth_lookup *q)
+{
+	int64_t seq = 0, before = q->before > INT64_MAX ? INT64_MAX :
+	    (int64_t)q->before;
+	uint8_t tag[KEY_TAG_LEN];
+	uint32_t n[4] = { 0 };
+	struct span rp = span(tag, sizeof(tag));
+	int r;
+
+	if ((r = store_tag_rp(st, q->rp_id_hash, tag)) != 0)
+		return store_fail(st, r, "%s: cannot look up: %s", st->path,
+		    strerror(-r));
+	if ((r = read_site(st, rp, n)) != 0)
+		return r;
+	for (int p = PROTECT_OPTIONAL; p <= PROTECT_REQUIRED; p++) {
+		if (p > q->protect_max || n[p] == 0)
+			continue;
+		if (q->before == UINT64_MAX)
+			q->count += n[p];
+		if ((r = find_newest(st, rp, p, before, &seq)) != 0)
+			return r;
+	}
+	if (seq == 0)
+		return 0;
+	sqlite3_bind_int64(st->stmt[STMT_BY_SEQ], 1, seq);
+	return take_row(st, STMT_BY_SEQ, q);
+}
+
+int
+store_lookup(struct store *st, struct auth_lookup *q)
+{
+	q->found = false;
+	q->count = 0;
+	switch (q->kind) {
+	case LOOKUP_ID:
+		q->result = lookup_id(st, q);
+		break;
+	case LOOKUP_RP:
+		q->result = lookup_rp(st, q);
+		break;
+	case LOOKUP_USER:
+		q->result = lookup_user(st, q);
+		break;
+	default:
+		q->result = -EINVAL;
+	}
+	return q->result;
+}
+
+/*
+ * A step at a time, so that each() may commit, and no transaction is open
+ * while it does what it does.
+ */
+int
+store_each(struct store *st,
+    int (*each)(void *arg, const struct credential *cred), void *arg)
+{
+	struct credential cred = { .seq = 0 };
+	int r;
+
+	do {
+		sqlite3_bind_int64(st->stmt[STMT_AFTER], 1,
+		    (int64_t)cred.seq);
+		if ((r = store_step(st, STMT_AFTER, "read")) <= 0)
+			break;
+		r = store_open_row(st, STMT_AFTER, &cred);
+		store_reset(st, STMT_AFTER);
+	} while (r == 0 && (r = each(arg, &cred)) == 0);
+	explicit_bzero(&cred, sizeof(cred));
+	return r;
+}
