@@ -69,7 +69,7 @@ PROGRAM_SRC := $(filter-out authenticator/main.c, \
 	   $(wildcard authenticator/*.c tpm/*.c uhid/*.c))
 # tests/X_main.c is a program of its own, build/tests/X; the rest is for all
 TOOL_SRC := $(wildcard tests/*_main.c)
-SUPPORT_SRC := $(filter-out $(TOOL_SRC),$(wildcard tests/*.c))
+SUPPORT_SRC := $(filter-out $(TOOL_SRC),$(wildcard tests/*.c conformance/*.c))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 FUZZER_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 ALL_SRC	:= $(ENGINE_SRC) $(PROGRAM_SRC) authenticator/main.c $(SUPPORT_SRC) \

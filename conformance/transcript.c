@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conformance/transcript.h"
+
+#include "conformance/expr.h"
+#include "ctap/status.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+#define LINE_MAX_LEN	2048
+#define CLIENT_PIN	0x06
+
+/* One case while it runs. */
+struct run {
+	const struct transcript_target *target;
+	void		*t;
+	struct expr_env	 env;
+	unsigned	 channel;
+	struct span	 reply;		/* of the last message */
+	struct transcript_result result;
+	const char	*name;
+	unsigned	 line;
+};
+
+static bool
+failed(struct run *r, const char *fmt, ...)
+{
+	char what[TRANSCRIPT_WHY_MAX - 64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	snprintf(r->result.why, sizeof(r->result.why), "%.40s:%u: %s",
+	    r->name, r->line, what);
+	r->result.ok = false;
+	return false;
+}
+
+static bool
+at_end(struct run *r, const char *text)
+{
+	expr_blank(&text);
+	return *text == '\0' || failed(r, "what is \"%.40s\"?", text);
+}
+
+static const char *
+event_name(enum transcript_event e)
+{
+	switch (e) {
+	case EVENT_TOUCH:
+		return "touch";
+	case EVENT_VERIFY:
+		return "verify";
+	case EVENT_REPLY:
+		return "reply";
+	default:
+		return "nothing";
+	}
+}
+
+/* > [#CHANNEL] cbor CMD [EXPR], or > [#CHANNEL] raw h'..' */
+static bool
+do_send(struct run *r, const char *text)
+{
+	static uint8_t msg[EXPR_VALUE_MAX];
+	struct cbor_out out;
+	struct cbor_in in;
+	struct span raw;
+
+	r->channel = 1;
+	if (*text == '#')
+		r->channel = (unsigned)strtoul(text + 1, (char **)&text, 10);
+	expr_blank(&text);
+	cbor_out_init(&out, msg + 1, sizeof(msg) - 1);
+	if (strncmp(text, "cbor ", 5) == 0) {
+		msg[0] = (uint8_t)strtoul(text + 5, (char **)&text, 16);
+		expr_blank(&text);
+		if (*text != '\0' && !expr_eval(&r->env, &text, &out))
+			return failed(r, "%s", r->env.why);
+		raw = span(msg, 1 + out.len);
+	} else if (strncmp(text, "raw ", 4) == 0) {
+		text += 4;
+		if (!expr_eval(&r->env, &text, &out))
+			return failed(r, "%s", r->env.why);
+		cbor_in_init(&in, cbor_out_span(&out));
+		if (!cbor_bytes(&in, &raw) || raw.len == 0)
+			return failed(r, "raw wants bytes");
+	} else {
+		return failed(r, "send what?");
+	}
+	if (out.overflow || !at_end(r, text))
+		return failed(r, "too long, or something behind it");
+	r->target->send(r->t, r->channel, raw);
+	return true;
+}
+
+static bool
+want_reply(struct run *r)
+{
+	struct span rp_id;
+	enum transcript_event e = r->target->state(r->t, &r->reply, &rp_id);
+
+	if (e != EVENT_REPLY)
+		return failed(r, "no reply, but %s", event_name(e));
+	return true;
+}
+
+/* < ok [PATTERN], or < error NAME */
+static bool
+do_expect(struct run *r, const char *text)
+{
+	const char *name;
+	struct cbor_in in;
+
+	if (!want_reply(r))
+		return false;
+	name = ctap_status_name(r->reply.p[0]);
+	if (strncmp(text, "error ", 6) == 0) {
+		text += 6;
+		expr_blank(&text);
+		if (name == NULL || strcmp(name, text) != 0)
+			return failed(r, "%s (%02x), not %s",
+			    name != NULL ? name : "?", r->reply.p[0], text);
+		return r->reply.len == 1 || failed(r, "error with a body");
+	}
+	if (strncmp(text, "ok", 2) != 0)
+		return failed(r, "expect what?");
+	text += 2;
+	if (r->reply.p[0] != CTAP2_OK)
+		return failed(r, "%s (%02x), not ok",
+		    name != NULL ? name : "?", r->reply.p[0]);
+	expr_blank(&text);
+	if (*text == '\0')
+		return true;
+	if (!cbor_check(span(r->reply.p + 1, r->reply.len - 1)))
+		return failed(r, "reply is not canonical CBOR");
+	cbor_in_init(&in, span(r->reply.p + 1, r->reply.len - 1));
+	if (!expr_match(&r->env, &text, &in))
+		return failed(r, "%s", r->env.why);
+	return at_end(r, text);
+}
+
+/* ? touch|verify|nothing ["RP ID"] */
+static bool
+do_prompt(struct run *r, const char *text)
+{
+	struct span reply, rp_id = { NULL, 0 };
+	enum transcript_event e = r->target->state(r->t, &reply, &rp_id);
+	const char *name = event_name(e);
+
+	if (strncmp(text, name, strlen(name)) != 0)
+		return failed(r, "%s, not %s", name, text);
+	text += strlen(name);
+	expr_blank(&text);
+	if (*text != '"')
+		return at_end(r, text);
+	if (strlen(text) != rp_id.len + 2 ||
+	    memcmp(text + 1, rp_id.p, rp_id.len) != 0)
+		return failed(r, "prompt is for another RP");
+	return true;
+}
+
+/* @ +31s, @ +100ms */
+static bool
+do_advance(struct run *r, const char *text)
+{
+	char *unit;
+	unsigned long n;
+
+	if (*text != '+')
+		return failed(r, "@ wants +TIME");
+	n = strtoul(text + 1, &unit, 10);
+	if (strcmp(unit, "s") == 0)
+		n *= 1000;
+	else if (strcmp(unit, "ms") != 0)
+		return failed(r, "time in s or ms");
+	r->target->advance(r->t, n);
+	return true;
+}
+
+static bool
+do_act(struct run *r, const char *text)
+{
+	return r->target->act(r->t, text, r->channel) ||
+	    failed(r, "cannot %s now", text);
+}
+
+/* = EXPR ~ PATTERN */
+static bool
+do_compare(struct run *r, const char *text)
+{
+	static uint8_t value[EXPR_VALUE_MAX];
+	struct cbor_out out;
+	struct cbor_in in;
+
+	cbor_out_init(&out, value, sizeof(value));
+	if (!expr_eval(&r->env, &text, &out))
+		return failed(r, "%s", r->env.why);
+	expr_blank(&text);
+	if (*text++ != '~')
+		return failed(r, "expected ~ PATTERN");
+	cbor_in_init(&in, cbor_out_span(&out));
+	if (!expr_match(&r->env, &text, &in))
+		return failed(r, "%s", r->env.why);
+	return at_end(r, text);
+}
+
+/* The platform's part, CTAP 2.3, 6.5.5 */
+
+static void
+fixed_random(void *arg, uint8_t *out, size_t len)
+{
+	(void)arg;
+	memset(out, 0x5a, len);
+}
+
+static bool
+transact(struct run *r, const uint8_t *msg, size_t len)
+{
+	r->target->send(r->t, r->channel, span(msg, len));
+	return true;
+}
+
+/* Coordinates of a COSE_Key that getKeyAgreement answered. */
+static bool
+peer_point(struct span body, struct span *x, struct span *y)
+{
+	struct cbor_in in;
+	struct span key;
+	size_t pairs;
+	int64_t k;
+
+	cbor_in_init(&in, body);
+	if (!cbor_map(&in, &pairs) || !cbor_int(&in, &k) ||
+	    !cbor_map(&in, &pairs))
+		return false;
+	for (; pairs > 0 && cbor_int(&in, &k); pairs--) {
+		if (k == -2)
+			cbor_bytes_len(&in, x, 32);
+		else if (k == -3)
+			cbor_bytes_len(&in, y, 32);
+		else
+			cbor_any(&in, &key);
+	}
+	return in.err == CTAP2_OK && x->p != NULL && y->p != NULL;
+}
+
+/* * agree PROTOCOL: a shared secret, for platform(), encrypt() ... */
+static bool
+do_agree(struct run *r, int protocol)
+{
+	uint8_t msg[] = { CLIENT_PIN, 0xa2, 1, (uint8_t)protocol, 2, 2 };
+	struct span x = { NULL, 0 }, y = { NULL, 0 };
+
+	pin_agreement_free(r->env.platform);
+	r->env.platform = pin_agreement_new(fixed_random, NULL);
+	transact(r, msg, sizeof(msg));
+	if (!want_reply(r))
+		return false;
+	if (r->reply.p[0] != CTAP2_OK ||
+	    !peer_point(span(r->reply.p + 1, r->reply.len - 1), &x, &y))
+		return failed(r, "no key agreement key");
+	if (!pin_agreement_secret(r->env.platform, protocol, x.p, y.p,
+	    &r->env.secret))
+		return failed(r, "key agreement failed");
+	return true;
+}
+
+static bool
+take_token(struct run *r, const char *name)
+{
+	uint8_t token[64], item[80];
+	struct cbor_out out;
+	struct cbor_in in;
+	struct span sealed;
+	size_t pairs, len;
+	int64_t key;
+
+	if (!want_reply(r))
+		return false;
+	if (r->reply.p[0] != CTAP2_OK)
+		return failed(r, "no token: %02x", r->reply.p[0]);
+	cbor_in_init(&in, span(r->reply.p + 1, r->reply.len - 1));
+	if (!cbor_map(&in, &pairs) || !cbor_int(&in, &key) || key != 2 ||
+	    !cbor_bytes(&in, &sealed) || !pin_decrypt(&r->env.secret, sealed,
+	    token, sizeof(token), &len))
+		return failed(r, "no token in the reply");
+	cbor_out_init(&out, item, sizeof(item));
+	cbor_put_bytes(&out, span(token, len));
+	return expr_set(&r->env, name, cbor_out_span(&out)) ||
+	    failed(r, "%s", r->env.why);
+}
+
+/* * token PROTOCOL PERMISSIONS "RP ID"|- NAME */
+static bool
+do_token(struct run *r, int protocol, unsigned permissions,
+    const char *rp_id, const char *name)
+{
+	uint8_t msg[512], cose[COSE_KEY_MAX];
+	struct cbor_out out;
+
+	if (!do_agree(r, protocol))
+		return false;
+	msg[0] = CLIENT_PIN;
+	cbor_out_init(&out, msg + 1, sizeof(msg) - 1);
+	cbor_put_map(&out, rp_id != NULL ? 5 : 4);
+	cbor_put_uint(&out, 1);
+	cbor_put_uint(&out, (uint64_t)protocol);
+	cbor_put_uint(&out, 2);
+	cbor_put_uint(&out, 6);
+	cbor_put_uint(&out, 3);
+	cbor_put_raw(&out, span(cose,
+	    pin_agreement_public(r->env.platform, cose)));
+	cbor_put_uint(&out, 9);
+	cbor_put_uint(&out, permissions);
+	if (rp_id != NULL) {
+		cbor_put_uint(&out, 10);
+		cbor_put_str(&out, rp_id);
+	}
+	transact(r, msg, 1 + out.len);
+	r->target->act(r->t, "verify", r->channel);
+	return take_token(r, name);
+}
+
+static bool
+do_platform(struct run *r, const char *text)
+{
+	char rp_id[128], name[EXPR_NAME_MAX];
+	unsigned permissions;
+	int protocol;
+
+	if (sscanf(text, "agree %d", &protocol) == 1)
+		return do_agree(r, protocol);
+	if (sscanf(text, "token %d %i %127s $%23s", &protocol,
+	    (int *)&permissions, rp_id, name) == 4)
+		return do_token(r, protocol, permissions,
+		    strcmp(rp_id, "-") == 0 ? NULL : rp_id, name);
+	return failed(r, "* agree N, or * token N PERMISSIONS RP $NAME");
+}
+
+static bool
+do_line(struct run *r, const char *line)
+{
+	static const struct {
+		char	  sign;
+		bool	(*run)(struct run *r, const char *text);
+	} lines[] = {
+		{ '>', do_send }, { '<', do_expect }, { '?', do_prompt },
+		{ '!', do_act }, { '@', do_advance }, { '=', do_compare },
+		{ '*', do_platform },
+	};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		if (lines[i].sign != *line)
+			continue;
+		line++;
+		expr_blank(&line);
+		return lines[i].run(r, line);
+	}
+	return failed(r, "what is \"%.40s\"?", line);
+}
+
+/* given uv off | choice host | attestation NAME | algs N... */
+static bool
+parse_given(struct transcript_given *g, const char *text)
+{
+	char *end;
+
+	if (strcmp(text, "uv off") == 0)
+		g->no_uv = true;
+	else if (strcmp(text, "choice host") == 0)
+		g->host_chooses = true;
+	else if (sscanf(text, "attestation %7s", g->attestation) == 1)
+		return true;
+	else if (strncmp(text, "algs ", 5) == 0)
+		for (size_t i = 0; i < 11; i++) {
+			g->algs[i] = (int)strtol(text + (i == 0 ? 5 : 0),
+			    &end, 10);
+			if (end == text || *end == '\0')
+				break;
+			text = end;
+		}
+	else
+		return false;
+	return true;
+}
+
+/*
+ * Copies the next line, joined with those that are indented below it, and
+ * without comment lines; false at the end.
+ */
+static bool
+next_line(const char **text, unsigned *number, char line[LINE_MAX_LEN])
+{
+	size_t len = 0, n;
+
+	line[0] = '\0';
+	while (**text != '\0') {
+		n = strcspn(*text, "\n");
+		if (len > 0 && **text != '\t')
+			break;
+		if (**text != '#' && n > 0) {
+			if (n >= LINE_MAX_LEN - len)
+				n = LINE_MAX_LEN - len - 1;
+			memcpy(line + len, *text, n);
+			len += n;
+			line[len] = '\0';
+		}
+		*text += strcspn(*text, "\n");
+		*text += **text == '\n';
+		(*number)++;
+	}
+	return len > 0;
+}
+
+/* "word  rest": whether line starts with word; *rest is behind it. */
+static bool
+keyword(const char *line, const char *word, const char **rest)
+{
+	size_t len = strlen(word);
+
+	if (strncmp(line, word, len) != 0 ||
+	    (line[len] != ' ' && line[len] != '\t'))
+		return false;
+	*rest = line + len;
+	expr_blank(rest);
+	return true;
+}
+
+static bool
+run_lines(struct run *r, const char *text, unsigned number)
+{
+	struct transcript_given given = { 0 };
+	char line[LINE_MAX_LEN];
+	static char covers[256];
+	const char *rest;
+	bool ok = true;
+
+	covers[0] = '\0';
+	r->result.covers = covers;
+	while (ok && next_line(&text, &number, line)) {
+		r->line = number;
+		if (keyword(line, "title", &rest))
+			break;
+		if (keyword(line, "covers", &rest)) {
+			snprintf(covers, sizeof(covers), "%s", rest);
+		} else if (keyword(line, "given", &rest)) {
+			ok = parse_given(&given, rest) ||
+			    failed(r, "what is given?");
+		} else {
+			if (r->t == NULL)
+				r->t = r->target->open(&given);
+			ok = r->t != NULL ? do_line(r, line) :
+			    failed(r, "the target cannot be like that");
+		}
+	}
+	return ok;
+}
+
+unsigned
+transcript_run(const char *name, const char *text,
+    const struct transcript_target *target,
+    void (*done)(void *arg, const struct transcript_result *r), void *arg)
+{
+	char line[LINE_MAX_LEN], title[LINE_MAX_LEN];
+	unsigned number = 0, cases = 0;
+	const char *rest;
+
+	while (next_line(&text, &number, line)) {
+		struct run r = { .target = target, .name = name };
+
+		if (!keyword(line, "title", &rest))
+			continue;
+		snprintf(title, sizeof(title), "%s", rest);
+		r.result.title = title;
+		r.result.ok = true;
+		run_lines(&r, text, number);
+		if (r.t != NULL)
+			target->close(r.t);
+		else if (r.result.ok)
+			failed(&r, "a case without steps");
+		expr_env_done(&r.env);
+		done(arg, &r.result);
+		cases++;
+	}
+	return cases;
+}

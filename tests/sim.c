@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim.h"
+
+#include "ctap/cbor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SIM_CREDENTIALS	256
+
+static const uint8_t aaguid[16] = {
+	0x51, 0xa1, 0xce, 0x51, 0x1a, 0x7e, 0x4d, 0x0c,
+	0x8c, 0x0d, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01,
+};
+static const uint8_t no_epoch[KEY_EPOCH_LEN];
+static const int all_algs[] = { COSE_ES256, COSE_EDDSA, COSE_RS256 };
+
+struct sim_private {
+	struct auth_config cfg;
+	struct keys	*keys;
+	void		*mem;
+	uint64_t	random;
+	uint8_t		msg[AUTH_MESSAGE_MAX];
+	uint8_t		reply[AUTH_MESSAGE_MAX];
+	uint8_t		att_blob[KEY_BLOB_MAX];
+	/* the disk */
+	struct auth_state state;
+	struct credential cred[SIM_CREDENTIALS];
+	size_t		count;
+	uint64_t	seq;
+};
+
+static void
+die(const char *what)
+{
+	fprintf(stderr, "sim: %s\n", what);
+	abort();
+}
+
+/* splitmix64: good enough to be different, and the same every time */
+static void
+seeded_random(void *arg, uint8_t *out, size_t len)
+{
+	struct sim_private *p = arg;
+	uint64_t z;
+
+	while (len-- > 0) {
+		z = p->random += UINT64_C(0x9e3779b97f4a7c15);
+		z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+		z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+		*out++ = (uint8_t)(z >> 56);
+	}
+}
+
+/* Keys of a provider whose directory is gone as soon as it is open. */
+static struct keys *
+open_keys(void)
+{
+	char dir[] = "/tmp/sealkey-sim-XXXXXX";
+	uint8_t wrapped[KEY_WRAPPED_MAX];
+	struct keys *keys;
+	size_t len;
+	int fd;
+
+	if (mkdtemp(dir) == NULL)
+		die("mkdtemp");
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || keys_open_software(fd, true, &keys) != 0)
+		die("keys_open_software");
+	unlinkat(fd, "software.key", 0);
+	close(fd);
+	rmdir(dir);
+	if (keys->ops->new_storage_key(keys, wrapped, &len) != 0)
+		die("new_storage_key");
+	return keys;
+}
+
+static void
+make_attestation(struct sim *s)
+{
+	static const uint8_t leaf[] = { 0x30, 0x01, 0x00 };
+	struct sim_private *p = s->priv;
+	struct key_op op = {
+		.verb = KEY_CREATE,
+		.alg = COSE_ES256,
+		.epoch = span(no_epoch, sizeof(no_epoch)),
+		.bound = span_str(AUTH_ATTESTATION_BOUND),
+	};
+
+	if (keys_perform(p->keys, &op) != 0)
+		die("attestation key");
+	memcpy(p->att_blob, op.out_blob, op.out_blob_len);
+	memcpy(s->attestation_pub, op.out_pub, op.out_pub_len);
+	s->attestation_pub_len = op.out_pub_len;
+	p->cfg.attestation.alg = COSE_ES256;
+	p->cfg.attestation.blob = span(p->att_blob, op.out_blob_len);
+	p->cfg.attestation.x5c[0] = span(leaf, sizeof(leaf));
+	p->cfg.attestation.x5c_count = 1;
+}
+
+static void
+configure(struct sim_private *p, const struct sim_setup *setup)
+{
+	struct auth_config *cfg = &p->cfg;
+	const int *algs = setup->algs[0] != 0 ? setup->algs : all_algs;
+	size_t max = setup->algs[0] != 0 ? AUTH_ALGS_MAX :
+	    sizeof(all_algs) / sizeof(all_algs[0]);
+
+	memcpy(cfg->aaguid, aaguid, sizeof(aaguid));
+	cfg->firmware_version = 1;
+	cfg->uv = !setup->no_uv;
+	cfg->choice = setup->choice;
+	cfg->attestation.kind = setup->attestation;
+	for (size_t i = 0; i < max && algs[i] != 0; i++)
+		cfg->algs[cfg->alg_count++] = algs[i];
+	cfg->random = seeded_random;
+	cfg->random_arg = p;
+	p->random = setup->seed;
+}
+
+static void
+power_up(struct sim *s)
+{
+	struct sim_private *p = s->priv;
+
+	s->auth = auth_init(p->mem, &p->cfg, &p->state, s->now_ms);
+	if (s->auth == NULL)
+		die("auth_init");
+	s->want = AUTH_IDLE;
+}
+
+struct sim *
+sim_new(const struct sim_setup *setup)
+{
+	struct sim *s = calloc(1, sizeof(*s));
+	struct sim_private *p = calloc(1, sizeof(*p));
+
+	if (s == NULL || p == NULL)
+		die("no memory");
+	s->priv = p;
+	s->now_ms = 1000000;
+	configure(p, setup);
+	p->mem = malloc(auth_size());
+	p->keys = open_keys();
+	if (p->mem == NULL)
+		die("no memory");
+	make_attestation(s);
+	seeded_random(p, p->state.epoch, sizeof(p->state.epoch));
+	power_up(s);
+	return s;
+}
+
+void
+sim_free(struct sim *s)
+{
+	if (s == NULL)
+		return;
+	auth_done(s->auth);
+	keys_free(s->priv->keys);
+	free(s->priv->mem);
+	free(s->priv);
+	free(s);
+}
+
+void
+sim_power_cycle(struct sim *s)
+{
+	auth_done(s->auth);
+	power_up(s);
+}
+
+static bool
+matches(const struct credential *c, const struct auth_lookup *q)
+{
+	if (memcmp(c->rp_id_hash, q->rp_id_hash, sizeof(c->rp_id_hash)) != 0)
+		return false;
+	if (c->protect > q->protect_max)
+		return false;
+	switch (q->kind) {
+	case LOOKUP_ID:
+		return span_eq(q->id, span(c->id, c->id_len));
+	case LOOKUP_USER:
+		return span_eq(q->user_id,
+		    span(c->user.id, c->user.id_len));
+	default:
+		return c->seq < q->before;
+	}
+}
+
+/* The disk is in order of seq: the last one that fits is the newest. */
+static void
+lookup(struct sim *s, struct auth_lookup *q)
+{
+	struct sim_private *p = s->priv;
+
+	q->result = s->lookup_error;
+	q->found = false;
+	q->count = 0;
+	for (size_t i = 0; q->result == 0 && i < p->count; i++) {
+		if (!matches(&p->cred[i], q))
+			continue;
+		q->found = true;
+		q->count++;
+		*q->cred = p->cred[i];
+	}
+}
+
+static void
+drop(struct sim_private *p, uint64_t seq)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		if (p->cred[i].seq != seq)
+			continue;
+		memmove(&p->cred[i], &p->cred[i + 1],
+		    (p->count - i - 1) * sizeof(p->cred[0]));
+		p->count--;
+		return;
+	}
+	die("a credential that is not there was removed");
+}
+
+static int
+commit(struct sim *s, const struct auth_change *chg)
+{
+	struct sim_private *p = s->priv;
+
+	if (s->commit_error != 0)
+		return s->commit_error;
+	s->commits++;
+	if (chg->reset)
+		p->count = 0;
+	if (chg->remove != 0)
+		drop(p, chg->remove);
+	if (chg->put != NULL) {
+		if (p->count == SIM_CREDENTIALS)
+			return -ENOSPC;
+		p->cred[p->count] = *chg->put;
+		p->cred[p->count++].seq = ++p->seq;
+	}
+	if (chg->state != NULL)
+		p->state = *chg->state;
+	p->state.credentials = (uint32_t)p->count;
+	return 0;
+}
+
+static void
+perform_key(struct sim *s, struct key_op *op)
+{
+	if (s->key_error != 0)
+		op->result = s->key_error;
+	else
+		keys_perform(s->priv->keys, op);
+}
+
+/* Every reply of the key is canonical CBOR, whatever the test is about. */
+static void
+take_reply(struct sim *s)
+{
+	struct span r = auth_reply(s->auth);
+
+	if (r.len == 0 || (r.len > 1 &&
+	    (r.p[0] != CTAP2_OK || !cbor_check(span(r.p + 1, r.len - 1)))))
+		die("a reply that is not canonical CBOR");
+	memcpy(s->priv->reply, r.p, r.len);
+	s->reply = span(s->priv->reply, r.len);
+	auth_replied(s->auth);
+}
+
+static enum auth_want
+run(struct sim *s, enum auth_want want)
+{
+	struct auth *au = s->auth;
+
+	for (;;) {
+		switch (want) {
+		case AUTH_KEY:
+			perform_key(s, auth_key_op(au));
+			want = auth_key_done(au, s->now_ms);
+			continue;
+		case AUTH_LOOKUP:
+			lookup(s, auth_lookup_op(au));
+			want = auth_lookup_done(au, s->now_ms);
+			continue;
+		case AUTH_COMMIT:
+			want = auth_commit_done(au,
+			    commit(s, auth_change(au)), s->now_ms);
+			continue;
+		case AUTH_REPLY:
+			take_reply(s);
+			break;
+		default:
+			break;
+		}
+		s->want = want;
+		return want;
+	}
+}
+
+enum auth_want
+sim_send(struct sim *s, uint64_t channel, struct span msg)
+{
+	if (msg.len == 0 || msg.len > sizeof(s->priv->msg))
+		die("message length");
+	memcpy(s->priv->msg, msg.p, msg.len);
+	s->prompts = 0;
+	run(s, auth_command(s->auth, channel, span(s->priv->msg, msg.len),
+	    s->now_ms));
+	s->prompts += s->want == AUTH_USER;
+	return s->want;
+}
+
+enum auth_want
+sim_answer(struct sim *s, enum user_answer answer)
+{
+	if (s->want != AUTH_USER)
+		die("nobody was asked");
+	run(s, auth_user_input(s->auth, answer, s->now_ms));
+	s->prompts += s->want == AUTH_USER;
+	return s->want;
+}
+
+enum auth_want
+sim_cancel(struct sim *s, uint64_t channel)
+{
+	return run(s, auth_cancel(s->auth, channel));
+}
+
+enum auth_want
+sim_advance(struct sim *s, uint64_t ms)
+{
+	uint64_t end = s->now_ms + ms;
+
+	while (auth_deadline(s->auth) <= end) {
+		s->now_ms = auth_deadline(s->auth);
+		run(s, auth_tick(s->auth, s->now_ms));
+	}
+	s->now_ms = end;
+	return s->want;
+}
+
+uint8_t
+sim_yes(struct sim *s, struct span msg)
+{
+	enum auth_want want = sim_send(s, 1, msg);
+
+	while (want == AUTH_USER)
+		want = sim_answer(s, auth_prompt(s->auth)->kind ==
+		    PROMPT_VERIFICATION ? USER_VERIFIED : USER_PRESENT);
+	return s->reply.p[0];
+}
+
+size_t
+sim_credentials(const struct sim *s)
+{
+	return s->priv->count;
+}
+
+const struct credential *
+sim_credential(const struct sim *s, size_t i)
+{
+	return i < s->priv->count ? &s->priv->cred[i] : NULL;
+}

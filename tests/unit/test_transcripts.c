@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs the cases of conformance/ in the simulator. Prints TAP. */
+#include "conformance/transcript.h"
+#include "tests/sim.h"
+
+#include <glob.h>
+#include <stdlib.h>
+
+static void *
+open_sim(const struct transcript_given *given)
+{
+	struct sim_setup setup = {
+		.no_uv = given->no_uv,
+		.choice = given->host_chooses ? CHOICE_HOST : CHOICE_TOKEN,
+	};
+
+	if (strcmp(given->attestation, "self") == 0)
+		setup.attestation = ATTESTATION_SELF;
+	else if (strcmp(given->attestation, "none") == 0)
+		setup.attestation = ATTESTATION_NONE;
+	for (size_t i = 0; i < AUTH_ALGS_MAX - 1; i++)
+		setup.algs[i] = given->algs[i];
+	return sim_new(&setup);
+}
+
+static void
+close_sim(void *t)
+{
+	sim_free(t);
+}
+
+static void
+send_sim(void *t, unsigned channel, struct span msg)
+{
+	sim_send(t, channel, msg);
+}
+
+static enum transcript_event
+state_sim(void *t, struct span *reply, struct span *rp_id)
+{
+	struct sim *s = t;
+
+	*reply = s->reply;
+	if (s->want == AUTH_REPLY)
+		return EVENT_REPLY;
+	if (s->want != AUTH_USER)
+		return EVENT_NOTHING;
+	*rp_id = auth_prompt(s->auth)->rp_id;
+	return auth_prompt(s->auth)->kind == PROMPT_VERIFICATION ?
+	    EVENT_VERIFY : EVENT_TOUCH;
+}
+
+static bool
+act_sim(void *t, const char *what, unsigned channel)
+{
+	struct sim *s = t;
+
+	if (strcmp(what, "replug") == 0) {
+		sim_power_cycle(s);
+		return true;
+	}
+	if (strcmp(what, "cancel") == 0) {
+		sim_cancel(s, channel);
+		return true;
+	}
+	if (s->want != AUTH_USER)
+		return false;
+	if (strcmp(what, "touch") == 0)
+		sim_answer(s, USER_PRESENT);
+	else if (strcmp(what, "verify") == 0)
+		sim_answer(s, USER_VERIFIED);
+	else if (strcmp(what, "deny") == 0)
+		sim_answer(s, USER_REFUSED);
+	else
+		return false;
+	return true;
+}
+
+static void
+advance_sim(void *t, uint64_t ms)
+{
+	sim_advance(t, ms);
+}
+
+static const struct transcript_target in_sim = {
+	open_sim, close_sim, send_sim, state_sim, act_sim, advance_sim,
+};
+
+static struct {
+	unsigned run, failed;
+} total;
+
+static void
+print_result(void *arg, const struct transcript_result *r)
+{
+	total.run++;
+	total.failed += !r->ok;
+	printf("%s %u - %s: %s\n", r->ok ? "ok" : "not ok", total.run,
+	    (const char *)arg, r->title);
+	if (!r->ok)
+		printf("# %s\n", r->why);
+}
+
+static char *
+read_file(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char *text = NULL;
+	size_t size = 0;
+	FILE *mem = open_memstream(&text, &size);
+	int c;
+
+	if (f == NULL || mem == NULL)
+		exit(1);
+	while ((c = getc(f)) != EOF)
+		putc(c, mem);
+	fclose(f);
+	fclose(mem);
+	return text;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *pattern = argc > 1 ? argv[1] : "conformance/cases/*.txt";
+	glob_t g;
+
+	if (glob(pattern, 0, NULL, &g) != 0) {
+		printf("Bail out! no cases in %s\n", pattern);
+		return 1;
+	}
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		const char *slash = strrchr(g.gl_pathv[i], '/');
+		char *text = read_file(g.gl_pathv[i]);
+
+		transcript_run(g.gl_pathv[i], text, &in_sim, print_result,
+		    (void *)(slash != NULL ? slash + 1 : g.gl_pathv[i]));
+		free(text);
+	}
+	globfree(&g);
+	printf("1..%u\n", total.run);
+	return total.failed > 0 || total.run == 0;
+}
