@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Invariants:
+ *  1. What is in memory is what was last stored: parts are spans into one
+ *     record, which is replaced whole, after the store has it.
+ *  2. The certificates of a record are a chain: whatever is made anew,
+ *     everything below it is made anew as well.
+ */
+#include "authenticator/attestation.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "authenticator/certificate.h"
+
+#define RECORD		"attestation"	/* its name in the store */
+#define RECORD_VERSION	1
+#define RECORD_MAX	32768		/* bytes */
+#define AAGUID_LEN	16
+#define HEAD_LEN	(2 + AAGUID_LEN + 3 * 8)
+
+_Static_assert(RECORD_MAX <= STORE_BLOB_MAX, "one record");
+
+/* Of the chain, from the top; also the index of their expiry. */
+enum level {
+	ROOT,
+	INTERMEDIATE,
+	LEAF,
+	NOTHING,		/* is due */
+};
+
+/* The parts of a record, in its order: attestation.md. */
+enum part {
+	ROOT_CERT,
+	ROOT_KEY,		/* PKCS #8; empty if it was brought */
+	INTERMEDIATE_CERT,
+	INTERMEDIATE_KEY,
+	LEAF_CERT,
+	LEAF_BLOB,		/* as the key provider gave it */
+	PARTS,
+};
+
+static const enum part cert_part[] = {
+	[ROOT] = ROOT_CERT,
+	[INTERMEDIATE] = INTERMEDIATE_CERT,
+	[LEAF] = LEAF_CERT,
+};
+
+static const enum part key_part[] = {
+	[ROOT] = ROOT_KEY,
+	[INTERMEDIATE] = INTERMEDIATE_KEY,
+};
+
+struct attestation {
+	uint8_t		*record;	/* NULL: none yet */
+	size_t		 record_len;
+	bool		 brought;
+	uint8_t		 aaguid[AAGUID_LEN];
+	int64_t		 expiry_s[NOTHING];
+	struct span	 part[PARTS];
+};
+
+/* Everything that making a chain needs; nothing of it is kept. */
+struct workshop {
+	struct keys	*keys;
+	int64_t		 now_s;
+	X509		*cert[NOTHING];
+	EVP_PKEY	*key[NOTHING];
+	struct key_op	 leaf;
+	bool		 brought;
+	char		*msg;
+	size_t		 msglen;
+};
+
+static void
+workshop_done(struct workshop *ws)
+{
+	for (size_t i = 0; i < NOTHING; i++) {
+		X509_free(ws->cert[i]);
+		EVP_PKEY_free(ws->key[i]);
+	}
+}
+
+static int
+complain(struct workshop *ws, int error, const char *what)
+{
+	snprintf(ws->msg, ws->msglen, "%s", what);
+	return error;
+}
+
+/* The record. */
+
+static uint64_t
+get_be(const uint8_t *p, size_t len)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < len; i++)
+		v = v << 8 | p[i];
+	return v;
+}
+
+static uint8_t *
+put_be(uint8_t *p, uint64_t v, size_t len)
+{
+	for (size_t i = len; i-- > 0; v >>= 8)
+		p[i] = (uint8_t)v;
+	return p + len;
+}
+
+/* att->record and record_len are set. */
+static int
+record_parse(struct attestation *att)
+{
+	const uint8_t *p = att->record, *end = p + att->record_len;
+
+	if (att->record_len < HEAD_LEN || p[0] != RECORD_VERSION || p[1] > 1)
+		return -EUCLEAN;
+	att->brought = p[1] == 1;
+	memcpy(att->aaguid, p + 2, AAGUID_LEN);
+	p += 2 + AAGUID_LEN;
+	for (size_t i = 0; i < NOTHING; i++, p += 8)
+		att->expiry_s[i] = (int64_t)get_be(p, 8);
+	for (size_t i = 0; i < PARTS; i++) {
+		if (end - p < 2)
+			return -EUCLEAN;
+		att->part[i] = span(p + 2, get_be(p, 2));
+		p += 2;
+		if ((size_t)(end - p) < att->part[i].len)
+			return -EUCLEAN;
+		p += att->part[i].len;
+	}
+	if (p != end || att->part[LEAF_BLOB].len > KEY_BLOB_MAX)
+		return -EUCLEAN;
+	return 0;
+}
+
+static int
+record_read(struct store *st, struct attestation *att)
+{
+	int r;
+
+	r = store_get(st, RECORD, &att->record, &att->record_len);
+	if (r != 0)
+		return r;
+	return record_parse(att);
+}
+
+static size_t
+record_size(const struct span part[static PARTS])
+{
+	size_t len = HEAD_LEN;
+
+	for (size_t i = 0; i < PARTS; i++)
+		len += 2 + part[i].len;
+	return len;
+}
+
+/* A record on its way to the store. */
+struct encoded {
+	struct span	part[PARTS];
+	int64_t		expiry_s[NOTHING];
+};
+
+static void
+record_write(uint8_t *p, bool brought, const uint8_t *aaguid,
+    const struct encoded *e)
+{
+	*p++ = RECORD_VERSION;
+	*p++ = brought;
+	memcpy(p, aaguid, AAGUID_LEN);
+	p += AAGUID_LEN;
+	for (size_t i = 0; i < NOTHING; i++)
+		p = put_be(p, (uint64_t)e->expiry_s[i], 8);
+	for (size_t i = 0; i < PARTS; i++) {
+		p = put_be(p, e->part[i].len, 2);
+		if (e->part[i].len > 0)
+			memcpy(p, e->part[i].p, e->part[i].len);
+		p += e->part[i].len;
+	}
+}
+
+/* What has to be made: this level and everything below. */
+static enum level
+find_due(const struct attestation *att, const struct workshop *ws,
+    const uint8_t aaguid[static AAGUID_LEN])
+{
+	if (att->record == NULL)
+		return ws->brought ? INTERMEDIATE : ROOT;
+	if (ws->brought) {
+		X509 *recorded = certificate_parse(att->part[ROOT_CERT]);
+		bool same = recorded != NULL &&
+		    X509_cmp(recorded, ws->cert[ROOT]) == 0;
+
+		X509_free(recorded);
+		if (!same)
+			return INTERMEDIATE;
+	}
+	for (enum level l = ROOT; l < NOTHING; l++)
+		if (att->expiry_s[l] <= ws->now_s)
+			return l;
+	return memcmp(att->aaguid, aaguid, AAGUID_LEN) == 0 ? NOTHING : LEAF;
+}
+
+/* What is above what is due, from the record. */
+static int
+take_recorded(const struct attestation *att, struct workshop *ws,
+    enum level above)
+{
+	for (enum level l = ROOT; l < above; l++) {
+		struct span key = att->part[key_part[l]];
+		const uint8_t *p = key.p;
+
+		if (ws->cert[l] != NULL)
+			continue;	/* brought */
+		ws->cert[l] = certificate_parse(att->part[cert_part[l]]);
+		if (key.len > 0)
+			ws->key[l] = d2i_AutoPrivateKey(NULL, &p, key.len);
+		ERR_clear_error();
+		if (ws->cert[l] == NULL ||
+		    (key.len > 0 && ws->key[l] == NULL))
+			return complain(ws, -EUCLEAN,
+			    "the attestation record is damaged");
+	}
+	return 0;
+}
+
+/* Only a brought root is without its key. */
+static int
+check_signer(struct workshop *ws, const struct attestation *att,
+    enum level due)
+{
+	if ((due == ROOT && att->record != NULL && att->brought) ||
+	    (due == INTERMEDIATE && ws->key[ROOT] == NULL))
+		return complain(ws, -EKEYEXPIRED,
+		    "the attestation certificates have expired: bring the "
+		    "attestation root and its key again");
+	return 0;
+}
+
+/* The public half of ws->leaf, which is a COSE_Key. */
+static EVP_PKEY *
+leaf_public_key(const struct key_op *op)
+{
+	/* {1: 2, 3: -7, -1: 1, -2: x, -3: y}; canonical, so always this */
+	static const uint8_t before_x[] = { 0xa5, 0x01, 0x02, 0x03, 0x26,
+		0x20, 0x01, 0x21, 0x58, 0x20 };
+	static const uint8_t before_y[] = { 0x22, 0x58, 0x20 };
+	const uint8_t *x = op->out_pub + sizeof(before_x);
+	const uint8_t *y = x + 32 + sizeof(before_y);
+	uint8_t point[65] = { 0x04 };
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+		    (char *)"prime256v1", 0),
+		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
+		    point, sizeof(point)),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_PKEY_CTX *ctx;
+	EVP_PKEY *key = NULL;
+
+	assert(op->out_pub_len == sizeof(before_x) + 32 + sizeof(before_y) +
+	    32 && memcmp(op->out_pub, before_x, sizeof(before_x)) == 0 &&
+	    memcmp(x + 32, before_y, sizeof(before_y)) == 0);
+	memcpy(point + 1, x, 32);
+	memcpy(point + 33, y, 32);
+	ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+	if (ctx != NULL && EVP_PKEY_fromdata_init(ctx) == 1 &&
+	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
+		key = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
+static int
+make_leaf_key(struct workshop *ws)
+{
+	static const uint8_t no_epoch[KEY_EPOCH_LEN];
+	int r;
+
+	ws->leaf.verb = KEY_CREATE;
+	ws->leaf.alg = COSE_ES256;
+	ws->leaf.epoch = span(no_epoch, sizeof(no_epoch));
+	ws->leaf.bound = span_str(AUTH_ATTESTATION_BOUND);
+	r = keys_perform(ws->keys, &ws->leaf);
+	if (r != 0)
+		return complain(ws, r, "the attestation key cannot be made");
+	ws->key[LEAF] = leaf_public_key(&ws->leaf);
+	return ws->key[LEAF] != NULL ? 0 :
+	    complain(ws, -EIO, "the attestation key cannot be read");
+}
+
+static int
+make_level(struct workshop *ws, enum level l, const uint8_t *aaguid)
+{
+	static const enum certificate_kind kinds[] = {
+		[ROOT] = CERTIFICATE_ROOT,
+		[INTERMEDIATE] = CERTIFICATE_INTERMEDIATE,
+		[LEAF] = CERTIFICATE_LEAF,
+	};
+	struct certificate_plan plan = {
+		.kind = kinds[l],
+		.now_s = ws->now_s,
+		.aaguid = aaguid,
+	};
+	int r = 0;
+
+	if (l == LEAF)
+		r = make_leaf_key(ws);
+	else if ((ws->key[l] = EVP_EC_gen("P-256")) == NULL)
+		r = complain(ws, -EIO, "an attestation CA cannot be made");
+	if (r != 0)
+		return r;
+	plan.key = ws->key[l];
+	plan.issuer = l == ROOT ? NULL : ws->cert[l - 1];
+	plan.issuer_key = ws->key[l == ROOT ? l : l - 1];
+	r = certificate_make(&plan, &ws->cert[l]);
+	return r == 0 ? 0 :
+	    complain(ws, r, "an attestation certificate cannot be made");
+}
+
+/* PKCS #8, to be freed with OPENSSL_clear_free(). */
+static int
+encode_key(const EVP_PKEY *key, uint8_t **out, size_t *len)
+{
+	PKCS8_PRIV_KEY_INFO *p8;
+	int n;
+
+	p8 = EVP_PKEY2PKCS8(key);
+	if (p8 == NULL)
+		return -ENOMEM;
+	n = i2d_PKCS8_PRIV_KEY_INFO(p8, out);
+	PKCS8_PRIV_KEY_INFO_free(p8);
+	if (n <= 0)
+		return -ENOMEM;
+	*len = n;
+	return 0;
+}
+
+/* *e is zero; encoded_done() is needed in any case. */
+static int
+encode_all(const struct workshop *ws, struct encoded *e)
+{
+	int r = 0;
+
+	for (enum level l = ROOT; r == 0 && l < NOTHING; l++) {
+		uint8_t *p = NULL;
+		size_t len = 0;
+
+		r = certificate_der(ws->cert[l], &p, &len);
+		e->part[cert_part[l]] = span(p, len);
+		e->expiry_s[l] = certificate_expiry(ws->cert[l]);
+		p = NULL;
+		len = 0;
+		if (r == 0 && l != LEAF && ws->key[l] != NULL &&
+		    !(l == ROOT && ws->brought))
+			r = encode_key(ws->key[l], &p, &len);
+		if (l != LEAF)
+			e->part[key_part[l]] = span(p, len);
+	}
+	e->part[LEAF_BLOB] = span(ws->leaf.out_blob, ws->leaf.out_blob_len);
+	return r;
+}
+
+static void
+encoded_done(struct encoded *e)
+{
+	for (enum level l = ROOT; l < NOTHING; l++)
+		free((void *)e->part[cert_part[l]].p);
+	for (enum level l = ROOT; l < LEAF; l++)
+		OPENSSL_clear_free((void *)e->part[key_part[l]].p,
+		    e->part[key_part[l]].len);
+}
+
+static void
+record_forget(struct attestation *att)
+{
+	store_blob_free(att->record, att->record_len);
+	*att = (struct attestation){ 0 };
+}
+
+static int
+record_replace(struct store *st, struct workshop *ws, bool brought,
+    const uint8_t *aaguid, struct attestation *att)
+{
+	struct encoded e = { 0 };
+	uint8_t *record = NULL;
+	size_t len = 0;
+	int r;
+
+	r = encode_all(ws, &e);
+	if (r == 0) {
+		len = record_size(e.part);
+		assert(len <= RECORD_MAX);	/* CERTIFICATE_DER_MAX */
+		record = malloc(len);
+	}
+	if (record == NULL) {
+		r = complain(ws, -ENOMEM, "out of memory");
+		goto out;
+	}
+	record_write(record, brought, aaguid, &e);
+	r = store_put(st, RECORD, span(record, len));
+	if (r != 0) {
+		complain(ws, r, store_strerror(st));
+		goto out;
+	}
+	record_forget(att);
+	r = record_read(st, att);
+	if (r != 0)
+		complain(ws, r, store_strerror(st));
+out:
+	if (record != NULL)
+		explicit_bzero(record, len);
+	free(record);
+	encoded_done(&e);
+	return r;
+}
+
+static int
+make_due(struct store *st, struct workshop *ws, struct attestation *att,
+    const uint8_t *aaguid, enum level due)
+{
+	bool brought = ws->brought || (due > ROOT && att->brought);
+	int r;
+
+	r = take_recorded(att, ws, due);
+	if (r == 0)
+		r = check_signer(ws, att, due);
+	for (enum level l = due; r == 0 && l < NOTHING; l++)
+		r = make_level(ws, l, aaguid);
+	if (r == 0)
+		r = record_replace(st, ws, brought, aaguid, att);
+	return r;
+}
+
+static int
+take_brought(struct workshop *ws, const struct attestation_root *root)
+{
+	const char *why;
+	int r;
+
+	if (root->cert.len > ATTESTATION_PEM_MAX ||
+	    root->key.len > ATTESTATION_PEM_MAX)
+		return complain(ws, -EINVAL,
+		    "the attestation root is too big to be one");
+	r = certificate_parse_root(root->cert, root->key, ws->now_s,
+	    &ws->cert[ROOT], &ws->key[ROOT], &why);
+	if (r != 0) {
+		snprintf(ws->msg, ws->msglen, "the attestation root %s", why);
+		return r;
+	}
+	ws->brought = true;
+	return 0;
+}
+
+int
+attestation_load(struct store *st, struct keys *keys,
+    const uint8_t aaguid[static AAGUID_LEN], int64_t now_s,
+    const struct attestation_root *brought, struct attestation **out,
+    char *msg, size_t msglen)
+{
+	struct workshop ws = { .keys = keys, .now_s = now_s, .msg = msg,
+		.msglen = msglen };
+	struct attestation *att;
+	enum level due;
+	int r;
+
+	att = calloc(1, sizeof(*att));
+	if (att == NULL)
+		return complain(&ws, -ENOMEM, "out of memory");
+	r = record_read(st, att);
+	if (r == -EUCLEAN)
+		complain(&ws, r, "the attestation record is damaged, or from "
+		    "a newer version");
+	else if (r != 0 && r != -ENOENT)
+		complain(&ws, r, store_strerror(st));
+	else
+		r = brought != NULL ? take_brought(&ws, brought) : 0;
+	if (r != 0)
+		goto out;
+	due = find_due(att, &ws, aaguid);
+	if (due != NOTHING)
+		r = make_due(st, &ws, att, aaguid, due);
+	if (r != 0)
+		goto out;
+	*out = att;
+	att = NULL;
+out:
+	attestation_free(att);
+	workshop_done(&ws);
+	return r;
+}
+
+void
+attestation_config(const struct attestation *att, enum attestation_kind kind,
+    struct auth_attestation *out)
+{
+	*out = (struct auth_attestation){ .kind = kind };
+	if (kind != ATTESTATION_PACKED)
+		return;
+	out->alg = COSE_ES256;
+	out->blob = att->part[LEAF_BLOB];
+	out->x5c[0] = att->part[LEAF_CERT];
+	out->x5c[1] = att->part[INTERMEDIATE_CERT];
+	out->x5c_count = 2;
+}
+
+int
+attestation_roots_pem(const struct attestation *att, char **out)
+{
+	struct span root = att->part[ROOT_CERT];
+	BIO *bio;
+	char *pem, *copy = NULL;
+	long len;
+
+	bio = BIO_new(BIO_s_mem());
+	if (bio != NULL && PEM_write_bio(bio, PEM_STRING_X509, "", root.p,
+	    (long)root.len) > 0) {
+		len = BIO_get_mem_data(bio, &pem);
+		copy = strndup(pem, len);
+	}
+	BIO_free(bio);
+	if (copy == NULL)
+		return -ENOMEM;
+	*out = copy;
+	return 0;
+}
+
+int
+attestation_roots_read(struct store *st, char **out)
+{
+	struct attestation att = { 0 };
+	int r;
+
+	r = record_read(st, &att);
+	if (r == 0)
+		r = attestation_roots_pem(&att, out);
+	record_forget(&att);
+	return r;
+}
+
+void
+attestation_free(struct attestation *att)
+{
+	if (att == NULL)
+		return;
+	record_forget(att);
+	free(att);
+}

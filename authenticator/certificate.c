@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "authenticator/certificate.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/obj_mac.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+
+#define DAY_S		86400LL
+#define YEAR_S		(365 * DAY_S)
+#define SERIAL_LEN	16	/* bytes */
+#define AAGUID_LEN	16
+/* id-fido-gen-ce-aaguid */
+#define AAGUID_OID	"1.3.6.1.4.1.45724.1.1.4"
+#define RSA_BITS_MIN	2048
+
+/* Real, because some relying parties compare with the list of countries. */
+#define COUNTRY		"SE"
+#define ORGANISATION	"sealkey"
+#define LEAF_UNIT	"Authenticator Attestation"	/* prescribed */
+
+static const struct {
+	const char	*common_name;
+	bool		 unique;	/* a number behind the common name */
+	int64_t		 valid_s;
+} kinds[] = {
+	[CERTIFICATE_ROOT] = { "sealkey TEST root", true, 40 * YEAR_S },
+	[CERTIFICATE_INTERMEDIATE] = { "sealkey TEST intermediate", true,
+	    40 * YEAR_S },
+	[CERTIFICATE_LEAF] = { "sealkey TEST attestation", false,
+	    20 * YEAR_S },
+};
+
+/* One relative name for each attribute: some read only the first of one. */
+static bool
+add_name(X509_NAME *name, int nid, int type, const char *value)
+{
+	return X509_NAME_add_entry_by_NID(name, nid, type,
+	    (const uint8_t *)value, -1, -1, 0) == 1;
+}
+
+/*
+ * Roots and intermediates are numbered, so that two of them in one trust
+ * store can be told apart.
+ */
+static bool
+set_subject(X509 *x, enum certificate_kind kind)
+{
+	X509_NAME *name = X509_get_subject_name(x);
+	uint8_t id[4];
+	char cn[64];
+
+	if (RAND_bytes(id, sizeof(id)) != 1)
+		return false;
+	if (kinds[kind].unique)
+		snprintf(cn, sizeof(cn), "%s %02x%02x%02x%02x",
+		    kinds[kind].common_name, id[0], id[1], id[2], id[3]);
+	else
+		snprintf(cn, sizeof(cn), "%s", kinds[kind].common_name);
+	if (!add_name(name, NID_countryName, V_ASN1_PRINTABLESTRING,
+	    COUNTRY) || !add_name(name, NID_organizationName,
+	    V_ASN1_UTF8STRING, ORGANISATION))
+		return false;
+	if (kind == CERTIFICATE_LEAF && !add_name(name,
+	    NID_organizationalUnitName, V_ASN1_UTF8STRING, LEAF_UNIT))
+		return false;
+	return add_name(name, NID_commonName, V_ASN1_UTF8STRING, cn);
+}
+
+/* Random, positive, and of constant length. */
+static bool
+set_serial(X509 *x)
+{
+	uint8_t serial[SERIAL_LEN];
+	BIGNUM *bn = NULL;
+	bool ok;
+
+	if (RAND_bytes(serial, sizeof(serial)) != 1)
+		return false;
+	serial[0] = (serial[0] & 0x3f) | 0x40;
+	bn = BN_bin2bn(serial, sizeof(serial), NULL);
+	ok = bn != NULL &&
+	    BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(x)) != NULL;
+	BN_free(bn);
+	return ok;
+}
+
+/* From a day ago, for clocks that are behind; never beyond the issuer. */
+static bool
+set_validity(X509 *x, const struct certificate_plan *plan)
+{
+	int64_t end_s = plan->now_s + kinds[plan->kind].valid_s;
+	ASN1_TIME *from, *until;
+	bool ok;
+
+	if (plan->issuer != NULL && certificate_expiry(plan->issuer) < end_s)
+		end_s = certificate_expiry(plan->issuer);
+	from = ASN1_TIME_set(NULL, plan->now_s - DAY_S);
+	until = ASN1_TIME_set(NULL, end_s);
+	ok = from != NULL && until != NULL &&
+	    X509_set1_notBefore(x, from) == 1 &&
+	    X509_set1_notAfter(x, until) == 1;
+	ASN1_TIME_free(from);
+	ASN1_TIME_free(until);
+	return ok;
+}
+
+static bool
+add_constraints(X509 *x, enum certificate_kind kind)
+{
+	BASIC_CONSTRAINTS *bc;
+	ASN1_BIT_STRING *usage = NULL;
+	bool ok;
+
+	bc = BASIC_CONSTRAINTS_new();
+	if (bc == NULL)
+		return false;
+	bc->ca = kind != CERTIFICATE_LEAF ? 0xff : 0;
+	ok = X509_add1_ext_i2d(x, NID_basic_constraints, bc, 1, 0) == 1;
+	BASIC_CONSTRAINTS_free(bc);
+	if (!ok || kind == CERTIFICATE_LEAF)
+		return ok;
+	usage = ASN1_BIT_STRING_new();
+	ok = usage != NULL &&
+	    ASN1_BIT_STRING_set_bit(usage, 5, 1) == 1 &&	/* certSign */
+	    ASN1_BIT_STRING_set_bit(usage, 6, 1) == 1 &&	/* cRLSign */
+	    X509_add1_ext_i2d(x, NID_key_usage, usage, 1, 0) == 1;
+	ASN1_BIT_STRING_free(usage);
+	return ok;
+}
+
+/* RFC 5280, 4.2.1.2, method 1. */
+static bool
+add_subject_key_id(X509 *x)
+{
+	ASN1_OCTET_STRING *id;
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned int len;
+	bool ok;
+
+	if (X509_pubkey_digest(x, EVP_sha1(), digest, &len) != 1)
+		return false;
+	id = ASN1_OCTET_STRING_new();
+	ok = id != NULL && ASN1_OCTET_STRING_set(id, digest, len) == 1 &&
+	    X509_add1_ext_i2d(x, NID_subject_key_identifier, id, 0, 0) == 1;
+	ASN1_OCTET_STRING_free(id);
+	return ok;
+}
+
+/* A brought root may have no key identifier: then there is nothing to say. */
+static bool
+add_authority_key_id(X509 *x, X509 *issuer)
+{
+	const ASN1_OCTET_STRING *id = X509_get0_subject_key_id(issuer);
+	AUTHORITY_KEYID *akid;
+	bool ok;
+
+	if (id == NULL)
+		return true;
+	akid = AUTHORITY_KEYID_new();
+	if (akid == NULL)
+		return false;
+	akid->keyid = ASN1_OCTET_STRING_dup(id);
+	ok = akid->keyid != NULL && X509_add1_ext_i2d(x,
+	    NID_authority_key_identifier, akid, 0, 0) == 1;
+	AUTHORITY_KEYID_free(akid);
+	return ok;
+}
+
+/* An OCTET STRING in the OCTET STRING that every extension is. */
+static bool
+add_aaguid(X509 *x, const uint8_t *aaguid)
+{
+	uint8_t der[2 + AAGUID_LEN] = { V_ASN1_OCTET_STRING, AAGUID_LEN };
+	ASN1_OBJECT *oid;
+	ASN1_OCTET_STRING *value;
+	X509_EXTENSION *ext = NULL;
+	bool ok;
+
+	memcpy(der + 2, aaguid, AAGUID_LEN);
+	oid = OBJ_txt2obj(AAGUID_OID, 1);
+	value = ASN1_OCTET_STRING_new();
+	ok = oid != NULL && value != NULL &&
+	    ASN1_OCTET_STRING_set(value, der, sizeof(der)) == 1;
+	if (ok)
+		ext = X509_EXTENSION_create_by_OBJ(NULL, oid, 0, value);
+	ok = ext != NULL && X509_add_ext(x, ext, -1) == 1;
+	X509_EXTENSION_free(ext);
+	ASN1_OCTET_STRING_free(value);
+	ASN1_OBJECT_free(oid);
+	return ok;
+}
+
+static bool
+add_extensions(X509 *x, const struct certificate_plan *plan)
+{
+	if (!add_constraints(x, plan->kind) || !add_subject_key_id(x))
+		return false;
+	if (plan->issuer != NULL && !add_authority_key_id(x, plan->issuer))
+		return false;
+	return plan->kind != CERTIFICATE_LEAF || add_aaguid(x, plan->aaguid);
+}
+
+/* As strong as the key that signs. */
+static const EVP_MD *
+digest_for(const EVP_PKEY *key)
+{
+	return EVP_PKEY_get_bits(key) == 384 ? EVP_sha384() : EVP_sha256();
+}
+
+int
+certificate_make(const struct certificate_plan *plan, X509 **out)
+{
+	X509 *x;
+
+	x = X509_new();
+	if (x == NULL)
+		return -ENOMEM;
+	if (X509_set_version(x, X509_VERSION_3) == 1 &&
+	    set_serial(x) && set_validity(x, plan) &&
+	    set_subject(x, plan->kind) &&
+	    X509_set_issuer_name(x, X509_get_subject_name(
+	    plan->issuer != NULL ? plan->issuer : x)) == 1 &&
+	    X509_set_pubkey(x, plan->key) == 1 && add_extensions(x, plan) &&
+	    X509_sign(x, plan->issuer_key, digest_for(plan->issuer_key)) > 0) {
+		*out = x;
+		return 0;
+	}
+	X509_free(x);
+	return -EIO;
+}
+
+int64_t
+certificate_expiry(const X509 *cert)
+{
+	struct tm tm;
+
+	if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) != 1)
+		return 0;
+	return timegm(&tm);
+}
+
+int
+certificate_der(X509 *cert, uint8_t **out, size_t *len)
+{
+	uint8_t *der, *p;
+	int n;
+
+	n = i2d_X509(cert, NULL);
+	if (n <= 0)
+		return -ENOMEM;
+	der = p = malloc(n);
+	if (der == NULL)
+		return -ENOMEM;
+	i2d_X509(cert, &p);
+	*out = der;
+	*len = n;
+	return 0;
+}
+
+X509 *
+certificate_parse(struct span der)
+{
+	const uint8_t *p = der.p;
+	X509 *x;
+
+	x = d2i_X509(NULL, &p, der.len);
+	if (x != NULL && p == der.p + der.len)
+		return x;
+	X509_free(x);
+	return NULL;
+}
+
+/* Nobody is there to be asked for a passphrase. */
+static int
+no_passphrase(char *buf, int size, int writing, void *arg)
+{
+	(void)buf;
+	(void)size;
+	(void)writing;
+	(void)arg;
+	return -1;
+}
+
+static bool
+curve_is(const EVP_PKEY *key, const char *name)
+{
+	char curve[32];
+
+	return EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME,
+	    curve, sizeof(curve), NULL) == 1 && strcmp(curve, name) == 0;
+}
+
+static bool
+key_is_usable(const EVP_PKEY *key)
+{
+	if (EVP_PKEY_is_a(key, "RSA"))
+		return EVP_PKEY_get_bits(key) >= RSA_BITS_MIN;
+	return EVP_PKEY_is_a(key, "EC") &&
+	    (curve_is(key, SN_X9_62_prime256v1) || curve_is(key,
+	    SN_secp384r1));
+}
+
+static const char *
+judge_root(X509 *x, EVP_PKEY *key, int64_t now_s)
+{
+	time_t now = now_s;
+
+	if (i2d_X509(x, NULL) > CERTIFICATE_DER_MAX)
+		return "certificate is too big";
+	if (X509_check_private_key(x, key) != 1)
+		return "key does not belong to its certificate";
+	if (!key_is_usable(key))
+		return "key is neither P-256, P-384 nor RSA of 2048 bits";
+	if ((X509_get_key_usage(x) & KU_KEY_CERT_SIGN) == 0)
+		return "may not sign certificates (key usage)";
+	if (X509_get_version(x) != X509_VERSION_3 || X509_check_ca(x) != 1)
+		return "is not a CA certificate";
+	if (X509_get_pathlen(x) == 0)
+		return "permits no intermediate (path length 0)";
+	if (X509_check_issued(x, x) != X509_V_OK || X509_verify(x, key) != 1)
+		return "is not signed by itself";
+	if (X509_cmp_time(X509_get0_notBefore(x), &now) >= 0)
+		return "is not valid yet";
+	if (certificate_expiry(x) <= now_s)
+		return "has expired";
+	return NULL;
+}
+
+static BIO *
+bio_of(struct span s)
+{
+	return BIO_new_mem_buf(s.len > 0 ? (const void *)s.p : "", (int)s.len);
+}
+
+int
+certificate_parse_root(struct span cert_pem, struct span key_pem,
+    int64_t now_s, X509 **cert, EVP_PKEY **key, const char **why)
+{
+	BIO *cert_bio, *key_bio;
+	X509 *x = NULL;
+	EVP_PKEY *k = NULL;
+	int r = -ENOMEM;
+
+	*why = "could not be read: out of memory";
+	cert_bio = bio_of(cert_pem);
+	key_bio = bio_of(key_pem);
+	if (cert_bio == NULL || key_bio == NULL)
+		goto out;
+	r = -EINVAL;
+	*why = "certificate is not a PEM certificate";
+	x = PEM_read_bio_X509(cert_bio, NULL, no_passphrase, NULL);
+	if (x == NULL)
+		goto out;
+	*why = "key is not an unencrypted PEM private key";
+	k = PEM_read_bio_PrivateKey(key_bio, NULL, no_passphrase, NULL);
+	if (k == NULL)
+		goto out;
+	*why = judge_root(x, k, now_s);
+	if (*why != NULL)
+		goto out;
+	r = 0;
+	*cert = x;
+	*key = k;
+	x = NULL;
+	k = NULL;
+out:
+	X509_free(x);
+	EVP_PKEY_free(k);
+	BIO_free(cert_bio);
+	BIO_free(key_bio);
+	ERR_clear_error();
+	return r;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * X.509 certificates of a packed attestation (WebAuthn Level 3, 8.2.1), and
+ * the judgement of a root that somebody brings. Knows how they look; who
+ * signs what and when is attestation.c.
+ *
+ * Whatever is returned belongs to the caller.
+ */
+#ifndef AUTHENTICATOR_CERTIFICATE_H
+#define AUTHENTICATOR_CERTIFICATE_H
+
+#include "ctap/span.h"
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#define CERTIFICATE_DER_MAX	8192	/* bytes, of a brought root */
+
+enum certificate_kind {
+	CERTIFICATE_ROOT,
+	CERTIFICATE_INTERMEDIATE,
+	CERTIFICATE_LEAF,
+};
+
+struct certificate_plan {
+	enum certificate_kind kind;
+	EVP_PKEY	*key;		/* the subject's; public is enough */
+	X509		*issuer;	/* NULL: itself */
+	EVP_PKEY	*issuer_key;
+	int64_t		 now_s;		/* seconds since 1970 */
+	const uint8_t	*aaguid;	/* leaf: 16 bytes */
+};
+
+/* 0, -ENOMEM, or -EIO (OpenSSL failed). */
+int certificate_make(const struct certificate_plan *plan, X509 **out);
+
+/* When it expires, seconds since 1970; 0 if that makes no sense. */
+int64_t certificate_expiry(const X509 *cert);
+
+/* malloc()ed. 0 or -ENOMEM. */
+int certificate_der(X509 *cert, uint8_t **out, size_t *len);
+X509 *certificate_parse(struct span der);	/* NULL: not exactly one */
+
+/*
+ * What a PEM certificate and its PEM key must be to sign an intermediate: a
+ * self-signed CA that permits one more below it, valid at now_s, P-256,
+ * P-384 or RSA of at least 2048 bits, key matching. -EINVAL, and *why one
+ * phrase that completes "the attestation root ...".
+ */
+int certificate_parse_root(struct span cert_pem, struct span key_pem,
+    int64_t now_s, X509 **cert, EVP_PKEY **key, const char **why);
+
+#endif

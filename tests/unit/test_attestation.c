@@ -1,0 +1,955 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The attestation chain, verified by OpenSSL and attribute by attribute, on
+ * a store of one record in memory that can fail.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/bio.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "authenticator/attestation.h"
+
+#define NOW_S	1700000000LL
+#define YEAR_S	(365 * 86400LL)
+
+static const uint8_t aaguid_a[16] = "AAAAaaaaAAAAaaa";
+static const uint8_t aaguid_b[16] = "BBBBbbbbBBBBbbb";
+
+/* A store with room for one record. */
+struct store {
+	uint8_t	value[STORE_BLOB_MAX];
+	size_t	len;
+	int	puts;
+	int	fail;
+};
+
+int
+store_put(struct store *st, const char *name, struct span value)
+{
+	assert_string_equal(name, "attestation");
+	assert_true(value.len <= sizeof(st->value));
+	if (st->fail != 0)
+		return st->fail;
+	memcpy(st->value, value.p, value.len);
+	st->len = value.len;
+	st->puts++;
+	return 0;
+}
+
+int
+store_get(struct store *st, const char *name, uint8_t **out, size_t *len)
+{
+	assert_string_equal(name, "attestation");
+	if (st->fail != 0)
+		return st->fail;
+	if (st->len == 0)
+		return -ENOENT;
+	*out = malloc(st->len);
+	assert_non_null(*out);
+	memcpy(*out, st->value, st->len);
+	*len = st->len;
+	return 0;
+}
+
+void
+store_blob_free(uint8_t *p, size_t len)
+{
+	if (p != NULL)
+		explicit_bzero(p, len);
+	free(p);
+}
+
+const char *
+store_strerror(const struct store *st)
+{
+	return st->fail != 0 ? "the store said so" : "";
+}
+
+struct fixture {
+	char		 dir[64];
+	int		 dirfd;
+	struct keys	*keys;
+	struct store	*store;
+	char		 msg[200];
+};
+
+static int
+setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	uint8_t wrapped[KEY_WRAPPED_MAX];
+	size_t len;
+
+	snprintf(f->dir, sizeof(f->dir), "/tmp/test-attestation-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	f->dirfd = open(f->dir, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(keys_open_software(f->dirfd, true, &f->keys), 0);
+	assert_int_equal(f->keys->ops->new_storage_key(f->keys, wrapped,
+	    &len), 0);
+	f->store = calloc(1, sizeof(*f->store));
+	*state = f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	keys_free(f->keys);
+	unlinkat(f->dirfd, "software.key", 0);
+	close(f->dirfd);
+	rmdir(f->dir);
+	free(f->store);
+	free(f);
+	return 0;
+}
+
+static struct attestation *
+load(struct fixture *f, const uint8_t *aaguid, int64_t now_s,
+    const struct attestation_root *brought)
+{
+	struct attestation *att = NULL;
+	int r;
+
+	f->msg[0] = '\0';
+	r = attestation_load(f->store, f->keys, aaguid, now_s, brought, &att,
+	    f->msg, sizeof(f->msg));
+	if (r != 0)
+		print_message("%s\n", f->msg);
+	assert_int_equal(r, 0);
+	return att;
+}
+
+static void
+refuse(struct fixture *f, int64_t now_s,
+    const struct attestation_root *brought, int error, const char *msg)
+{
+	struct attestation *att = NULL;
+
+	f->msg[0] = '\0';
+	assert_int_equal(attestation_load(f->store, f->keys, aaguid_a, now_s,
+	    brought, &att, f->msg, sizeof(f->msg)), error);
+	assert_null(att);
+	assert_string_equal(f->msg, msg);
+}
+
+static X509 *
+x5c(const struct attestation *att, size_t i)
+{
+	struct auth_attestation a;
+	const uint8_t *p;
+	X509 *x;
+
+	attestation_config(att, ATTESTATION_PACKED, &a);
+	assert_true(i < a.x5c_count);
+	p = a.x5c[i].p;
+	x = d2i_X509(NULL, &p, a.x5c[i].len);
+	assert_non_null(x);
+	assert_ptr_equal(p, a.x5c[i].p + a.x5c[i].len);
+	return x;
+}
+
+static X509 *
+root_of(const struct attestation *att)
+{
+	char *pem;
+	BIO *bio;
+	X509 *x;
+
+	assert_int_equal(attestation_roots_pem(att, &pem), 0);
+	bio = BIO_new_mem_buf(pem, -1);
+	x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	assert_non_null(x);
+	assert_null(PEM_read_bio_X509(bio, NULL, NULL, NULL));
+	BIO_free(bio);
+	free(pem);
+	return x;
+}
+
+/* 1 if leaf is good at now_s, with strict checks, under root. */
+static int
+verify(X509 *leaf, X509 *intermediate, X509 *root, int64_t now_s)
+{
+	X509_STORE *store = X509_STORE_new();
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	int r;
+
+	X509_STORE_add_cert(store, root);
+	if (intermediate != NULL)
+		sk_X509_push(chain, intermediate);
+	assert_int_equal(X509_STORE_CTX_init(ctx, store, leaf, chain), 1);
+	X509_STORE_CTX_set_time(ctx, 0, now_s);
+	X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_X509_STRICT);
+	r = X509_verify_cert(ctx);
+	sk_X509_free(chain);
+	X509_STORE_CTX_free(ctx);
+	X509_STORE_free(store);
+	return r;
+}
+
+/* The whole chain that att gives out verifies at now_s. */
+static void
+check_chain(const struct attestation *att, int64_t now_s)
+{
+	X509 *leaf = x5c(att, 0), *ca = x5c(att, 1), *root = root_of(att);
+
+	assert_int_equal(verify(leaf, ca, root, now_s), 1);
+	X509_free(leaf);
+	X509_free(ca);
+	X509_free(root);
+}
+
+static void
+chain_leads_to_the_root_that_is_not_in_it(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att = load(f, aaguid_a, NOW_S, NULL);
+	struct auth_attestation a;
+	X509 *leaf = x5c(att, 0), *ca = x5c(att, 1), *root = root_of(att);
+
+	attestation_config(att, ATTESTATION_PACKED, &a);
+	assert_int_equal(a.kind, ATTESTATION_PACKED);
+	assert_int_equal(a.alg, COSE_ES256);
+	assert_int_equal(a.x5c_count, 2);
+	assert_int_equal(verify(leaf, ca, root, NOW_S), 1);
+	assert_int_equal(verify(leaf, ca, root, NOW_S - 3600), 1);
+	assert_int_equal(verify(leaf, ca, root, NOW_S + 19 * YEAR_S), 1);
+	/* So these can fail, and the root is not one of the two. */
+	assert_int_equal(verify(leaf, NULL, root, NOW_S), 0);
+	assert_int_equal(verify(leaf, ca, root, NOW_S + 21 * YEAR_S), 0);
+	assert_int_equal(verify(leaf, ca, root, NOW_S - 2 * 86400), 0);
+	assert_int_not_equal(X509_cmp(leaf, root), 0);
+	assert_int_not_equal(X509_cmp(ca, root), 0);
+	X509_free(leaf);
+	X509_free(ca);
+	X509_free(root);
+	attestation_free(att);
+}
+
+/* One attribute, in a relative name of its own. */
+static void
+check_name(X509_NAME *name, int at, int nid, int type, const char *value)
+{
+	X509_NAME_ENTRY *e = X509_NAME_get_entry(name, at);
+	ASN1_STRING *s = X509_NAME_ENTRY_get_data(e);
+
+	assert_int_equal(OBJ_obj2nid(X509_NAME_ENTRY_get_object(e)), nid);
+	assert_int_equal(X509_NAME_ENTRY_set(e), at);
+	assert_int_equal(ASN1_STRING_type(s), type);
+	assert_int_equal(ASN1_STRING_length(s), strlen(value));
+	assert_memory_equal(ASN1_STRING_get0_data(s), value, strlen(value));
+}
+
+static void
+leaf_subject_is_as_packed_demands(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att = load(f, aaguid_a, NOW_S, NULL);
+	X509 *leaf = x5c(att, 0);
+	X509_NAME *name = X509_get_subject_name(leaf);
+
+	assert_int_equal(X509_get_version(leaf), X509_VERSION_3);
+	assert_int_equal(X509_NAME_entry_count(name), 4);
+	check_name(name, 0, NID_countryName, V_ASN1_PRINTABLESTRING, "SE");
+	check_name(name, 1, NID_organizationName, V_ASN1_UTF8STRING,
+	    "sealkey");
+	check_name(name, 2, NID_organizationalUnitName, V_ASN1_UTF8STRING,
+	    "Authenticator Attestation");
+	check_name(name, 3, NID_commonName, V_ASN1_UTF8STRING,
+	    "sealkey TEST attestation");
+	X509_free(leaf);
+	attestation_free(att);
+}
+
+static void
+leaf_is_no_ca_and_says_so(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att = load(f, aaguid_a, NOW_S, NULL);
+	X509 *leaf = x5c(att, 0), *ca = x5c(att, 1);
+	BASIC_CONSTRAINTS *bc;
+	int critical;
+
+	bc = X509_get_ext_d2i(leaf, NID_basic_constraints, &critical, NULL);
+	assert_non_null(bc);
+	assert_int_equal(bc->ca, 0);
+	assert_int_equal(critical, 1);
+	BASIC_CONSTRAINTS_free(bc);
+	assert_int_equal(X509_check_ca(leaf), 0);
+	assert_int_equal(X509_check_ca(ca), 1);
+	X509_free(leaf);
+	X509_free(ca);
+	attestation_free(att);
+}
+
+static void
+leaf_has_the_aaguid_twice_wrapped_not_critical(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att = load(f, aaguid_a, NOW_S, NULL);
+	X509 *leaf = x5c(att, 0);
+	ASN1_OBJECT *oid = OBJ_txt2obj("1.3.6.1.4.1.45724.1.1.4", 1);
+	X509_EXTENSION *ext;
+	const ASN1_OCTET_STRING *value;
+	uint8_t want[18] = { 0x04, 0x10 };
+
+	memcpy(want + 2, aaguid_a, 16);
+	ext = X509_get_ext(leaf, X509_get_ext_by_OBJ(leaf, oid, -1));
+	assert_non_null(ext);
+	assert_int_equal(X509_EXTENSION_get_critical(ext), 0);
+	value = X509_EXTENSION_get_data(ext);
+	assert_int_equal(ASN1_STRING_length(value), sizeof(want));
+	assert_memory_equal(ASN1_STRING_get0_data(value), want,
+	    sizeof(want));
+	ASN1_OBJECT_free(oid);
+	X509_free(leaf);
+	attestation_free(att);
+}
+
+static void
+key_ids_link_the_chain_and_serials_are_positive(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att = load(f, aaguid_a, NOW_S, NULL);
+	X509 *x[3] = { x5c(att, 0), x5c(att, 1), root_of(att) };
+
+	for (int i = 0; i < 3; i++) {
+		const ASN1_INTEGER *serial = X509_get0_serialNumber(x[i]);
+
+		assert_non_null(X509_get0_subject_key_id(x[i]));
+		assert_int_equal(ASN1_STRING_type(serial), V_ASN1_INTEGER);
+		assert_int_equal(ASN1_STRING_length(serial), 16);
+	}
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(ASN1_OCTET_STRING_cmp(
+		    X509_get0_authority_key_id(x[i]),
+		    X509_get0_subject_key_id(x[i + 1])), 0);
+	for (int i = 0; i < 3; i++)
+		X509_free(x[i]);
+	attestation_free(att);
+}
+
+static void
+leaf_key_is_the_providers(void **state)
+{
+	static const uint8_t no_epoch[KEY_EPOCH_LEN];
+	struct fixture *f = *state;
+	struct attestation *att = load(f, aaguid_a, NOW_S, NULL);
+	struct auth_attestation a;
+	struct key_op op = { .verb = KEY_SIGN };
+	X509 *leaf = x5c(att, 0);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+	attestation_config(att, ATTESTATION_PACKED, &a);
+	op.blob = a.blob;
+	op.epoch = span(no_epoch, sizeof(no_epoch));
+	op.bound = span_str(AUTH_ATTESTATION_BOUND);
+	op.data[0] = span_str("authenticator data");
+	op.data[1] = span_str("client data hash");
+	assert_int_equal(keys_perform(f->keys, &op), 0);
+	assert_int_equal(EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL,
+	    X509_get0_pubkey(leaf)), 1);
+	EVP_DigestVerifyUpdate(ctx, op.data[0].p, op.data[0].len);
+	EVP_DigestVerifyUpdate(ctx, op.data[1].p, op.data[1].len);
+	assert_int_equal(EVP_DigestVerifyFinal(ctx, op.out_sig,
+	    op.out_sig_len), 1);
+	EVP_MD_CTX_free(ctx);
+	X509_free(leaf);
+	attestation_free(att);
+}
+
+static void
+other_kinds_have_no_chain(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att = load(f, aaguid_a, NOW_S, NULL);
+	struct auth_attestation a;
+
+	attestation_config(att, ATTESTATION_SELF, &a);
+	assert_int_equal(a.kind, ATTESTATION_SELF);
+	assert_int_equal(a.x5c_count, 0);
+	assert_null(a.blob.p);
+	attestation_config(att, ATTESTATION_NONE, &a);
+	assert_int_equal(a.kind, ATTESTATION_NONE);
+	assert_int_equal(a.x5c_count, 0);
+	attestation_free(att);
+}
+
+/* Which certificates two loads have in common. */
+static void
+check_same(const struct attestation *a, const struct attestation *b,
+    bool leaf, bool ca, bool root)
+{
+	X509 *xa[3] = { x5c(a, 0), x5c(a, 1), root_of(a) };
+	X509 *xb[3] = { x5c(b, 0), x5c(b, 1), root_of(b) };
+	const bool same[3] = { leaf, ca, root };
+
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(X509_cmp(xa[i], xb[i]) == 0, same[i]);
+		X509_free(xa[i]);
+		X509_free(xb[i]);
+	}
+}
+
+static void
+second_load_is_the_same_and_writes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *first = load(f, aaguid_a, NOW_S, NULL);
+	struct attestation *again = load(f, aaguid_a, NOW_S + 100, NULL);
+
+	check_same(first, again, true, true, true);
+	assert_int_equal(f->store->puts, 1);
+	attestation_free(first);
+	attestation_free(again);
+}
+
+static void
+loading_again_takes_less_than_a_millisecond(void **state)
+{
+	struct fixture *f = *state;
+	struct timespec from, to;
+	double best_ms = 1e9, ms;
+
+	attestation_free(load(f, aaguid_a, NOW_S, NULL));
+	for (int i = 0; i < 20; i++) {
+		clock_gettime(CLOCK_MONOTONIC, &from);
+		attestation_free(load(f, aaguid_a, NOW_S, NULL));
+		clock_gettime(CLOCK_MONOTONIC, &to);
+		ms = (to.tv_sec - from.tv_sec) * 1e3 +
+		    (to.tv_nsec - from.tv_nsec) / 1e6;
+		if (ms < best_ms)
+			best_ms = ms;
+	}
+	print_message("attestation_load: %.4f ms\n", best_ms);
+	assert_true(best_ms < 1.0);
+}
+
+static void
+other_aaguid_gets_another_leaf(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *a = load(f, aaguid_a, NOW_S, NULL);
+	struct attestation *b = load(f, aaguid_b, NOW_S, NULL);
+
+	check_same(a, b, false, true, true);
+	check_chain(b, NOW_S);
+	attestation_free(a);
+	attestation_free(b);
+}
+
+static void
+expired_leaf_is_renewed(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *a = load(f, aaguid_a, NOW_S, NULL);
+	struct attestation *b = load(f, aaguid_a, NOW_S + 21 * YEAR_S, NULL);
+
+	check_same(a, b, false, true, true);
+	check_chain(b, NOW_S + 21 * YEAR_S);
+	attestation_free(a);
+	attestation_free(b);
+}
+
+static void
+expired_root_is_renewed_with_all_below(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *a = load(f, aaguid_a, NOW_S, NULL);
+	struct attestation *b = load(f, aaguid_a, NOW_S + 41 * YEAR_S, NULL);
+
+	check_same(a, b, false, false, false);
+	check_chain(b, NOW_S + 41 * YEAR_S);
+	attestation_free(a);
+	attestation_free(b);
+}
+
+static void
+two_state_directories_have_two_roots(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *a = load(f, aaguid_a, NOW_S, NULL), *b;
+
+	f->store->len = 0;
+	b = load(f, aaguid_a, NOW_S, NULL);
+	check_same(a, b, false, false, false);
+	attestation_free(a);
+	attestation_free(b);
+}
+
+/* Roots as testers bring them. */
+
+struct made_root {
+	EVP_PKEY	*key;
+	char		 cert_pem[8192];
+	char		 key_pem[8192];
+	struct attestation_root root;
+};
+
+struct root_plan {
+	const char	*constraints;	/* NULL: v1 without extensions */
+	const char	*usage;		/* NULL: none */
+	bool		 key_id;
+	int64_t		 from_s, until_s;
+};
+
+static const struct root_plan good_plan = {
+	.constraints = "critical,CA:TRUE",
+	.usage = "critical,keyCertSign",
+	.key_id = true,
+	.from_s = NOW_S - 1000,
+	.until_s = NOW_S + 30 * YEAR_S,
+};
+
+static void
+add_ext(X509 *x, int nid, const char *value)
+{
+	X509_EXTENSION *ext;
+	X509V3_CTX ctx;
+
+	X509V3_set_ctx(&ctx, x, x, NULL, NULL, 0);
+	ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+	assert_non_null(ext);
+	X509_add_ext(x, ext, -1);
+	X509_EXTENSION_free(ext);
+}
+
+static void
+to_pem(struct made_root *m, X509 *x)
+{
+	BIO *cert = BIO_new(BIO_s_mem()), *key = BIO_new(BIO_s_mem());
+
+	PEM_write_bio_X509(cert, x);
+	PEM_write_bio_PrivateKey(key, m->key, NULL, NULL, 0, NULL, NULL);
+	m->root.cert = span(m->cert_pem, BIO_read(cert, m->cert_pem,
+	    sizeof(m->cert_pem)));
+	m->root.key = span(m->key_pem, BIO_read(key, m->key_pem,
+	    sizeof(m->key_pem)));
+	BIO_free(cert);
+	BIO_free(key);
+}
+
+/* Takes key. signer NULL: itself. */
+static void
+make_root(struct made_root *m, EVP_PKEY *key, const struct root_plan *plan,
+    EVP_PKEY *signer)
+{
+	X509 *x = X509_new();
+	X509_NAME *name = X509_get_subject_name(x);
+
+	m->key = key;
+	X509_set_version(x, plan->constraints != NULL ? X509_VERSION_3 :
+	    X509_VERSION_1);
+	ASN1_INTEGER_set(X509_get_serialNumber(x), 7);
+	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+	    (const uint8_t *)"Root of a tester", -1, -1, 0);
+	X509_set_issuer_name(x, name);
+	ASN1_TIME_set(X509_getm_notBefore(x), plan->from_s);
+	ASN1_TIME_set(X509_getm_notAfter(x), plan->until_s);
+	X509_set_pubkey(x, key);
+	if (plan->constraints != NULL)
+		add_ext(x, NID_basic_constraints, plan->constraints);
+	if (plan->usage != NULL)
+		add_ext(x, NID_key_usage, plan->usage);
+	if (plan->key_id)
+		add_ext(x, NID_subject_key_identifier, "hash");
+	assert_true(X509_sign(x, signer != NULL ? signer : key,
+	    EVP_sha256()) > 0);
+	to_pem(m, x);
+	X509_free(x);
+}
+
+static void
+root_done(struct made_root *m)
+{
+	EVP_PKEY_free(m->key);
+}
+
+static void
+brought_roots_sign_the_chain(void **state)
+{
+	struct fixture *f = *state;
+	EVP_PKEY *keys[] = { EVP_EC_gen("P-256"), EVP_EC_gen("P-384"),
+		EVP_RSA_gen(2048) };
+	struct made_root m;
+	struct attestation *att;
+	X509 *root, *leaf;
+
+	for (size_t i = 0; i < 3; i++) {
+		f->store->len = 0;
+		make_root(&m, keys[i], &good_plan, NULL);
+		att = load(f, aaguid_a, NOW_S, &m.root);
+		check_chain(att, NOW_S);
+		root = root_of(att);
+		leaf = x5c(att, 0);
+		assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(root), m.key),
+		    1);
+		/* Nothing outlives who signed it. */
+		assert_int_equal(verify(leaf, NULL, root, NOW_S), 0);
+		X509_free(root);
+		X509_free(leaf);
+		attestation_free(att);
+		root_done(&m);
+	}
+}
+
+static void
+brought_root_without_key_id_or_usage_will_do(void **state)
+{
+	struct fixture *f = *state;
+	struct root_plan plan = good_plan;
+	struct made_root m;
+	struct attestation *att;
+	X509 *leaf, *ca, *root;
+
+	plan.usage = NULL;
+	plan.key_id = false;
+	make_root(&m, EVP_EC_gen("P-256"), &plan, NULL);
+	att = load(f, aaguid_a, NOW_S, &m.root);
+	leaf = x5c(att, 0);
+	ca = x5c(att, 1);
+	root = root_of(att);
+	assert_null(X509_get0_authority_key_id(ca));
+	assert_int_equal(X509_verify(ca, X509_get0_pubkey(root)), 1);
+	assert_int_equal(X509_verify(leaf, X509_get0_pubkey(ca)), 1);
+	X509_free(leaf);
+	X509_free(ca);
+	X509_free(root);
+	attestation_free(att);
+	root_done(&m);
+}
+
+static void
+chain_never_outlives_a_brought_root(void **state)
+{
+	struct fixture *f = *state;
+	struct root_plan plan = good_plan;
+	struct made_root m;
+	struct attestation *att;
+	X509 *x;
+
+	plan.until_s = NOW_S + 3 * YEAR_S;
+	make_root(&m, EVP_EC_gen("P-256"), &plan, NULL);
+	att = load(f, aaguid_a, NOW_S, &m.root);
+	for (size_t i = 0; i < 2; i++) {
+		time_t end = plan.until_s;
+
+		x = x5c(att, i);
+		assert_true(X509_cmp_time(X509_get0_notAfter(x), &end) <= 0);
+		X509_free(x);
+	}
+	attestation_free(att);
+	root_done(&m);
+}
+
+static bool
+contains(const uint8_t *hay, size_t len, struct span needle)
+{
+	return memmem(hay, len, needle.p, needle.len) != NULL;
+}
+
+static void
+brought_key_is_never_stored(void **state)
+{
+	struct fixture *f = *state;
+	struct made_root m;
+	struct attestation *att;
+	BIGNUM *d = NULL;
+	uint8_t scalar[32];
+
+	make_root(&m, EVP_EC_gen("P-256"), &good_plan, NULL);
+	EVP_PKEY_get_bn_param(m.key, OSSL_PKEY_PARAM_PRIV_KEY, &d);
+	BN_bn2binpad(d, scalar, sizeof(scalar));
+	att = load(f, aaguid_a, NOW_S, &m.root);
+	assert_false(contains(f->store->value, f->store->len,
+	    span(scalar, sizeof(scalar))));
+	attestation_free(att);
+	/* And not when only the leaf is renewed with the root at hand. */
+	att = load(f, aaguid_b, NOW_S, &m.root);
+	assert_false(contains(f->store->value, f->store->len,
+	    span(scalar, sizeof(scalar))));
+	attestation_free(att);
+	BN_clear_free(d);
+	root_done(&m);
+}
+
+static void
+brought_root_replaces_and_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *own = load(f, aaguid_a, NOW_S, NULL);
+	struct attestation *one, *same, *without, *two, *leaf;
+	struct made_root a, b;
+
+	make_root(&a, EVP_EC_gen("P-256"), &good_plan, NULL);
+	make_root(&b, EVP_EC_gen("P-256"), &good_plan, NULL);
+	one = load(f, aaguid_a, NOW_S, &a.root);
+	check_same(own, one, false, false, false);
+	same = load(f, aaguid_a, NOW_S, &a.root);
+	check_same(one, same, true, true, true);
+	without = load(f, aaguid_a, NOW_S, NULL);
+	check_same(one, without, true, true, true);
+	assert_int_equal(f->store->puts, 2);
+	leaf = load(f, aaguid_b, NOW_S, NULL);	/* needs no root key */
+	check_same(one, leaf, false, true, true);
+	check_chain(leaf, NOW_S);
+	two = load(f, aaguid_b, NOW_S, &b.root);
+	check_same(leaf, two, false, false, false);
+	check_chain(two, NOW_S);
+	attestation_free(own);
+	attestation_free(one);
+	attestation_free(same);
+	attestation_free(without);
+	attestation_free(leaf);
+	attestation_free(two);
+	root_done(&a);
+	root_done(&b);
+}
+
+static void
+expired_chain_of_a_brought_root_asks_for_it(void **state)
+{
+	struct fixture *f = *state;
+	struct made_root m;
+
+	make_root(&m, EVP_EC_gen("P-256"), &good_plan, NULL);
+	attestation_free(load(f, aaguid_a, NOW_S, &m.root));
+	refuse(f, NOW_S + 31 * YEAR_S, NULL, -EKEYEXPIRED,
+	    "the attestation certificates have expired: bring the "
+	    "attestation root and its key again");
+	assert_int_equal(f->store->puts, 1);
+	root_done(&m);
+}
+
+static void
+refuse_plan(struct fixture *f, const struct root_plan *plan,
+    const char *why)
+{
+	struct made_root m;
+	char msg[200];
+
+	make_root(&m, EVP_EC_gen("P-256"), plan, NULL);
+	snprintf(msg, sizeof(msg), "the attestation root %s", why);
+	refuse(f, NOW_S, &m.root, -EINVAL, msg);
+	assert_int_equal(f->store->puts, 0);
+	root_done(&m);
+}
+
+static void
+unusable_roots_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct root_plan plan;
+
+	plan = good_plan;
+	plan.constraints = "critical,CA:FALSE";
+	refuse_plan(f, &plan, "is not a CA certificate");
+	plan = good_plan;
+	plan.constraints = NULL;
+	plan.usage = NULL;
+	plan.key_id = false;
+	refuse_plan(f, &plan, "is not a CA certificate");
+	plan = good_plan;
+	plan.constraints = "critical,CA:TRUE,pathlen:0";
+	refuse_plan(f, &plan, "permits no intermediate (path length 0)");
+	plan = good_plan;
+	plan.usage = "critical,digitalSignature";
+	refuse_plan(f, &plan, "may not sign certificates (key usage)");
+	plan = good_plan;
+	plan.until_s = NOW_S - 1;
+	refuse_plan(f, &plan, "has expired");
+	plan = good_plan;
+	plan.from_s = NOW_S + 100;
+	refuse_plan(f, &plan, "is not valid yet");
+}
+
+static void
+unusable_root_keys_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	EVP_PKEY *other = EVP_EC_gen("P-256");
+	struct made_root m, n;
+	struct attestation_root mixed;
+
+	make_root(&m, EVP_EC_gen("P-521"), &good_plan, NULL);
+	refuse(f, NOW_S, &m.root, -EINVAL, "the attestation root key is "
+	    "neither P-256, P-384 nor RSA of 2048 bits");
+	root_done(&m);
+	make_root(&m, EVP_RSA_gen(1024), &good_plan, NULL);
+	refuse(f, NOW_S, &m.root, -EINVAL, "the attestation root key is "
+	    "neither P-256, P-384 nor RSA of 2048 bits");
+	root_done(&m);
+	make_root(&m, EVP_EC_gen("P-256"), &good_plan, other);
+	refuse(f, NOW_S, &m.root, -EINVAL,
+	    "the attestation root is not signed by itself");
+	make_root(&n, other, &good_plan, NULL);
+	mixed.cert = n.root.cert;
+	mixed.key = m.root.key;
+	refuse(f, NOW_S, &mixed, -EINVAL, "the attestation root key does "
+	    "not belong to its certificate");
+	root_done(&m);
+	root_done(&n);
+}
+
+static void
+files_that_are_no_root_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct made_root m;
+	struct attestation_root r;
+	static char huge[ATTESTATION_PEM_MAX + 1];
+
+	make_root(&m, EVP_EC_gen("P-256"), &good_plan, NULL);
+	r = m.root;
+	r.cert = span_str("hello");
+	refuse(f, NOW_S, &r, -EINVAL, "the attestation root certificate is "
+	    "not a PEM certificate");
+	r.cert = span(NULL, 0);
+	refuse(f, NOW_S, &r, -EINVAL, "the attestation root certificate is "
+	    "not a PEM certificate");
+	r = m.root;
+	r.key = m.root.cert;
+	refuse(f, NOW_S, &r, -EINVAL, "the attestation root key is not an "
+	    "unencrypted PEM private key");
+	r.key = span(huge, sizeof(huge));
+	refuse(f, NOW_S, &r, -EINVAL, "the attestation root is too big to "
+	    "be one");
+	root_done(&m);
+}
+
+static void
+encrypted_root_key_is_refused_without_asking(void **state)
+{
+	struct fixture *f = *state;
+	struct made_root m;
+	BIO *bio = BIO_new(BIO_s_mem());
+
+	make_root(&m, EVP_EC_gen("P-256"), &good_plan, NULL);
+	PEM_write_bio_PKCS8PrivateKey(bio, m.key, EVP_aes_256_cbc(),
+	    "secret", 6, NULL, NULL);
+	m.root.key = span(m.key_pem, BIO_read(bio, m.key_pem,
+	    sizeof(m.key_pem)));
+	refuse(f, NOW_S, &m.root, -EINVAL, "the attestation root key is "
+	    "not an unencrypted PEM private key");
+	BIO_free(bio);
+	root_done(&m);
+}
+
+/* No truncation and no altered byte crashes; structure is refused. */
+static void
+damaged_records_are_survived(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att;
+	size_t len;
+
+	attestation_free(load(f, aaguid_a, NOW_S, NULL));
+	len = f->store->len;
+	for (size_t cut = 1; cut < len; cut++) {
+		f->store->len = cut;
+		refuse(f, NOW_S, NULL, -EUCLEAN, "the attestation record is "
+		    "damaged, or from a newer version");
+	}
+	f->store->len = len + 1;
+	refuse(f, NOW_S, NULL, -EUCLEAN, "the attestation record is "
+	    "damaged, or from a newer version");
+	f->store->len = len;
+	for (size_t i = 0; i < len; i++) {
+		struct store *before = malloc(sizeof(*before));
+
+		memcpy(before, f->store, sizeof(*before));
+		f->store->value[i] ^= 0x81;
+		if (attestation_load(f->store, f->keys, aaguid_a, NOW_S,
+		    NULL, &att, f->msg, sizeof(f->msg)) == 0)
+			attestation_free(att);
+		memcpy(f->store, before, sizeof(*before));
+		free(before);
+	}
+	f->store->value[0] = 2;
+	refuse(f, NOW_S, NULL, -EUCLEAN, "the attestation record is "
+	    "damaged, or from a newer version");
+}
+
+static void
+store_errors_are_passed_on(void **state)
+{
+	struct fixture *f = *state;
+
+	f->store->fail = -ENOSPC;
+	refuse(f, NOW_S, NULL, -ENOSPC, "the store said so");
+	f->store->fail = 0;
+	attestation_free(load(f, aaguid_a, NOW_S, NULL));
+}
+
+static void
+roots_are_readable_from_the_store_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att;
+	char *pem, *same;
+
+	assert_int_equal(attestation_roots_read(f->store, &pem), -ENOENT);
+	att = load(f, aaguid_a, NOW_S, NULL);
+	assert_int_equal(attestation_roots_read(f->store, &pem), 0);
+	assert_int_equal(attestation_roots_pem(att, &same), 0);
+	assert_string_equal(pem, same);
+	assert_memory_equal(pem, "-----BEGIN CERTIFICATE-----\n", 28);
+	free(pem);
+	free(same);
+	attestation_free(att);
+}
+
+#define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(chain_leads_to_the_root_that_is_not_in_it),
+		TEST(leaf_subject_is_as_packed_demands),
+		TEST(leaf_is_no_ca_and_says_so),
+		TEST(leaf_has_the_aaguid_twice_wrapped_not_critical),
+		TEST(key_ids_link_the_chain_and_serials_are_positive),
+		TEST(leaf_key_is_the_providers),
+		TEST(other_kinds_have_no_chain),
+		TEST(second_load_is_the_same_and_writes_nothing),
+		TEST(loading_again_takes_less_than_a_millisecond),
+		TEST(other_aaguid_gets_another_leaf),
+		TEST(expired_leaf_is_renewed),
+		TEST(expired_root_is_renewed_with_all_below),
+		TEST(two_state_directories_have_two_roots),
+		TEST(brought_roots_sign_the_chain),
+		TEST(brought_root_without_key_id_or_usage_will_do),
+		TEST(chain_never_outlives_a_brought_root),
+		TEST(brought_key_is_never_stored),
+		TEST(brought_root_replaces_and_stays),
+		TEST(expired_chain_of_a_brought_root_asks_for_it),
+		TEST(unusable_roots_are_refused),
+		TEST(unusable_root_keys_are_refused),
+		TEST(files_that_are_no_root_are_refused),
+		TEST(encrypted_root_key_is_refused_without_asking),
+		TEST(damaged_records_are_survived),
+		TEST(store_errors_are_passed_on),
+		TEST(roots_are_readable_from_the_store_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
