@@ -230,12 +230,37 @@ storage_box(struct software *sw, struct seal_box *box)
 	return r;
 }
 
+/* Everything that was derived from another storage key goes. */
+static int
+lock_again(struct software *sw)
+{
+	struct softkeys *fresh;
+	int r;
+
+	if (!sw->unlocked)
+		return 0;
+	r = softkey_new(&fresh);
+	if (r != 0)
+		return r;
+	softkey_free(sw->softkeys);
+	sw->softkeys = fresh;
+	seal_storage_done(&sw->storage);
+	sw->unlocked = false;
+	return 0;
+}
+
+/*
+ * More than once if the store that a key was made for could not be opened
+ * after all, or is opened right after it was made.
+ */
 static int
 use_storage_key(struct software *sw, const uint8_t key[static SEAL_KEY_LEN])
 {
 	int r;
 
-	assert(!sw->unlocked);
+	r = lock_again(sw);
+	if (r != 0)
+		return r;
 	r = seal_storage_init(&sw->storage, key);
 	if (r != 0)
 		return r;
