@@ -121,7 +121,6 @@ get_info(struct control *c, struct request *rq)
 
 /* One page of GET /v1/credentials. */
 struct page {
-	uint64_t	 after;
 	size_t		 limit;
 	json_t		*list;
 	uint64_t	 last;		/* seq of the last in list */
@@ -133,8 +132,6 @@ add_to_page(void *arg, const struct credential *cred)
 {
 	struct page *page = arg;
 
-	if (cred->seq <= page->after)
-		return 0;
 	if (json_array_size(page->list) >= page->limit) {
 		page->more = true;
 		return 1;
@@ -164,12 +161,13 @@ static struct answer
 get_credentials(struct control *c, struct request *rq)
 {
 	struct store *store = device_store(loop_device(c->loop));
-	struct page page = { .after = 0 };
+	struct page page = { .limit = 0 };
 	uint64_t limit = PAGE_MAX;
+	uint64_t after = 0;
 	json_t *json;
 	int r;
 
-	if (!query_number(rq, "after", &page.after) ||
+	if (!query_number(rq, "after", &after) ||
 	    !query_number(rq, "limit", &limit) || limit == 0)
 		return failure(400, "invalid argument", "after and limit are "
 		    "numbers, limit at least 1");
@@ -177,7 +175,7 @@ get_credentials(struct control *c, struct request *rq)
 	page.list = json_array();
 	if (page.list == NULL)
 		return success(NULL);
-	r = store_each(store, add_to_page, &page);
+	r = store_each_after(store, after, add_to_page, &page);
 	if (r < 0) {
 		json_decref(page.list);
 		return store_failure(c, r);

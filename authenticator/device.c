@@ -206,6 +206,22 @@ device_close(struct device *d)
 	free(d);
 }
 
+/* The engine does not know what day it is. */
+static int
+commit(struct device *d)
+{
+	const struct auth_change *want = auth_change(d->engine);
+	struct auth_change change = *want;
+	struct credential dated;
+
+	if (want->put == NULL || want->put->created_s != 0)
+		return store_commit(d->store, want, NULL);
+	dated = *want->put;
+	dated.created_s = time(NULL);
+	change.put = &dated;
+	return store_commit(d->store, &change, NULL);
+}
+
 /*
  * What the engine wants, done as far as it goes without the user and
  * without waiting.
@@ -214,7 +230,6 @@ static enum device_want
 perform(struct device *d, enum auth_want want, uint64_t now_ms)
 {
 	struct auth *au = d->engine;
-	int error;
 
 	for (;;) {
 		switch (want) {
@@ -223,8 +238,7 @@ perform(struct device *d, enum auth_want want, uint64_t now_ms)
 			want = auth_lookup_done(au, now_ms);
 			break;
 		case AUTH_COMMIT:
-			error = store_commit(d->store, auth_change(au), NULL);
-			want = auth_commit_done(au, error, now_ms);
+			want = auth_commit_done(au, commit(d), now_ms);
 			break;
 		case AUTH_KEY:
 			if (d->pending != NULL)
