@@ -1,0 +1,1329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The software key provider. Signatures and formats are checked by OpenSSL
+ * calls that share nothing with it: open_independently() reads a blob from
+ * software.md alone.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/kdf.h>
+#include <openssl/param_build.h>
+#include <openssl/sha.h>
+
+#include "ctap/cbor.h"
+#include "tpm/key.h"
+#include "tpm/rsa.h"
+#include "tpm/softkey.h"
+
+#define BOUND	"an RP ID hash, or so"
+
+static const uint8_t epoch_a[KEY_EPOCH_LEN] = { 1, 2, 3 };
+static const uint8_t epoch_b[KEY_EPOCH_LEN] = { 1, 2, 4 };
+static const uint8_t epoch_c[KEY_EPOCH_LEN] = { 0 };
+static const int all_algs[] = { COSE_ES256, COSE_EDDSA, COSE_RS256 };
+
+#define ALGS	(sizeof(all_algs) / sizeof(all_algs[0]))
+
+struct fixture {
+	char		 dir[64];
+	int		 dirfd;
+	struct keys	*keys;
+	uint8_t		 wrapped[KEY_WRAPPED_MAX];
+	size_t		 wrapped_len;
+	struct key_op	 made[ALGS];	/* one key of each, meta "12345678" */
+};
+
+static struct key_op
+create_op(int alg, const char *meta)
+{
+	return (struct key_op){ .verb = KEY_CREATE, .alg = alg,
+		.epoch = span(epoch_a, sizeof(epoch_a)),
+		.bound = span_str(BOUND), .meta = span_str(meta) };
+}
+
+static struct key_op
+use_op(enum key_verb verb, const struct key_op *made)
+{
+	return (struct key_op){ .verb = verb,
+		.blob = span(made->out_blob, made->out_blob_len),
+		.epoch = span(epoch_a, sizeof(epoch_a)),
+		.bound = span_str(BOUND) };
+}
+
+static struct key_op
+sign_op(const struct key_op *made)
+{
+	struct key_op op = use_op(KEY_SIGN, made);
+
+	op.data[0] = span_str("authenticator data, ");
+	op.data[1] = span_str("client data hash");
+	return op;
+}
+
+/* RSA keys take long: all tests use the same three. */
+static int
+group_setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	snprintf(f->dir, sizeof(f->dir), "/tmp/test-keys-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	f->dirfd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(keys_open_software(f->dirfd, true, &f->keys), 0);
+	assert_int_equal(f->keys->ops->new_storage_key(f->keys, f->wrapped,
+	    &f->wrapped_len), 0);
+	for (size_t i = 0; i < ALGS; i++) {
+		f->made[i] = create_op(all_algs[i], "12345678");
+		assert_int_equal(keys_perform(f->keys, &f->made[i]), 0);
+	}
+	*state = f;
+	return 0;
+}
+
+static int
+group_teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	keys_free(f->keys);
+	unlinkat(f->dirfd, "software.key", 0);
+	close(f->dirfd);
+	assert_int_equal(rmdir(f->dir), 0);
+	free(f);
+	return 0;
+}
+
+/* The key in a COSE_Key, from its members. */
+struct cose_parts {
+	int64_t		alg;
+	struct span	a, b;	/* -2 and -3, or n and e */
+};
+
+static struct cose_parts
+parse_cose(const struct key_op *op)
+{
+	struct cose_parts parts = { 0 };
+	struct cbor_in in;
+	size_t pairs;
+
+	assert_true(cbor_check(span(op->out_pub, op->out_pub_len)));
+	cbor_in_init(&in, span(op->out_pub, op->out_pub_len));
+	assert_true(cbor_map(&in, &pairs));
+	while (pairs-- > 0) {
+		int64_t key, num;
+		struct span s = { NULL, 0 };
+
+		assert_true(cbor_int(&in, &key));
+		if (cbor_peek(&in) == CBOR_BYTES)
+			cbor_bytes(&in, &s);
+		else
+			assert_true(cbor_int(&in, &num));
+		if (key == 3)
+			parts.alg = num;
+		else if (s.p != NULL && parts.a.p == NULL)
+			parts.a = s;
+		else if (s.p != NULL)
+			parts.b = s;
+	}
+	return parts;
+}
+
+static EVP_PKEY *
+public_from(const char *type, OSSL_PARAM_BLD *bld)
+{
+	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(bld);
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+	EVP_PKEY *key = NULL;
+
+	assert_int_equal(EVP_PKEY_fromdata_init(ctx), 1);
+	assert_int_equal(EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY,
+	    params), 1);
+	EVP_PKEY_CTX_free(ctx);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(bld);
+	return key;
+}
+
+static EVP_PKEY *
+public_key(const struct key_op *made)
+{
+	struct cose_parts c = parse_cose(made);
+	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
+	uint8_t point[65] = { 4 };
+	BIGNUM *n, *e;
+	EVP_PKEY *key;
+
+	if (c.alg == COSE_ES256) {
+		memcpy(point + 1, c.a.p, 32);
+		memcpy(point + 33, c.b.p, 32);
+		OSSL_PARAM_BLD_push_utf8_string(bld, "group", "P-256", 0);
+		OSSL_PARAM_BLD_push_octet_string(bld, "pub", point, 65);
+		return public_from("EC", bld);
+	}
+	if (c.alg == COSE_EDDSA) {
+		OSSL_PARAM_BLD_push_octet_string(bld, "pub", c.a.p, c.a.len);
+		return public_from("ED25519", bld);
+	}
+	assert_int_equal(c.alg, COSE_RS256);
+	n = BN_bin2bn(c.a.p, (int)c.a.len, NULL);
+	e = BN_bin2bn(c.b.p, (int)c.b.len, NULL);
+	OSSL_PARAM_BLD_push_BN(bld, "n", n);
+	OSSL_PARAM_BLD_push_BN(bld, "e", e);
+	key = public_from("RSA", bld);
+	BN_free(n);
+	BN_free(e);
+	return key;
+}
+
+static bool
+verifies(const struct key_op *made, const struct key_op *sig)
+{
+	EVP_PKEY *key = public_key(made);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint8_t msg[256];
+	size_t len = sig->data[0].len + sig->data[1].len;
+	bool ok;
+
+	assert_true(len <= sizeof(msg));
+	if (sig->data[0].len > 0)
+		memcpy(msg, sig->data[0].p, sig->data[0].len);
+	if (sig->data[1].len > 0)
+		memcpy(msg + sig->data[0].len, sig->data[1].p,
+		    sig->data[1].len);
+	assert_int_equal(EVP_DigestVerifyInit(ctx, NULL,
+	    made->alg == COSE_EDDSA ? NULL : EVP_sha256(), NULL, key), 1);
+	ok = EVP_DigestVerify(ctx, sig->out_sig, sig->out_sig_len, msg,
+	    len) == 1;
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(key);
+	return ok;
+}
+
+static void
+signatures_verify_under_the_public_key(void **state)
+{
+	struct fixture *f = *state;
+	struct key_op op;
+
+	for (size_t i = 0; i < ALGS; i++) {
+		for (int again = 0; again < 3; again++) {
+			op = sign_op(&f->made[i]);
+			assert_int_equal(keys_perform(f->keys, &op), 0);
+			assert_int_equal(op.alg, all_algs[i]);
+			assert_true(verifies(&f->made[i], &op));
+			op.out_sig[op.out_sig_len / 2] ^= 1;
+			assert_false(verifies(&f->made[i], &op));
+		}
+	}
+}
+
+static void
+either_half_of_the_message_may_be_empty(void **state)
+{
+	struct fixture *f = *state;
+	struct key_op op;
+
+	for (size_t i = 0; i < ALGS; i++) {
+		for (int half = 0; half < 3; half++) {
+			op = sign_op(&f->made[i]);
+			if (half != 1)
+				op.data[0] = span(NULL, 0);
+			if (half != 0)
+				op.data[1] = span("", 0);
+			assert_int_equal(keys_perform(f->keys, &op), 0);
+			assert_true(verifies(&f->made[i], &op));
+		}
+	}
+}
+
+static void
+open_tells_algorithm_and_meta(void **state)
+{
+	struct fixture *f = *state;
+	struct key_op op;
+
+	for (size_t i = 0; i < ALGS; i++) {
+		op = use_op(KEY_OPEN, &f->made[i]);
+		assert_int_equal(keys_perform(f->keys, &op), 0);
+		assert_int_equal(op.alg, all_algs[i]);
+		assert_int_equal(op.out_meta_len, 8);
+		assert_memory_equal(op.out_meta, "12345678", 8);
+	}
+}
+
+static void
+blobs_fit_where_they_have_to(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t meta[KEY_META_MAX + 1] = { 0 };
+	struct key_op op = create_op(COSE_EDDSA, "");
+
+	assert_int_equal(f->made[0].out_blob_len, 103);	/* U2F: 255 */
+	assert_int_equal(f->made[1].out_blob_len, 135);
+	assert_int_equal(f->made[2].out_blob_len, 327);
+	assert_true(327 - 8 + KEY_META_MAX <= 640);
+	op.meta = span(meta, KEY_META_MAX);
+	assert_int_equal(keys_perform(f->keys, &op), 0);
+	op.meta = span(NULL, 0);
+	assert_int_equal(keys_perform(f->keys, &op), 0);
+	assert_int_equal(op.out_blob_len, 127);
+}
+
+static void
+sizes_beyond_the_limits_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t big[KEY_META_MAX + 1] = { 0 };
+	struct key_op op;
+
+	op = create_op(COSE_ES256, "");
+	op.meta = span(big, sizeof(big));
+	assert_int_equal(keys_perform(f->keys, &op), -EINVAL);
+	op = create_op(COSE_ES256, "");
+	op.bound = span(big, 65);
+	assert_int_equal(keys_perform(f->keys, &op), -EINVAL);
+	op.bound = span(big, 64);
+	assert_int_equal(keys_perform(f->keys, &op), 0);
+	op = create_op(COSE_ES256, "");
+	op.epoch.len--;
+	assert_int_equal(keys_perform(f->keys, &op), -EINVAL);
+	op = create_op(COSE_RS256, "");
+	op.meta = span(big, sizeof(big));
+	assert_int_equal(keys_perform(f->keys, &op), -EINVAL);
+	op = sign_op(&f->made[0]);
+	op.epoch = span(NULL, 0);
+	assert_int_equal(keys_perform(f->keys, &op), -EINVAL);
+}
+
+static void
+unknown_algorithms_are_refused(void **state)
+{
+	static const int others[] = { 0, -1, COSE_ES384, COSE_ES512,
+		COSE_PS256, COSE_ES256K, COSE_RS1, COSE_ECDH_ES_HKDF_256 };
+	struct fixture *f = *state;
+	struct key_op op;
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		assert_false(f->keys->ops->has_alg(f->keys, others[i]));
+		op = create_op(others[i], "");
+		assert_int_equal(keys_perform(f->keys, &op), -ENOTSUP);
+	}
+	for (size_t i = 0; i < ALGS; i++)
+		assert_true(f->keys->ops->has_alg(f->keys, all_algs[i]));
+}
+
+static const enum key_verb uses[] = { KEY_OPEN, KEY_SIGN, KEY_HMAC };
+
+static void
+refuse_all_uses(struct keys *k, struct key_op op)
+{
+	for (size_t i = 0; i < 3; i++) {
+		op.verb = uses[i];
+		op.data[0] = span(epoch_a, 32);
+		assert_int_equal(keys_perform(k, &op), -EBADMSG);
+		assert_int_equal(op.out_sig_len, 0);
+		assert_int_equal(op.out_meta_len, 0);
+	}
+}
+
+static void
+blob_with_any_byte_altered_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t blob[KEY_BLOB_MAX];
+	struct key_op op;
+
+	for (size_t i = 0; i < ALGS; i++) {
+		const struct key_op *made = &f->made[i];
+
+		/* Whether or not the true one is in the cache. */
+		op = sign_op(made);
+		assert_int_equal(keys_perform(f->keys, &op), 0);
+		for (size_t at = 0; at < made->out_blob_len; at++) {
+			memcpy(blob, made->out_blob, made->out_blob_len);
+			blob[at] ^= 1 << at % 8;
+			op = use_op(KEY_OPEN, made);
+			op.blob.p = blob;
+			refuse_all_uses(f->keys, op);
+		}
+	}
+}
+
+static void
+blob_of_any_other_length_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t blob[KEY_BLOB_MAX + 1] = { 0 };
+	struct key_op op;
+
+	for (size_t i = 0; i < ALGS; i++) {
+		memcpy(blob, f->made[i].out_blob, f->made[i].out_blob_len);
+		for (size_t len = 0; len <= sizeof(blob); len++) {
+			if (len == f->made[i].out_blob_len)
+				continue;
+			op = use_op(KEY_OPEN, &f->made[i]);
+			op.blob = span(blob, len);
+			refuse_all_uses(f->keys, op);
+		}
+	}
+	op = use_op(KEY_OPEN, &f->made[0]);
+	op.blob = span(NULL, 0);
+	refuse_all_uses(f->keys, op);
+}
+
+static void
+other_bound_or_epoch_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct key_op op;
+
+	for (size_t i = 0; i < ALGS; i++) {
+		op = sign_op(&f->made[i]);
+		assert_int_equal(keys_perform(f->keys, &op), 0);
+		op = use_op(KEY_OPEN, &f->made[i]);
+		op.bound = span_str("another RP ID hash");
+		refuse_all_uses(f->keys, op);
+		op.bound = span_str(BOUND " ");
+		refuse_all_uses(f->keys, op);
+		op.bound = span(NULL, 0);
+		refuse_all_uses(f->keys, op);
+		op = use_op(KEY_OPEN, &f->made[i]);
+		op.epoch = span(epoch_b, sizeof(epoch_b));
+		refuse_all_uses(f->keys, op);
+	}
+}
+
+/* More epochs and keys than are kept ready. */
+static void
+many_keys_in_three_epochs_keep_apart(void **state)
+{
+	static const uint8_t *const epochs[] = { epoch_a, epoch_b, epoch_c };
+	struct fixture *f = *state;
+	struct key_op *made = calloc(3 * SOFTKEY_PARSED, sizeof(*made));
+	struct key_op op;
+
+	for (size_t i = 0; i < 3 * SOFTKEY_PARSED; i++) {
+		made[i] = create_op(COSE_EDDSA, "");
+		made[i].epoch = span(epochs[i % 3], KEY_EPOCH_LEN);
+		assert_int_equal(keys_perform(f->keys, &made[i]), 0);
+	}
+	for (size_t i = 0; i < 9 * SOFTKEY_PARSED; i++) {
+		/* 5 is prime to all: each comes again, far from itself */
+		size_t at = i * 5 % (3 * SOFTKEY_PARSED);
+
+		op = sign_op(&made[at]);
+		op.epoch = span(epochs[at % 3], KEY_EPOCH_LEN);
+		assert_int_equal(keys_perform(f->keys, &op), 0);
+		assert_true(verifies(&made[at], &op));
+		op.epoch = span(epochs[(at + 1) % 3], KEY_EPOCH_LEN);
+		assert_int_equal(keys_perform(f->keys, &op), -EBADMSG);
+	}
+	free(made);
+}
+
+static int
+hmac_with(struct fixture *f, size_t key, bool uv, struct span s1,
+    struct span s2, struct key_op *op)
+{
+	*op = use_op(KEY_HMAC, &f->made[key]);
+	op->with_uv = uv;
+	op->data[0] = s1;
+	op->data[1] = s2;
+	return keys_perform(f->keys, op);
+}
+
+static void
+hmac_has_one_output_for_each_salt(void **state)
+{
+	struct fixture *f = *state;
+	struct span a = span(epoch_a, 32), b = span(epoch_b, 32);
+	struct span none = span(NULL, 0);
+	struct key_op both, one, two, uv, other;
+
+	assert_int_equal(hmac_with(f, 0, false, a, b, &both), 0);
+	assert_int_equal(hmac_with(f, 0, false, a, none, &one), 0);
+	assert_int_equal(hmac_with(f, 0, false, b, none, &two), 0);
+	assert_int_equal(hmac_with(f, 0, true, a, b, &uv), 0);
+	assert_int_equal(hmac_with(f, 1, false, a, b, &other), 0);
+	assert_int_equal(both.out_sig_len, 64);
+	assert_int_equal(one.out_sig_len, 32);
+	assert_memory_equal(both.out_sig, one.out_sig, 32);
+	assert_memory_equal(both.out_sig + 32, two.out_sig, 32);
+	assert_memory_not_equal(one.out_sig, two.out_sig, 32);
+	assert_memory_not_equal(both.out_sig, uv.out_sig, 32);
+	assert_memory_not_equal(both.out_sig, other.out_sig, 32);
+}
+
+static void
+hmac_salts_are_32_bytes(void **state)
+{
+	struct fixture *f = *state;
+	struct span a = span(epoch_a, 32), none = span(NULL, 0);
+	struct key_op op;
+
+	assert_int_equal(hmac_with(f, 0, false, none, none, &op), -EINVAL);
+	assert_int_equal(hmac_with(f, 0, false, none, a, &op), -EINVAL);
+	assert_int_equal(hmac_with(f, 0, false, span(a.p, 31), none, &op),
+	    -EINVAL);
+	assert_int_equal(hmac_with(f, 0, false, a, span(a.p, 31), &op),
+	    -EINVAL);
+	assert_int_equal(hmac_with(f, 0, false, a, span(a.p, 0), &op),
+	    -EINVAL);
+}
+
+/* software.md, in one-shot calls. */
+
+static void
+hkdf(const uint8_t key[32], struct span salt, const char *info,
+    uint8_t out[32])
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_id(EVP_PKEY_HKDF, NULL);
+	size_t len = 32;
+
+	assert_int_equal(EVP_PKEY_derive_init(ctx), 1);
+	EVP_PKEY_CTX_set_hkdf_md(ctx, EVP_sha256());
+	EVP_PKEY_CTX_set1_hkdf_salt(ctx, salt.p, (int)salt.len);
+	EVP_PKEY_CTX_set1_hkdf_key(ctx, key, 32);
+	EVP_PKEY_CTX_add1_hkdf_info(ctx, (const uint8_t *)info,
+	    (int)strlen(info));
+	assert_int_equal(EVP_PKEY_derive(ctx, out, &len), 1);
+	EVP_PKEY_CTX_free(ctx);
+}
+
+static void
+gcm_open(const uint8_t key[32], struct span ad, const uint8_t *box,
+    size_t len, uint8_t *out)
+{
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	int n, text = (int)len - 28;
+
+	EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, box);
+	EVP_DecryptUpdate(ctx, NULL, &n, ad.p, (int)ad.len);
+	EVP_DecryptUpdate(ctx, out, &n, box + 12, text);
+	EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, 16,
+	    (void *)(box + 12 + text));
+	assert_int_equal(EVP_DecryptFinal_ex(ctx, out + n, &n), 1);
+	EVP_CIPHER_CTX_free(ctx);
+}
+
+static void
+storage_key_independently(struct fixture *f, uint8_t storage_key[32])
+{
+	uint8_t file[48], wrap[32], version = 1;
+	int fd = openat(f->dirfd, "software.key", O_RDONLY);
+
+	assert_int_equal(read(fd, file, sizeof(file)), sizeof(file));
+	close(fd);
+	assert_int_equal(f->wrapped_len, 61);
+	hkdf(file + 8, span("", 0), "sealkey storage key 1", wrap);
+	gcm_open(wrap, span(&version, 1), f->wrapped + 1, 60, storage_key);
+}
+
+static void
+open_independently(struct fixture *f, const struct key_op *made,
+    uint8_t *plain)
+{
+	uint8_t storage_key[32], wrap[32], ad[1 + sizeof(BOUND)] = { 1 };
+
+	storage_key_independently(f, storage_key);
+	hkdf(storage_key, span(epoch_a, 32), "sealkey key blobs 1", wrap);
+	memcpy(ad + 1, BOUND, strlen(BOUND));
+	gcm_open(wrap, span(ad, 1 + strlen(BOUND)), made->out_blob + 1,
+	    made->out_blob_len - 1, plain);
+}
+
+static void
+blob_format_is_as_written_down(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t plain[KEY_BLOB_MAX];
+	BIGNUM *p, *q, *n;
+	BN_CTX *ctx = BN_CTX_new();
+
+	for (size_t i = 0; i < ALGS; i++) {
+		open_independently(f, &f->made[i], plain);
+		assert_int_equal(plain[0], i + 1);
+		assert_int_equal(plain[1], 8);
+		assert_memory_equal(plain + 34, "12345678", 8);
+	}
+	p = BN_bin2bn(plain + 42, 128, NULL);	/* the last was RSA */
+	q = BN_bin2bn(plain + 42 + 128, 128, NULL);
+	n = BN_bin2bn(parse_cose(&f->made[2]).a.p, 256, NULL);
+	assert_int_equal(BN_check_prime(p, ctx, NULL), 1);
+	assert_int_equal(BN_check_prime(q, ctx, NULL), 1);
+	BN_mul(p, p, q, ctx);
+	assert_int_equal(BN_cmp(p, n), 0);
+	open_independently(f, &f->made[1], plain);
+	assert_memory_equal(plain + 42 + 32, parse_cose(&f->made[1]).a.p, 32);
+	BN_free(p);
+	BN_free(q);
+	BN_free(n);
+	BN_CTX_free(ctx);
+}
+
+static void
+hmac_is_as_written_down(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t plain[KEY_BLOB_MAX], cred_random[32], want[32];
+	const char *name;
+	struct key_op op;
+
+	for (size_t i = 0; i < 2 * ALGS; i++) {
+		bool uv = i % 2 == 1;
+
+		open_independently(f, &f->made[i / 2], plain);
+		name = uv ? "CredRandomWithUV" : "CredRandomWithoutUV";
+		HMAC(EVP_sha256(), plain + 2, 32, (const uint8_t *)name,
+		    strlen(name), cred_random, NULL);
+		HMAC(EVP_sha256(), cred_random, 32, epoch_b, 32, want, NULL);
+		assert_int_equal(hmac_with(f, i / 2, uv, span(epoch_b, 32),
+		    span(NULL, 0), &op), 0);
+		assert_memory_equal(op.out_sig, want, 32);
+	}
+}
+
+static void
+names_and_rows_are_as_written_down(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t storage_key[32], key[32], want[32], tag[KEY_TAG_LEN];
+	uint8_t box[5 + KEY_SEAL_OVERHEAD], plain[5];
+
+	storage_key_independently(f, storage_key);
+	hkdf(storage_key, span("", 0), "sealkey names 1", key);
+	HMAC(EVP_sha256(), key, 32, (const uint8_t *)"rp\0data", 7, want,
+	    NULL);
+	assert_int_equal(f->keys->ops->tag(f->keys, "rp", span_str("data"),
+	    tag), 0);
+	assert_memory_equal(tag, want, sizeof(tag));
+	hkdf(storage_key, span("", 0), "sealkey rows 1", key);
+	assert_int_equal(f->keys->ops->seal(f->keys, span_str("row 7"),
+	    span_str("hello"), box), 0);
+	gcm_open(key, span_str("row 7"), box, sizeof(box), plain);
+	assert_memory_equal(plain, "hello", 5);
+}
+
+static void
+labels_do_not_run_into_data(void **state)
+{
+	struct fixture *f = *state;
+	const struct keys_ops *ops = f->keys->ops;
+	uint8_t a[KEY_TAG_LEN], b[KEY_TAG_LEN], c[KEY_TAG_LEN];
+
+	assert_int_equal(ops->tag(f->keys, "ab", span_str("c"), a), 0);
+	assert_int_equal(ops->tag(f->keys, "a", span_str("bc"), b), 0);
+	assert_int_equal(ops->tag(f->keys, "ab", span_str("c"), c), 0);
+	assert_memory_not_equal(a, b, sizeof(a));
+	assert_memory_equal(a, c, sizeof(a));
+	assert_int_equal(ops->tag(f->keys, "ab", span(NULL, 0), a), 0);
+	assert_memory_not_equal(a, c, sizeof(a));
+}
+
+static void
+sealed_rows_come_back_whole_or_not_at_all(void **state)
+{
+	struct fixture *f = *state;
+	const struct keys_ops *ops = f->keys->ops;
+	uint8_t box[100 + KEY_SEAL_OVERHEAD], plain[100], zero[100] = { 0 };
+	struct span ad = span_str("row 7"), text = span(epoch_a, 32);
+	struct span sealed = span(box, 32 + KEY_SEAL_OVERHEAD);
+
+	assert_int_equal(ops->seal(f->keys, ad, text, box), 0);
+	assert_int_equal(ops->open(f->keys, ad, sealed, plain), 0);
+	assert_memory_equal(plain, epoch_a, 32);
+	assert_int_equal(ops->open(f->keys, span_str("row 8"), sealed,
+	    plain), -EBADMSG);
+	assert_memory_equal(plain, zero, 32);
+	for (size_t i = 0; i < sealed.len; i++) {
+		box[i] ^= 0x40;
+		assert_int_equal(ops->open(f->keys, ad, sealed, plain),
+		    -EBADMSG);
+		box[i] ^= 0x40;
+	}
+	for (size_t len = 0; len < sealed.len; len++)
+		assert_int_equal(ops->open(f->keys, ad, span(box, len),
+		    plain), -EBADMSG);
+	assert_int_equal(ops->open(f->keys, ad, sealed, plain), 0);
+}
+
+static void
+nothing_can_be_sealed_too(void **state)
+{
+	struct fixture *f = *state;
+	const struct keys_ops *ops = f->keys->ops;
+	uint8_t box[KEY_SEAL_OVERHEAD], again[KEY_SEAL_OVERHEAD], none[1];
+	struct span empty = span(NULL, 0);
+
+	assert_int_equal(ops->seal(f->keys, empty, empty, box), 0);
+	assert_int_equal(ops->seal(f->keys, empty, empty, again), 0);
+	assert_memory_not_equal(box, again, sizeof(box));
+	assert_int_equal(ops->open(f->keys, empty, span(box, sizeof(box)),
+	    none), 0);
+	assert_int_equal(ops->open(f->keys, span_str("x"),
+	    span(box, sizeof(box)), none), -EBADMSG);
+}
+
+static void
+keys_survive_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	struct keys *k;
+	struct key_op op, before;
+
+	assert_int_equal(keys_open_software(f->dirfd, false, &k), 0);
+	assert_int_equal(k->ops->unlock(k, span(f->wrapped,
+	    f->wrapped_len)), 0);
+	for (size_t i = 0; i < ALGS; i++) {
+		op = sign_op(&f->made[i]);
+		assert_int_equal(keys_perform(k, &op), 0);
+		assert_true(verifies(&f->made[i], &op));
+	}
+	assert_int_equal(hmac_with(f, 0, true, span(epoch_b, 32),
+	    span(NULL, 0), &before), 0);
+	op = before;
+	memset(op.out_sig, 0, 32);
+	assert_int_equal(keys_perform(k, &op), 0);
+	assert_memory_equal(op.out_sig, before.out_sig, 32);
+	keys_free(k);
+}
+
+static void
+another_storage_key_opens_nothing(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t wrapped[KEY_WRAPPED_MAX], box[KEY_SEAL_OVERHEAD], none[1];
+	struct span empty = span(NULL, 0);
+	struct keys *k;
+	size_t len;
+
+	assert_int_equal(keys_open_software(f->dirfd, false, &k), 0);
+	assert_int_equal(k->ops->new_storage_key(k, wrapped, &len), 0);
+	for (size_t i = 0; i < ALGS; i++)
+		refuse_all_uses(k, use_op(KEY_OPEN, &f->made[i]));
+	assert_int_equal(f->keys->ops->seal(f->keys, empty, empty, box), 0);
+	assert_int_equal(k->ops->open(k, empty, span(box, sizeof(box)),
+	    none), -EBADMSG);
+	keys_free(k);
+}
+
+static void
+damaged_storage_key_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t w[KEY_WRAPPED_MAX];
+	struct keys *k;
+
+	assert_int_equal(keys_open_software(f->dirfd, false, &k), 0);
+	for (size_t i = 0; i < f->wrapped_len; i++) {
+		memcpy(w, f->wrapped, f->wrapped_len);
+		w[i] ^= 0x10;
+		assert_int_equal(k->ops->unlock(k, span(w, f->wrapped_len)),
+		    -EBADMSG);
+	}
+	for (size_t len = 0; len < f->wrapped_len; len++)
+		assert_int_equal(k->ops->unlock(k, span(f->wrapped, len)),
+		    -EBADMSG);
+	assert_int_equal(k->ops->unlock(k, span(f->wrapped,
+	    f->wrapped_len + 1)), -EBADMSG);
+	assert_int_equal(k->ops->unlock(k, span(f->wrapped,
+	    f->wrapped_len)), 0);
+	keys_free(k);
+}
+
+/* The RSA child. */
+
+static bool
+readable(int fd, int timeout_ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, timeout_ms) == 1;
+}
+
+static double
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
+}
+
+static bool
+has_children(void)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+static int
+count_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	assert_non_null(d);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+static void
+rsa_does_not_keep_the_caller_waiting(void **state)
+{
+	struct fixture *f = *state;
+	const struct keys_ops *ops = f->keys->ops;
+	struct key_op op = create_op(COSE_RS256, "meta"), sig;
+	uint8_t box[KEY_SEAL_OVERHEAD];
+	int fd = ops->fd(f->keys), fds = count_fds();
+	double from = now_ms();
+
+	assert_false(ops->start(f->keys, &op));
+	assert_true(now_ms() - from < 200);	/* a fork; ASan's is slow */
+	assert_int_equal(ops->seal(f->keys, span_str(""), span_str(""), box),
+	    0);
+	while (!readable(fd, 60000) || ops->poll(f->keys) == NULL)
+		assert_true(now_ms() - from < 60000);
+	assert_int_equal(op.result, 0);
+	assert_null(ops->poll(f->keys));
+	assert_false(readable(fd, 0));
+	assert_false(has_children());
+	assert_int_equal(count_fds(), fds);
+	assert_int_equal(ops->fd(f->keys), fd);
+	sig = sign_op(&op);
+	assert_int_equal(keys_perform(f->keys, &sig), 0);
+	assert_true(verifies(&op, &sig));
+}
+
+static void
+poll_without_an_answer_says_so(void **state)
+{
+	struct fixture *f = *state;
+	const struct keys_ops *ops = f->keys->ops;
+	struct key_op op = create_op(COSE_RS256, "");
+
+	assert_null(ops->poll(f->keys));
+	assert_false(ops->start(f->keys, &op));
+	/* It may be there at once, but hardly three times. */
+	for (int i = 0; i < 3 && ops->poll(f->keys) == &op; i++)
+		assert_false(ops->start(f->keys, &op));
+	ops->abandon(f->keys, &op);
+}
+
+static void
+abandoned_rsa_leaves_nothing_behind(void **state)
+{
+	struct fixture *f = *state;
+	const struct keys_ops *ops = f->keys->ops;
+	struct key_op op, other = create_op(COSE_ES256, "");
+	int fds = count_fds();
+
+	for (int i = 0; i < 5; i++) {
+		op = create_op(COSE_RS256, "");
+		assert_false(ops->start(f->keys, &op));
+		assert_true(has_children());
+		ops->abandon(f->keys, &other);	/* not that one */
+		assert_true(has_children());
+		ops->abandon(f->keys, &op);
+		assert_false(has_children());
+		assert_int_equal(count_fds(), fds);
+		assert_null(ops->poll(f->keys));
+		assert_int_equal(keys_perform(f->keys, &other), 0);
+	}
+}
+
+static void
+freeing_a_busy_provider_ends_the_child(void **state)
+{
+	struct fixture *f = *state;
+	struct key_op op = create_op(COSE_RS256, "");
+	int fds = count_fds();
+	struct keys *k;
+
+	assert_int_equal(keys_open_software(f->dirfd, false, &k), 0);
+	assert_int_equal(k->ops->unlock(k, span(f->wrapped,
+	    f->wrapped_len)), 0);
+	assert_false(k->ops->start(k, &op));
+	keys_free(k);
+	assert_false(has_children());
+	assert_int_equal(count_fds(), fds);
+}
+
+/* poll() until it has something else to say. */
+static int
+search_result(struct rsa_search *rs, uint8_t *primes)
+{
+	int r;
+
+	do {
+		assert_true(readable(rs->epoll_fd, 60000));
+		r = rsa_search_poll(rs, primes);
+	} while (r == -EAGAIN);
+	return r;
+}
+
+static void
+child_that_dies_is_an_error(void **state)
+{
+	struct rsa_search rs;
+	uint8_t primes[2 * RSA_PRIME_LEN];
+
+	(void)state;
+	assert_int_equal(rsa_search_init(&rs), 0);
+	assert_int_equal(rsa_search_start(&rs, 60000), 0);
+	kill(rs.child, SIGKILL);
+	assert_int_equal(search_result(&rs, primes), -EIO);
+	assert_false(has_children());
+	/* and the next one works */
+	assert_int_equal(rsa_search_start(&rs, 60000), 0);
+	assert_int_equal(search_result(&rs, primes), 0);
+	assert_true((primes[0] & 0x80) != 0 && (primes[127] & 1) != 0);
+	rsa_search_done(&rs);
+}
+
+static void
+deadline_ends_the_search(void **state)
+{
+	struct rsa_search rs;
+	uint8_t primes[2 * RSA_PRIME_LEN];
+
+	(void)state;
+	assert_int_equal(rsa_search_init(&rs), 0);
+	assert_int_equal(rsa_search_start(&rs, 30), 0);
+	kill(rs.child, SIGSTOP);	/* a child that hangs */
+	assert_int_equal(search_result(&rs, primes), -ETIMEDOUT);
+	assert_false(has_children());
+	assert_false(readable(rs.epoll_fd, 50));
+	rsa_search_done(&rs);
+}
+
+static void
+ignored_sigchld_does_no_harm(void **state)
+{
+	struct rsa_search rs;
+	uint8_t primes[2 * RSA_PRIME_LEN];
+
+	(void)state;
+	signal(SIGCHLD, SIG_IGN);
+	assert_int_equal(rsa_search_init(&rs), 0);
+	assert_int_equal(rsa_search_start(&rs, 60000), 0);
+	assert_int_equal(search_result(&rs, primes), 0);
+	rsa_search_done(&rs);
+	signal(SIGCHLD, SIG_DFL);
+}
+
+/* A lock or a connection must not live on in the child. */
+static void
+child_holds_no_descriptor_of_ours(void **state)
+{
+	struct rsa_search rs;
+	bool seen = false;
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(rsa_search_init(&rs), 0);
+	for (int i = 0; i < 20 && !seen; i++) {
+		char path[64];
+		struct stat st;
+
+		assert_int_equal(pipe(fd), 0);
+		assert_int_equal(rsa_search_start(&rs, 60000), 0);
+		close(fd[1]);
+		assert_true(readable(fd[0], 60000));	/* end of file */
+		/* Still searching? Then that was not because it ended. */
+		snprintf(path, sizeof(path), "/proc/%d/fd/0", rs.child);
+		seen = !readable(rs.pipe_fd, 0) && lstat(path, &st) == -1;
+		rsa_search_stop(&rs);
+		close(fd[0]);
+	}
+	assert_true(seen);
+	rsa_search_done(&rs);
+}
+
+/* software.key */
+
+struct place {
+	char	dir[64];
+	int	fd;
+};
+
+static void
+place_make(struct place *p)
+{
+	snprintf(p->dir, sizeof(p->dir), "/tmp/test-root-XXXXXX");
+	assert_non_null(mkdtemp(p->dir));
+	p->fd = open(p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(p->fd >= 0);
+}
+
+static void
+place_remove(struct place *p)
+{
+	unlinkat(p->fd, "software.key", 0);
+	unlinkat(p->fd, "software.key", AT_REMOVEDIR);
+	unlinkat(p->fd, "software.key.new", 0);
+	close(p->fd);
+	assert_int_equal(rmdir(p->dir), 0);
+}
+
+static int
+try_open(struct place *p, bool create)
+{
+	struct keys *k = NULL;
+	int r;
+
+	r = keys_open_software(p->fd, create, &k);
+	assert_true((r == 0) == (k != NULL));
+	keys_free(k);
+	return r;
+}
+
+static void
+write_file(struct place *p, const char *name, const void *data, size_t len,
+    mode_t mode)
+{
+	int fd = openat(p->fd, name, O_WRONLY | O_CREAT | O_TRUNC, mode);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, mode), 0);
+	assert_int_equal(write(fd, data, len), len);
+	close(fd);
+}
+
+static size_t
+read_file(struct place *p, uint8_t *buf, size_t len)
+{
+	int fd = openat(p->fd, "software.key", O_RDONLY);
+	ssize_t n = read(fd, buf, len);
+
+	assert_true(n >= 0);
+	close(fd);
+	return n;
+}
+
+static void
+root_secret_is_made_once_and_private(void **state)
+{
+	struct place p;
+	struct stat st;
+	uint8_t first[64], again[64];
+
+	(void)state;
+	place_make(&p);
+	umask(0);
+	assert_int_equal(try_open(&p, true), 0);
+	umask(022);
+	assert_int_equal(fstatat(p.fd, "software.key", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(read_file(&p, first, sizeof(first)), 48);
+	assert_int_equal(try_open(&p, true), 0);
+	assert_int_equal(read_file(&p, again, sizeof(again)), 48);
+	assert_memory_equal(first, again, 48);
+	assert_int_equal(faccessat(p.fd, "software.key.new", F_OK, 0), -1);
+	place_remove(&p);
+}
+
+static void
+missing_root_secret_is_only_made_on_request(void **state)
+{
+	struct place p;
+
+	(void)state;
+	place_make(&p);
+	assert_int_equal(try_open(&p, false), -ENOENT);
+	assert_int_equal(faccessat(p.fd, "software.key", F_OK, 0), -1);
+	place_remove(&p);
+}
+
+static void
+leftover_of_a_crash_is_replaced(void **state)
+{
+	struct place p;
+
+	(void)state;
+	place_make(&p);
+	write_file(&p, "software.key.new", "half", 4, 0600);
+	assert_int_equal(try_open(&p, true), 0);
+	assert_int_equal(faccessat(p.fd, "software.key.new", F_OK, 0), -1);
+	place_remove(&p);
+}
+
+static void
+somebody_else_making_it_is_busy(void **state)
+{
+	struct place p;
+	int lock;
+
+	(void)state;
+	place_make(&p);
+	lock = open(p.dir, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(flock(lock, LOCK_EX), 0);
+	assert_int_equal(try_open(&p, true), -EBUSY);
+	close(lock);
+	assert_int_equal(try_open(&p, true), 0);
+	place_remove(&p);
+}
+
+static void
+root_secret_that_others_can_read_is_refused(void **state)
+{
+	static const mode_t bad[] = { 0640, 0604, 0660, 0601, 0622, 0777 };
+	struct place p;
+
+	(void)state;
+	place_make(&p);
+	assert_int_equal(try_open(&p, true), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		fchmodat(p.fd, "software.key", bad[i], 0);
+		assert_int_equal(try_open(&p, true), -EPERM);
+	}
+	fchmodat(p.fd, "software.key", 0400, 0);
+	assert_int_equal(try_open(&p, true), 0);
+	place_remove(&p);
+}
+
+static void
+damaged_root_secret_is_refused_and_kept(void **state)
+{
+	struct place p;
+	uint8_t good[49] = { 0 }, bad[49], after[49];
+
+	(void)state;
+	place_make(&p);
+	assert_int_equal(try_open(&p, true), 0);
+	assert_int_equal(read_file(&p, good, sizeof(good)), 48);
+	for (size_t i = 0; i < 48; i++) {
+		memcpy(bad, good, 48);
+		bad[i] ^= 1 << i % 8;
+		write_file(&p, "software.key", bad, 48, 0600);
+		assert_int_equal(try_open(&p, true), -EUCLEAN);
+		assert_int_equal(read_file(&p, after, sizeof(after)), 48);
+		assert_memory_equal(after, bad, 48);
+	}
+	for (size_t len = 0; len <= 49; len++) {
+		write_file(&p, "software.key", good, len, 0600);
+		assert_int_equal(try_open(&p, true),
+		    len == 48 ? 0 : -EUCLEAN);
+	}
+	place_remove(&p);
+}
+
+static void
+newer_root_secret_is_refused_as_such(void **state)
+{
+	struct place p;
+	uint8_t file[48], digest[32];
+
+	(void)state;
+	place_make(&p);
+	assert_int_equal(try_open(&p, true), 0);
+	assert_int_equal(read_file(&p, file, sizeof(file)), 48);
+	file[7] = 2;
+	SHA256(file, 40, digest);
+	memcpy(file + 40, digest, 8);
+	write_file(&p, "software.key", file, 48, 0600);
+	assert_int_equal(try_open(&p, true), -EPROTO);
+	file[7] = 1;
+	SHA256(file, 40, digest);
+	memcpy(file + 40, digest, 8);
+	write_file(&p, "software.key", file, 48, 0600);
+	assert_int_equal(try_open(&p, true), 0);
+	place_remove(&p);
+}
+
+static void
+what_is_no_file_is_refused(void **state)
+{
+	struct place p;
+
+	(void)state;
+	place_make(&p);
+	assert_int_equal(symlinkat("/dev/zero", p.fd, "software.key"), 0);
+	assert_int_equal(try_open(&p, true), -EUCLEAN);
+	unlinkat(p.fd, "software.key", 0);
+	assert_int_equal(mkdirat(p.fd, "software.key", 0700), 0);
+	assert_int_equal(try_open(&p, true), -EUCLEAN);
+	unlinkat(p.fd, "software.key", AT_REMOVEDIR);
+	assert_int_equal(mkfifoat(p.fd, "software.key", 0600), 0);
+	assert_int_equal(try_open(&p, true), -EUCLEAN);
+	place_remove(&p);
+}
+
+static void
+place_that_takes_no_file_is_an_error(void **state)
+{
+	struct keys *k = NULL;
+	int fd = open("/proc/self", O_RDONLY | O_DIRECTORY);
+
+	(void)state;
+	assert_true(keys_open_software(fd, true, &k) < 0);
+	assert_null(k);
+	close(fd);
+	assert_int_equal(keys_open_software(-1, true, &k), -EBADF);
+}
+
+static void
+two_places_have_two_secrets(void **state)
+{
+	struct fixture *f = *state;
+	struct place p;
+	struct keys *k;
+
+	place_make(&p);
+	assert_int_equal(keys_open_software(p.fd, true, &k), 0);
+	assert_int_equal(k->ops->unlock(k, span(f->wrapped,
+	    f->wrapped_len)), -EBADMSG);
+	keys_free(k);
+	keys_free(NULL);
+	place_remove(&p);
+}
+
+/* Speed, against the bare signature. Ten times what is aimed at fails. */
+
+static int
+compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+#define ROUNDS	1000
+
+static double
+median_us(double *ms)
+{
+	qsort(ms, ROUNDS, sizeof(ms[0]), compare_doubles);
+	return ms[ROUNDS / 2] * 1e3;
+}
+
+static double
+bare_signature_us(void)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+	uint8_t sig[80];
+	double ms[ROUNDS];
+
+	assert_int_equal(EVP_PKEY_sign_init(ctx), 1);
+	for (int i = 0; i < ROUNDS; i++) {
+		size_t len = sizeof(sig);
+		double from = now_ms();
+
+		EVP_PKEY_sign(ctx, sig, &len, epoch_a, 32);
+		ms[i] = now_ms() - from;
+	}
+	EVP_PKEY_CTX_free(ctx);
+	EVP_PKEY_free(key);
+	return median_us(ms);
+}
+
+static double
+signature_us(struct fixture *f, const struct key_op *made, size_t count)
+{
+	struct key_op op;
+	double ms[ROUNDS];
+
+	for (size_t i = 0; i < ROUNDS; i++) {
+		double from;
+
+		op = sign_op(&made[i % count]);
+		from = now_ms();
+		assert_int_equal(keys_perform(f->keys, &op), 0);
+		ms[i] = now_ms() - from;
+	}
+	return median_us(ms);
+}
+
+static void
+es256_costs_little_more_than_the_signature(void **state)
+{
+	struct fixture *f = *state;
+	struct key_op *made = calloc(ROUNDS, sizeof(*made));
+	double bare, same, fresh;
+
+	for (size_t i = 0; i < ROUNDS; i++) {
+		made[i] = create_op(COSE_ES256, "12345678");
+		assert_int_equal(keys_perform(f->keys, &made[i]), 0);
+	}
+	bare = bare_signature_us();
+	same = signature_us(f, made, 1);
+	fresh = signature_us(f, made, ROUNDS);
+	print_message("ES256: bare %.1f us, one key %.1f us, each time "
+	    "another %.1f us\n", bare, same, fresh);
+	assert_true(same < 10 * bare && fresh < 10 * bare);
+	free(made);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(signatures_verify_under_the_public_key),
+		cmocka_unit_test(either_half_of_the_message_may_be_empty),
+		cmocka_unit_test(open_tells_algorithm_and_meta),
+		cmocka_unit_test(blobs_fit_where_they_have_to),
+		cmocka_unit_test(sizes_beyond_the_limits_are_refused),
+		cmocka_unit_test(unknown_algorithms_are_refused),
+		cmocka_unit_test(blob_with_any_byte_altered_is_refused),
+		cmocka_unit_test(blob_of_any_other_length_is_refused),
+		cmocka_unit_test(other_bound_or_epoch_is_refused),
+		cmocka_unit_test(many_keys_in_three_epochs_keep_apart),
+		cmocka_unit_test(hmac_has_one_output_for_each_salt),
+		cmocka_unit_test(hmac_salts_are_32_bytes),
+		cmocka_unit_test(blob_format_is_as_written_down),
+		cmocka_unit_test(hmac_is_as_written_down),
+		cmocka_unit_test(names_and_rows_are_as_written_down),
+		cmocka_unit_test(labels_do_not_run_into_data),
+		cmocka_unit_test(sealed_rows_come_back_whole_or_not_at_all),
+		cmocka_unit_test(nothing_can_be_sealed_too),
+		cmocka_unit_test(keys_survive_a_restart),
+		cmocka_unit_test(another_storage_key_opens_nothing),
+		cmocka_unit_test(damaged_storage_key_is_refused),
+		cmocka_unit_test(rsa_does_not_keep_the_caller_waiting),
+		cmocka_unit_test(poll_without_an_answer_says_so),
+		cmocka_unit_test(abandoned_rsa_leaves_nothing_behind),
+		cmocka_unit_test(freeing_a_busy_provider_ends_the_child),
+		cmocka_unit_test(child_that_dies_is_an_error),
+		cmocka_unit_test(deadline_ends_the_search),
+		cmocka_unit_test(ignored_sigchld_does_no_harm),
+		cmocka_unit_test(child_holds_no_descriptor_of_ours),
+		cmocka_unit_test(root_secret_is_made_once_and_private),
+		cmocka_unit_test(missing_root_secret_is_only_made_on_request),
+		cmocka_unit_test(leftover_of_a_crash_is_replaced),
+		cmocka_unit_test(somebody_else_making_it_is_busy),
+		cmocka_unit_test(root_secret_that_others_can_read_is_refused),
+		cmocka_unit_test(damaged_root_secret_is_refused_and_kept),
+		cmocka_unit_test(newer_root_secret_is_refused_as_such),
+		cmocka_unit_test(what_is_no_file_is_refused),
+		cmocka_unit_test(place_that_takes_no_file_is_an_error),
+		cmocka_unit_test(two_places_have_two_secrets),
+		cmocka_unit_test(es256_costs_little_more_than_the_signature),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
