@@ -39,7 +39,7 @@ fi
 
 rp()
 {
-	node "$here/cli.mjs" "$@"
+	"$node" "$here/cli.mjs" "$@"
 }
 
 row()
@@ -82,6 +82,13 @@ ask()
 	    <"$work/options" >"$work/answer" 2>"$work/error"
 }
 
+# trust: give the site its trust anchor, as soon as there is a key that has one
+trust()
+{
+	[ -s "$work/roots.pem" ] || "$SEALKEY" attestation roots \
+	    --state "$work/key" >"$work/roots.pem" 2>"$work/error"
+}
+
 # ceremony KIND VERB OPTION...: KIND is register or login
 ceremony()
 {
@@ -93,6 +100,7 @@ ceremony()
 	ask "$_verb" "$@" || { broken "sealkey webauthn $_verb"; return; }
 	row answered "$(wc -c <"$work/answer") bytes of JSON, $took_ms ms" \
 	    "including the start of the command"
+	trust || { broken "sealkey attestation roots"; return; }
 	rp "$_kind-verify" --db "$work/site" --roots "$work/roots.pem" \
 	    --require-attestation --text <"$work/answer" 2>"$work/error" ||
 	    broken "the relying party refused it"
@@ -248,13 +256,10 @@ if [ ! -x "$SEALKEY" ]; then
 	echo "demo.sh: $SEALKEY has not been built; run make" >&2
 	exit 1
 fi
-"$here/setup" || exit 1
+"$here/setup" && node=$(node "$here/runtime.mjs") || exit 1
 
 title "A new key, and a site that trusts nothing but its test root"
-mkdir -m 700 "$work/key"
-"$SEALKEY" attestation roots --state "$work/key" >"$work/roots.pem" \
-    2>"$work/error" || { broken "sealkey attestation roots"; exit 1; }
-row program "$("$SEALKEY" --version), $SEALKEY"
+row program "$SEALKEY, $("$SEALKEY" --version)"
 row state "$work, removed at the end"
 row "relying party" "$(rp about)"
 

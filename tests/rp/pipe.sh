@@ -26,7 +26,8 @@ bail()
 }
 
 [ -x "$SEALKEY" ] || bail "$SEALKEY has not been built"
-"$here/setup" || bail "the relying party is not ready"
+"$here/setup" && node=$(node "$here/runtime.mjs") ||
+    bail "the relying party is not ready"
 work=$(mktemp -d "${TMPDIR:-/tmp}/sealkey-pipe.XXXXXX") || exit 1
 cleanup()
 {
@@ -38,7 +39,7 @@ trap 'exit 1' HUP INT TERM
 
 rp()
 {
-	node "$here/cli.mjs" "$@"
+	"$node" "$here/cli.mjs" "$@"
 }
 
 # --- TAP ------------------------------------------------------------------
@@ -67,16 +68,11 @@ same()
 	return 1
 }
 
-# field NAME: one of the last account
-field()
-{
-	node -p 'String(JSON.parse(process.argv[1])[process.argv[2]])' \
-	    "$(cat "$work/account")" "$1"
-}
-
+# is NAME VALUE: a member of the last account, as JSON without quotes
 is()
 {
-	same "$(field "$1")" "$2"
+	same "$(sed "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/" \
+	    "$work/account")" "$2"
 }
 
 # --- the parts of a ceremony ------------------------------------------------
@@ -149,7 +145,7 @@ site_refuses()
 # spoil PATH: flip the last bit of a base64url member of the answer
 spoil()
 {
-	node -e '
+	"$node" -e '
 		const fs = require("fs");
 		const [file, member] = process.argv.slice(1);
 		const answer = JSON.parse(fs.readFileSync(file));
@@ -347,11 +343,20 @@ test_site_refuses()
 	    site_refuses 'challenge' login
 }
 
-mkdir -m 700 "$work/key" "$work/other"
-"$SEALKEY" attestation roots --state "$work/key" >"$work/roots.pem" ||
-    bail "sealkey attestation roots"
-"$SEALKEY" attestation roots --state "$work/other" >"$work/other.pem" ||
-    bail "sealkey attestation roots of a second key"
+# new_key NAME: a key with a credential for another site, and its root
+new_key()
+{
+	options register --rp-id elsewhere.example &&
+	    sealkey create --origin https://elsewhere.example \
+	    --state "$work/$1" &&
+	    "$SEALKEY" attestation roots --state "$work/$1" \
+	    >"$work/$1.pem" 2>"$work/error" && return
+	bail "no key can be made: $(cat "$work/error")"
+}
+
+new_key key
+new_key other
+mv "$work/key.pem" "$work/roots.pem"
 
 test_state
 test_socket

@@ -7,8 +7,8 @@
  * under the one that ./setup fetched, with the same arguments, standard
  * streams and exit status, and pass signals on.
  *
- * Must itself run on Node.js 18. Run as a program it only answers whether a
- * suitable Node.js is here (exit status 0 or 1).
+ * Must itself run on Node.js 18. Run as a program it prints the path of a
+ * suitable Node.js, or says that there is none with exit status 1.
  */
 
 import { spawn } from 'node:child_process';
@@ -65,6 +65,8 @@ export async function load(module)
 	}
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url) &&
-    !newEnough() && !existsSync(FETCHED))
-	fail('Node.js 20 or later is needed');
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+	if (!newEnough() && !existsSync(FETCHED))
+		fail('Node.js 20 or later is needed');
+	console.log(newEnough() ? process.execPath : FETCHED);
+}
