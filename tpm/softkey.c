@@ -11,40 +11,32 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/param_build.h>
 #include <openssl/rand.h>
-#include <openssl/rsa.h>
 
-#include "tpm/p256.h"
 #include "tpm/rsa.h"
 #include "tpm/seal.h"
+#include "tpm/softalg.h"
 
 #define BLOB_VERSION	1
 #define BOUND_MAX	64	/* bytes, key.h */
 #define SEED_LEN	32
 #define DIGEST_LEN	32
 #define SALT_LEN	32	/* bytes, CTAP 2.3, 12.7 */
-#define ED25519_LEN	32
-#define ED25519_SIG_LEN	64
 #define HEAD_LEN	(2 + SEED_LEN)	/* code, length of meta, seed */
-#define SECRET_MAX	(2 * RSA_PRIME_LEN)
-#define PLAIN_MAX	(HEAD_LEN + KEY_META_MAX + SECRET_MAX)
+#define PLAIN_MAX	(HEAD_LEN + KEY_META_MAX + SOFTALG_SECRET_MAX)
 /* The attestation key lives in the epoch of zeros, the rest in another. */
 #define EPOCHS		2
 
 _Static_assert(1 + SEAL_OVERHEAD + PLAIN_MAX <= 640, "blobs are small");
 _Static_assert(SEAL_OVERHEAD == KEY_SEAL_OVERHEAD, "as key.h says");
 
-struct alg;
-
 /* What is inside a blob: HEAD, meta, secret (its form is the algorithm's). */
 struct opened {
-	const struct alg *alg;
+	const struct softalg *alg;
 	uint8_t		  plain[PLAIN_MAX];
 	size_t		  len;
 	uint8_t		 *seed;
@@ -63,8 +55,7 @@ struct parsed {
 	const struct wrap *wrap;
 	uint8_t		 blob[KEY_BLOB_MAX];
 	size_t		 blob_len;	/* 0: free */
-	EVP_PKEY	*key;
-	EVP_PKEY_CTX	*signer;	/* RSA only */
+	struct softalg_key key;
 	uint64_t	 last_use;
 };
 
@@ -74,375 +65,16 @@ struct softkeys {
 	struct wrap	 wraps[EPOCHS];
 	struct parsed	 parsed[SOFTKEY_PARSED];
 	uint64_t	 uses;		/* clock of both last_use */
-	struct p256	*p256;
-	EVP_MD		*sha256;
-	EVP_MD_CTX	*md_ctx;
+	struct softalg_tools tools;
 	EVP_MAC		*hmac;
-	EVP_PKEY_CTX	*ed25519;	/* imports and generates */
-	EVP_PKEY_CTX	*rsa;		/* imports */
 	struct rsa_search search;
 	struct key_op	*pending;
 };
 
-struct alg {
-	int		 alg;
-	uint8_t		 code;		/* in blobs: never change one */
-	size_t		 secret_len;
-	/* NULL: by sk->search. Writes the secret and op->out_pub. */
-	int		(*generate)(struct softkeys *sk, uint8_t *secret,
-			    struct key_op *op);
-	/* NULL: not kept parsed. Fills in key and signer. */
-	int		(*parse)(struct softkeys *sk, const uint8_t *secret,
-			    struct parsed *p);
-	/* p is NULL without parse. Writes op->out_sig. */
-	int		(*sign)(struct softkeys *sk, const uint8_t *secret,
-			    struct parsed *p, struct key_op *op);
-};
-
-/* SHA-256 of data[0] || data[1]. */
-static int
-digest_data(struct softkeys *sk, const struct key_op *op,
-    uint8_t out[static DIGEST_LEN])
-{
-	if (EVP_DigestInit_ex2(sk->md_ctx, sk->sha256, NULL) != 1 ||
-	    EVP_DigestUpdate(sk->md_ctx, op->data[0].p,
-	    op->data[0].len) != 1 ||
-	    EVP_DigestUpdate(sk->md_ctx, op->data[1].p,
-	    op->data[1].len) != 1 ||
-	    EVP_DigestFinal_ex(sk->md_ctx, out, NULL) != 1)
-		return -EIO;
-	return 0;
-}
-
-/* ES256: the secret is the scalar. */
-
-static int
-es256_generate(struct softkeys *sk, uint8_t *secret, struct key_op *op)
-{
-	uint8_t pub[2 * P256_LEN];
-	int r;
-
-	r = p256_generate(sk->p256, secret, pub);
-	if (r == 0)
-		op->out_pub_len = cose_ec2(op->out_pub, COSE_ES256, COSE_P256,
-		    span(pub, P256_LEN), span(pub + P256_LEN, P256_LEN));
-	return r;
-}
-
-static int
-es256_sign(struct softkeys *sk, const uint8_t *secret, struct parsed *p,
-    struct key_op *op)
-{
-	uint8_t digest[DIGEST_LEN];
-	int r;
-
-	(void)p;
-	r = digest_data(sk, op, digest);
-	if (r != 0)
-		return r;
-	return p256_sign(sk->p256, secret, digest, op->out_sig,
-	    &op->out_sig_len);
-}
-
-/*
- * EdDSA: the secret is seed || public key. The latter could be computed
- * from the former, at the price of a signature.
- */
-
-static int
-eddsa_generate(struct softkeys *sk, uint8_t *secret, struct key_op *op)
-{
-	EVP_PKEY *key = NULL;
-	size_t seed_len = ED25519_LEN, pub_len = ED25519_LEN;
-	uint8_t *pub = secret + ED25519_LEN;
-	int r = -EIO;
-
-	if (EVP_PKEY_keygen_init(sk->ed25519) != 1 ||
-	    EVP_PKEY_generate(sk->ed25519, &key) != 1)
-		goto out;
-	if (EVP_PKEY_get_raw_private_key(key, secret, &seed_len) != 1 ||
-	    EVP_PKEY_get_raw_public_key(key, pub, &pub_len) != 1)
-		goto out;
-	op->out_pub_len = cose_okp(op->out_pub, COSE_EDDSA, COSE_ED25519,
-	    span(pub, ED25519_LEN));
-	r = 0;
-out:
-	EVP_PKEY_free(key);
-	return r;
-}
-
-static int
-eddsa_parse(struct softkeys *sk, const uint8_t *secret, struct parsed *p)
-{
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY,
-		    (void *)secret, ED25519_LEN),
-		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
-		    (void *)(secret + ED25519_LEN), ED25519_LEN),
-		OSSL_PARAM_construct_end(),
-	};
-
-	if (EVP_PKEY_fromdata_init(sk->ed25519) != 1 ||
-	    EVP_PKEY_fromdata(sk->ed25519, &p->key, EVP_PKEY_KEYPAIR,
-	    params) != 1)
-		return -EIO;
-	return 0;
-}
-
-/* Ed25519 hashes the message twice, so that it has to be in one piece. */
-static int
-eddsa_sign(struct softkeys *sk, const uint8_t *secret, struct parsed *p,
-    struct key_op *op)
-{
-	size_t len = op->data[0].len + op->data[1].len;
-	uint8_t *msg;
-	int r = -EIO;
-
-	(void)secret;
-	msg = malloc(len + 1);		/* nothing is a message, too */
-	if (msg == NULL)
-		return -ENOMEM;
-	if (op->data[0].len > 0)
-		memcpy(msg, op->data[0].p, op->data[0].len);
-	if (op->data[1].len > 0)
-		memcpy(msg + op->data[0].len, op->data[1].p, op->data[1].len);
-	op->out_sig_len = ED25519_SIG_LEN;
-	/* A context that has signed may not sign again, says OpenSSL 3.4. */
-	EVP_MD_CTX_reset(sk->md_ctx);
-	if (EVP_DigestSignInit_ex(sk->md_ctx, NULL, NULL, NULL, NULL, p->key,
-	    NULL) == 1 && EVP_DigestSign(sk->md_ctx, op->out_sig,
-	    &op->out_sig_len, msg, len) == 1)
-		r = 0;
-	EVP_MD_CTX_reset(sk->md_ctx);	/* it refers to the key */
-	free(msg);
-	return r;
-}
-
-/* RS256: the secret is p || q, and e is 65537. */
-
-struct rsa_numbers {
-	BIGNUM *n, *e, *d, *p, *q, *dp, *dq, *qinv;
-};
-
-static void
-rsa_numbers_done(struct rsa_numbers *k)
-{
-	BN_free(k->n);
-	BN_free(k->e);
-	BN_clear_free(k->d);
-	BN_clear_free(k->p);
-	BN_clear_free(k->q);
-	BN_clear_free(k->dp);
-	BN_clear_free(k->dq);
-	BN_clear_free(k->qinv);
-}
-
-static BIGNUM *
-secret_number(void)
-{
-	BIGNUM *b = BN_secure_new();
-
-	if (b != NULL)
-		BN_set_flags(b, BN_FLG_CONSTTIME);
-	return b;
-}
-
-static bool
-rsa_numbers_new(struct rsa_numbers *k)
-{
-	k->n = BN_new();
-	k->e = BN_new();
-	k->d = secret_number();
-	k->p = secret_number();
-	k->q = secret_number();
-	k->dp = secret_number();
-	k->dq = secret_number();
-	k->qinv = secret_number();
-	return k->n != NULL && k->e != NULL && k->d != NULL && k->p != NULL &&
-	    k->q != NULL && k->dp != NULL && k->dq != NULL && k->qinv != NULL;
-}
-
-/* Everything else from the primes. RFC 8017, 3.2; d modulo phi(n). */
-static bool
-rsa_numbers_derive(struct rsa_numbers *k, const uint8_t *primes, BN_CTX *ctx)
-{
-	BIGNUM *p1 = secret_number(), *q1 = secret_number();
-	BIGNUM *phi = secret_number();
-	bool ok;
-
-	ok = p1 != NULL && q1 != NULL && phi != NULL &&
-	    BN_bin2bn(primes, RSA_PRIME_LEN, k->p) != NULL &&
-	    BN_bin2bn(primes + RSA_PRIME_LEN, RSA_PRIME_LEN, k->q) != NULL &&
-	    BN_set_word(k->e, RSA_F4) == 1 &&
-	    BN_mul(k->n, k->p, k->q, ctx) == 1 &&
-	    BN_num_bits(k->n) == RSA_BITS &&
-	    BN_sub(p1, k->p, BN_value_one()) == 1 &&
-	    BN_sub(q1, k->q, BN_value_one()) == 1 &&
-	    BN_mul(phi, p1, q1, ctx) == 1 &&
-	    BN_mod_inverse(k->d, k->e, phi, ctx) != NULL &&
-	    BN_mod(k->dp, k->d, p1, ctx) == 1 &&
-	    BN_mod(k->dq, k->d, q1, ctx) == 1 &&
-	    BN_mod_inverse(k->qinv, k->q, k->p, ctx) != NULL;
-	BN_clear_free(p1);
-	BN_clear_free(q1);
-	BN_clear_free(phi);
-	return ok;
-}
-
-static OSSL_PARAM *
-rsa_numbers_params(const struct rsa_numbers *k)
-{
-	const struct {
-		const char	*name;
-		const BIGNUM	*value;
-	} all[] = {
-		{ OSSL_PKEY_PARAM_RSA_N, k->n },
-		{ OSSL_PKEY_PARAM_RSA_E, k->e },
-		{ OSSL_PKEY_PARAM_RSA_D, k->d },
-		{ OSSL_PKEY_PARAM_RSA_FACTOR1, k->p },
-		{ OSSL_PKEY_PARAM_RSA_FACTOR2, k->q },
-		{ OSSL_PKEY_PARAM_RSA_EXPONENT1, k->dp },
-		{ OSSL_PKEY_PARAM_RSA_EXPONENT2, k->dq },
-		{ OSSL_PKEY_PARAM_RSA_COEFFICIENT1, k->qinv },
-	};
-	OSSL_PARAM_BLD *bld;
-	OSSL_PARAM *params = NULL;
-	size_t i;
-
-	bld = OSSL_PARAM_BLD_new();
-	if (bld == NULL)
-		return NULL;
-	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (OSSL_PARAM_BLD_push_BN(bld, all[i].name,
-		    all[i].value) != 1)
-			break;
-	if (i == sizeof(all) / sizeof(all[0]))
-		params = OSSL_PARAM_BLD_to_param(bld);
-	OSSL_PARAM_BLD_free(bld);
-	return params;
-}
-
-/* Wipes values too: they are in one allocation, which OpenSSL frees as is
- * unless they came from its secure heap. */
-static void
-free_params(OSSL_PARAM *params)
-{
-	if (params == NULL)
-		return;
-	for (OSSL_PARAM *p = params; p->key != NULL; p++)
-		OPENSSL_cleanse(p->data, p->data_size);
-	OSSL_PARAM_free(params);
-}
-
-static EVP_PKEY_CTX *
-rsa_signer(EVP_PKEY *key, const EVP_MD *md)
-{
-	EVP_PKEY_CTX *ctx;
-
-	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-	if (ctx != NULL && EVP_PKEY_sign_init(ctx) == 1 &&
-	    EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 &&
-	    EVP_PKEY_CTX_set_signature_md(ctx, md) == 1)
-		return ctx;
-	EVP_PKEY_CTX_free(ctx);
-	return NULL;
-}
-
-static int
-rs256_parse(struct softkeys *sk, const uint8_t *secret, struct parsed *p)
-{
-	struct rsa_numbers k = { 0 };
-	OSSL_PARAM *params = NULL;
-	BN_CTX *ctx;
-	int r = -EIO;
-
-	ctx = BN_CTX_secure_new();
-	if (ctx == NULL || !rsa_numbers_new(&k) ||
-	    !rsa_numbers_derive(&k, secret, ctx))
-		goto out;
-	params = rsa_numbers_params(&k);
-	if (params == NULL || EVP_PKEY_fromdata_init(sk->rsa) != 1 ||
-	    EVP_PKEY_fromdata(sk->rsa, &p->key, EVP_PKEY_KEYPAIR,
-	    params) != 1)
-		goto out;
-	p->signer = rsa_signer(p->key, sk->sha256);
-	if (p->signer != NULL)
-		r = 0;
-out:
-	free_params(params);
-	rsa_numbers_done(&k);
-	BN_CTX_free(ctx);
-	return r;
-}
-
-/* The public key of what sk->search has found. */
-static int
-rs256_publish(const uint8_t *secret, struct key_op *op)
-{
-	struct rsa_numbers k = { 0 };
-	uint8_t n[RSA_MODULUS_LEN];
-	BN_CTX *ctx;
-	int r = -EIO;
-
-	ctx = BN_CTX_secure_new();
-	if (ctx == NULL || !rsa_numbers_new(&k) ||
-	    !rsa_numbers_derive(&k, secret, ctx) ||
-	    BN_bn2binpad(k.n, n, sizeof(n)) != sizeof(n))
-		goto out;
-	op->out_pub_len = cose_rsa(op->out_pub, COSE_RS256,
-	    span(n, sizeof(n)));
-	r = 0;
-out:
-	rsa_numbers_done(&k);
-	BN_CTX_free(ctx);
-	return r;
-}
-
-static int
-rs256_sign(struct softkeys *sk, const uint8_t *secret, struct parsed *p,
-    struct key_op *op)
-{
-	uint8_t digest[DIGEST_LEN];
-	int r;
-
-	(void)secret;
-	r = digest_data(sk, op, digest);
-	if (r != 0)
-		return r;
-	op->out_sig_len = sizeof(op->out_sig);
-	return EVP_PKEY_sign(p->signer, op->out_sig, &op->out_sig_len,
-	    digest, sizeof(digest)) == 1 ? 0 : -EIO;
-}
-
-static const struct alg algs[] = {
-	{ COSE_ES256, 1, P256_LEN, es256_generate, NULL, es256_sign },
-	{ COSE_EDDSA, 2, 2 * ED25519_LEN, eddsa_generate, eddsa_parse,
-	    eddsa_sign },
-	{ COSE_RS256, 3, 2 * RSA_PRIME_LEN, NULL, rs256_parse, rs256_sign },
-};
-
-static const struct alg *
-find_alg(int alg)
-{
-	for (size_t i = 0; i < sizeof(algs) / sizeof(algs[0]); i++)
-		if (algs[i].alg == alg)
-			return &algs[i];
-	return NULL;
-}
-
-static const struct alg *
-find_code(uint8_t code)
-{
-	for (size_t i = 0; i < sizeof(algs) / sizeof(algs[0]); i++)
-		if (algs[i].code == code)
-			return &algs[i];
-	return NULL;
-}
-
 bool
 softkey_has_alg(int alg)
 {
-	return find_alg(alg) != NULL;
+	return softalg_find(alg) != NULL;
 }
 
 /* Wrapping keys, one for each epoch. */
@@ -450,8 +82,7 @@ softkey_has_alg(int alg)
 static void
 parsed_done(struct parsed *p)
 {
-	EVP_PKEY_CTX_free(p->signer);
-	EVP_PKEY_free(p->key);
+	softalg_key_done(&p->key);
 	*p = (struct parsed){ 0 };
 }
 
@@ -535,7 +166,7 @@ parse_plain(struct opened *o)
 
 	if (o->len < HEAD_LEN)
 		return -EBADMSG;
-	o->alg = find_code(o->plain[0]);
+	o->alg = softalg_find_code(o->plain[0]);
 	meta_len = o->plain[1];
 	if (o->alg == NULL || meta_len > KEY_META_MAX ||
 	    o->len != HEAD_LEN + meta_len + o->alg->secret_len)
@@ -564,7 +195,8 @@ open_blob(struct wrap *w, const struct key_op *op, struct opened *o)
 
 /* Room for a secret of alg behind the head and op->meta. */
 static int
-begin_plain(struct opened *o, const struct alg *alg, const struct key_op *op)
+begin_plain(struct opened *o, const struct softalg *alg,
+    const struct key_op *op)
 {
 	o->plain[0] = alg->code;
 	o->plain[1] = (uint8_t)op->meta.len;
@@ -579,7 +211,7 @@ begin_plain(struct opened *o, const struct alg *alg, const struct key_op *op)
 /* The verbs. */
 
 static int
-do_create(struct softkeys *sk, struct wrap *w, const struct alg *alg,
+do_create(struct softkeys *sk, struct wrap *w, const struct softalg *alg,
     struct key_op *op)
 {
 	struct opened o;
@@ -587,7 +219,7 @@ do_create(struct softkeys *sk, struct wrap *w, const struct alg *alg,
 
 	r = begin_plain(&o, alg, op);
 	if (r == 0)
-		r = alg->generate(sk, o.secret, op);
+		r = alg->generate(&sk->tools, o.secret, op);
 	if (r == 0)
 		r = seal_blob(w, &o, op);
 	explicit_bzero(&o, sizeof(o));
@@ -604,11 +236,11 @@ finish_create(struct softkeys *sk, struct key_op *op, const uint8_t *primes)
 
 	r = find_wrap(sk, op->epoch, &w);
 	if (r == 0)
-		r = begin_plain(&o, find_alg(COSE_RS256), op);
+		r = begin_plain(&o, softalg_find(COSE_RS256), op);
 	if (r == 0)
-		r = rs256_publish(primes, op);
+		r = softalg_publish_primes(primes, op);
 	if (r == 0) {
-		memcpy(o.secret, primes, SECRET_MAX);
+		memcpy(o.secret, primes, SOFTALG_SECRET_MAX);
 		r = seal_blob(w, &o, op);
 	}
 	explicit_bzero(&o, sizeof(o));
@@ -642,7 +274,7 @@ find_parsed(struct softkeys *sk, const struct wrap *w, const struct opened *o,
 			p = here;
 	}
 	parsed_done(p);
-	r = o->alg->parse(sk, o->secret, p);
+	r = o->alg->parse(&sk->tools, o->secret, &p->key);
 	if (r != 0) {
 		parsed_done(p);
 		return r;
@@ -668,7 +300,8 @@ do_sign(struct softkeys *sk, const struct wrap *w, const struct opened *o,
 		if (r != 0)
 			return r;
 	}
-	return o->alg->sign(sk, o->secret, p, op);
+	return o->alg->sign(&sk->tools, o->secret, p != NULL ? &p->key : NULL,
+	    op);
 }
 
 static int
@@ -756,7 +389,7 @@ sizes_ok(const struct key_op *op)
 bool
 softkey_start(struct softkeys *sk, struct key_op *op)
 {
-	const struct alg *alg = find_alg(op->alg);
+	const struct softalg *alg = softalg_find(op->alg);
 	struct wrap *w;
 
 	assert(sk->unlocked && sk->pending == NULL);
@@ -791,7 +424,7 @@ softkey_start(struct softkeys *sk, struct key_op *op)
 struct key_op *
 softkey_poll(struct softkeys *sk)
 {
-	uint8_t primes[SECRET_MAX];
+	uint8_t primes[SOFTALG_SECRET_MAX];
 	struct key_op *op = sk->pending;
 	int r;
 
@@ -823,21 +456,6 @@ softkey_abandon(struct softkeys *sk, struct key_op *op)
 	sk->pending = NULL;
 }
 
-static int
-fetch_algorithms(struct softkeys *sk)
-{
-	sk->p256 = p256_new();
-	sk->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	sk->md_ctx = EVP_MD_CTX_new();
-	sk->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	sk->ed25519 = EVP_PKEY_CTX_new_from_name(NULL, "ED25519", NULL);
-	sk->rsa = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
-	if (sk->p256 == NULL || sk->sha256 == NULL || sk->md_ctx == NULL ||
-	    sk->hmac == NULL || sk->ed25519 == NULL || sk->rsa == NULL)
-		return -ENOMEM;
-	return 0;
-}
-
 int
 softkey_new(struct softkeys **out)
 {
@@ -849,7 +467,11 @@ softkey_new(struct softkeys **out)
 		return -ENOMEM;
 	r = rsa_search_init(&sk->search);
 	if (r == 0)
-		r = fetch_algorithms(sk);
+		r = softalg_tools_init(&sk->tools);
+	if (r == 0) {
+		sk->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+		r = sk->hmac != NULL ? 0 : -ENOMEM;
+	}
 	if (r != 0) {
 		softkey_free(sk);
 		return r;
@@ -875,11 +497,7 @@ softkey_free(struct softkeys *sk)
 	rsa_search_done(&sk->search);
 	for (size_t i = 0; i < EPOCHS; i++)
 		wrap_done(sk, &sk->wraps[i]);
-	p256_free(sk->p256);
-	EVP_MD_free(sk->sha256);
-	EVP_MD_CTX_free(sk->md_ctx);
+	softalg_tools_done(&sk->tools);
 	EVP_MAC_free(sk->hmac);
-	EVP_PKEY_CTX_free(sk->ed25519);
-	EVP_PKEY_CTX_free(sk->rsa);
 	seal_memory_free(sk, sizeof(*sk));
 }
