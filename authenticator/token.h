@@ -35,7 +35,6 @@ struct token_info {
 	bool	hmac_secret;
 	size_t	message_max;	/* bytes of a request */
 	size_t	list_max;	/* descriptors; 0: not said */
-	size_t	id_max;		/* bytes of a credential ID; 0: not said */
 	int	algs[TOKEN_ALGS_MAX];
 	size_t	alg_count;	/* 0: not said */
 	char	transports[TOKEN_TRANSPORTS_MAX][TOKEN_TRANSPORT_LEN];

@@ -275,12 +275,6 @@ take_list_max(struct cbor_in *in, void *arg)
 }
 
 static bool
-take_id_max(struct cbor_in *in, void *arg)
-{
-	return take_size(in, &((struct token_info *)arg)->id_max);
-}
-
-static bool
 take_transports(struct cbor_in *in, void *arg)
 {
 	struct token_info *info = arg;
@@ -337,7 +331,6 @@ token_decode_info(struct span body, struct token_info *out)
 		{ 0x04, NULL, false, take_options },
 		{ 0x05, NULL, false, take_message_max },
 		{ 0x07, NULL, false, take_list_max },
-		{ 0x08, NULL, false, take_id_max },
 		{ 0x09, NULL, false, take_transports },
 		{ 0x0a, NULL, false, take_algs },
 	};

@@ -194,7 +194,6 @@ fido2_info(struct token *token, struct token_info *out)
 	if (out->message_max == 0)
 		out->message_max = MESSAGE_DEFAULT;
 	out->list_max = (size_t)fido_cbor_info_maxcredcntlst(ci);
-	out->id_max = (size_t)fido_cbor_info_maxcredidlen(ci);
 out:
 	fido_cbor_info_free(&ci);
 	return from_fido(r);

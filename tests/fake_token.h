@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A token for testing the client: answers what it was told to, remembers
+ * what it was asked, and checks of every request that it is canonical CBOR
+ * which the authenticator's own decoder understands in the same way
+ * (abort() if not, so that fuzzers notice).
+ */
+#ifndef TESTS_FAKE_TOKEN_H
+#define TESTS_FAKE_TOKEN_H
+
+#include "authenticator/token.h"
+#include "authenticator/token_cbor.h"
+
+#define FAKE_ID_LEN	32
+
+struct fake_token {
+	struct token	 token;
+
+	/* To be set by the test; fake_token_init() gives a capable token. */
+	struct token_info info;
+	int		 status;	/* of make and get, not of probes */
+	const char	*fmt;
+	struct span	 att_stmt;
+	uint8_t		 aaguid[16];
+	struct span	 public_key;	/* COSE_Key */
+	bool		 omit_id;	/* assertions do not say which */
+	struct span	 has_id;	/* p NULL: any that is asked for */
+	bool		 hidden;	/* has_id shows only to uv */
+	struct span	 raw_auth_data;	/* instead of a proper one */
+
+	/* What happened. */
+	unsigned	 makes, gets, probes;
+	uint8_t		 request[AUTH_MESSAGE_MAX];
+	size_t		 request_len;
+	struct token_make make;		/* texts are gone, flags are not */
+	struct token_get get;
+	uint8_t		 salts[TOKEN_SALTS_MAX];
+	uint8_t		 hash[32];
+	struct span	 allowed;	/* the first ID of the last list */
+
+	uint8_t		 id[FAKE_ID_LEN];
+	uint8_t		 auth_data[2048];
+	uint8_t		 sig[8];
+};
+
+void fake_token_init(struct fake_token *f);
+
+#endif
