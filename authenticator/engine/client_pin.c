@@ -9,7 +9,10 @@
 enum subcommand {
 	GET_KEY_AGREEMENT = 0x02,
 	GET_TOKEN_USING_UV = 0x06,
+	GET_UV_RETRIES = 0x07,
 };
+
+#define UV_RETRIES	8	/* 1 to 25; whoever verifies the user counts */
 
 static enum ctap_status
 check_protocol(const struct ctap_client_pin *req)
@@ -40,6 +43,24 @@ key_agreement(struct auth *au, const struct ctap_client_pin *req)
 	cbor_put_map(&out, 1);
 	cbor_put_uint(&out, 0x01);
 	cbor_put_raw(&out, span(cose, len));
+	return reply(au, &out);
+}
+
+/*
+ * pin.07: getUVRetries. Chromium asks before it trusts built-in verification.
+ * Attempts are the verification provider's to count and to stop, so here the
+ * number never falls.
+ */
+static enum auth_want
+uv_retries(struct auth *au)
+{
+	struct cbor_out out = reply_begin(au);
+
+	if (!au->cfg.uv)
+		return fail(au, CTAP2_ERR_INVALID_SUBCOMMAND);
+	cbor_put_map(&out, 1);
+	cbor_put_uint(&out, 0x05);
+	cbor_put_uint(&out, UV_RETRIES);
 	return reply(au, &out);
 }
 
@@ -101,7 +122,10 @@ pin_run(struct auth *au, struct auth_op *op)
 		return key_agreement(au, &op->req.pin);
 	case GET_TOKEN_USING_UV:
 		return ask_token(au, op);
+	case GET_UV_RETRIES:
+		return uv_retries(au);
 	default:
+		/* pin.0 */
 		return fail(au, CTAP2_ERR_INVALID_SUBCOMMAND);
 	}
 }
