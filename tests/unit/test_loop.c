@@ -1,0 +1,802 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loop between hosts and one key, in virtual time: a transport that
+ * keeps reports in memory, and a real device in a temporary directory.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "authenticator/loop.h"
+#include "ctap/hid.h"
+
+#define HOSTS		60
+#define SENT_MAX	512	/* reports kept for one host */
+
+static const uint8_t get_info[] = { 0x04 };
+static const uint8_t selection[] = { 0x0b };
+
+/* One computer, with one channel unless it asks for more. */
+struct computer {
+	struct host	host;		/* first */
+	uint32_t	cid;
+	unsigned	sent;
+	unsigned	read;
+	uint8_t		report[SENT_MAX][CTAPHID_REPORT_LEN];
+	bool		full;		/* takes no reports */
+	unsigned	room;		/* fills up after so many; 0: never */
+	bool		paused;
+};
+
+struct bench {
+	struct transport base;		/* first */
+	struct loop	*loop;
+	struct device	*device;
+	uint64_t	 now_ms;
+	char		 dir[64];
+	struct computer	*from;		/* whose report dispatch brings */
+	uint8_t		 input[CTAPHID_REPORT_LEN];
+	struct computer	 computer[HOSTS];
+	unsigned	 pressed;	/* presses that answered */
+	unsigned	 in_vain;
+	struct press	 press;
+};
+
+/*
+ * The transport
+ */
+
+static int
+fake_fd(const struct transport *t)
+{
+	(void)t;
+	return -1;
+}
+
+static void
+fake_dispatch(struct transport *t, uint64_t now_ms)
+{
+	struct bench *b = (struct bench *)t;
+
+	(void)now_ms;
+	loop_events.report(b->loop, &b->from->host, b->input);
+}
+
+static int
+fake_send(struct transport *t, struct host *h,
+    const uint8_t report[static TRANSPORT_REPORT_LEN], uint64_t now_ms)
+{
+	struct computer *c = (struct computer *)h;
+
+	(void)t;
+	(void)now_ms;
+	if (c->full)
+		return -EAGAIN;
+	assert_true(c->sent < SENT_MAX);
+	memcpy(c->report[c->sent++], report, CTAPHID_REPORT_LEN);
+	if (c->room > 0 && --c->room == 0)
+		c->full = true;
+	return 0;
+}
+
+static void
+fake_pause(struct transport *t, struct host *h, bool paused)
+{
+	(void)t;
+	((struct computer *)h)->paused = paused;
+}
+
+static uint64_t
+fake_deadline(const struct transport *t)
+{
+	(void)t;
+	return UINT64_MAX;
+}
+
+static void
+fake_tick(struct transport *t, uint64_t now_ms)
+{
+	(void)t;
+	(void)now_ms;
+	fail_msg("it has no deadline");
+}
+
+static const struct transport_ops fake_ops = {
+	.name = "fake",
+	.fd = fake_fd,
+	.dispatch = fake_dispatch,
+	.send = fake_send,
+	.pause = fake_pause,
+	.deadline = fake_deadline,
+	.tick = fake_tick,
+};
+
+/*
+ * Hosts
+ */
+
+static void
+input(struct bench *b, struct computer *c)
+{
+	b->from = c;
+	loop_dispatch(b->loop, b->now_ms);
+}
+
+static void
+send_message(struct bench *b, struct computer *c, uint32_t cid, uint8_t cmd,
+    const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	size_t chunk = len < 57 ? len : 57;
+	uint8_t seq = 0;
+
+	memset(b->input, 0, sizeof(b->input));
+	b->input[0] = cid >> 24;
+	b->input[1] = cid >> 16;
+	b->input[2] = cid >> 8;
+	b->input[3] = cid;
+	b->input[4] = cmd | 0x80;
+	b->input[5] = len >> 8;
+	b->input[6] = len;
+	if (chunk > 0)
+		memcpy(b->input + 7, p, chunk);
+	input(b, c);
+	for (p += chunk, len -= chunk; len > 0; p += chunk, len -= chunk) {
+		chunk = len < 59 ? len : 59;
+		b->input[4] = seq++;
+		memset(b->input + 5, 0, 59);
+		memcpy(b->input + 5, p, chunk);
+		input(b, c);
+	}
+}
+
+static void
+ask(struct bench *b, struct computer *c, const void *data, size_t len)
+{
+	send_message(b, c, c->cid, CTAPHID_CMD_CBOR, data, len);
+}
+
+/* The next report to c, or NULL. */
+static const uint8_t *
+next(struct computer *c)
+{
+	return c->read < c->sent ? c->report[c->read++] : NULL;
+}
+
+static const uint8_t *
+skip_keepalives(struct computer *c)
+{
+	const uint8_t *r;
+
+	do {
+		r = next(c);
+	} while (r != NULL && r[4] == (CTAPHID_CMD_KEEPALIVE | 0x80));
+	return r;
+}
+
+/* The status byte of the CBOR reply that c got; skips its other packets. */
+static int
+reply_status(struct computer *c)
+{
+	const uint8_t *r = skip_keepalives(c);
+	unsigned len;
+
+	if (r == NULL)
+		return -1;
+	assert_int_equal(r[4], CTAPHID_CMD_CBOR | 0x80);
+	for (len = r[5] << 8 | r[6]; len > 57; len -= len < 116 ? len - 57 : 59)
+		assert_non_null(next(c));
+	return r[7];
+}
+
+static int
+hid_error(struct computer *c)
+{
+	const uint8_t *r = skip_keepalives(c);
+
+	assert_non_null(r);
+	assert_int_equal(r[4], CTAPHID_CMD_ERROR | 0x80);
+	return r[7];
+}
+
+static uint32_t
+new_channel(struct bench *b, struct computer *c)
+{
+	static const uint8_t nonce[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	const uint8_t *r;
+
+	send_message(b, c, CTAPHID_BROADCAST, CTAPHID_CMD_INIT, nonce, 8);
+	r = skip_keepalives(c);
+	assert_non_null(r);
+	assert_memory_equal(r + 7, nonce, 8);
+	return (uint32_t)r[15] << 24 | r[16] << 16 | r[17] << 8 | r[18];
+}
+
+static struct computer *
+plug(struct bench *b, int i)
+{
+	struct computer *c = &b->computer[i];
+
+	c->host.transport = &b->base;
+	assert_true(loop_events.host_open(b->loop, &c->host));
+	c->cid = new_channel(b, c);
+	return c;
+}
+
+static void
+unplug(struct bench *b, struct computer *c)
+{
+	loop_events.host_close(b->loop, &c->host);
+	c->sent = c->read = 0;
+}
+
+/* Time passes, a millisecond at a time. */
+static void
+pass(struct bench *b, unsigned ms)
+{
+	while (ms-- > 0) {
+		b->now_ms++;
+		if (loop_deadline(b->loop) <= b->now_ms)
+			loop_tick(b->loop, b->now_ms);
+		assert_true(loop_deadline(b->loop) > b->now_ms);
+	}
+}
+
+static void
+on_press(struct press *p, bool answered)
+{
+	struct bench *b = p->arg;
+
+	if (answered)
+		b->pressed++;
+	else
+		b->in_vain++;
+}
+
+static int
+press(struct bench *b, bool deny)
+{
+	b->press = (struct press){ .deny = deny, .done = on_press, .arg = b };
+	return loop_press(b->loop, &b->press, b->now_ms);
+}
+
+/*
+ * A key that answers keys in its own time: waits for the provider.
+ */
+static void
+wait_for_keys(struct bench *b)
+{
+	struct pollfd pfd = { device_keys_fd(b->device), POLLIN, 0 };
+
+	assert_int_equal(poll(&pfd, 1, 20000), 1);
+	loop_keys(b->loop, b->now_ms);
+}
+
+static struct bench *
+open_bench(enum presence_mode mode)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+	struct device_config cfg = { .create = true,
+	    .attestation = ATTESTATION_SELF };
+	char msg[DEVICE_MESSAGE_LEN];
+
+	strcpy(b->dir, "/tmp/sealkey-test-XXXXXX");
+	assert_non_null(mkdtemp(b->dir));
+	cfg.path = b->dir;
+	b->now_ms = 1000;
+	assert_int_equal(device_open(&cfg, b->now_ms, &b->device, msg,
+	    sizeof(msg)), 0);
+	assert_int_equal(loop_new(b->device, mode, &b->loop), 0);
+	b->base = (struct transport){ &fake_ops, &loop_events, b->loop };
+	loop_attach(b->loop, &b->base, NULL, NULL);
+	return b;
+}
+
+static int
+open_auto(void **state)
+{
+	*state = open_bench(PRESENCE_AUTO);
+	return 0;
+}
+
+static int
+open_manual(void **state)
+{
+	*state = open_bench(PRESENCE_MANUAL);
+	return 0;
+}
+
+static int
+open_never(void **state)
+{
+	*state = open_bench(PRESENCE_NEVER);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct bench *b = *state;
+	char command[128];
+	int i;
+
+	for (i = 0; i < HOSTS; i++) {
+		if (b->computer[i].host.owner != NULL)
+			unplug(b, &b->computer[i]);
+	}
+	assert_true(device_idle(b->device));
+	loop_free(b->loop);
+	device_close(b->device);
+	snprintf(command, sizeof(command), "rm -rf '%s'", b->dir);
+	free(b);
+	return system(command);
+}
+
+/*
+ * Tests
+ */
+
+static void
+answers_a_message(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	ask(b, c, get_info, sizeof(get_info));
+	assert_int_equal(reply_status(c), CTAP2_OK);
+	assert_null(next(c));
+	assert_true(device_idle(b->device));
+}
+
+static void
+automatic_presence_shows_no_keepalive(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	ask(b, c, selection, sizeof(selection));
+	assert_int_equal(c->sent - c->read, 1);
+	assert_int_equal(reply_status(c), CTAP2_OK);
+}
+
+static void
+fifty_hosts_are_all_answered(void **state)
+{
+	struct bench *b = *state;
+	int round, i;
+
+	for (i = 0; i < 50; i++)
+		plug(b, i);
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < 50; i++)
+			ask(b, &b->computer[i], get_info, 1);
+		for (i = 0; i < 50; i++)
+			assert_int_equal(reply_status(&b->computer[i]), 0);
+	}
+}
+
+static void
+hosts_are_limited(void **state)
+{
+	static struct computer crowd[257];
+	struct bench *b = *state;
+	int i;
+
+	for (i = 0; i < 256; i++) {
+		crowd[i].host.transport = &b->base;
+		assert_true(loop_events.host_open(b->loop, &crowd[i].host));
+	}
+	assert_false(loop_events.host_open(b->loop, &crowd[256].host));
+	assert_int_equal(loop_host_count(b->loop), 256);
+	for (i = 0; i < 256; i++)
+		loop_events.host_close(b->loop, &crowd[i].host);
+	assert_int_equal(loop_host_count(b->loop), 0);
+}
+
+/* Another host waits its turn, and hears that the key lives. */
+static void
+another_host_waits_its_turn(void **state)
+{
+	struct bench *b = *state;
+	struct computer *a = plug(b, 0);
+	struct computer *c = plug(b, 1);
+	const uint8_t *r;
+
+	ask(b, a, selection, sizeof(selection));
+	ask(b, c, get_info, sizeof(get_info));
+	assert_null(next(c));
+	pass(b, 250);
+	r = next(c);
+	assert_non_null(r);
+	assert_int_equal(r[4], CTAPHID_CMD_KEEPALIVE | 0x80);
+	assert_int_equal(r[7], CTAPHID_STATUS_PROCESSING);
+	assert_int_equal(c->sent - c->read, 1);
+	assert_int_equal(press(b, false), 0);
+	assert_int_equal(b->pressed, 1);
+	assert_int_equal(reply_status(a), CTAP2_OK);
+	assert_int_equal(reply_status(c), CTAP2_OK);
+}
+
+static void
+hosts_are_served_in_order(void **state)
+{
+	struct bench *b = *state;
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		plug(b, i);
+		ask(b, &b->computer[i], selection, sizeof(selection));
+	}
+	for (i = 0; i < 5; i++) {
+		assert_int_equal(reply_status(&b->computer[i]), -1);
+		press(b, i == 2);
+		assert_int_equal(reply_status(&b->computer[i]), i == 2 ?
+		    CTAP2_ERR_OPERATION_DENIED : CTAP2_OK);
+	}
+	assert_int_equal(b->pressed, 5);
+}
+
+static void
+another_channel_is_told_busy(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+	uint32_t other = new_channel(b, c);
+
+	ask(b, c, selection, sizeof(selection));
+	send_message(b, c, other, CTAPHID_CMD_CBOR, get_info, 1);
+	assert_int_equal(hid_error(c), CTAPHID_ERR_CHANNEL_BUSY);
+	press(b, false);
+	assert_int_equal(reply_status(c), CTAP2_OK);
+}
+
+static void
+asks_for_a_touch_every_100_ms(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+	const uint8_t *r;
+	unsigned n = 0;
+
+	ask(b, c, selection, sizeof(selection));
+	pass(b, 1000);
+	while ((r = next(c)) != NULL) {
+		assert_int_equal(r[4], CTAPHID_CMD_KEEPALIVE | 0x80);
+		assert_int_equal(r[7], CTAPHID_STATUS_UPNEEDED);
+		n++;
+	}
+	assert_in_range(n, 10, 11);
+	press(b, false);
+	assert_int_equal(reply_status(c), CTAP2_OK);
+}
+
+static void
+cancel_ends_a_request(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	ask(b, c, selection, sizeof(selection));
+	send_message(b, c, c->cid, CTAPHID_CMD_CANCEL, NULL, 0);
+	assert_int_equal(reply_status(c), CTAP2_ERR_KEEPALIVE_CANCEL);
+	assert_true(device_idle(b->device));
+	pass(b, 1000);
+	assert_null(next(c));
+	ask(b, c, get_info, sizeof(get_info));
+	assert_int_equal(reply_status(c), CTAP2_OK);
+}
+
+static void
+cancel_ends_a_request_that_waits(void **state)
+{
+	struct bench *b = *state;
+	struct computer *a = plug(b, 0);
+	struct computer *c = plug(b, 1);
+
+	ask(b, a, selection, sizeof(selection));
+	ask(b, c, selection, sizeof(selection));
+	send_message(b, c, c->cid, CTAPHID_CMD_CANCEL, NULL, 0);
+	assert_int_equal(reply_status(c), CTAP2_ERR_KEEPALIVE_CANCEL);
+	assert_int_equal(reply_status(a), -1);
+	press(b, false);
+	assert_int_equal(reply_status(a), CTAP2_OK);
+	assert_true(device_idle(b->device));
+}
+
+static void
+init_ends_a_request_without_reply(void **state)
+{
+	static const uint8_t nonce[8] = { 8 };
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+	const uint8_t *r;
+
+	ask(b, c, selection, sizeof(selection));
+	send_message(b, c, c->cid, CTAPHID_CMD_INIT, nonce, 8);
+	r = skip_keepalives(c);
+	assert_int_equal(r[4], CTAPHID_CMD_INIT | 0x80);
+	assert_true(device_idle(b->device));
+	pass(b, 40000);
+	assert_null(next(c));
+}
+
+static void
+a_host_that_vanishes_lets_the_next_in(void **state)
+{
+	struct bench *b = *state;
+	struct computer *a = plug(b, 0);
+	struct computer *c = plug(b, 1);
+	struct computer *d = plug(b, 2);
+
+	ask(b, a, selection, sizeof(selection));
+	ask(b, c, selection, sizeof(selection));
+	ask(b, d, selection, sizeof(selection));
+	unplug(b, c);	/* waits */
+	unplug(b, a);	/* is asked for */
+	press(b, false);
+	assert_int_equal(b->pressed, 1);
+	assert_int_equal(reply_status(d), CTAP2_OK);
+}
+
+static void
+a_host_that_vanishes_in_a_message_is_forgotten(void **state)
+{
+	static const uint8_t half[300] = { 0x01 };
+	struct bench *b = *state;
+	struct computer *a = plug(b, 0);
+	struct computer *c = plug(b, 1);
+
+	memset(b->input, 0, sizeof(b->input));
+	b->input[0] = a->cid >> 24;
+	b->input[1] = a->cid >> 16;
+	b->input[2] = a->cid >> 8;
+	b->input[3] = a->cid;
+	b->input[4] = CTAPHID_CMD_CBOR | 0x80;
+	b->input[5] = sizeof(half) >> 8;
+	b->input[6] = sizeof(half) & 0xff;
+	input(b, a);
+	unplug(b, a);
+	ask(b, c, get_info, sizeof(get_info));
+	assert_int_equal(reply_status(c), CTAP2_OK);
+	pass(b, 1000);
+}
+
+static void
+nobody_touches_for_30_s(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	ask(b, c, selection, sizeof(selection));
+	pass(b, AUTH_USER_TIMEOUT_MS - 1);
+	assert_int_equal(reply_status(c), -1);
+	pass(b, 1);
+	assert_int_equal(reply_status(c), CTAP2_ERR_USER_ACTION_TIMEOUT);
+	assert_true(device_idle(b->device));
+}
+
+static void
+a_press_is_kept_for_one_request(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	assert_int_equal(press(b, false), 0);
+	assert_int_equal(b->pressed, 0);
+	pass(b, PRESS_KEPT_MS - 1);
+	ask(b, c, selection, sizeof(selection));
+	assert_int_equal(b->pressed, 1);
+	assert_int_equal(reply_status(c), CTAP2_OK);
+	ask(b, c, selection, sizeof(selection));
+	assert_int_equal(reply_status(c), -1);
+}
+
+static void
+a_press_gives_up_after_10_s(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	press(b, false);
+	pass(b, PRESS_KEPT_MS);
+	assert_int_equal(b->in_vain, 1);
+	ask(b, c, selection, sizeof(selection));
+	assert_int_equal(reply_status(c), -1);
+	assert_int_equal(b->pressed, 0);
+}
+
+static void
+a_withdrawn_press_does_nothing(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	press(b, false);
+	loop_withdraw(b->loop, &b->press);
+	ask(b, c, selection, sizeof(selection));
+	assert_int_equal(reply_status(c), -1);
+	assert_int_equal(b->pressed + b->in_vain, 0);
+}
+
+static void
+others_have_no_button(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(press(b, false), -ENOTTY);
+	assert_int_equal(b->pressed + b->in_vain, 0);
+}
+
+static void
+a_slow_host_gets_everything_in_order(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+	uint8_t data[1000];
+	unsigned turns = 0;
+	int i;
+
+	memset(data, 0x5c, sizeof(data));
+	c->full = true;
+	send_message(b, c, c->cid, CTAPHID_CMD_PING, data, sizeof(data));
+	assert_null(next(c));
+	for (; c->full; turns++) {	/* one report at a time */
+		c->full = false;
+		c->room = 1;
+		loop_events.writable(b->loop, &c->host);
+	}
+	assert_int_equal(turns, 18);	/* 17 reports, and none */
+	assert_int_equal(next(c)[4], CTAPHID_CMD_PING | 0x80);
+	for (i = 0; i < 16; i++)
+		assert_int_equal(next(c)[4], i);
+	assert_null(next(c));
+}
+
+static void
+reading_stops_while_answers_pile_up(void **state)
+{
+	static const uint8_t nonce[8] = { 3 };
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+	unsigned asked = 0;
+	unsigned got = 0;
+
+	c->full = true;
+	while (!c->paused) {
+		send_message(b, c, CTAPHID_BROADCAST, CTAPHID_CMD_INIT, nonce,
+		    8);
+		assert_true(++asked < 100);
+	}
+	c->full = false;
+	loop_events.writable(b->loop, &c->host);
+	assert_false(c->paused);
+	while (next(c) != NULL)
+		got++;
+	assert_int_equal(got, asked);
+}
+
+/* makeCredential of an RSA key, which takes its time. */
+static const uint8_t make_rsa[] = {
+	0x01, 0xa4,
+	0x01, 0x58, 0x20,
+	    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+	    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+	0x02, 0xa1, 0x62, 'i', 'd', 0x67,
+	    'e', 'x', 'a', 'm', 'p', 'l', 'e',
+	0x03, 0xa1, 0x62, 'i', 'd', 0x41, 0x01,
+	0x04, 0x81, 0xa2,
+	    0x63, 'a', 'l', 'g', 0x39, 0x01, 0x00,
+	    0x64, 't', 'y', 'p', 'e', 0x6a, 'p', 'u', 'b', 'l', 'i', 'c',
+	    '-', 'k', 'e', 'y',
+};
+
+static void
+slow_keys_do_not_stop_the_loop(void **state)
+{
+	struct bench *b = *state;
+	struct computer *a = plug(b, 0);
+	struct computer *c = plug(b, 1);
+
+	ask(b, a, make_rsa, sizeof(make_rsa));
+	ask(b, c, get_info, sizeof(get_info));
+	assert_int_equal(reply_status(a), -1);
+	pass(b, 300);
+	assert_in_range(a->sent, 3, 5);	/* INIT, and keepalives */
+	while (!device_idle(b->device))
+		wait_for_keys(b);
+	assert_int_equal(reply_status(a), CTAP2_OK);
+	assert_int_equal(reply_status(c), CTAP2_OK);
+}
+
+static void
+slow_keys_can_be_cancelled(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	ask(b, c, make_rsa, sizeof(make_rsa));
+	send_message(b, c, c->cid, CTAPHID_CMD_CANCEL, NULL, 0);
+	assert_int_equal(reply_status(c), CTAP2_ERR_KEEPALIVE_CANCEL);
+	assert_true(device_idle(b->device));
+	ask(b, c, get_info, sizeof(get_info));
+	assert_int_equal(reply_status(c), CTAP2_OK);
+}
+
+static void
+slow_keys_of_a_lost_host_are_abandoned(void **state)
+{
+	struct bench *b = *state;
+	struct computer *a = plug(b, 0);
+	struct computer *c = plug(b, 1);
+
+	ask(b, a, make_rsa, sizeof(make_rsa));
+	unplug(b, a);
+	assert_true(device_idle(b->device));
+	ask(b, c, make_rsa, sizeof(make_rsa));
+	while (!device_idle(b->device))
+		wait_for_keys(b);
+	assert_int_equal(reply_status(c), CTAP2_OK);
+}
+
+/* What was deleted or reset outside of a command is gone for hosts, too. */
+static void
+managing_waits_for_the_engine(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	ask(b, c, selection, sizeof(selection));
+	assert_int_equal(device_reset(b->device), -EBUSY);
+	assert_int_equal(device_delete(b->device, 1), -EBUSY);
+	press(b, false);
+	assert_int_equal(device_reset(b->device), 0);
+}
+
+#define AUTO(f)		cmocka_unit_test_setup_teardown(f, open_auto, teardown)
+#define MANUAL(f)	cmocka_unit_test_setup_teardown(f, open_manual, teardown)
+#define NEVER(f)	cmocka_unit_test_setup_teardown(f, open_never, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		AUTO(answers_a_message),
+		AUTO(automatic_presence_shows_no_keepalive),
+		AUTO(fifty_hosts_are_all_answered),
+		AUTO(hosts_are_limited),
+		MANUAL(another_host_waits_its_turn),
+		MANUAL(hosts_are_served_in_order),
+		MANUAL(another_channel_is_told_busy),
+		MANUAL(asks_for_a_touch_every_100_ms),
+		MANUAL(cancel_ends_a_request),
+		MANUAL(cancel_ends_a_request_that_waits),
+		MANUAL(init_ends_a_request_without_reply),
+		MANUAL(a_host_that_vanishes_lets_the_next_in),
+		AUTO(a_host_that_vanishes_in_a_message_is_forgotten),
+		MANUAL(nobody_touches_for_30_s),
+		NEVER(nobody_touches_for_30_s),
+		MANUAL(a_press_is_kept_for_one_request),
+		MANUAL(a_press_gives_up_after_10_s),
+		MANUAL(a_withdrawn_press_does_nothing),
+		AUTO(others_have_no_button),
+		NEVER(others_have_no_button),
+		AUTO(a_slow_host_gets_everything_in_order),
+		AUTO(reading_stops_while_answers_pile_up),
+		AUTO(slow_keys_do_not_stop_the_loop),
+		AUTO(slow_keys_can_be_cancelled),
+		AUTO(slow_keys_of_a_lost_host_are_abandoned),
+		MANUAL(managing_waits_for_the_engine),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
