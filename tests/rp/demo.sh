@@ -42,9 +42,12 @@ rp()
 	"$node" "$here/cli.mjs" "$@"
 }
 
+# row LABEL TEXT...
 row()
 {
-	printf '    %-13s %s\n' "$1" "$2"
+	_label=$1
+	shift
+	printf '    %-13s %s\n' "$_label" "$*"
 }
 
 title()
@@ -211,6 +214,10 @@ find_hidraw()
 # try_fido2 DEVICE: make a credential and sign in with libfido2's tools
 try_fido2()
 {
+	command -v fido2-cred >/dev/null || {
+		row "not shown" "fido2-tools is not installed"
+		return 0
+	}
 	_hash=$(head -c 32 /dev/urandom | base64)
 	printf '%s\n' "$_hash" example.com alice YWxpY2U= >"$work/in"
 	timed fido2-cred -M -r -v -i "$work/in" -o "$work/cred" "$1" es256 \
