@@ -1,0 +1,340 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# webauthn.sh: the command line of the client mode (TAP): wrong use, batches,
+# errors, and that the engine in the process and libfido2 through a socket get
+# the same out of the same key. What relying parties say is tests/rp/pipe.sh.
+#
+# SEALKEY names the program; build/sealkey.
+
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+SEALKEY=${SEALKEY:-build/sealkey}
+ORIGIN=(--origin https://example.com)
+
+count=0
+failures=0
+key=			# process ID of "sealkey run"
+work=$(mktemp -d "${TMPDIR:-/tmp}/sealkey-webauthn.XXXXXX") || exit 1
+
+stop_key()
+{
+	[ -z "$key" ] && return
+	kill "$key" 2>/dev/null
+	wait "$key" 2>/dev/null
+	key=
+}
+
+cleanup()
+{
+	stop_key
+	rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 1' HUP INT TERM
+
+# --- TAP ------------------------------------------------------------------
+
+# check NAME COMMAND...: the command must succeed
+check()
+{
+	local name=$1
+
+	shift
+	count=$((count + 1))
+	if "$@" >"$work/said" 2>&1; then
+		echo "ok $count - $name"
+		return
+	fi
+	failures=$((failures + 1))
+	echo "not ok $count - $name"
+	echo "# $*"
+	cat "$work/said" "$work/error" 2>/dev/null | sed 's/^/# /'
+}
+
+# --- the program ----------------------------------------------------------
+
+# webauthn ARGUMENT...: options in $work/in, answer in $work/out
+webauthn()
+{
+	"$SEALKEY" webauthn "$@" <"$work/in" >"$work/out" 2>"$work/error"
+	status=$?
+}
+
+# exits STATUS ARGUMENT...
+exits()
+{
+	local wanted=$1
+
+	shift
+	webauthn "$@"
+	[ "$status" = "$wanted" ] && return
+	echo "exit status $status, wanted $wanted"
+	return 1
+}
+
+# refused NAME ARGUMENT...: one line with the name of the exception
+refused()
+{
+	local name=$1
+
+	shift
+	exits 1 "$@" || return
+	[ ! -s "$work/out" ] && [ "$(wc -l <"$work/error")" = 1 ] &&
+	    grep -q "^sealkey: webauthn: $name: " "$work/error"
+}
+
+# wrong ARGUMENT...: exit 2 and one line
+wrong()
+{
+	exits 2 "$@" && [ ! -s "$work/out" ] &&
+	    [ "$(wc -l <"$work/error")" = 1 ] &&
+	    grep -q '^sealkey: webauthn: ' "$work/error"
+}
+
+# member NAME [N]: of line N of the answer, as it stands there
+member()
+{
+	sed -n "${2:-1}s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p" "$work/out"
+}
+
+# says NAME VALUE [N]
+says()
+{
+	[ "$(member "$1" "${3:-1}")" = "$2" ] && return
+	echo "$1 is $(member "$1" "${3:-1}"), wanted $2"
+	return 1
+}
+
+create_options()	# MEMBERS
+{
+	printf '{"challenge":"AAECAw","rp":{"name":"RP"},%s%s%s}\n' \
+	    '"user":{"id":"AQID","name":"n","displayName":"d"},' \
+	    '"pubKeyCredParams":[{"type":"public-key","alg":-7}]' "$1"
+}
+
+get_options()		# MEMBERS
+{
+	printf '{"challenge":"AAECAw"%s}\n' "$1"
+}
+
+start_key()		# ARGUMENT...
+{
+	mkfifo "$work/ready"
+	"$SEALKEY" run --socket "$work/socket" --ready-fd 3 "$@" \
+	    3>"$work/ready" 2>"$work/log" &
+	key=$!
+	# Ends when the key is ready, or gone.
+	cat "$work/ready" >/dev/null
+	rm "$work/ready"
+}
+
+# --- wrong use ------------------------------------------------------------
+
+get_options '' >"$work/in"
+check "no verb is wrong use" wrong
+check "another verb is wrong use" wrong sign "${ORIGIN[@]}"
+check "no origin is wrong use" wrong get --state "$work/s"
+check "an origin with a path is wrong use" \
+    wrong get --origin https://example.com/x --state "$work/s"
+check "an origin without a scheme is wrong use" \
+    wrong get --origin example.com --state "$work/s"
+check "an origin that is not ASCII is wrong use" \
+    wrong get --origin https://münchen.example --state "$work/s"
+check "two tokens are wrong use" \
+    wrong get "${ORIGIN[@]}" --state "$work/s" --socket "$work/x"
+check "--attestation of a socket is wrong use" \
+    wrong get "${ORIGIN[@]}" --attestation self --socket "$work/x"
+check "an attestation that is none is wrong use" \
+    wrong get "${ORIGIN[@]}" --state "$work/s" --attestation tpm
+check "an attachment that is none is wrong use" \
+    wrong get "${ORIGIN[@]}" --state "$work/s" --attachment usb
+check "operands are wrong use" \
+    wrong get "${ORIGIN[@]}" --state "$work/s" more
+check "an unknown option is wrong use" wrong get "${ORIGIN[@]}" --frobnicate
+check "wrong use makes no state directory" test ! -e "$work/s"
+check "--help" exits 0 --help
+check "--help says how" grep -q '^Usage: sealkey webauthn create' "$work/out"
+check "--help after other options" exits 0 create "${ORIGIN[@]}" --help
+check "--version" exits 0 get --version
+
+# --- tokens that are not there ----------------------------------------------
+
+no_token()		# ARGUMENT...
+{
+	exits 1 get "${ORIGIN[@]}" "$@" && [ ! -s "$work/out" ] &&
+	    [ "$(wc -l <"$work/error")" = 1 ]
+}
+check "no socket" no_token --socket "$work/none"
+check "a socket nobody listens on" no_token --socket "$work/in"
+check "a socket with a path that is too long" \
+    no_token --socket "$work/$(printf '%0120d' 0)"
+check "no device" no_token --device /dev/no-such-hidraw
+check "a device that is none" no_token --device /dev/null
+
+# --- one at a time ------------------------------------------------------------
+
+state=("${ORIGIN[@]}" --state "$work/key")
+create_options ',"authenticatorSelection":{"residentKey":"required"},
+    "extensions":{"credProps":true,"prf":{}}' >"$work/in"
+check "a registration makes the state directory" exits 0 create "${state[@]}"
+check "it is one line" test "$(wc -l <"$work/out")" = 1
+check "credProps" says rk true
+check "prf is enabled" says enabled true
+check "the claim is cross-platform" \
+    says authenticatorAttachment cross-platform
+id=$(member id)
+full_disk()
+{
+	"$SEALKEY" webauthn create "${state[@]}" <"$work/in" >/dev/full \
+	    2>"$work/error"
+	[ $? = 1 ] && grep -q "cannot write" "$work/error"
+}
+check "a full disk behind standard output is a failure" full_disk
+
+create_options ',"authenticatorSelection":{"authenticatorAttachment":
+    "platform"}' >"$work/in"
+check "nobody is a platform authenticator unasked" \
+    refused NotAllowedError create "${state[@]}"
+check "--attachment platform is one" \
+    exits 0 create "${state[@]}" --attachment platform
+check "and says so" says authenticatorAttachment platform
+
+create_options ",\"excludeCredentials\":[{\"type\":\"public-key\",
+    \"id\":\"$id\"}]" >"$work/in"
+check "an excluded credential" refused InvalidStateError create "${state[@]}"
+create_options '' | sed 's/-7/-65535/' >"$work/in"
+check "an algorithm that there is none of" \
+    refused NotSupportedError create "${state[@]}"
+get_options ',"rpId":"com"' >"$work/in"
+check "somebody else's RP ID" refused SecurityError get "${state[@]}"
+get_options '' >"$work/in"
+check "an address" refused SecurityError get --origin https://127.0.0.1 \
+    --state "$work/key"
+check "a site that is not known" refused NotAllowedError get \
+    --origin https://example.org --state "$work/key"
+echo '{"challenge":"AA=="}' >"$work/in"
+check "padding" refused EncodingError get "${state[@]}"
+echo '{"challenge":5}' >"$work/in"
+check "a number for a challenge" refused TypeError get "${state[@]}"
+: >"$work/in"
+check "nothing at all" refused SyntaxError get "${state[@]}"
+{ get_options ''; head -c 1048577 /dev/zero | tr '\0' ' '; } >"$work/in"
+check "more than a mebibyte" refused NotSupportedError get "${state[@]}"
+
+# --- batches ------------------------------------------------------------------
+
+{
+	get_options ''
+	echo nonsense
+	echo
+	get_options ",\"allowCredentials\":[{\"type\":\"public-key\",
+	    \"id\":\"$id\"}]" | tr -d '\n'
+	echo
+	get_options ',"rpId":"example.org"'
+	get_options '' | tr -d '\n'	# the last line need not end
+} >"$work/in"
+check "a batch with failures fails at its end" exits 1 get "${state[@]}" --batch
+check "one line out for each line in" test "$(wc -l <"$work/out")" = 6
+check "errors say nothing on standard error" test ! -s "$work/error"
+check "line 1 is an answer" says id "$id" 1
+check "line 2 is an error" says name SyntaxError 2
+check "line 3, empty, is an error" says name SyntaxError 3
+check "line 4 is an answer" says id "$id" 4
+check "line 5 is an error" says name SecurityError 5
+check "line 6 is an answer" says id "$id" 6
+
+{
+	head -c 1048577 /dev/zero | tr '\0' ' '
+	echo
+	get_options ''
+} >"$work/in"
+check "a line that is too long fails" exits 1 get "${state[@]}" --batch
+check "it is one error" says name NotSupportedError 1
+check "and the next line is an answer" says id "$id" 2
+: >"$work/in"
+check "an empty batch is done" exits 0 get "${state[@]}" --batch
+check "and says nothing" test ! -s "$work/out"
+
+# Whoever holds the other end of the pipes waits for each answer.
+dialogue()
+{
+	local line fd pid result=1
+
+	coproc "$SEALKEY" webauthn get "${state[@]}" --batch
+	pid=$COPROC_PID fd=${COPROC[1]}
+	for _ in 1 2 3; do
+		get_options '' >&"$fd"
+		read -r -t 20 line <&"${COPROC[0]}" || break
+		[[ $line == *"$id"* ]] && result=0 || result=1
+	done
+	exec {fd}>&-
+	wait "$pid" && return "$result"
+}
+check "a batch answers line by line" dialogue
+
+# --- the same key through a socket ----------------------------------------------
+
+prf=',"extensions":{"prf":{"eval":{"first":"AAAA","second":"AAAB"}}}'
+by=",\"allowCredentials\":[{\"type\":\"public-key\",\"id\":\"BAUG\"},
+    {\"type\":\"public-key\",\"id\":\"$id\"}],\"extensions\":{\"prf\":{
+    \"eval\":{\"first\":\"AAAB\"},\"evalByCredential\":{\"$id\":{
+    \"first\":\"AAAA\"}}}}"
+get_options "$prf" >"$work/in"
+check "prf has results" exits 0 get "${state[@]}"
+first=$(member first)
+second=$(member second)
+check "of 32 bytes, two different ones" \
+    test "${#first}" = 43 -a "${#second}" = 43 -a "$first" != "$second"
+get_options "$by" >"$work/in"
+check "prf by credential" exits 0 get "${state[@]}"
+check "is the same for the same input" says first "$first"
+
+start_key --state "$work/key"
+socket=("${ORIGIN[@]}" --socket "$work/socket")
+get_options '' >"$work/in"
+check "a state directory in use" no_token --state "$work/key"
+check "a sign-in through the socket" exits 0 get "${socket[@]}"
+check "with the same credential" says id "$id"
+get_options "$prf" >"$work/in"
+check "prf through the socket" exits 0 get "${socket[@]}"
+check "gives the same first secret" says first "$first"
+check "gives the same second secret" says second "$second"
+get_options "$by" >"$work/in"
+check "prf by credential through the socket" exits 0 get "${socket[@]}"
+check "gives the same secret" says first "$first"
+create_options ",\"excludeCredentials\":[{\"type\":\"public-key\",
+    \"id\":\"$id\"}]" >"$work/in"
+check "an excluded credential through the socket" \
+    refused InvalidStateError create "${socket[@]}"
+create_options '' | sed 's/-7/-65535/' >"$work/in"
+check "an algorithm that there is none of, through the socket" \
+    refused NotSupportedError create "${socket[@]}"
+get_options '' >"$work/in"
+check "a site that is not known, through the socket" refused NotAllowedError \
+    get --origin https://example.org --socket "$work/socket"
+{ get_options ''; get_options ''; } >"$work/in"
+check "a batch through the socket" exits 0 get "${socket[@]}" --batch
+check "has both lines" says id "$id" 2
+
+stop_key
+check "a key that was here before" no_token --socket "$work/socket"
+
+# Nobody touches the key; it goes while the client waits.
+start_key --state "$work/key" --presence never
+get_options '' >"$work/in"
+gone()
+{
+	local client
+
+	webauthn get "${socket[@]}" &
+	client=$!
+	sleep 0.5
+	stop_key
+	wait "$client"
+	grep -q '^sealkey: webauthn: NotAllowedError: ' "$work/error"
+}
+check "a key that goes away" gone
+
+echo "1..$count"
+[ "$failures" = 0 ]
