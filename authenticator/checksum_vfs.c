@@ -37,6 +37,7 @@ struct shim_vfs {
 struct shim_file {
 	sqlite3_file	 file;
 	sqlite3_file	*base;
+	sqlite3_int64	 size;		/* of the database; -1: ask */
 	bool		 is_log;
 	bool		 unmarked;	/* committed since the mark */
 	uint8_t		 salts[WAL_SALTS_LEN];
@@ -96,6 +97,7 @@ write_database(struct shim_file *f, const uint8_t *p, int len,
 
 	if (len != PAGE_LEN || at % PAGE_LEN != 0)
 		return SQLITE_IOERR_WRITE;
+	f->size = -1;
 	memcpy(page, p, PAGE_LEN);
 	page_seal(page, (uint32_t)(at / PAGE_LEN) + 1);
 	return f->base->pMethods->xWrite(f->base, page, PAGE_LEN, at);
@@ -259,6 +261,7 @@ shim_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
 	struct shim_file *f = self(file);
 
+	f->size = -1;
 	return f->base->pMethods->xTruncate(f->base, size);
 }
 
@@ -274,12 +277,23 @@ shim_sync(sqlite3_file *file, int flags)
 	return rc;
 }
 
+/*
+ * SQLite asks at every transaction while the log is empty. Nobody else can
+ * change the size of a database in exclusive locking mode.
+ */
 static int
 shim_size(sqlite3_file *file, sqlite3_int64 *size)
 {
 	struct shim_file *f = self(file);
+	int rc;
 
-	return f->base->pMethods->xFileSize(f->base, size);
+	if (f->is_log)
+		return f->base->pMethods->xFileSize(f->base, size);
+	if (f->size < 0 &&
+	    (rc = f->base->pMethods->xFileSize(f->base, &f->size)) != 0)
+		return rc;
+	*size = f->size;
+	return SQLITE_OK;
 }
 
 static int
@@ -369,6 +383,7 @@ shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
 		    out_flags);
 	memset(f, 0, sizeof(*f));
 	f->base = (sqlite3_file *)(f + 1);
+	f->size = -1;
 	f->is_log = (flags & SQLITE_OPEN_WAL) != 0;
 	rc = below(vfs)->xOpen(below(vfs), name, f->base, flags, out_flags);
 	if (rc == SQLITE_OK)
