@@ -224,7 +224,7 @@ eval_container(struct expr_env *env, const char **text, bool map,
 	return ok;
 }
 
-/* Functions. Arguments are the contents of strings. */
+/* Functions. Arguments are the contents of strings, or encoded items. */
 
 typedef bool expr_function(struct expr_env *env, const struct span *arg,
     struct cbor_out *out);
@@ -273,6 +273,19 @@ fn_raw(struct expr_env *env, const struct span *arg, struct cbor_out *out)
 {
 	(void)env;
 	cbor_put_raw(out, arg[0]);
+	return true;
+}
+
+static bool
+fn_cat(struct expr_env *env, const struct span *arg, struct cbor_out *out)
+{
+	uint8_t buf[1024];
+
+	if (arg[0].len + arg[1].len > sizeof(buf))
+		return complain(env, "cat: length");
+	memcpy(buf, arg[0].p, arg[0].len);
+	memcpy(buf + arg[0].len, arg[1].p, arg[1].len);
+	cbor_put_bytes(out, span(buf, arg[0].len + arg[1].len));
 	return true;
 }
 
@@ -393,28 +406,125 @@ fn_authenticate(struct expr_env *env, const struct span *arg,
 	return true;
 }
 
+/* with($map, {k: v}), without($map, k): a map with other members */
+
+static bool
+copy_members(struct cbor_in *in, size_t pairs, struct span drop,
+    struct cbor_out *out, size_t *count)
+{
+	struct span key, value;
+
+	for (; pairs > 0; pairs--) {
+		if (!cbor_any(in, &key) || !cbor_any(in, &value))
+			return false;
+		if (span_eq(key, drop))
+			continue;
+		cbor_put_raw(out, key);
+		cbor_put_raw(out, value);
+		(*count)++;
+	}
+	return true;
+}
+
+/* CTAP 2.3, 8: by major type, by length, bytewise */
+static bool
+key_before(struct span a, struct span b)
+{
+	if (a.p[0] >> 5 != b.p[0] >> 5)
+		return a.p[0] >> 5 < b.p[0] >> 5;
+	if (a.len != b.len)
+		return a.len < b.len;
+	return memcmp(a.p, b.p, a.len) < 0;
+}
+
+static bool
+edit_map(struct expr_env *env, struct span map, struct span key,
+    struct span value, struct cbor_out *out)
+{
+	uint8_t *buf = malloc(EXPR_VALUE_MAX);
+	struct span k, v, rest;
+	size_t pairs, count = 0;
+	struct cbor_out inner;
+	struct cbor_in in;
+	bool ok;
+
+	if (buf == NULL)
+		return complain(env, "no memory");
+	cbor_out_init(&inner, buf, EXPR_VALUE_MAX);
+	cbor_in_init(&in, map);
+	ok = cbor_map(&in, &pairs);
+	while (ok && pairs > 0) {
+		rest = in.rest;
+		if (!cbor_any(&in, &k) || !cbor_any(&in, &v) ||
+		    !key_before(k, key))
+			break;
+		cbor_put_raw(&inner, k);
+		cbor_put_raw(&inner, v);
+		count++;
+		pairs--;
+	}
+	if (ok && value.p != NULL) {
+		cbor_put_raw(&inner, key);
+		cbor_put_raw(&inner, value);
+		count++;
+	}
+	if (ok && pairs > 0) {
+		in.rest = rest;
+		ok = copy_members(&in, pairs, key, &inner, &count);
+	}
+	cbor_put_map(out, count);
+	cbor_put_raw(out, cbor_out_span(&inner));
+	free(buf);
+	return ok || complain(env, "not a map");
+}
+
+static bool
+fn_with(struct expr_env *env, const struct span *arg, struct cbor_out *out)
+{
+	struct span key, value;
+	struct cbor_in in;
+	size_t pairs;
+
+	cbor_in_init(&in, arg[1]);
+	if (!cbor_map(&in, &pairs) || pairs != 1 || !cbor_any(&in, &key) ||
+	    !cbor_any(&in, &value))
+		return complain(env, "with($map, {key: value})");
+	return edit_map(env, arg[0], key, value, out);
+}
+
+static bool
+fn_without(struct expr_env *env, const struct span *arg,
+    struct cbor_out *out)
+{
+	return edit_map(env, arg[0], arg[1], span(NULL, 0), out);
+}
+
 static const struct {
 	const char	*name;
 	unsigned	 args;
 	expr_function	*fn;
+	bool		 items;		/* arguments stay encoded */
 } functions[] = {
-	{ "sha256",		1, fn_sha256 },
-	{ "mac",		2, fn_mac },
-	{ "mac1",		2, fn_mac1 },
-	{ "raw",		1, fn_raw },
-	{ "flip",		1, fn_flip },
-	{ "credid",		1, fn_credid },
-	{ "ext",		1, fn_ext },
-	{ "count",		1, fn_count },
-	{ "platform",		0, fn_platform },
-	{ "encrypt",		1, fn_encrypt },
-	{ "decrypt",		1, fn_decrypt },
-	{ "authenticate",	1, fn_authenticate },
+	{ "sha256",		1, fn_sha256, false },
+	{ "mac",		2, fn_mac, false },
+	{ "mac1",		2, fn_mac1, false },
+	{ "raw",		1, fn_raw, false },
+	{ "cat",		2, fn_cat, false },
+	{ "flip",		1, fn_flip, false },
+	{ "credid",		1, fn_credid, false },
+	{ "ext",		1, fn_ext, false },
+	{ "count",		1, fn_count, false },
+	{ "platform",		0, fn_platform, false },
+	{ "encrypt",		1, fn_encrypt, false },
+	{ "decrypt",		1, fn_decrypt, false },
+	{ "authenticate",	1, fn_authenticate, false },
+	{ "with",		2, fn_with, true },
+	{ "without",		2, fn_without, true },
 };
 
 static bool
 eval_arguments(struct expr_env *env, const char **text, unsigned count,
-    struct cbor_out *out, struct span *arg)
+    bool items, struct cbor_out *out, struct span *arg)
 {
 	size_t start;
 
@@ -424,7 +534,8 @@ eval_arguments(struct expr_env *env, const char **text, unsigned count,
 		start = out->len;
 		if (!expr_eval(env, text, out))
 			return false;
-		if (!content(span(out->p + start, out->len - start), &arg[i]))
+		arg[i] = span(out->p + start, out->len - start);
+		if (!items && !content(arg[i], &arg[i]))
 			return complain(env, "expected a string");
 	}
 	return take(text, ")") || complain(env, "expected )");
@@ -447,8 +558,8 @@ eval_function(struct expr_env *env, const char **text, const char *name,
 		return complain(env, "no function %s", name);
 	}
 	cbor_out_init(&scratch, buf, EXPR_VALUE_MAX);
-	ok = eval_arguments(env, text, functions[i].args, &scratch, arg) &&
-	    functions[i].fn(env, arg, out);
+	ok = eval_arguments(env, text, functions[i].args, functions[i].items,
+	    &scratch, arg) && functions[i].fn(env, arg, out);
 	free(buf);
 	return ok;
 }
@@ -527,6 +638,20 @@ match_variable(struct expr_env *env, const char **text, struct span item)
 	if (before.p == NULL)
 		return expr_set(env, word, item);
 	return span_eq(before, item) || complain(env, "not $%s", word);
+}
+
+/* !$name: anything but that */
+static bool
+match_other(struct expr_env *env, const char **text, struct span item)
+{
+	char word[EXPR_NAME_MAX];
+	struct span other;
+
+	take_word(text, word);
+	other = expr_get(env, word);
+	if (other.p == NULL)
+		return complain(env, "$%s is not set", word);
+	return !span_eq(other, item) || complain(env, "the same as $%s", word);
 }
 
 static const struct {
@@ -683,6 +808,8 @@ expr_match(struct expr_env *env, const char **text, struct cbor_in *in)
 		return complain(env, "nothing there");
 	if (take(text, "_"))
 		return true;
+	if (take(text, "!$"))
+		return match_other(env, text, item);
 	if (take(text, "$"))
 		return match_variable(env, text, item);
 	if (take(text, "auth("))

@@ -428,6 +428,45 @@ keyword(const char *line, const char *word, const char **rest)
 	return true;
 }
 
+/* let NAME EXPR: before the first case for all of them, or in one */
+static bool
+do_let(struct run *r, const char *text)
+{
+	static uint8_t value[EXPR_VALUE_MAX];
+	char name[EXPR_NAME_MAX];
+	struct cbor_out out;
+	int used = 0;
+
+	if (sscanf(text, "%23s %n", name, &used) != 1 || used == 0)
+		return failed(r, "let NAME EXPRESSION");
+	text += used;
+	cbor_out_init(&out, value, sizeof(value));
+	if (!expr_eval(&r->env, &text, &out) ||
+	    !expr_set(&r->env, name, cbor_out_span(&out)))
+		return failed(r, "%s", r->env.why);
+	return at_end(r, text);
+}
+
+/* The lines of a file before its first title. */
+static bool
+run_prelude(struct run *r, const char *text)
+{
+	char line[LINE_MAX_LEN];
+	const char *rest;
+	unsigned number = 0;
+
+	while (next_line(&text, &number, line)) {
+		r->line = number;
+		if (keyword(line, "title", &rest))
+			break;
+		if (!keyword(line, "let", &rest))
+			return failed(r, "only let before the first title");
+		if (!do_let(r, rest))
+			return false;
+	}
+	return true;
+}
+
 static bool
 run_lines(struct run *r, const char *text, unsigned number)
 {
@@ -445,6 +484,8 @@ run_lines(struct run *r, const char *text, unsigned number)
 			break;
 		if (keyword(line, "covers", &rest)) {
 			snprintf(covers, sizeof(covers), "%s", rest);
+		} else if (keyword(line, "let", &rest)) {
+			ok = do_let(r, rest);
 		} else if (keyword(line, "given", &rest)) {
 			ok = parse_given(&given, rest) ||
 			    failed(r, "what is given?");
@@ -465,7 +506,7 @@ transcript_run(const char *name, const char *text,
 {
 	char line[LINE_MAX_LEN], title[LINE_MAX_LEN];
 	unsigned number = 0, cases = 0;
-	const char *rest;
+	const char *prelude = text, *rest;
 
 	while (next_line(&text, &number, line)) {
 		struct run r = { .target = target, .name = name };
@@ -475,7 +516,8 @@ transcript_run(const char *name, const char *text,
 		snprintf(title, sizeof(title), "%s", rest);
 		r.result.title = title;
 		r.result.ok = true;
-		run_lines(&r, text, number);
+		if (run_prelude(&r, prelude))
+			run_lines(&r, text, number);
 		if (r.t != NULL)
 			target->close(r.t);
 		else if (r.result.ok)

@@ -300,6 +300,7 @@ open_level(struct level *lv, const struct item *it, size_t bytes_left)
 	return true;
 }
 
+/* msg.2 */
 bool
 cbor_check(struct span msg)
 {
@@ -509,6 +510,7 @@ member_row(const struct cbor_member *table, size_t count,
 	return count;
 }
 
+/* msg.3 to msg.5 */
 bool
 cbor_members(struct cbor_in *in, const struct cbor_member *table,
     size_t count, void *arg)

@@ -716,6 +716,7 @@ ctap_decode(uint8_t cmd, struct span body, union ctap_request *out)
 		continue;
 	if (i == n)
 		return CTAP1_ERR_INVALID_COMMAND;
+	/* gi.2 */
 	if (commands[i].table == NULL)
 		return body.len == 0 ? CTAP2_OK : CTAP1_ERR_INVALID_LENGTH;
 	if (!cbor_check(body))

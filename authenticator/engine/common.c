@@ -35,8 +35,8 @@ check_auth_protocol(const struct ctap_auth *param)
 }
 
 /*
- * mc.11.2, ga.6.2: only asked for by those steps. mc.13, ga.8: the gesture
- * shows presence as well.
+ * mc.4, ga.3: until here both are false. mc.11.2, ga.6.2: only asked for by
+ * those steps. mc.13, ga.8: the gesture shows presence as well.
  */
 void
 take_verification(struct auth_op *op)

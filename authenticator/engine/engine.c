@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 
-/* Commands that are not here answer INVALID_COMMAND. */
+/* msg.1: commands that are not here answer INVALID_COMMAND. */
 static const struct auth_row rows[] = {
 	{ CTAP_MAKE_CREDENTIAL, { mc_blink, mc_check, mc_authorize,
 	    mc_exclude, mc_consent, mc_create, mc_replace, mc_attest,
@@ -82,6 +82,7 @@ auth_sha256(struct auth *au, struct span s, uint8_t out[static 32])
 
 /* Replies */
 
+/* msg.6 */
 enum auth_want
 fail(struct auth *au, enum ctap_status status)
 {
@@ -207,7 +208,7 @@ auth_command(struct auth *au, uint64_t channel, struct span msg,
 	op->channel = channel;
 	op->now_ms = now_ms;
 	op->row = find_row(msg.p[0]);
-	/* 6: any other command of that channel ends a continuation */
+	/* gn.5 */
 	if (msg.p[0] != CTAP_GET_NEXT_ASSERTION &&
 	    au->session.next.channel == channel)
 		remembered_forget(au);
@@ -294,7 +295,10 @@ auth_commit_done(struct auth *au, int error, uint64_t now_ms)
 	return run(au);
 }
 
-/* A commit cannot be called back; everything before it has changed nothing. */
+/*
+ * can.1: a commit cannot be called back; everything before it has changed
+ * nothing.
+ */
 static bool
 stoppable(const struct auth_op *op)
 {

@@ -33,7 +33,7 @@ ga_check(struct auth *au, struct auth_op *op)
 		status = check_options(au, req);
 	if (status != CTAP2_OK)
 		return fail(au, status);
-	/* getInfo 07 */
+	/* msg.7 */
 	if (req->allow.count > AUTH_LIST_MAX)
 		return fail(au, CTAP2_ERR_LIMIT_EXCEEDED);
 	auth_sha256(au, req->rp_id, op->ga.rp_id_hash);
@@ -69,7 +69,7 @@ ga_authorize(struct auth *au, struct auth_op *op)
 	    span(NULL, 0));
 }
 
-/* ga.7, without a list: whatever is discoverable, newest first */
+/* ga.7, cp.2, without a list: whatever is discoverable, newest first */
 static enum auth_want
 find_discoverable(struct auth *au, struct auth_op *op)
 {
@@ -85,7 +85,9 @@ find_discoverable(struct auth *au, struct auth_op *op)
 	return again(op, ask_lookup(op, LOOKUP_RP));
 }
 
-/* ga.7, with a list: the first that is ours; an empty list is no list */
+/*
+ * ga.7, with a list: the first that is ours; an empty list is no list. cp.3
+ */
 enum auth_want
 ga_find(struct auth *au, struct auth_op *op)
 {
@@ -135,7 +137,7 @@ choose_account(const struct auth *au, struct auth_op *op)
 	op->ga.full_user = op->uv;
 }
 
-/* 12.7, steps 2 and 3 */
+/* hs.2, hs.3 */
 static enum ctap_status
 hmac_check(const struct auth_op *op)
 {
@@ -148,7 +150,7 @@ hmac_check(const struct auth_op *op)
 	return CTAP2_OK;
 }
 
-/* 12.7, steps 4 to 6: the salts */
+/* hs.4 to hs.6: the salts */
 static enum ctap_status
 hmac_salts(struct auth *au, struct auth_op *op)
 {
@@ -174,7 +176,7 @@ hmac_salts(struct auth *au, struct auth_op *op)
 	return CTAP2_OK;
 }
 
-/* ga.9, ga.10 */
+/* ga.9 to ga.11 */
 enum auth_want
 ga_extend(struct auth *au, struct auth_op *op)
 {
@@ -203,7 +205,7 @@ use_credential(struct auth_op *op)
 	op->key.bound = span(op->ga.rp_id_hash, sizeof(op->ga.rp_id_hash));
 }
 
-/* 12.7, steps 7 and 8 */
+/* hs.7, hs.8 */
 enum auth_want
 ga_hmac(struct auth *au, struct auth_op *op)
 {
@@ -219,7 +221,7 @@ ga_hmac(struct auth *au, struct auth_op *op)
 	return ask_key(au, op, KEY_HMAC);
 }
 
-/* 12.7, step 9 */
+/* hs.9 */
 static bool
 put_hmac_output(struct auth *au, struct auth_op *op)
 {
@@ -366,7 +368,7 @@ remembered_forget(struct auth *au)
 	explicit_bzero(&au->session.next, sizeof(au->session.next));
 }
 
-/* gn.1 to gn.3 */
+/* gn.1 to gn.4 */
 enum auth_want
 gn_find(struct auth *au, struct auth_op *op)
 {

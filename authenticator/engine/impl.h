@@ -99,7 +99,7 @@ struct auth_op {
 	struct credential other;	/* the one that the new one replaces */
 	uint8_t		meta[KEY_META_MAX];
 	bool		up, uv;
-	bool		token;		/* a verified pinUvAuthToken was given */
+	bool		token;		/* by a verified pinUvAuthToken */
 	int		alg;
 	struct cbor_in	list;		/* where we are in a list */
 	struct span	candidate;	/* the ID being looked for */

@@ -65,7 +65,7 @@ mc_check(struct auth *au, struct auth_op *op)
 		status = check_options(au, req);
 	if (status != CTAP2_OK)
 		return fail(au, status);
-	/* getInfo 07 */
+	/* msg.7 */
 	if (req->exclude.count > AUTH_LIST_MAX)
 		return fail(au, CTAP2_ERR_LIMIT_EXCEEDED);
 	auth_sha256(au, req->rp_id, op->ga.rp_id_hash);
@@ -108,7 +108,7 @@ mc_authorize(struct auth *au, struct auth_op *op)
 	    req->user.name);
 }
 
-/* mc.12: told at once if somebody is there, else after a touch */
+/* mc.12, cp.3: told at once if somebody is there, else after a touch */
 static enum auth_want
 excluded(struct auth *au, struct auth_op *op)
 {
@@ -144,7 +144,7 @@ mc_consent(struct auth *au, struct auth_op *op)
 	    op->req.mc.rp_id, op->req.mc.user.name);
 }
 
-/* mc.15: credProtect (12.1), hmac-secret (12.7) */
+/* mc.15: credProtect (cp.1), hmac-secret (hs.1) */
 static enum ctap_status
 take_extensions(struct auth_op *op)
 {

@@ -37,6 +37,7 @@ put_algorithms(const struct auth *au, struct cbor_out *out)
 	}
 }
 
+/* gi.1; gi.2 is the decoder's */
 enum auth_want
 info_reply(struct auth *au, struct auth_op *op)
 {
@@ -76,6 +77,7 @@ info_reply(struct auth *au, struct auth_op *op)
 	return reply(au, &out);
 }
 
+/* sel.1 */
 enum auth_want
 sel_ask(struct auth *au, struct auth_op *op)
 {
@@ -97,12 +99,13 @@ rst_check(struct auth *au, struct auth_op *op)
 {
 	if (op->now_ms - au->powered_ms > RESET_WINDOW_MS)
 		return fail(au, CTAP2_ERR_NOT_ALLOWED);
+	/* rst.2 */
 	return ask_user(op, PROMPT_PRESENCE, REASON_RESET, span(NULL, 0),
 	    span(NULL, 0));
 }
 
 /*
- * rst.2: a new epoch destroys the keys that live in credential IDs, the
+ * rst.3: a new epoch destroys the keys that live in credential IDs, the
  * store forgets the rest. The signature counter goes on, so that no relying
  * party ever sees it fall.
  */

@@ -38,6 +38,7 @@ token_begin(struct auth *au, int protocol, uint8_t permissions,
 {
 	struct auth_token *t = &au->session.token[protocol - 1];
 
+	/* tok.6 */
 	tokens_reset(au);
 	t->in_use = true;
 	t->user_verified = true;
@@ -55,7 +56,7 @@ token_bytes(const struct auth *au, int protocol)
 	return au->session.token[protocol - 1].token;
 }
 
-/* stopUsing(), if its time is over. */
+/* tok.1, tok.2: stopUsing(), if its time is over. */
 static bool
 token_alive(struct auth_token *t, uint64_t now_ms)
 {
@@ -92,11 +93,13 @@ token_check(struct auth *au, const struct ctap_auth *param,
 	if (!token_permits(t, permission, rp_id_hash))
 		return CTAP2_ERR_PIN_AUTH_INVALID;
 	t->used = true;
+	/* tok.5 */
 	t->has_rp_id = true;
 	memcpy(t->rp_id_hash, rp_id_hash, sizeof(t->rp_id_hash));
 	return CTAP2_OK;
 }
 
+/* tok.3 */
 bool
 token_present(const struct auth *au, uint64_t now_ms)
 {
@@ -110,6 +113,7 @@ token_present(const struct auth *au, uint64_t now_ms)
 	return false;
 }
 
+/* tok.4: an lbw permission alone survives */
 void
 token_spend(struct auth *au)
 {
