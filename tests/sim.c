@@ -33,7 +33,7 @@ struct sim_private {
 	uint64_t	seq;
 };
 
-static void
+static _Noreturn void
 die(const char *what)
 {
 	fprintf(stderr, "sim: %s\n", what);
