@@ -7,6 +7,7 @@
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/param_build.h>
+#include <openssl/rand.h>
 #include <openssl/rsa.h>
 
 #include "tpm/p256.h"
@@ -101,24 +102,46 @@ es256_sign(struct softalg_tools *t, const uint8_t *secret,
  * from the former, at the price of a signature.
  */
 
+/* pub may be NULL: then OpenSSL computes it. */
+static int
+ed25519_import(struct softalg_tools *t, const uint8_t *seed,
+    const uint8_t *pub, EVP_PKEY **out)
+{
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY,
+		    (void *)seed, ED25519_LEN),
+		OSSL_PARAM_construct_end(),
+		OSSL_PARAM_construct_end(),
+	};
+
+	if (pub != NULL)
+		params[1] = OSSL_PARAM_construct_octet_string(
+		    OSSL_PKEY_PARAM_PUB_KEY, (void *)pub, ED25519_LEN);
+	if (EVP_PKEY_fromdata_init(t->ed25519) != 1 ||
+	    EVP_PKEY_fromdata(t->ed25519, out, EVP_PKEY_KEYPAIR, params) != 1)
+		return -EIO;
+	return 0;
+}
+
+/*
+ * The seed is any 32 bytes (RFC 8032, 5.1.5). It is not OpenSSL that makes
+ * it, because asking for it leaves a copy in freed memory.
+ */
 static int
 eddsa_generate(struct softalg_tools *t, uint8_t *secret, struct key_op *op)
 {
 	EVP_PKEY *key = NULL;
-	size_t seed_len = ED25519_LEN, pub_len = ED25519_LEN;
 	uint8_t *pub = secret + ED25519_LEN;
+	size_t len = ED25519_LEN;
 	int r = -EIO;
 
-	if (EVP_PKEY_keygen_init(t->ed25519) != 1 ||
-	    EVP_PKEY_generate(t->ed25519, &key) != 1)
-		goto out;
-	if (EVP_PKEY_get_raw_private_key(key, secret, &seed_len) != 1 ||
-	    EVP_PKEY_get_raw_public_key(key, pub, &pub_len) != 1)
-		goto out;
-	op->out_pub_len = cose_okp(op->out_pub, COSE_EDDSA, COSE_ED25519,
-	    span(pub, ED25519_LEN));
-	r = 0;
-out:
+	if (RAND_priv_bytes(secret, ED25519_LEN) == 1)
+		r = ed25519_import(t, secret, NULL, &key);
+	if (r == 0 && EVP_PKEY_get_raw_public_key(key, pub, &len) != 1)
+		r = -EIO;
+	if (r == 0)
+		op->out_pub_len = cose_okp(op->out_pub, COSE_EDDSA,
+		    COSE_ED25519, span(pub, ED25519_LEN));
 	EVP_PKEY_free(key);
 	return r;
 }
@@ -127,19 +150,7 @@ static int
 eddsa_parse(struct softalg_tools *t, const uint8_t *secret,
     struct softalg_key *k)
 {
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY,
-		    (void *)secret, ED25519_LEN),
-		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
-		    (void *)(secret + ED25519_LEN), ED25519_LEN),
-		OSSL_PARAM_construct_end(),
-	};
-
-	if (EVP_PKEY_fromdata_init(t->ed25519) != 1 ||
-	    EVP_PKEY_fromdata(t->ed25519, &k->key, EVP_PKEY_KEYPAIR,
-	    params) != 1)
-		return -EIO;
-	return 0;
+	return ed25519_import(t, secret, secret + ED25519_LEN, &k->key);
 }
 
 /* Ed25519 hashes the message twice, so that it has to be in one piece. */

@@ -22,7 +22,7 @@ struct softalg_tools {
 	struct p256	*p256;
 	EVP_MD		*sha256;
 	EVP_MD_CTX	*md_ctx;
-	EVP_PKEY_CTX	*ed25519;	/* imports and generates */
+	EVP_PKEY_CTX	*ed25519;	/* imports */
 	EVP_PKEY_CTX	*rsa;		/* imports */
 };
 

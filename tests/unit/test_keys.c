@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -752,6 +753,153 @@ damaged_storage_key_is_refused(void **state)
 	keys_free(k);
 }
 
+/*
+ * What is left in memory. The needle is kept inverted, and the memory is
+ * read into a window that is left out, so as not to find ourselves.
+ */
+
+#define NEEDLE_LEN	32
+#define WINDOW_LEN	(1024 * 1024)
+
+static size_t
+count_in(const uint8_t *p, size_t len, const uint8_t *inverted)
+{
+	size_t n = 0;
+
+	for (size_t at = 0; at + NEEDLE_LEN <= len; at++) {
+		bool same = true, reversed = true;
+
+		/* Big numbers are stored with the last byte first. */
+		for (size_t i = 0; i < NEEDLE_LEN && (same || reversed); i++) {
+			uint8_t c = (uint8_t)~inverted[i];
+
+			same &= p[at + i] == c;
+			reversed &= p[at + NEEDLE_LEN - 1 - i] == c;
+		}
+		n += same || reversed;
+	}
+	return n;
+}
+
+static size_t
+count_in_range(int mem, uintptr_t from, uintptr_t to, uint8_t *window,
+    const uint8_t *inverted)
+{
+	size_t n = 0;
+
+	while (from < to) {
+		size_t len = to - from < WINDOW_LEN ? to - from : WINDOW_LEN;
+
+		if (pread(mem, window, len, (off_t)from) == (ssize_t)len)
+			n += count_in(window, len, inverted);
+		if (len < WINDOW_LEN)
+			break;
+		from += len - NEEDLE_LEN + 1;	/* across the border */
+	}
+	return n;
+}
+
+static size_t
+count_in_memory(const uint8_t *inverted)
+{
+	uint8_t *window = mmap(NULL, WINDOW_LEN, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	FILE *maps = fopen("/proc/self/maps", "re");
+	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	unsigned long from, to;
+	char line[512], mode[8];
+	size_t n = 0;
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps) != NULL) {
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 ||
+		    mode[1] != 'w')
+			continue;
+		if ((uintptr_t)window >= from && (uintptr_t)window < to) {
+			/* It may have grown together with its neighbours. */
+			n += count_in_range(mem, from, (uintptr_t)window,
+			    window, inverted);
+			n += count_in_range(mem,
+			    (uintptr_t)window + WINDOW_LEN, to, window, inverted);
+		} else if (to - from < 64UL * WINDOW_LEN) {
+			n += count_in_range(mem, from, to, window,
+			    inverted);
+		}
+	}
+	fclose(maps);
+	close(mem);
+	munmap(window, WINDOW_LEN);
+	return n;
+}
+
+/* The beginning of the private key of made, inverted. */
+static void
+learn_secret(struct fixture *f, const struct key_op *made, uint8_t *inverted)
+{
+	uint8_t plain[KEY_BLOB_MAX];
+
+	open_independently(f, made, plain);
+	for (size_t i = 0; i < NEEDLE_LEN; i++)
+		inverted[i] = (uint8_t)~plain[34 + 8 + i];
+	explicit_bzero(plain, sizeof(plain));
+}
+
+static struct keys *
+another_provider(struct fixture *f)
+{
+	struct keys *k;
+
+	assert_int_equal(keys_open_software(f->dirfd, false, &k), 0);
+	assert_int_equal(k->ops->unlock(k, span(f->wrapped,
+	    f->wrapped_len)), 0);
+	return k;
+}
+
+static void
+no_private_key_outlives_the_provider(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t inverted[NEEDLE_LEN];
+	struct key_op made, op;
+	struct keys *k;
+
+	for (size_t i = 0; i < ALGS; i++) {
+		k = another_provider(f);
+		made = create_op(all_algs[i], "12345678");
+		assert_int_equal(keys_perform(k, &made), 0);
+		op = sign_op(&made);
+		assert_int_equal(keys_perform(k, &op), 0);
+		learn_secret(f, &made, inverted);
+		/* P-256 keys are not even kept while it lives. */
+		assert_int_equal(count_in_memory(inverted) > 0,
+		    all_algs[i] != COSE_ES256);
+		keys_free(k);
+		assert_int_equal(count_in_memory(inverted), 0);
+	}
+}
+
+static void
+keys_of_a_forgotten_epoch_are_wiped(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t inverted[NEEDLE_LEN];
+	struct key_op made = create_op(COSE_EDDSA, "12345678"), op;
+	struct keys *k = another_provider(f);
+
+	assert_int_equal(keys_perform(k, &made), 0);
+	op = sign_op(&made);
+	assert_int_equal(keys_perform(k, &op), 0);
+	learn_secret(f, &made, inverted);
+	assert_true(count_in_memory(inverted) > 0);
+	op = create_op(COSE_ES256, "");
+	op.epoch = span(epoch_b, sizeof(epoch_b));
+	assert_int_equal(keys_perform(k, &op), 0);
+	op.epoch = span(epoch_c, sizeof(epoch_c));
+	assert_int_equal(keys_perform(k, &op), 0);
+	assert_int_equal(count_in_memory(inverted), 0);
+	keys_free(k);
+}
+
 /* The RSA child. */
 
 static bool
@@ -1304,6 +1452,8 @@ main(void)
 		cmocka_unit_test(keys_survive_a_restart),
 		cmocka_unit_test(another_storage_key_opens_nothing),
 		cmocka_unit_test(damaged_storage_key_is_refused),
+		cmocka_unit_test(no_private_key_outlives_the_provider),
+		cmocka_unit_test(keys_of_a_forgotten_epoch_are_wiped),
 		cmocka_unit_test(rsa_does_not_keep_the_caller_waiting),
 		cmocka_unit_test(poll_without_an_answer_says_so),
 		cmocka_unit_test(abandoned_rsa_leaves_nothing_behind),
