@@ -184,9 +184,10 @@ check "prf is enabled" says enabled true
 check "the claim is cross-platform" \
     says authenticatorAttachment cross-platform
 id=$(member id)
+get_options '' >"$work/in"
 full_disk()
 {
-	"$SEALKEY" webauthn create "${state[@]}" <"$work/in" >/dev/full \
+	"$SEALKEY" webauthn get "${state[@]}" <"$work/in" >/dev/full \
 	    2>"$work/error"
 	[ $? = 1 ] && grep -q "cannot write" "$work/error"
 }
