@@ -147,7 +147,8 @@ int keys_perform(struct keys *k, struct key_op *op);
  * The software provider: keys in this process, wrapped under a root secret
  * in the file software.key (mode 0600) of the directory dirfd. With create,
  * makes that file if it is missing; without, -ENOENT. Not hardware, and it
- * says so. Format: software.md. Of the file it may say:
+ * says so. Unusable in a child process: fork() wipes it there. Format:
+ * software.md. Of the file it may say:
  *	-EPERM		others than its owner may read or write it
  *	-EUCLEAN	not a root secret, or damaged
  *	-EPROTO		written by a newer version

@@ -820,7 +820,8 @@ count_in_memory(const uint8_t *inverted)
 			n += count_in_range(mem, from, (uintptr_t)window,
 			    window, inverted);
 			n += count_in_range(mem,
-			    (uintptr_t)window + WINDOW_LEN, to, window, inverted);
+			    (uintptr_t)window + WINDOW_LEN, to, window,
+			    inverted);
 		} else if (to - from < 64UL * WINDOW_LEN) {
 			n += count_in_range(mem, from, to, window,
 			    inverted);
