@@ -1,0 +1,617 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store when all is well: what is put in is found again. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "authenticator/page.h"
+#include "tests/fake_keys.h"
+#include "tests/store_fixture.h"
+
+struct fixture {
+	struct scratch	 dir;
+	struct store	*st;
+};
+
+static int
+setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	scratch_new(&f->dir);
+	f->st = fixture_must_open(f->dir.fd, true, NULL);
+	*state = f;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	if (f->st != NULL)
+		fixture_close(f->st);
+	scratch_free(&f->dir);
+	free(f);
+	return 0;
+}
+
+static void
+reopen(struct fixture *f)
+{
+	fixture_close(f->st);
+	f->st = fixture_must_open(f->dir.fd, false, NULL);
+}
+
+static struct auth_lookup
+ask(enum lookup_kind kind, const struct credential *about,
+    struct credential *out)
+{
+	struct auth_lookup q = { .kind = kind, .protect_max = 3,
+	    .before = UINT64_MAX, .cred = out,
+	    .id = span(about->id, about->id_len),
+	    .user_id = span(about->user.id, about->user.id_len) };
+
+	memcpy(q.rp_id_hash, about->rp_id_hash, 32);
+	return q;
+}
+
+static void
+test_new_store_has_fresh_state(void **state)
+{
+	struct fixture *f = *state, g = { .st = NULL };
+	struct auth_state a, b, zero = { .counter_ceiling = 0 };
+
+	assert_int_equal(store_load(f->st, &a), 0);
+	assert_int_equal(a.counter_ceiling, 0);
+	assert_int_equal(a.credentials, 0);
+	assert_memory_not_equal(a.epoch, zero.epoch, KEY_EPOCH_LEN);
+	scratch_new(&g.dir);
+	g.st = fixture_must_open(g.dir.fd, true, NULL);
+	assert_int_equal(store_load(g.st, &b), 0);
+	assert_memory_not_equal(a.epoch, b.epoch, KEY_EPOCH_LEN);
+	fixture_close(g.st);
+	scratch_free(&g.dir);
+	reopen(f);
+	assert_int_equal(store_load(f->st, &b), 0);
+	assert_memory_equal(a.epoch, b.epoch, KEY_EPOCH_LEN);
+}
+
+static void
+test_files_are_private(void **state)
+{
+	static const char *const names[] = { DB_NAME, DB_LOG, LOCK_NAME };
+	struct fixture *f = *state;
+	struct stat sb;
+
+	assert_int_equal(fixture_put(f->st, 1, 1), 0);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(fstatat(f->dir.fd, names[i], &sb, 0), 0);
+		assert_int_equal(sb.st_mode & 0777, 0600);
+	}
+	assert_int_equal(faccessat(f->dir.fd, DB_NAME "-shm", F_OK, 0), -1);
+	fixture_close(f->st);
+	f->st = NULL;
+	assert_int_equal(faccessat(f->dir.fd, DB_LOG, F_OK, 0), -1);
+}
+
+static void
+test_every_field_survives(void **state)
+{
+	struct fixture *f = *state;
+	struct credential c, out;
+	struct auth_lookup q;
+
+	for (uint32_t n = 0; n < 30; n++)
+		assert_int_equal(fixture_put(f->st, n, n / 3), 0);
+	reopen(f);
+	for (uint32_t n = 0; n < 30; n++) {
+		fixture_credential(&c, n, n / 3);
+		q = ask(LOOKUP_ID, &c, &out);
+		assert_int_equal(store_lookup(f->st, &q), 0);
+		assert_true(q.found);
+		assert_int_equal(out.seq, n + 1);
+		assert_true(fixture_same(&out, &c));
+	}
+}
+
+/* The largest and the smallest row there can be. */
+static void
+test_extremes(void **state)
+{
+	struct fixture *f = *state;
+	struct credential c, out;
+	struct auth_change chg = { .put = &c };
+	struct auth_lookup q;
+
+	memset(&c, 0xa5, sizeof(c));
+	c.protect = PROTECT_REQUIRED;
+	c.discoverable = c.hmac_secret = true;
+	c.alg = -65535;
+	c.created_s = UINT64_MAX;
+	c.id_len = CREDENTIAL_ID_MAX;
+	c.rp_id.len = RP_ID_KEPT;
+	c.rp_name.len = c.user.name.len = c.user.display_name.len = NAME_KEPT;
+	c.user.id_len = USER_ID_MAX;
+	c.blob_len = KEY_BLOB_MAX;
+	c.pub_len = COSE_KEY_MAX;
+	assert_int_equal(store_commit(f->st, &chg, NULL), 0);
+	q = ask(LOOKUP_USER, &c, &out);
+	assert_int_equal(store_lookup(f->st, &q), 0);
+	assert_true(q.found && fixture_same(&out, &c));
+	memset(&c, 0, sizeof(c));
+	c.protect = PROTECT_OPTIONAL;
+	c.id_len = 1;
+	assert_int_equal(store_commit(f->st, &chg, NULL), 0);
+	q = ask(LOOKUP_ID, &c, &out);
+	assert_int_equal(store_lookup(f->st, &q), 0);
+	assert_true(q.found && fixture_same(&out, &c));
+}
+
+static void
+test_out_of_bounds_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct credential c;
+	struct auth_change chg = { .put = &c };
+	struct contents before, after;
+
+	assert_int_equal(fixture_put(f->st, 1, 1), 0);
+	assert_int_equal(contents_read(f->st, &before), 0);
+	for (int i = 0; i < 6; i++) {
+		fixture_credential(&c, 7, 7);
+		switch (i) {
+		case 0: c.protect = 0; break;
+		case 1: c.protect = 4; break;
+		case 2: c.id_len = 0; break;
+		case 3: c.id_len = CREDENTIAL_ID_MAX + 1; break;
+		case 4: c.blob_len = KEY_BLOB_MAX + 1; break;
+		default: c.user.id_len = USER_ID_MAX + 1; break;
+		}
+		assert_int_equal(store_commit(f->st, &chg, NULL), -EINVAL);
+	}
+	assert_int_equal(contents_read(f->st, &after), 0);
+	assert_true(contents_same(&before, &after));
+}
+
+static void
+test_lookup_rp_walks_newest_first(void **state)
+{
+	struct fixture *f = *state;
+	struct credential c, out;
+	struct auth_lookup q;
+	uint64_t seen = 0;
+
+	for (uint32_t n = 0; n < 20; n++)
+		assert_int_equal(fixture_put(f->st, n, n % 2), 0);
+	fixture_credential(&c, 0, 1);
+	q = ask(LOOKUP_RP, &c, &out);
+	assert_int_equal(store_lookup(f->st, &q), 0);
+	assert_int_equal(q.count, 10);
+	for (uint64_t seq = 20; q.found; seq -= 2, seen++) {
+		assert_int_equal(out.seq, seq);
+		q.before = out.seq;
+		assert_int_equal(store_lookup(f->st, &q), 0);
+		assert_int_equal(q.count, 0);
+	}
+	assert_int_equal(seen, 10);
+}
+
+/* fixture: protection is 1 + n % 3 */
+static void
+test_protected_are_neither_found_nor_counted(void **state)
+{
+	struct fixture *f = *state;
+	struct credential c, out;
+	struct auth_lookup q;
+
+	for (uint32_t n = 0; n < 9; n++)
+		assert_int_equal(fixture_put(f->st, n, 1), 0);
+	for (uint8_t max = 0; max <= 3; max++) {
+		fixture_credential(&c, 8, 1);	/* protect 3 */
+		q = ask(LOOKUP_RP, &c, &out);
+		q.protect_max = max;
+		assert_int_equal(store_lookup(f->st, &q), 0);
+		assert_int_equal(q.count, 3 * max);
+		assert_int_equal(q.found, max > 0);
+		if (max > 0)
+			assert_int_equal(out.seq, 6 + max);
+		q = ask(LOOKUP_ID, &c, &out);
+		q.protect_max = max;
+		assert_int_equal(store_lookup(f->st, &q), 0);
+		assert_int_equal(q.found, max == 3);
+		q = ask(LOOKUP_USER, &c, &out);
+		q.protect_max = max;
+		assert_int_equal(store_lookup(f->st, &q), 0);
+		assert_int_equal(q.found, max == 3);
+	}
+}
+
+static void
+test_what_is_not_there_is_not_found(void **state)
+{
+	struct fixture *f = *state;
+	struct credential c, other, out;
+	struct auth_lookup q;
+
+	assert_int_equal(fixture_put(f->st, 1, 1), 0);
+	fixture_credential(&c, 1, 1);
+	fixture_credential(&other, 2, 2);
+	for (int kind = LOOKUP_ID; kind <= LOOKUP_USER; kind++) {
+		q = ask(kind, &c, &out);
+		memcpy(q.rp_id_hash, other.rp_id_hash, 32);
+		assert_int_equal(store_lookup(f->st, &q), 0);
+		assert_false(q.found);
+	}
+	q = ask(LOOKUP_ID, &c, &out);
+	q.id = span(c.id, c.id_len - 1U);
+	assert_int_equal(store_lookup(f->st, &q), 0);
+	assert_false(q.found);
+	q.id = span(NULL, 0);
+	assert_int_equal(store_lookup(f->st, &q), 0);
+	assert_false(q.found);
+}
+
+/* Replacing: the old one goes and the new one comes in one commit. */
+static void
+test_replace_is_one_commit(void **state)
+{
+	struct fixture *f = *state;
+	struct credential c, out;
+	struct auth_state st = { .counter_ceiling = 77 };
+	struct auth_change chg = { .remove = 1, .put = &c, .state = &st };
+	struct auth_lookup q;
+	uint64_t seq = 0;
+
+	assert_int_equal(fixture_put(f->st, 1, 1), 0);
+	fixture_credential(&c, 1, 1);
+	c.created_s++;
+	assert_int_equal(store_commit(f->st, &chg, &seq), 0);
+	assert_int_equal(seq, 2);
+	q = ask(LOOKUP_RP, &c, &out);
+	assert_int_equal(store_lookup(f->st, &q), 0);
+	assert_int_equal(q.count, 1);
+	assert_true(q.found && out.seq == 2 && fixture_same(&out, &c));
+	assert_int_equal(store_load(f->st, &st), 0);
+	assert_int_equal(st.credentials, 1);
+	assert_int_equal(st.counter_ceiling, 77);
+}
+
+static void
+test_failed_commit_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct credential c;
+	struct auth_state st = { .counter_ceiling = 99 };
+	struct auth_change twice = { .remove = 1, .put = &c, .state = &st };
+	struct auth_change absent = { .remove = 9, .put = &c, .state = &st };
+	struct contents before, after;
+
+	assert_int_equal(fixture_put(f->st, 1, 1), 0);
+	assert_int_equal(fixture_put(f->st, 2, 1), 0);
+	assert_int_equal(contents_read(f->st, &before), 0);
+	fixture_credential(&c, 2, 1);
+	assert_int_equal(store_commit(f->st, &twice, NULL), -EEXIST);
+	assert_int_equal(store_commit(f->st, &absent, NULL), -ENOENT);
+	assert_int_equal(contents_read(f->st, &after), 0);
+	assert_true(contents_same(&before, &after));
+	reopen(f);
+	assert_int_equal(contents_read(f->st, &after), 0);
+	assert_true(contents_same(&before, &after));
+}
+
+static void
+test_reset_forgets_credentials_keeps_order_and_blobs(void **state)
+{
+	struct fixture *f = *state;
+	struct auth_state fresh = { .epoch = { 1, 2, 3 } }, got;
+	struct auth_change reset = { .reset = true, .state = &fresh };
+	struct contents c;
+	uint8_t *p;
+	size_t len;
+
+	for (uint32_t n = 0; n < 5; n++)
+		assert_int_equal(fixture_put(f->st, n, n), 0);
+	assert_int_equal(store_put(f->st, "root", span("abc", 3)), 0);
+	assert_int_equal(store_commit(f->st, &reset, NULL), 0);
+	assert_int_equal(contents_read(f->st, &c), 0);
+	assert_int_equal(c.count, 0);
+	reopen(f);
+	assert_int_equal(store_load(f->st, &got), 0);
+	assert_memory_equal(got.epoch, fresh.epoch, KEY_EPOCH_LEN);
+	assert_int_equal(got.credentials, 0);
+	assert_int_equal(fixture_put(f->st, 0, 0), 0);
+	assert_int_equal(contents_read(f->st, &c), 0);
+	assert_int_equal(c.seq[0], 6);
+	assert_int_equal(store_get(f->st, "root", &p, &len), 0);
+	assert_int_equal(len, 3);
+	assert_memory_equal(p, "abc", 3);
+	store_blob_free(p, len);
+}
+
+static void
+test_seq_never_comes_back(void **state)
+{
+	struct fixture *f = *state;
+	struct contents c;
+
+	for (uint32_t n = 1; n <= 5; n++) {
+		assert_int_equal(fixture_put(f->st, n, 1), 0);
+		assert_int_equal(contents_read(f->st, &c), 0);
+		assert_int_equal(c.seq[0], n);
+		assert_int_equal(fixture_remove(f->st, n), 0);
+		reopen(f);
+	}
+}
+
+static void
+test_limit(void **state)
+{
+	struct fixture *f = *state;
+	struct credential c;
+	struct auth_change chg = { .put = &c, .remove = 1 };
+
+	f->st->limit = 2;
+	assert_int_equal(fixture_put(f->st, 1, 1), 0);
+	assert_int_equal(fixture_put(f->st, 2, 1), 0);
+	assert_int_equal(fixture_put(f->st, 3, 1), -ENOSPC);
+	assert_non_null(strstr(store_strerror(f->st), "full"));
+	fixture_credential(&c, 3, 1);
+	assert_int_equal(store_commit(f->st, &chg, NULL), 0);
+}
+
+static void
+test_blobs(void **state)
+{
+	static uint8_t big[STORE_BLOB_MAX + 1];
+	struct fixture *f = *state;
+	uint8_t *p = NULL;
+	size_t len;
+
+	memset(big, 0x3c, sizeof(big));
+	assert_int_equal(store_get(f->st, "none", &p, &len), -ENOENT);
+	assert_int_equal(store_put(f->st, "", span("x", 1)), -EINVAL);
+	assert_int_equal(store_put(f->st, "big", span(big, sizeof(big))),
+	    -EINVAL);
+	assert_int_equal(store_put(f->st, "big", span(big, STORE_BLOB_MAX)),
+	    0);
+	assert_int_equal(store_put(f->st, "empty", span("", 0)), 0);
+	assert_int_equal(store_put(f->st, "big2", span("1", 1)), 0);
+	assert_int_equal(store_put(f->st, "big2", span("22", 2)), 0);
+	reopen(f);
+	assert_int_equal(store_get(f->st, "big", &p, &len), 0);
+	assert_int_equal(len, STORE_BLOB_MAX);
+	assert_memory_equal(p, big, len);
+	store_blob_free(p, len);
+	assert_int_equal(store_get(f->st, "empty", &p, &len), 0);
+	assert_int_equal(len, 0);
+	store_blob_free(p, len);
+	assert_int_equal(store_get(f->st, "big2", &p, &len), 0);
+	assert_int_equal(len, 2);
+	store_blob_free(p, len);
+}
+
+static void
+test_second_opening_is_busy(void **state)
+{
+	struct fixture *f = *state;
+	char msg[MESSAGE_MAX], note[64];
+	int error;
+
+	assert_int_equal(store_lock_note(f->st, "123\n/run/x\n"), 0);
+	assert_null(fixture_open(f->dir.fd, false, NULL, &error, msg));
+	assert_int_equal(error, -EBUSY);
+	assert_non_null(strstr(msg, "in use"));
+	assert_int_equal(store_lock_read(f->dir.fd, note, sizeof(note)), 11);
+	assert_string_equal(note, "123\n/run/x\n");
+	fixture_close(f->st);
+	f->st = NULL;
+	assert_int_equal(store_lock_read(f->dir.fd, note, sizeof(note)),
+	    -ENOENT);
+}
+
+static void
+test_not_there_leaves_nothing_behind(void **state)
+{
+	struct scratch dir;
+	char msg[MESSAGE_MAX];
+	int error;
+
+	(void)state;
+	scratch_new(&dir);
+	assert_null(fixture_open(dir.fd, false, NULL, &error, msg));
+	assert_int_equal(error, -ENOENT);
+	close(dir.fd);
+	assert_int_equal(rmdir(dir.path), 0);
+}
+
+static void
+test_half_made_database_is_replaced(void **state)
+{
+	struct scratch dir;
+	int fd;
+
+	(void)state;
+	scratch_new(&dir);
+	fd = openat(dir.fd, DB_NEW, O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(write(fd, "half", 4), 4);
+	close(fd);
+	fixture_close(fixture_must_open(dir.fd, true, NULL));
+	assert_int_equal(faccessat(dir.fd, DB_NEW, F_OK, 0), -1);
+	scratch_free(&dir);
+}
+
+/* Site names, user names and IDs are in none of the files. */
+static void
+test_files_tell_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct credential c;
+	uint8_t buf[1 << 18];
+	ssize_t n;
+	int fd;
+
+	for (uint32_t i = 0; i < 10; i++)
+		assert_int_equal(fixture_put(f->st, i, 1), 0);
+	fixture_credential(&c, 3, 1);
+	for (int i = 0; i < 2; i++) {
+		fd = openat(f->dir.fd, i == 0 ? DB_NAME : DB_LOG, O_RDONLY);
+		n = read(fd, buf, sizeof(buf));
+		close(fd);
+		assert_in_range(n, 4096, sizeof(buf) - 1);
+		assert_null(memmem(buf, (size_t)n, "site 1", 6));
+		assert_null(memmem(buf, (size_t)n, "user 3", 6));
+		assert_null(memmem(buf, (size_t)n, c.id, c.id_len));
+		assert_null(memmem(buf, (size_t)n, c.rp_id_hash, 32));
+	}
+}
+
+/* A forgotten credential is gone from the file, not just unlinked. */
+static void
+test_forgotten_rows_are_wiped(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t row[64], buf[1 << 18];
+	struct span sealed;
+	ssize_t n;
+	int fd;
+
+	assert_int_equal(fixture_put(f->st, 1, 1), 0);
+	sqlite3_bind_int64(f->st->stmt[STMT_BY_SEQ], 1, 1);
+	assert_int_equal(store_step(f->st, STMT_BY_SEQ, "read"), 1);
+	sealed = store_column(f->st, STMT_BY_SEQ, 5);
+	memcpy(row, sealed.p, sizeof(row));
+	store_reset(f->st, STMT_BY_SEQ);
+	reopen(f);
+	for (int i = 0; i < 2; i++) {
+		fd = openat(f->dir.fd, DB_NAME, O_RDONLY);
+		n = read(fd, buf, sizeof(buf));
+		close(fd);
+		assert_true(n > 0);
+		assert_int_equal(memmem(buf, (size_t)n, row, sizeof(row)) !=
+		    NULL, i == 0);
+		if (i == 0)
+			assert_int_equal(fixture_remove(f->st, 1), 0);
+		reopen(f);
+	}
+}
+
+static int
+remove_one(void *arg, const struct credential *cred)
+{
+	return fixture_remove(arg, cred->seq);
+}
+
+static void
+test_each_may_commit(void **state)
+{
+	struct fixture *f = *state;
+	struct contents c;
+
+	for (uint32_t n = 0; n < 10; n++)
+		assert_int_equal(fixture_put(f->st, n, 1), 0);
+	assert_int_equal(store_each(f->st, remove_one, f->st), 0);
+	assert_int_equal(contents_read(f->st, &c), 0);
+	assert_int_equal(c.count, 0);
+}
+
+/* More commits than the log holds: it is folded in and begun anew. */
+static void
+test_log_stays_small(void **state)
+{
+	struct fixture *f = *state;
+	struct stat sb;
+
+	for (uint32_t n = 0; n < 400; n++)
+		assert_int_equal(fixture_put(f->st, n, n), 0);
+	assert_int_equal(fstatat(f->dir.fd, DB_LOG, &sb, 0), 0);
+	assert_in_range(sb.st_size, 1, 600 * WAL_FRAME_LEN);
+	reopen(f);
+	assert_int_equal(f->st->state.credentials, 400);
+}
+
+static void
+test_page_checksum_finds_each_bit(void **state)
+{
+	uint8_t page[PAGE_LEN];
+
+	(void)state;
+	for (size_t i = 0; i < PAGE_LEN; i++)
+		page[i] = (uint8_t)(i * 31);
+	page_seal(page, 3);
+	assert_true(page_valid(page, 3));
+	assert_false(page_valid(page, 4));
+	for (size_t bit = 0; bit < 8 * PAGE_LEN; bit++) {
+		page[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_false(page_valid(page, 3));
+		page[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	memset(page, 0, sizeof(page));
+	assert_false(page_valid(page, 1));
+}
+
+/* Truncated or longer, or with an unknown flag or version: not a row. */
+static void
+test_row_decoder_is_strict(void **state)
+{
+	struct credential c, out;
+	uint8_t row[ROW_MAX + 1] = { 0 };
+	size_t n;
+
+	(void)state;
+	fixture_credential(&c, 1, 1);
+	n = store_encode_credential(&c, row);
+	assert_true(n > 0 && store_decode_credential(span(row, n), &out));
+	assert_true(fixture_same(&c, &out));
+	for (size_t i = 0; i < n; i++)
+		assert_false(store_decode_credential(span(row, i), &out));
+	assert_false(store_decode_credential(span(row, n + 1), &out));
+	row[0]++;
+	assert_false(store_decode_credential(span(row, n), &out));
+	row[0]--;
+	row[1] |= 0x04;
+	assert_false(store_decode_credential(span(row, n), &out));
+}
+
+#define STORE_TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STORE_TEST(test_new_store_has_fresh_state),
+		STORE_TEST(test_files_are_private),
+		STORE_TEST(test_every_field_survives),
+		STORE_TEST(test_extremes),
+		STORE_TEST(test_out_of_bounds_is_refused),
+		STORE_TEST(test_lookup_rp_walks_newest_first),
+		STORE_TEST(test_protected_are_neither_found_nor_counted),
+		STORE_TEST(test_what_is_not_there_is_not_found),
+		STORE_TEST(test_replace_is_one_commit),
+		STORE_TEST(test_failed_commit_changes_nothing),
+		STORE_TEST(test_reset_forgets_credentials_keeps_order_and_blobs),
+		STORE_TEST(test_seq_never_comes_back),
+		STORE_TEST(test_limit),
+		STORE_TEST(test_blobs),
+		STORE_TEST(test_second_opening_is_busy),
+		cmocka_unit_test(test_not_there_leaves_nothing_behind),
+		cmocka_unit_test(test_half_made_database_is_replaced),
+		STORE_TEST(test_files_tell_nothing),
+		STORE_TEST(test_forgotten_rows_are_wiped),
+		STORE_TEST(test_each_may_commit),
+		STORE_TEST(test_log_stays_small),
+		cmocka_unit_test(test_page_checksum_finds_each_bit),
+		cmocka_unit_test(test_row_decoder_is_strict),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
