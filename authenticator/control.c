@@ -32,6 +32,7 @@ struct control {
 	struct unix_name name;
 	uint64_t	 now_ms;
 	struct request	*pressing;	/* those that wait for a request */
+	bool		 resumed;	/* one of them; nobody else wakes us */
 };
 
 enum press_state {
@@ -251,8 +252,10 @@ on_press_done(struct press *p, bool answered)
 
 	rq->state = answered ? PRESS_ANSWERED : PRESS_IN_VAIN;
 	stop_pressing(rq);
-	if (rq->suspended)
+	if (rq->suspended) {
 		MHD_resume_connection(rq->connection);
+		rq->control->resumed = true;
+	}
 	rq->suspended = false;
 }
 
@@ -529,6 +532,7 @@ void
 control_dispatch(struct control *c, uint64_t now_ms)
 {
 	c->now_ms = now_ms;
+	c->resumed = false;
 	(void)MHD_run(c->mhd);
 }
 
@@ -537,6 +541,8 @@ control_deadline(const struct control *c, uint64_t now_ms)
 {
 	MHD_UNSIGNED_LONG_LONG timeout_ms;
 
+	if (c->resumed)
+		return now_ms;
 	if (MHD_get_timeout(c->mhd, &timeout_ms) != MHD_YES)
 		return UINT64_MAX;
 	return now_ms + timeout_ms;

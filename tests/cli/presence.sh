@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Who touches the key: sealkey press and deny. (TAP)
+. "$(dirname "$0")/lib"
+
+check "a key with a button starts" start_key key --presence manual
+manual=$key
+
+waits_for_press()
+{
+	start_create key AAAA
+	sleep 0.5
+	kill -0 "$client" || return	# it does wait
+	"$SEALKEY" press --state "$T/key" || return
+	wait "$client" && grep -q '"id"' "$T/create.out"
+}
+check "press grants the request that waits" waits_for_press
+
+waits_for_deny()
+{
+	start_create key BBBB
+	sleep 0.5
+	"$SEALKEY" deny --state "$T/key" || return
+	! wait "$client" && grep -q NotAllowedError "$T/create.out"
+}
+check "deny refuses it" waits_for_deny
+
+press_comes_first()
+{
+	"$SEALKEY" press --state "$T/key" &
+	local finger=$!
+	sleep 0.5
+	kill -0 "$finger" || return	# it waits for a request
+	create key CCCC && wait "$finger"
+}
+check "a press grants the next request" press_comes_first
+
+in_vain()
+{
+	local start=$SECONDS
+	exits 1 press --state "$T/key" || return
+	says 'did not ask' && [ $((SECONDS - start)) -ge 9 ] &&
+	    [ $((SECONDS - start)) -le 12 ]
+}
+check "a press without a request fails after 10 s" in_vain
+
+vanished_client()
+{
+	start_create key DDDD
+	sleep 0.5
+	kill -KILL "$client"
+	wait "$client"
+	# nobody is left to grant anything, so this press is for the next one
+	"$SEALKEY" press --state "$T/key" &
+	local finger=$!
+	sleep 0.3
+	kill -0 "$finger" || return
+	create key EEEE && wait "$finger"
+}
+check "a client that vanishes takes its request along" vanished_client
+
+check "credentials are those that were granted" \
+    [ "$("$SEALKEY" credentials list --state "$T/key" | wc -l)" = 3 ]
+key=$manual
+check "it ends orderly" stop_key
+check "press without a running key fails" exits 1 press --state "$T/key"
+check "and says so" says 'no key is running here'
+
+check "a key without button starts" start_key auto
+check "press is refused" exits 1 press --state "$T/auto"
+check "and told why" says 'does not run with --presence manual'
+check "it needs no press" create auto AAAA
+check "it ends orderly" stop_key
+
+check "a key that nobody touches starts" start_key never --presence never
+check "press is refused there, too" exits 1 press --state "$T/never"
+never_answers()
+{
+	start_create never AAAA
+	sleep 1
+	kill -0 "$client" || return
+	kill "$client"
+	! wait "$client"
+}
+check "nobody answers its requests" never_answers
+check "it ends orderly" stop_key
+
+plan

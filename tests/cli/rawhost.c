@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A host that misbehaves, for the tests of the command line; stands alone.
+ *
+ *	rawhost crowd PATH N	N clients at once ask getInfo, all must hear
+ *	rawhost half PATH	leaves in the middle of a message
+ *	rawhost noise PATH N	N packets of noise, then getInfo must work
+ *	rawhost notify PATH	prints the datagram that comes to PATH
+ */
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CROWD_MAX	256
+
+static struct sockaddr_un
+address(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	if (strlen(path) >= sizeof(sun.sun_path))
+		exit(2);
+	strcpy(sun.sun_path, path);
+	return sun;
+}
+
+static int
+plug_in(const char *path)
+{
+	const struct sockaddr_un sun = address(path);
+	const struct timeval limit = { .tv_sec = 30 };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	if (connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) == -1) {
+		perror(path);
+		exit(1);
+	}
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	return fd;
+}
+
+static void
+send_first(int fd, uint32_t cid, uint8_t cmd, unsigned len,
+    const uint8_t *data, size_t n)
+{
+	uint8_t r[64] = { cid >> 24, cid >> 16, cid >> 8, cid, cmd | 0x80,
+	    len >> 8, len };
+
+	memcpy(r + 7, data, n);
+	if (send(fd, r, sizeof(r), MSG_NOSIGNAL) != sizeof(r))
+		exit(1);
+}
+
+/* Until a packet with that command is there; false: none comes. */
+static int
+await(int fd, uint8_t cmd, uint8_t r[64])
+{
+	while (recv(fd, r, 64, 0) == 64) {
+		if (r[4] == (cmd | 0x80))
+			return 1;
+	}
+	return 0;
+}
+
+/* A nonce tells our reply from those to whatever was sent before. */
+static uint32_t
+new_channel(int fd)
+{
+	static const uint8_t nonce[8] = "sealkey!";
+	uint8_t r[64];
+
+	send_first(fd, 0xffffffff, 0x06, 8, nonce, 8);
+	do {
+		if (!await(fd, 0x06, r))
+			exit(1);
+	} while (memcmp(r + 7, nonce, 8) != 0);
+	return (uint32_t)r[15] << 24 | r[16] << 16 | r[17] << 8 | r[18];
+}
+
+static void
+ask_info(int fd, uint32_t cid)
+{
+	static const uint8_t get_info = 0x04;
+
+	send_first(fd, cid, 0x10, 1, &get_info, 1);
+}
+
+static int
+hears_info(int fd)
+{
+	uint8_t r[64];
+
+	return await(fd, 0x10, r) && r[7] == 0;
+}
+
+static int
+crowd(const char *path, int n)
+{
+	uint32_t cid[CROWD_MAX];
+	int fd[CROWD_MAX];
+	int heard = 0;
+	int i;
+
+	if (n > CROWD_MAX)
+		return 2;
+	for (i = 0; i < n; i++)
+		fd[i] = plug_in(path);
+	for (i = 0; i < n; i++)
+		cid[i] = new_channel(fd[i]);
+	for (i = 0; i < n; i++)
+		ask_info(fd[i], cid[i]);
+	for (i = 0; i < n; i++)
+		heard += hears_info(fd[i]);
+	printf("%d of %d\n", heard, n);
+	return heard == n ? 0 : 1;
+}
+
+static int
+half(const char *path)
+{
+	static const uint8_t data[57] = { 0x01 };
+	int fd = plug_in(path);
+
+	send_first(fd, new_channel(fd), 0x10, 5000, data, sizeof(data));
+	return 0;
+}
+
+/* The same every time, and reading what is said meanwhile. */
+static int
+noise(const char *path, int n)
+{
+	int fd = plug_in(path);
+	uint32_t cid = new_channel(fd);
+	uint32_t x = 2463534242u;
+	uint8_t r[64];
+	int i, j;
+
+	for (i = 0; i < n; i++) {
+		for (j = 0; j < 64; j++) {
+			x ^= x << 13;
+			x ^= x >> 17;
+			x ^= x << 5;
+			r[j] = x;
+		}
+		if (i % 2 == 0)		/* on a channel that exists */
+			memcpy(r, (uint8_t[]){ cid >> 24, cid >> 16, cid >> 8,
+			    cid }, 4);
+		if (send(fd, r, 64, MSG_NOSIGNAL) != 64)
+			return 1;
+		while (recv(fd, r, 64, MSG_DONTWAIT) == 64)
+			continue;
+	}
+	cid = new_channel(fd);
+	usleep(700000);		/* a half message of another channel ends */
+	ask_info(fd, cid);
+	return hears_info(fd) ? 0 : 1;
+}
+
+static int
+notify(const char *path)
+{
+	const struct sockaddr_un sun = address(path);
+	const struct timeval limit = { .tv_sec = 30 };
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	char text[256];
+	ssize_t n;
+
+	if (bind(fd, (const struct sockaddr *)&sun, sizeof(sun)) == -1)
+		return 1;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	n = recv(fd, text, sizeof(text) - 1, 0);
+	if (n <= 0)
+		return 1;
+	printf("%.*s\n", (int)n, text);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc == 4 && strcmp(argv[1], "crowd") == 0)
+		return crowd(argv[2], atoi(argv[3]));
+	if (argc == 3 && strcmp(argv[1], "half") == 0)
+		return half(argv[2]);
+	if (argc == 4 && strcmp(argv[1], "noise") == 0)
+		return noise(argv[2], atoi(argv[3]));
+	if (argc == 3 && strcmp(argv[1], "notify") == 0)
+		return notify(argv[2]);
+	return 2;
+}

@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# State directories: where they are, who makes them, who may use them. (TAP)
+. "$(dirname "$0")/lib"
+
+others_create_nothing()
+{
+	local command
+	for command in "credentials list" "info" "reset --yes" \
+	    "attestation roots" "press" "deny"; do
+		# unquoted: words
+		# shellcheck disable=SC2086
+		exits 1 $command --state "$T/nowhere" || return
+		says 'there is no key here' || return
+	done
+	[ ! -e "$T/nowhere" ]
+}
+check "only run and webauthn make a key" others_create_nothing
+
+# expect_state PATH: info, without --state, is about PATH
+expect_state()
+{
+	attempt info
+	says "^sealkey: $1: "
+}
+check "default is XDG_STATE_HOME/sealkey/default" \
+    expect_state "$T/xdg/sealkey/default"
+check "STATE_DIRECTORY comes before it" \
+    env STATE_DIRECTORY="$T/unit:$T/other" bash -c \
+    '"$1" info 2>&1 | grep -q "^sealkey: $2/unit: "' - "$SEALKEY" "$T"
+check "without both it is in HOME" \
+    env -u XDG_STATE_HOME bash -c \
+    '"$1" info 2>&1 | grep -q "^sealkey: $2/home/.local/state/sealkey/def"' \
+    - "$SEALKEY" "$T"
+
+check "run makes it" start_key key
+check "and another" start_key key2
+check "and mode 0700" [ "$(stat -c %a "$T/key")" = 700 ]
+check "nobody else reads a file in it" \
+    [ -z "$(find "$T/key" -type f -perm /077)" ]
+
+second_is_refused()
+{
+	exits 1 run --state "$T/key2" --socket "$T/other.sock" || return
+	says "$T/key2" && [ ! -e "$T/other.sock" ]
+}
+check "a second process is told that it is in use" second_is_refused
+check "and the first goes on" create key2 AAAA
+check "two keys run side by side" [ -S "$T/key.sock" ]
+check "webauthn does not take it either" exits 1 webauthn get \
+    --origin https://example.com --state "$T/key2"
+check "the key ends orderly" stop_key
+check "and can be run again" start_key key2
+check "and ends again" stop_key
+
+# root may write where it is forbidden: become somebody else
+as_nobody()
+{
+	if [ "$(id -u)" != 0 ]; then
+		"$@"
+		return
+	fi
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+}
+
+read_only_is_refused()
+{
+	local dir=$T/readonly status=0
+	cp -r "$T/key2" "$dir" || return
+	cp "$SEALKEY" "$T/sealkey" && chmod 755 "$T/sealkey" "$T" || return
+	[ "$(id -u)" = 0 ] && chown -R 65534:65534 "$dir"
+	chmod 500 "$dir"
+	as_nobody "$T/sealkey" run --state "$dir" --socket "$T/ro.sock" \
+	    2>"$T/err" || status=$?
+	[ "$status" = 1 ] && one_line && says "$dir"
+}
+check "a read-only state directory is an error" read_only_is_refused
+
+unwritable_parent_is_refused()
+{
+	local status=0
+	mkdir -m 755 "$T/parent"
+	chmod 555 "$T/parent"
+	as_nobody "$T/sealkey" run --state "$T/parent/key" --socket \
+	    "$T/ro.sock" 2>"$T/err" || status=$?
+	[ "$status" = 1 ] && one_line && says "$T/parent/key"
+}
+check "so is a parent that cannot be written" unwritable_parent_is_refused
+
+foreign_is_refused()
+{
+	mkdir -m 700 "$T/foreign"
+	cp "$T/key2/software.key" "$T/foreign/"
+	head -c 8192 /dev/zero >"$T/foreign/sealkey.db"
+	cp "$T/foreign/sealkey.db" "$T/foreign.before"
+	exits 1 run --state "$T/foreign" --socket "$T/f.sock" || return
+	cmp "$T/foreign/sealkey.db" "$T/foreign.before"
+}
+check "a foreign database is refused and not touched" foreign_is_refused
+
+lost_key_is_refused()
+{
+	cp -r "$T/key2" "$T/lost"
+	rm "$T/lost/software.key"
+	exits 1 run --state "$T/lost" --socket "$T/l.sock" || return
+	says 'software.key is missing' && [ ! -e "$T/lost/software.key" ]
+}
+check "a database without its key is refused, and no key made" \
+    lost_key_is_refused
+
+check "a file is no state directory" exits 1 info --state "$T/key.log"
+check "nor is the empty string" exits 1 info --state ''
+
+plan

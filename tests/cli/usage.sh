@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Options, exit statuses and messages of every sub-command. (TAP)
+# shellcheck disable=SC2015
+. "$(dirname "$0")/lib"
+
+commands="run webauthn credentials info reset attestation press deny"
+
+helps()
+{
+	exits 0 "$@" --help && prints '^Usage: sealkey' && [ ! -s "$T/err" ]
+}
+
+versions()
+{
+	exits 0 "$@" --version && prints '^sealkey [0-9]' && [ ! -s "$T/err" ]
+}
+
+wrong()
+{
+	exits 2 "$@"
+}
+
+check "sealkey --help" helps
+check "sealkey --version" versions
+for command in $commands; do
+	check "$command --help" helps "$command"
+	check "$command --version" versions "$command"
+	check "$command refuses unknown options" wrong "$command" --frobnicate
+	check "$command refuses unknown short options" wrong "$command" -x
+	check "$command needs an argument for --state" wrong "$command" --state
+	check "help names $command" grep -q "$command" <("$SEALKEY" --help)
+done
+check "no command is wrong use" wrong
+check "an unknown command is wrong use" wrong frobnicate
+check "options before the command are not the command's" \
+    wrong --state "$T/x" info
+for command in run info reset press deny; do
+	check "$command takes no operands" wrong "$command" something
+done
+check "attestation needs to know what" wrong attestation
+check "attestation knows roots only" wrong attestation leaves
+check "credentials needs to know what" wrong credentials
+check "credentials delete needs an ID" wrong credentials delete
+check "credentials show takes one ID" wrong credentials show AA AB
+check "credentials list takes no ID" wrong credentials list AA
+check "reset without terminal needs --yes" wrong reset
+check "run: presence is one of three" wrong run --presence sometimes
+check "run: attestation is one of three" wrong run --attestation tpm
+check "run: account choice is one of two" wrong run --account-choice user
+check "run: one transport only" wrong run --uhid --socket "$T/s"
+check "run: a root needs its key" wrong run --attestation-root "$T/r.pem"
+check "run: a name is ASCII" wrong run --name $'caf\xc3\xa9'
+check "run: a name is not empty" wrong run --name ''
+check "run: a ready descriptor is open" wrong run --ready-fd 77
+check "run: a ready descriptor is a number" wrong run --ready-fd 1x
+check "nothing was made by all that" \
+    [ ! -e "$T/xdg" -a ! -e "$T/home/.local" ]
+
+fails_on_full_disk()
+{
+	local status=0
+	"$SEALKEY" --help 2>"$T/err" >/dev/full || status=$?
+	[ "$status" = 1 ] && one_line
+}
+check "output that cannot be written is a failure" fails_on_full_disk
+
+# 0, 1 and 2 closed: the database must not become standard error
+survives_closed_descriptors()
+{
+	"$SEALKEY" info --state "$T/none" <&- >&- 2>&-
+	[ $? = 1 ]
+}
+check "closed standard descriptors" survives_closed_descriptors
+
+plan
