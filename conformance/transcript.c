@@ -45,14 +45,14 @@ at_end(struct run *r, const char *text)
 }
 
 static const char *
-event_name(enum transcript_event e)
+state_name(enum transcript_state s)
 {
-	switch (e) {
-	case EVENT_TOUCH:
+	switch (s) {
+	case STATE_TOUCH:
 		return "touch";
-	case EVENT_VERIFY:
+	case STATE_VERIFY:
 		return "verify";
-	case EVENT_REPLY:
+	case STATE_REPLY:
 		return "reply";
 	default:
 		return "nothing";
@@ -99,10 +99,10 @@ static bool
 want_reply(struct run *r)
 {
 	struct span rp_id;
-	enum transcript_event e = r->target->state(r->t, &r->reply, &rp_id);
+	enum transcript_state e = r->target->state(r->t, &r->reply, &rp_id);
 
-	if (e != EVENT_REPLY)
-		return failed(r, "no reply, but %s", event_name(e));
+	if (e != STATE_REPLY)
+		return failed(r, "no reply, but %s", state_name(e));
 	return true;
 }
 
@@ -146,8 +146,8 @@ static bool
 do_prompt(struct run *r, const char *text)
 {
 	struct span reply, rp_id = { NULL, 0 };
-	enum transcript_event e = r->target->state(r->t, &reply, &rp_id);
-	const char *name = event_name(e);
+	enum transcript_state e = r->target->state(r->t, &reply, &rp_id);
+	const char *name = state_name(e);
 
 	if (strncmp(text, name, strlen(name)) != 0)
 		return failed(r, "%s, not %s", name, text);

@@ -25,11 +25,11 @@ struct transcript_given {
 	int	algs[12];		/* 0 at the end; none: default */
 };
 
-enum transcript_event {
-	EVENT_NOTHING,		/* idle */
-	EVENT_TOUCH,		/* waits for a touch */
-	EVENT_VERIFY,		/* waits for user verification */
-	EVENT_REPLY,
+enum transcript_state {
+	STATE_IDLE,		/* idle */
+	STATE_TOUCH,		/* waits for a touch */
+	STATE_VERIFY,		/* waits for user verification */
+	STATE_REPLY,
 };
 
 struct transcript_target {
@@ -38,8 +38,8 @@ struct transcript_target {
 	void	(*close)(void *t);
 	/* A message on a channel (1, 2, ...). */
 	void	(*send)(void *t, unsigned channel, struct span msg);
-	/* Where things stand; *reply if EVENT_REPLY; *rp_id of a prompt. */
-	enum transcript_event (*state)(void *t, struct span *reply,
+	/* Where things stand; *reply if STATE_REPLY; *rp_id of a prompt. */
+	enum transcript_state (*state)(void *t, struct span *reply,
 		    struct span *rp_id);
 	/* "touch", "verify", "deny", "cancel", "replug"; false: cannot. */
 	bool	(*act)(void *t, const char *what, unsigned channel);

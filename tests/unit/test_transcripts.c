@@ -35,19 +35,19 @@ send_sim(void *t, unsigned channel, struct span msg)
 	sim_send(t, channel, msg);
 }
 
-static enum transcript_event
+static enum transcript_state
 state_sim(void *t, struct span *reply, struct span *rp_id)
 {
 	struct sim *s = t;
 
 	*reply = s->reply;
 	if (s->want == AUTH_REPLY)
-		return EVENT_REPLY;
+		return STATE_REPLY;
 	if (s->want != AUTH_USER)
-		return EVENT_NOTHING;
+		return STATE_IDLE;
 	*rp_id = auth_prompt(s->auth)->rp_id;
 	return auth_prompt(s->auth)->kind == PROMPT_VERIFICATION ?
-	    EVENT_VERIFY : EVENT_TOUCH;
+	    STATE_VERIFY : STATE_TOUCH;
 }
 
 static bool

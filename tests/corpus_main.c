@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writes the conformance cases down as conversations, to seed the fuzzer:
+ *
+ *	corpus DIR CASES.txt...
+ *
+ * One file a case. They run in the simulator, which is seeded, so that
+ * tokens and keys are those that the fuzz target will meet again.
+ */
+#include "conformance/transcript.h"
+#include "tests/conversation.h"
+#include "tests/sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct recorder {
+	struct sim	*sim;
+	uint8_t		 bytes[65536];
+	size_t		 len;
+};
+
+/* transcript_run() has one target at a time. */
+static struct recorder *last;
+
+static void
+put(struct recorder *r, const void *p, size_t len)
+{
+	if (len > sizeof(r->bytes) - r->len)
+		abort();
+	memcpy(r->bytes + r->len, p, len);
+	r->len += len;
+}
+
+static void
+put_event(struct recorder *r, enum conversation_event event)
+{
+	uint8_t byte = (uint8_t)event;
+
+	put(r, &byte, 1);
+}
+
+static void *
+open_recorder(const struct transcript_given *given)
+{
+	struct sim_setup setup = {
+		.choice = CHOICE_HOST,
+		.algs = { COSE_ES256, COSE_EDDSA },
+	};
+	struct recorder *r = calloc(1, sizeof(*r));
+
+	(void)given;
+	if (r == NULL)
+		abort();
+	r->sim = sim_new(&setup);
+	return r;
+}
+
+static void
+close_recorder(void *t)
+{
+	struct recorder *r = t;
+
+	sim_free(r->sim);
+	r->sim = NULL;
+	free(last);
+	last = r;
+}
+
+static void
+send_recorder(void *t, unsigned channel, struct span msg)
+{
+	struct recorder *r = t;
+	uint8_t len[2] = { (uint8_t)(msg.len >> 8), (uint8_t)msg.len };
+
+	put_event(r, channel == 2 ? EVENT_SEND_2 : EVENT_SEND_1);
+	put(r, len, sizeof(len));
+	put(r, msg.p, msg.len);
+	if (r->sim->want == AUTH_USER)
+		sim_answer(r->sim, USER_REFUSED);
+	sim_send(r->sim, channel, msg);
+}
+
+static enum transcript_state
+state_recorder(void *t, struct span *reply, struct span *rp_id)
+{
+	struct recorder *r = t;
+
+	*reply = r->sim->reply;
+	if (r->sim->want != AUTH_USER)
+		return STATE_REPLY;
+	*rp_id = auth_prompt(r->sim->auth)->rp_id;
+	return auth_prompt(r->sim->auth)->kind == PROMPT_VERIFICATION ?
+	    STATE_VERIFY : STATE_TOUCH;
+}
+
+static bool
+act_recorder(void *t, const char *what, unsigned channel)
+{
+	static const struct {
+		const char *what;
+		enum conversation_event event;
+		enum user_answer answer;
+	} acts[] = {
+		{ "touch", EVENT_TOUCH, USER_PRESENT },
+		{ "verify", EVENT_VERIFY, USER_VERIFIED },
+		{ "deny", EVENT_DENY, USER_REFUSED },
+	};
+	struct recorder *r = t;
+
+	if (strcmp(what, "replug") == 0) {
+		put_event(r, EVENT_REPLUG);
+		sim_power_cycle(r->sim);
+	} else if (strcmp(what, "cancel") == 0) {
+		put_event(r, EVENT_CANCEL);
+		sim_cancel(r->sim, channel);
+	}
+	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
+		if (strcmp(acts[i].what, what) != 0)
+			continue;
+		put_event(r, acts[i].event);
+		if (r->sim->want == AUTH_USER)
+			sim_answer(r->sim, acts[i].answer);
+	}
+	return true;
+}
+
+static void
+advance_recorder(void *t, uint64_t ms)
+{
+	struct recorder *r = t;
+	uint8_t tenths;
+
+	sim_advance(r->sim, ms);
+	for (; ms > 0; ms -= tenths * UINT64_C(100)) {
+		tenths = (uint8_t)(ms > 25500 ? 255 : (ms + 99) / 100);
+		put_event(r, EVENT_TIME);
+		put(r, &tenths, 1);
+		if (ms < tenths * UINT64_C(100))
+			break;
+	}
+}
+
+static const struct transcript_target recorder = {
+	open_recorder, close_recorder, send_recorder, state_recorder,
+	act_recorder, advance_recorder,
+};
+
+/* Cases that need another key than ours fail on the way; they seed too. */
+static void
+write_case(void *arg, const struct transcript_result *result)
+{
+	static unsigned number;
+	char path[512];
+	FILE *f;
+
+	(void)result;
+	if (last == NULL || last->len == 0)
+		return;
+	snprintf(path, sizeof(path), "%s/case-%03u", (const char *)arg,
+	    number++);
+	f = fopen(path, "w");
+	if (f == NULL || fwrite(last->bytes, last->len, 1, f) != 1 ||
+	    fclose(f) != 0) {
+		perror(path);
+		exit(1);
+	}
+	last->len = 0;
+}
+
+static char *
+read_file(const char *path)
+{
+	static char text[1 << 20];
+	FILE *f = fopen(path, "r");
+	size_t n;
+
+	if (f == NULL) {
+		perror(path);
+		exit(1);
+	}
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	return text;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc < 3) {
+		fprintf(stderr, "usage: corpus DIR CASES.txt...\n");
+		return 2;
+	}
+	for (int i = 2; i < argc; i++)
+		transcript_run(argv[i], read_file(argv[i]), &recorder,
+		    write_case, argv[1]);
+	free(last);
+	return 0;
+}
