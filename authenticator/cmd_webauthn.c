@@ -58,8 +58,8 @@ static const struct option options[] = {
 
 struct webauthn_use {
 	bool		 ready;		/* else --help was all that was asked */
-	json_t		*(*run)(struct webauthn_client *c, struct span text,
-			    struct dom_error *err);
+	bool		(*run)(struct webauthn_client *c, struct span text,
+			    struct json_out *out, struct dom_error *err);
 	const char	*origin_text;
 	struct origin	 origin;
 	const char	*state;
@@ -206,79 +206,86 @@ read_input(struct input *in, bool line)
 	return any;
 }
 
-static json_t *
+static bool
 perform(const struct webauthn_use *use, struct webauthn_client *c,
-    const struct input *in, struct dom_error *err)
+    const struct input *in, struct json_out *out, struct dom_error *err)
 {
 	if (!in->too_long)
-		return use->run(c, span(in->buf, in->len), err);
+		return use->run(c, span(in->buf, in->len), out, err);
 	memset(err, 0, sizeof(*err));
-	dom_fail(err, "NotSupportedError",
+	return dom_fail(err, "NotSupportedError",
 	    "the options are longer than %d bytes", WEBAUTHN_INPUT_MAX);
-	return NULL;
 }
 
-/* One line, seen at once by whoever waits for it. Takes over v. */
+/* One line, seen at once by whoever waits for it. */
 static int
-print_json(json_t *v)
+print_line(const struct json_out *out)
 {
-	char *text = json_dumps(v, JSON_COMPACT);
-	int status = CLI_DONE;
+	struct span text = json_out_text(out);
 
-	json_decref(v);
-	if (text == NULL)
+	if (text.p == NULL)
 		return cli_error("webauthn: out of memory");
-	if (puts(text) == EOF || fflush(stdout) == EOF)
-		status = cli_error("webauthn: cannot write the output: %s",
-		    strerror(errno));
-	free(text);
-	return status;
+	if (fwrite(text.p, 1, text.len, stdout) == text.len &&
+	    putchar('\n') != EOF && fflush(stdout) != EOF)
+		return CLI_DONE;
+	return cli_error("webauthn: cannot write the output: %s",
+	    strerror(errno));
 }
 
-static json_t *
-error_json(const struct dom_error *err)
+static void
+put_error(struct json_out *out, const struct dom_error *err)
 {
-	return json_pack("{s:{s:s,s:s}}", "error", "name", err->name,
-	    "message", err->message);
+	json_out_clear(out);
+	json_out_open(out, '{');
+	json_out_name(out, "error");
+	json_out_open(out, '{');
+	json_out_name(out, "name");
+	json_out_string(out, err->name);
+	json_out_name(out, "message");
+	json_out_string(out, err->message);
+	json_out_close(out, '}');
+	json_out_close(out, '}');
+}
+
+static int
+cannot_read(void)
+{
+	return cli_error("webauthn: cannot read the options: %s",
+	    strerror(errno));
 }
 
 static int
 run_once(const struct webauthn_use *use, struct webauthn_client *c,
-    struct input *in)
+    struct input *in, struct json_out *out)
 {
 	struct dom_error err;
-	json_t *out;
 
 	read_input(in, false);
 	if (ferror(stdin))
-		return cli_error("webauthn: cannot read the options: %s",
-		    strerror(errno));
-	out = perform(use, c, in, &err);
-	if (out == NULL)
+		return cannot_read();
+	if (!perform(use, c, in, out, &err))
 		return cli_error("webauthn: %s: %s", err.name, err.message);
-	return print_json(out);
+	return print_line(out);
 }
 
 static int
 run_batch(const struct webauthn_use *use, struct webauthn_client *c,
-    struct input *in)
+    struct input *in, struct json_out *out)
 {
 	int status = CLI_DONE;
 	struct dom_error err;
-	json_t *out;
 
 	while (read_input(in, true)) {
-		out = perform(use, c, in, &err);
-		if (out == NULL)
+		if (ferror(stdin))
+			break;		/* half a line is no line */
+		if (!perform(use, c, in, out, &err)) {
 			status = CLI_FAILED;
-		if (print_json(out != NULL ? out : error_json(&err)) !=
-		    CLI_DONE)
+			put_error(out, &err);
+		}
+		if (print_line(out) != CLI_DONE)
 			return CLI_FAILED;	/* nobody is listening */
 	}
-	if (ferror(stdin))
-		return cli_error("webauthn: cannot read the options: %s",
-		    strerror(errno));
-	return status;
+	return ferror(stdin) ? cannot_read() : status;
 }
 
 static int
@@ -286,8 +293,10 @@ run_client(const struct webauthn_use *use, struct token *token)
 {
 	struct input in = { .buf = malloc(WEBAUTHN_INPUT_MAX) };
 	struct webauthn_client c;
+	struct json_out out;
 	int status, r;
 
+	json_out_init(&out);
 	r = webauthn_client_init(&c, &use->origin, use->platform, token);
 	if (r > 0)
 		status = cli_error("webauthn: the token answered %s (0x%02x) "
@@ -297,8 +306,9 @@ run_client(const struct webauthn_use *use, struct token *token)
 		status = cli_error("webauthn: %s",
 		    strerror(r < 0 ? -r : ENOMEM));
 	else
-		status = use->batch ? run_batch(use, &c, &in) :
-		    run_once(use, &c, &in);
+		status = use->batch ? run_batch(use, &c, &in, &out) :
+		    run_once(use, &c, &in, &out);
+	json_out_done(&out);
 	webauthn_client_done(&c);
 	free(in.buf);
 	return status;

@@ -23,11 +23,11 @@
 #ifndef AUTHENTICATOR_WEBAUTHN_H
 #define AUTHENTICATOR_WEBAUTHN_H
 
+#include "authenticator/json_out.h"
 #include "authenticator/token.h"
 #include "authenticator/webauthn_error.h"
 #include "authenticator/webauthn_origin.h"
 
-#include <jansson.h>
 #include <openssl/evp.h>
 
 struct webauthn_client {
@@ -48,12 +48,12 @@ void webauthn_client_done(struct webauthn_client *c);
 
 /*
  * A RegistrationResponseJSON or AuthenticationResponseJSON for options
- * (text), to be given back with json_decref(); NULL, with *err, if the
- * ceremony failed.
+ * (text) into out, which is cleared first; false, with *err and nothing of
+ * use in out, if the ceremony failed.
  */
-json_t *webauthn_create(struct webauthn_client *c, struct span options,
-    struct dom_error *err);
-json_t *webauthn_get(struct webauthn_client *c, struct span options,
-    struct dom_error *err);
+bool webauthn_create(struct webauthn_client *c, struct span options,
+    struct json_out *out, struct dom_error *err);
+bool webauthn_get(struct webauthn_client *c, struct span options,
+    struct json_out *out, struct dom_error *err);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authenticator/webauthn.h"
 
-#include "authenticator/base64url.h"
 #include "authenticator/webauthn_client_data.h"
 #include "authenticator/webauthn_impl.h"
 
@@ -10,7 +9,6 @@
 
 #define REQUEST_REST_MAX	2048	/* bytes of a request but its list */
 #define DESCRIPTOR_REST		26	/* bytes of a descriptor but its ID */
-#define SHORT_TEXT_MAX		4096	/* bytes that need no malloc() */
 
 static int
 compare_transports(const void *a, const void *b)
@@ -177,49 +175,32 @@ client_token_error(int r, bool create, struct dom_error *err)
 	    status_name(r), (unsigned)r);
 }
 
-bool
-client_put(json_t *obj, const char *key, struct span bytes)
+void
+client_put(struct json_out *out, const char *name, struct span bytes)
 {
-	char small[BASE64URL_LEN(SHORT_TEXT_MAX) + 1], *text = small;
-	size_t len = BASE64URL_LEN(bytes.len);
-	int r;
+	json_out_name(out, name);
+	json_out_bytes(out, bytes);
+}
 
-	if (bytes.len > SHORT_TEXT_MAX)
-		text = malloc(len + 1);
-	if (text == NULL)
-		return false;
-	base64url_encode(bytes, text);
-	r = json_object_set_new_nocheck(obj, key,
-	    json_stringn_nocheck(text, len));
-	if (text != small)
-		free(text);
-	return r == 0;
+void
+client_put_head(const struct webauthn_client *c, struct span id,
+    struct json_out *out)
+{
+	json_out_clear(out);
+	json_out_open(out, '{');
+	client_put(out, "id", id);
+	client_put(out, "rawId", id);
+	json_out_name(out, "type");
+	json_out_string(out, "public-key");
+	json_out_name(out, "authenticatorAttachment");
+	json_out_string(out, c->platform ? "platform" : "cross-platform");
 }
 
 bool
-client_put_string(json_t *obj, const char *key, const char *s)
+client_put_tail(struct json_out *out, struct dom_error *err)
 {
-	return json_object_set_new_nocheck(obj, key,
-	    json_string_nocheck(s)) == 0;
-}
-
-json_t *
-client_response(const struct webauthn_client *c, struct span id,
-    json_t *response, json_t *extensions)
-{
-	json_t *out = json_object();
-	bool ok;
-
-	ok = client_put(out, "id", id) && client_put(out, "rawId", id) &&
-	    client_put_string(out, "type", "public-key") &&
-	    client_put_string(out, "authenticatorAttachment",
-		c->platform ? "platform" : "cross-platform");
-	/* These two take over the reference even if they fail. */
-	ok &= json_object_set_new_nocheck(out, "response", response) == 0;
-	ok &= json_object_set_new_nocheck(out, "clientExtensionResults",
-	    extensions) == 0;
-	if (ok)
-		return out;
-	json_decref(out);
-	return NULL;
+	json_out_close(out, '}');
+	if (json_out_text(out).p == NULL)
+		return dom_fail(err, "UnknownError", "out of memory");
+	return true;
 }

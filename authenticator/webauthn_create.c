@@ -209,86 +209,74 @@ make_object(struct creation *cr)
 	return true;
 }
 
-static json_t *
-list_transports(const struct webauthn_client *c)
+static void
+put_transports(const struct webauthn_client *c, struct json_out *out)
 {
 	const struct token_info *info = &c->info;
-	json_t *list = json_array();
-	bool ok = true;
 
+	json_out_name(out, "transports");
+	json_out_open(out, '[');
 	if (c->platform)
-		ok = json_array_append_new(list, json_string("internal")) == 0;
+		json_out_string(out, "internal");
 	else if (info->transport_count == 0)
-		ok = json_array_append_new(list, json_string("usb")) == 0;
+		json_out_string(out, "usb");
 	for (size_t i = 0; !c->platform && i < info->transport_count; i++)
-		ok &= json_array_append_new(list,
-		    json_string(info->transports[i])) == 0;
-	if (ok)
-		return list;
-	json_decref(list);
-	return NULL;
+		json_out_string(out, info->transports[i]);
+	json_out_close(out, ']');
 }
 
-static json_t *
-make_response(const struct creation *cr)
+static void
+put_response(const struct creation *cr, struct json_out *out)
 {
 	uint8_t spki[SPKI_MAX];
-	json_t *out = json_object();
 	size_t spki_len;
-	bool ok;
 	int alg;
 
 	spki_len = spki_from_cose(cr->auth_data.public_key, spki, &alg);
-	ok = client_put(out, "clientDataJSON",
-	    span(cr->data.text, cr->data.len)) &&
-	    client_put(out, "attestationObject",
-		span(cr->object, cr->object_len)) &&
-	    client_put(out, "authenticatorData", cr->object_auth_data) &&
-	    json_object_set_new(out, "transports",
-		list_transports(cr->c)) == 0 &&
-	    json_object_set_new(out, "publicKeyAlgorithm",
-		json_integer(alg)) == 0;
+	json_out_name(out, "response");
+	json_out_open(out, '{');
+	client_put(out, "clientDataJSON", span(cr->data.text, cr->data.len));
+	client_put(out, "attestationObject",
+	    span(cr->object, cr->object_len));
+	client_put(out, "authenticatorData", cr->object_auth_data);
+	put_transports(cr->c, out);
+	json_out_name(out, "publicKeyAlgorithm");
+	json_out_int(out, alg);
 	/* A key of a kind that a browser does not know has none. */
-	if (ok && spki_len > 0)
-		ok = client_put(out, "publicKey", span(spki, spki_len));
-	if (ok)
-		return out;
-	json_decref(out);
-	return NULL;
+	if (spki_len > 0)
+		client_put(out, "publicKey", span(spki, spki_len));
+	json_out_close(out, '}');
 }
 
-static bool
-put_bool(json_t *obj, const char *key, bool v)
+/* "name":{"member":v} */
+static void
+put_nested(struct json_out *out, const char *name, const char *member,
+    bool v)
 {
-	return json_object_set_new(obj, key, json_boolean(v)) == 0;
+	json_out_name(out, name);
+	json_out_open(out, '{');
+	json_out_name(out, member);
+	json_out_bool(out, v);
+	json_out_close(out, '}');
 }
 
-/* {key: {name: v}} into obj */
-static bool
-put_nested(json_t *obj, const char *key, const char *name, bool v)
-{
-	return json_object_set_new(obj, key,
-	    json_pack("{s:b}", name, (int)v)) == 0;
-}
-
-static json_t *
-make_extensions(const struct creation *cr)
+static void
+put_extensions(const struct creation *cr, struct json_out *out)
 {
 	const struct create_options *o = &cr->options;
 	bool secret = cr->auth_data.hmac_secret;
-	json_t *out = json_object();
-	bool ok = true;
 
+	json_out_name(out, "clientExtensionResults");
+	json_out_open(out, '{');
 	if (o->cred_props)
-		ok &= put_nested(out, "credProps", "rk", cr->req.rk);
+		put_nested(out, "credProps", "rk", cr->req.rk);
 	if (o->prf)
-		ok &= put_nested(out, "prf", "enabled", secret);
-	if (o->hmac_create_secret)
-		ok &= put_bool(out, "hmacCreateSecret", secret);
-	if (ok)
-		return out;
-	json_decref(out);
-	return NULL;
+		put_nested(out, "prf", "enabled", secret);
+	if (o->hmac_create_secret) {
+		json_out_name(out, "hmacCreateSecret");
+		json_out_bool(out, secret);
+	}
+	json_out_close(out, '}');
 }
 
 static bool
@@ -306,12 +294,12 @@ ask_token(struct creation *cr)
 	return true;
 }
 
-json_t *
+bool
 webauthn_create(struct webauthn_client *c, struct span options,
-    struct dom_error *err)
+    struct json_out *out, struct dom_error *err)
 {
 	struct creation cr = { .c = c, .err = err };
-	json_t *out = NULL;
+	bool ok = false;
 
 	memset(err, 0, sizeof(*err));
 	if (!create_options_parse(options, &cr.memory, &cr.options, err) ||
@@ -320,13 +308,13 @@ webauthn_create(struct webauthn_client *c, struct span options,
 		&cr.data, err) ||
 	    !plan(&cr) || !ask_token(&cr) || !make_object(&cr))
 		goto out;
-	out = client_response(c, cr.auth_data.credential_id,
-	    make_response(&cr), make_extensions(&cr));
-	if (out == NULL)
-		dom_fail(err, "UnknownError", "out of memory");
+	client_put_head(c, cr.auth_data.credential_id, out);
+	put_response(&cr, out);
+	put_extensions(&cr, out);
+	ok = client_put_tail(out, err);
 out:
 	free(cr.object);
 	free(cr.data.text);
 	options_memory_done(&cr.memory);
-	return out;
+	return ok;
 }

@@ -144,72 +144,61 @@ ask_token(struct request *rq)
 	return true;
 }
 
-static json_t *
-make_response(const struct request *rq)
+static void
+put_response(const struct request *rq, struct json_out *out)
 {
 	const struct token_assertion *got = &rq->got;
-	json_t *out = json_object();
-	bool ok;
 
-	ok = client_put(out, "clientDataJSON",
-	    span(rq->data.text, rq->data.len)) &&
-	    client_put(out, "authenticatorData", got->auth_data) &&
-	    client_put(out, "signature", got->signature);
-	if (ok && got->user_id.p != NULL)
-		ok = client_put(out, "userHandle", got->user_id);
-	if (ok)
-		return out;
-	json_decref(out);
-	return NULL;
+	json_out_name(out, "response");
+	json_out_open(out, '{');
+	client_put(out, "clientDataJSON", span(rq->data.text, rq->data.len));
+	client_put(out, "authenticatorData", got->auth_data);
+	client_put(out, "signature", got->signature);
+	if (got->user_id.p != NULL)
+		client_put(out, "userHandle", got->user_id);
+	json_out_close(out, '}');
 }
 
 /* The two outputs under the names that prf and hmacGetSecret have. */
-static json_t *
-make_outputs(const struct request *rq, const char *first, const char *second)
+static void
+put_outputs(const struct request *rq, const char *name, const char *first,
+    const char *second, struct json_out *out)
 {
 	const struct token_assertion *got = &rq->got;
-	json_t *out = json_object();
-	bool ok;
 
-	ok = client_put(out, first, span(got->hmac, TOKEN_SALT_LEN));
+	if (got->hmac_len < TOKEN_SALT_LEN)
+		return;
+	json_out_name(out, name);
+	json_out_open(out, '{');
+	client_put(out, first, span(got->hmac, TOKEN_SALT_LEN));
 	if (got->hmac_len == TOKEN_SALTS_MAX)
-		ok &= client_put(out, second,
+		client_put(out, second,
 		    span(got->hmac + TOKEN_SALT_LEN, TOKEN_SALT_LEN));
-	if (ok)
-		return out;
-	json_decref(out);
-	return NULL;
+	json_out_close(out, '}');
 }
 
-static json_t *
-make_extensions(const struct request *rq)
+static void
+put_extensions(const struct request *rq, struct json_out *out)
 {
-	bool have = rq->got.hmac_len >= TOKEN_SALT_LEN;
-	json_t *out = json_object(), *prf = NULL;
-	int r = 0;
-
+	json_out_name(out, "clientExtensionResults");
+	json_out_open(out, '{');
 	if (rq->options.prf) {
-		prf = json_object();
-		if (have)
-			r = json_object_set_new(prf, "results",
-			    make_outputs(rq, "first", "second"));
-		r |= json_object_set_new(out, "prf", prf);
-	} else if (rq->options.hmac_get_secret.first.p != NULL && have) {
-		r = json_object_set_new(out, "hmacGetSecret",
-		    make_outputs(rq, "output1", "output2"));
+		json_out_name(out, "prf");
+		json_out_open(out, '{');
+		put_outputs(rq, "results", "first", "second", out);
+		json_out_close(out, '}');
+	} else if (rq->options.hmac_get_secret.first.p != NULL) {
+		put_outputs(rq, "hmacGetSecret", "output1", "output2", out);
 	}
-	if (r == 0)
-		return out;
-	json_decref(out);
-	return NULL;
+	json_out_close(out, '}');
 }
 
-json_t *
+bool
 webauthn_get(struct webauthn_client *c, struct span options,
-    struct dom_error *err)
+    struct json_out *out, struct dom_error *err)
 {
 	struct request rq = { .c = c, .err = err };
-	json_t *out = NULL;
+	bool ok = false;
 
 	memset(err, 0, sizeof(*err));
 	if (!get_options_parse(options, &rq.memory, &rq.options, err) ||
@@ -218,14 +207,14 @@ webauthn_get(struct webauthn_client *c, struct span options,
 		&rq.data, err) ||
 	    !plan(&rq) || !ask_token(&rq))
 		goto out;
-	out = client_response(c, rq.got.credential_id, make_response(&rq),
-	    make_extensions(&rq));
-	if (out == NULL)
-		dom_fail(err, "UnknownError", "out of memory");
+	client_put_head(c, rq.got.credential_id, out);
+	put_response(&rq, out);
+	put_extensions(&rq, out);
+	ok = client_put_tail(out, err);
 out:
 	explicit_bzero(&rq.got, sizeof(rq.got));
 	explicit_bzero(rq.salts, sizeof(rq.salts));
 	free(rq.data.text);
 	options_memory_done(&rq.memory);
-	return out;
+	return ok;
 }

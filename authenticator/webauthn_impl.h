@@ -43,15 +43,12 @@ bool client_probe(const struct webauthn_client *c, struct span rp_id,
 /* What r, as a verb of token.h returned it, is to a page. */
 bool client_token_error(int r, bool create, struct dom_error *err);
 
-/* Adds bytes as base64url; false: out of memory. */
-bool client_put(json_t *obj, const char *key, struct span bytes);
-bool client_put_string(json_t *obj, const char *key, const char *s);
+/* The members that both responses begin with, and the end of both. */
+void client_put_head(const struct webauthn_client *c, struct span id,
+    struct json_out *out);
+bool client_put_tail(struct json_out *out, struct dom_error *err);
 
-/*
- * The members that both responses have; takes response and extensions (which
- * may be NULL for want of memory). NULL: out of memory.
- */
-json_t *client_response(const struct webauthn_client *c, struct span id,
-    json_t *response, json_t *extensions);
+/* A member of base64url. */
+void client_put(struct json_out *out, const char *name, struct span bytes);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include <jansson.h>
 #include <openssl/ec.h>
 #include <openssl/sha.h>
 #include <openssl/x509.h>
@@ -413,6 +414,61 @@ test_spki_refuses_malformed_keys(void **state)
 }
 
 /*
+ * JSON text
+ */
+
+static void
+test_json_out(void **state)
+{
+	struct json_out o;
+	struct span text;
+
+	(void)state;
+	json_out_init(&o);
+	json_out_open(&o, '{');
+	json_out_name(&o, "a");
+	json_out_int(&o, -257);
+	json_out_name(&o, "b");
+	json_out_open(&o, '[');
+	json_out_string(&o, "x\"\\\n{");
+	json_out_string(&o, "");
+	json_out_bool(&o, true);
+	json_out_open(&o, '[');
+	json_out_close(&o, ']');
+	json_out_close(&o, ']');
+	json_out_name(&o, "c");
+	json_out_open(&o, '{');
+	json_out_close(&o, '}');
+	json_out_name(&o, "d");
+	json_out_bytes(&o, span("fo", 2));
+	json_out_close(&o, '}');
+	text = json_out_text(&o);
+	assert_true(span_eq(text, span_str("{\"a\":-257,\"b\":"
+	    "[\"x\\\"\\\\\\u000a{\",\"\",true,[]],\"c\":{},\"d\":\"Zm8\"}")));
+	json_out_done(&o);
+}
+
+static void
+test_json_out_grows(void **state)
+{
+	static uint8_t bytes[100000];
+	struct json_out o;
+
+	(void)state;
+	json_out_init(&o);
+	json_out_open(&o, '[');
+	for (size_t len = 1; len < sizeof(bytes); len *= 7)
+		json_out_bytes(&o, span(bytes, len));
+	json_out_close(&o, ']');
+	assert_int_equal(json_out_text(&o).len, 2 + 6 + 5 * 3 +
+	    BASE64URL_LEN(1 + 7 + 49 + 343 + 2401 + 16807));
+	json_out_clear(&o);
+	json_out_int(&o, 7);
+	assert_true(span_eq(json_out_text(&o), span("7", 1)));
+	json_out_done(&o);
+}
+
+/*
  * Options. A template has what is required; tests put members into it.
  */
 
@@ -426,7 +482,8 @@ struct fixture {
 	struct fake_token	fake;
 	struct webauthn_client	client;
 	struct dom_error	err;
-	json_t			*out;
+	struct json_out		text;
+	json_t			*out;		/* text, taken apart */
 };
 
 static int
@@ -451,27 +508,45 @@ teardown(void **state)
 	struct fixture *f = *state;
 
 	json_decref(f->out);
+	json_out_done(&f->text);
 	webauthn_client_done(&f->client);
 	free(f);
 	return 0;
 }
 
+/* The answer as JSON; NULL if there is an error instead. */
+static json_t *
+take_answer(struct fixture *f, bool ok)
+{
+	struct span text = json_out_text(&f->text);
+
+	assert_true(ok == (f->err.name == NULL));
+	json_decref(f->out);
+	f->out = NULL;
+	if (!ok)
+		return NULL;
+	assert_null(memchr(text.p, '\n', text.len));
+	f->out = json_loadb((const char *)text.p, text.len,
+	    JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(f->out);
+	return f->out;
+}
+
 static json_t *
 create(struct fixture *f, const char *text)
 {
-	json_decref(f->out);
-	f->out = webauthn_create(&f->client, span_str(text), &f->err);
-	assert_true((f->out == NULL) == (f->err.name != NULL));
-	return f->out;
+	bool ok = webauthn_create(&f->client, span_str(text), &f->text,
+	    &f->err);
+
+	return take_answer(f, ok);
 }
 
 static json_t *
 get(struct fixture *f, const char *text)
 {
-	json_decref(f->out);
-	f->out = webauthn_get(&f->client, span_str(text), &f->err);
-	assert_true((f->out == NULL) == (f->err.name != NULL));
-	return f->out;
+	bool ok = webauthn_get(&f->client, span_str(text), &f->text, &f->err);
+
+	return take_answer(f, ok);
 }
 
 static void
@@ -809,10 +884,11 @@ test_options_longer_than_a_mebibyte(void **state)
 	assert_non_null(text);
 	memset(text, ' ', len);
 	memcpy(text, GET "}", strlen(GET) + 1);
-	assert_null(webauthn_get(&f->client, span(text, len), &f->err));
+	assert_false(webauthn_get(&f->client, span(text, len), &f->text,
+	    &f->err));
 	assert_string_equal(f->err.name, "NotSupportedError");
-	f->out = webauthn_get(&f->client, span(text, len - 1), &f->err);
-	assert_non_null(f->out);
+	assert_true(webauthn_get(&f->client, span(text, len - 1), &f->text,
+	    &f->err));
 	free(text);
 }
 
@@ -1655,6 +1731,8 @@ main(void)
 		cmocka_unit_test(test_spki_of_ed25519),
 		cmocka_unit_test(test_spki_of_rsa),
 		cmocka_unit_test(test_spki_refuses_malformed_keys),
+		cmocka_unit_test(test_json_out),
+		cmocka_unit_test(test_json_out_grows),
 		WITH(test_options_that_are_not_json),
 		WITH(test_options_that_are_no_dictionary),
 		WITH(test_options_of_every_wrong_type),
