@@ -65,7 +65,7 @@ struct webauthn_use {
 	const char	*state;
 	const char	*socket;
 	const char	*device;
-	int		 attestation;	/* enum attestation_kind; -1: not said */
+	int		 attestation;	/* attestation_kind; -1: not said */
 	bool		 platform;
 	bool		 batch;
 };

@@ -26,6 +26,7 @@
 #include "ctap/authdata.h"
 #include "ctap/cbor.h"
 #include "ctap/cose.h"
+#include "ctap/request.h"
 #include "tests/fake_token.h"
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
@@ -1130,6 +1131,44 @@ test_create_on_a_token_that_can_do_less(void **state)
 	    "NotAllowedError");
 }
 
+/* CTAP 2.0 knew neither transports nor algorithms in getInfo. */
+static void
+test_create_on_a_token_that_says_less(void **state)
+{
+	struct fixture *f = *state;
+
+	f->client.info.alg_count = 0;
+	f->client.info.transport_count = 0;
+	create_works(f, CREATE "}");
+	assert_int_equal(f->fake.make.alg_count, 1);
+	assert_int_equal(json_array_size(at(f->out, "response.transports")),
+	    1);
+	assert_string_equal(json_string_value(json_array_get(at(f->out,
+	    "response.transports"), 0)), "usb");
+}
+
+static void
+test_transports_are_sorted(void **state)
+{
+	static const char *const sorted[] = { "ble", "nfc", "usb" };
+	struct fixture *f = *state;
+	struct token_info *info = &f->fake.info;
+
+	strcpy(info->transports[0], "usb");
+	strcpy(info->transports[1], "ble");
+	strcpy(info->transports[2], "nfc");
+	info->transport_count = 3;
+	webauthn_client_done(&f->client);
+	assert_int_equal(webauthn_client_init(&f->client,
+	    &(struct origin){ .text = "https://example.com",
+		.host = "example.com", .https = true }, false,
+	    &f->fake.token), 0);
+	create_works(f, CREATE "}");
+	for (size_t i = 0; i < 3; i++)
+		assert_string_equal(json_string_value(json_array_get(
+		    at(f->out, "response.transports"), i)), sorted[i]);
+}
+
 static void
 test_create_attachment(void **state)
 {
@@ -1640,6 +1679,12 @@ test_get_hmac_get_secret(void **state)
 	assert_null(at(f->out,
 	    "clientExtensionResults.hmacGetSecret.output2"));
 	snprintf(text, sizeof(text), GET ",\"extensions\":{\"hmacGetSecret\":"
+	    "{\"salt1\":\"%s\",\"salt2\":\"%s\"}}}", salt, salt);
+	get_works(f, text);
+	assert_int_equal(f->fake.get.salts.len, 64);
+	assert_string_equal(str_at(f->out,
+	    "clientExtensionResults.hmacGetSecret.output2"), salt);
+	snprintf(text, sizeof(text), GET ",\"extensions\":{\"hmacGetSecret\":"
 	    "{\"salt1\":\"%s\",\"salt2\":\"AAAA\"}}}", salt);
 	get_fails(f, text, "TypeError");
 	snprintf(text, sizeof(text), GET ",\"extensions\":{\"prf\":{},"
@@ -1714,6 +1759,143 @@ test_reply_authenticator_data(void **state)
 		assert_false(token_decode_auth_data(span(data, cut), &ad));
 }
 
+static void
+test_reply_get_info_with_odd_transports(void **state)
+{
+	/* one too long for us is left out, one to escape is kept */
+	static const uint8_t body[] = { 0xa2, 0x07, 0x08, 0x09, 0x82, 0x70,
+	    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c',
+	    'd', 'e', 'f', 0x62, '"', '\n' };
+	struct token_info info;
+
+	(void)state;
+	assert_true(token_decode_info(span(body, sizeof(body)), &info));
+	assert_int_equal(info.list_max, 8);
+	assert_int_equal(info.transport_count, 1);
+	assert_string_equal(info.transports[0], "\"\n");
+}
+
+static void
+test_reply_make_credential(void **state)
+{
+	static const uint8_t body[] = { 0xa3, 0x01, 0x66, 'p', 'a', 'c', 'k',
+	    'e', 'd', 0x02, 0x43, 'a', 'd', '!', 0x03, 0xa1, 0x63, 's', 'i',
+	    'g', 0x40 };
+	static const uint8_t short_body[] = { 0xa2, 0x01, 0x64, 'n', 'o', 'n',
+	    'e', 0x02, 0x40 };
+	struct token_credential cred;
+
+	(void)state;
+	assert_true(token_decode_credential(span(body, sizeof(body)),
+	    &cred));
+	assert_true(span_eq(cred.fmt, span_str("packed")));
+	assert_true(span_eq(cred.auth_data, span_str("ad!")));
+	assert_true(span_eq(cred.att_stmt, span(body + 15, 6)));
+	for (size_t len = 0; len < sizeof(body); len++)
+		assert_false(token_decode_credential(span(body, len), &cred));
+	assert_true(token_decode_credential(span(short_body,
+	    sizeof(short_body)), &cred));
+	assert_true(span_eq(cred.att_stmt, span("\xa0", 1)));
+}
+
+static void
+test_reply_get_assertion(void **state)
+{
+	static const uint8_t body[] = { 0xa5, 0x01, 0xa2, 0x62, 'i', 'd',
+	    0x42, 1, 2, 0x64, 't', 'y', 'p', 'e', 0x61, 'x',
+	    0x02, 0x43, 'a', 'd', '!', 0x03, 0x43, 's', 'i', 'g',
+	    0x04, 0xa1, 0x62, 'i', 'd', 0x41, 7, 0x06, 0xf5 };
+	struct token_assertion got;
+
+	(void)state;
+	assert_true(token_decode_assertion(span(body, sizeof(body)), &got));
+	assert_true(span_eq(got.credential_id, span("\1\2", 2)));
+	assert_true(span_eq(got.auth_data, span_str("ad!")));
+	assert_true(span_eq(got.signature, span_str("sig")));
+	assert_true(span_eq(got.user_id, span("\7", 1)));
+	assert_int_equal(got.hmac_len, 0);
+	for (size_t len = 0; len < sizeof(body); len++)
+		assert_false(token_decode_assertion(span(body, len), &got));
+}
+
+static void
+test_reply_key_agreement(void **state)
+{
+	uint8_t key[COSE_KEY_MAX], body[2 + COSE_KEY_MAX] = { 0xa1, 0x01 };
+	uint8_t want_x[32], want_y[48];
+	struct span x, y;
+	size_t len;
+
+	(void)state;
+	memset(want_x, 0x77, sizeof(want_x));
+	memset(want_y, 0x88, sizeof(want_y));
+	len = cose_ec2(key, COSE_ECDH_ES_HKDF_256, COSE_P256,
+	    span(want_x, 32), span(want_y, 32));
+	memcpy(body + 2, key, len);
+	assert_true(token_decode_key_agreement(span(body, 2 + len), &x, &y));
+	assert_true(span_eq(x, span(want_x, 32)));
+	assert_true(span_eq(y, span(want_y, 32)));
+	for (size_t cut = 0; cut < 2 + len; cut++)
+		assert_false(token_decode_key_agreement(span(body, cut), &x,
+		    &y));
+	/* a point of another curve */
+	len = cose_ec2(key, COSE_ECDH_ES_HKDF_256, COSE_P384,
+	    span(want_y, 48), span(want_y, 48));
+	memcpy(body + 2, key, len);
+	assert_false(token_decode_key_agreement(span(body, 2 + len), &x,
+	    &y));
+}
+
+/* hmac-secret as the authenticator's decoder takes it. */
+static void
+test_request_with_hmac_secret(void **state)
+{
+	uint8_t key[COSE_KEY_MAX], x[32], y[32], enc[48], auth[32];
+	uint8_t out[512], hash[32] = { 0 };
+	struct token_get req = { .client_data_hash = span(hash, 32),
+	    .rp_id = span_str("example.com") };
+	struct token_hmac hmac = { .salt_enc = span(enc, sizeof(enc)),
+	    .salt_auth = span(auth, sizeof(auth)), .protocol = 2 };
+	union ctap_request got;
+	size_t len;
+
+	(void)state;
+	memset(x, 0x77, sizeof(x));
+	memset(y, 0x88, sizeof(y));
+	memset(enc, 1, sizeof(enc));
+	memset(auth, 2, sizeof(auth));
+	hmac.key = span(key, cose_ec2(key, COSE_ECDH_ES_HKDF_256, COSE_P256,
+	    span(x, 32), span(y, 32)));
+	len = token_encode_get(&req, &hmac, out, sizeof(out));
+	assert_true(len > 0 && cbor_check(span(out + 1, len - 1)));
+	assert_int_equal(ctap_decode(out[0], span(out + 1, len - 1), &got),
+	    CTAP2_OK);
+	assert_true(got.ga.hmac_secret.there);
+	assert_true(got.ga.hmac_secret.peer.valid);
+	assert_true(span_eq(got.ga.hmac_secret.peer.x, span(x, 32)));
+	assert_true(span_eq(got.ga.hmac_secret.peer.y, span(y, 32)));
+	assert_true(span_eq(got.ga.hmac_secret.salt_enc, hmac.salt_enc));
+	assert_true(span_eq(got.ga.hmac_secret.salt_auth, hmac.salt_auth));
+	assert_int_equal(got.ga.hmac_secret.protocol.v, 2);
+	for (size_t cap = 0; cap < len; cap++)
+		assert_int_equal(token_encode_get(&req, &hmac, out, cap), 0);
+}
+
+static void
+test_request_key_agreement(void **state)
+{
+	union ctap_request got;
+	uint8_t out[16];
+	size_t len = token_encode_key_agreement(2, out, sizeof(out));
+
+	(void)state;
+	assert_true(len > 0);
+	assert_int_equal(ctap_decode(out[0], span(out + 1, len - 1), &got),
+	    CTAP2_OK);
+	assert_int_equal(got.pin.subcommand, 2);
+	assert_int_equal(got.pin.protocol.v, 2);
+}
+
 int
 main(void)
 {
@@ -1749,6 +1931,8 @@ main(void)
 		WITH(test_conveyance_none_keeps_blank_self_attestation),
 		WITH(test_create_selection),
 		WITH(test_create_on_a_token_that_can_do_less),
+		WITH(test_create_on_a_token_that_says_less),
+		WITH(test_transports_are_sorted),
 		WITH(test_create_attachment),
 		WITH(test_create_algorithms),
 		WITH(test_create_too_many_algorithms),
@@ -1774,7 +1958,13 @@ main(void)
 		WITH(test_get_hmac_get_secret),
 		WITH(test_get_prf_on_a_token_without_hmac_secret),
 		cmocka_unit_test(test_reply_get_info),
+		cmocka_unit_test(test_reply_get_info_with_odd_transports),
+		cmocka_unit_test(test_reply_make_credential),
+		cmocka_unit_test(test_reply_get_assertion),
+		cmocka_unit_test(test_reply_key_agreement),
 		cmocka_unit_test(test_reply_authenticator_data),
+		cmocka_unit_test(test_request_with_hmac_secret),
+		cmocka_unit_test(test_request_key_agreement),
 	};
 #undef WITH
 
