@@ -12,7 +12,7 @@ check "250 clients at once" rawhost crowd "$T/key.sock" 250
 # something, and that the key has what it said it has.
 together()
 {
-	local pids=() pid good=0
+	local pids=() pid good=0 i
 	for i in {10..29}; do
 		create key "AA$i" >"$T/create.$i" 2>&1 &
 		pids+=($!)

@@ -115,7 +115,7 @@ long_paths()
 	local deep=$T
 	while [ ${#deep} -lt 200 ]; do deep=$deep/0123456789; done
 	mkdir -p "$deep" || return
-	local XDG_RUNTIME_DIR=
+	local -x XDG_RUNTIME_DIR=
 	mkfifo "$T/long.fifo"
 	"$SEALKEY" run --state "$deep/key" --ready-fd 1 \
 	    --socket "$deep/key.sock" >"$T/long.fifo" 2>"$T/long.log" &

@@ -761,9 +761,10 @@ managing_waits_for_the_engine(void **state)
 	assert_int_equal(device_reset(b->device), 0);
 }
 
-#define AUTO(f)		cmocka_unit_test_setup_teardown(f, open_auto, teardown)
-#define MANUAL(f)	cmocka_unit_test_setup_teardown(f, open_manual, teardown)
-#define NEVER(f)	cmocka_unit_test_setup_teardown(f, open_never, teardown)
+#define TEST(f, open)	cmocka_unit_test_setup_teardown(f, open, teardown)
+#define AUTO(f)		TEST(f, open_auto)
+#define MANUAL(f)	TEST(f, open_manual)
+#define NEVER(f)	TEST(f, open_never)
 
 int
 main(void)
