@@ -181,7 +181,10 @@ open_database(struct store *st, const char *name)
 {
 	char path[NAME_LEN];
 	const char *vfs;
+	uint8_t salt;
 
+	/* Now, not with the first commit: a sandbox may have closed then. */
+	sqlite3_randomness(sizeof(salt), &salt);
 	if ((vfs = checksum_vfs(st->env->vfs)) == NULL)
 		return store_fail(st, -ENOMEM, "%s: out of memory", st->path);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", st->dirfd, name);
@@ -249,6 +252,15 @@ check_version(struct store *st)
 	return 0;
 }
 
+static bool
+is_schema_row(sqlite3_stmt *s, size_t n)
+{
+	const char *text = (const char *)sqlite3_column_text(s, 0);
+
+	return n < SCHEMA_COUNT && text != NULL &&
+	    strcmp(schema[n], text) == 0;
+}
+
 static int
 check_schema(struct store *st)
 {
@@ -260,10 +272,9 @@ check_schema(struct store *st)
 	rc = sqlite3_prepare_v2(st->db, "SELECT sql FROM sqlite_schema"
 	    " WHERE sql IS NOT NULL ORDER BY rowid", -1, &s, NULL);
 	if (rc == SQLITE_OK)
-		for (; (rc = sqlite3_step(s)) == SQLITE_ROW; n++)
-			if (n >= SCHEMA_COUNT || strcmp(schema[n], (const char *)
-			    sqlite3_column_text(s, 0)) != 0)
-				break;
+		while ((rc = sqlite3_step(s)) == SQLITE_ROW &&
+		    is_schema_row(s, n))
+			n++;
 	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
 		r = store_fail_sql(st, "open");
 	else if (rc == SQLITE_ROW || n != SCHEMA_COUNT)

@@ -310,7 +310,7 @@ test_failed_commit_changes_nothing(void **state)
 }
 
 static void
-test_reset_forgets_credentials_keeps_order_and_blobs(void **state)
+test_reset_keeps_order_and_blobs(void **state)
 {
 	struct fixture *f = *state;
 	struct auth_state fresh = { .epoch = { 1, 2, 3 } }, got;
@@ -598,7 +598,7 @@ main(void)
 		STORE_TEST(test_what_is_not_there_is_not_found),
 		STORE_TEST(test_replace_is_one_commit),
 		STORE_TEST(test_failed_commit_changes_nothing),
-		STORE_TEST(test_reset_forgets_credentials_keeps_order_and_blobs),
+		STORE_TEST(test_reset_keeps_order_and_blobs),
 		STORE_TEST(test_seq_never_comes_back),
 		STORE_TEST(test_limit),
 		STORE_TEST(test_blobs),
