@@ -83,6 +83,9 @@ int store_commit(struct store *st, const struct auth_change *chg,
  */
 int store_each(struct store *st,
     int (*each)(void *arg, const struct credential *cred), void *arg);
+/* The same for those with a greater seq than after. */
+int store_each_after(struct store *st, uint64_t after,
+    int (*each)(void *arg, const struct credential *cred), void *arg);
 
 /*
  * Named, sealed blobs for the rest of the program (attestation chain and

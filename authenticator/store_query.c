@@ -148,10 +148,10 @@ store_lookup(struct store *st, struct auth_lookup *q)
  * while it does what it does.
  */
 int
-store_each(struct store *st,
+store_each_after(struct store *st, uint64_t after,
     int (*each)(void *arg, const struct credential *cred), void *arg)
 {
-	struct credential cred = { .seq = 0 };
+	struct credential cred = { .seq = after };
 	int r;
 
 	do {
@@ -164,4 +164,11 @@ store_each(struct store *st,
 	} while (r == 0 && (r = each(arg, &cred)) == 0);
 	explicit_bzero(&cred, sizeof(cred));
 	return r;
+}
+
+int
+store_each(struct store *st,
+    int (*each)(void *arg, const struct credential *cred), void *arg)
+{
+	return store_each_after(st, 0, each, arg);
 }
