@@ -154,6 +154,8 @@ store_each_after(struct store *st, uint64_t after,
 	struct credential cred = { .seq = after };
 	int r;
 
+	if (after > INT64_MAX)
+		return 0;		/* nothing can come after it */
 	do {
 		sqlite3_bind_int64(st->stmt[STMT_AFTER], 1,
 		    (int64_t)cred.seq);

@@ -524,6 +524,29 @@ test_each_may_commit(void **state)
 	assert_int_equal(c.count, 0);
 }
 
+static int
+stop_at_first(void *arg, const struct credential *cred)
+{
+	*(uint64_t *)arg = cred->seq;
+	return 1;
+}
+
+static void
+test_each_after_begins_there(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t seq = 0;
+
+	for (uint32_t n = 0; n < 3; n++)
+		assert_int_equal(fixture_put(f->st, n, 1), 0);
+	assert_int_equal(store_each_after(f->st, 1, stop_at_first, &seq), 1);
+	assert_int_equal(seq, 2);
+	assert_int_equal(store_each_after(f->st, 3, stop_at_first, &seq), 0);
+	assert_int_equal(store_each_after(f->st, UINT64_MAX, stop_at_first,
+	    &seq), 0);
+	assert_int_equal(seq, 2);
+}
+
 /* More commits than the log holds: it is folded in and begun anew. */
 static void
 test_log_stays_small(void **state)
@@ -608,6 +631,7 @@ main(void)
 		STORE_TEST(test_files_tell_nothing),
 		STORE_TEST(test_forgotten_rows_are_wiped),
 		STORE_TEST(test_each_may_commit),
+		STORE_TEST(test_each_after_begins_there),
 		STORE_TEST(test_log_stays_small),
 		cmocka_unit_test(test_page_checksum_finds_each_bit),
 		cmocka_unit_test(test_row_decoder_is_strict),
