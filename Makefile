@@ -9,7 +9,9 @@
 #	make check ONLY='unit/* check/*'	some of the tests
 #	make fuzz FUZZ_SECONDS=600		fuzzing alone
 #	make coverage				which lines the units reach
+#	make bench				figures, also in build/bench.json
 #	make unit				build the unit tests
+#	make install, install-ci, uninstall	PREFIX=/usr/local, DESTDIR=
 #	make clean
 #
 # BUILD=dir builds elsewhere. SAN=1 builds with AddressSanitizer and UBSan,
@@ -20,6 +22,8 @@
 VERSION	:= 0.1.0
 VARIANT	:= $(if $(SAN),/san)$(if $(FUZZ),/fuzz)$(if $(COVERAGE),/coverage)
 BUILD	?= build$(VARIANT)
+PREFIX	?= /usr/local
+DEST	= $(DESTDIR)$(PREFIX)
 PKGS	:= libcrypto libcbor sqlite3 jansson libpsl libfido2 libmicrohttpd \
 	   libsystemd
 
@@ -110,7 +114,7 @@ $(UNIT): %: %.o $(LIBS)
 	$(LDQ)$(CC) $(LDHARD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
 $(TOOL): %: %_main.o $(LIBS)
-	$(LDQ)$(CC) $(LDHARD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
+	$(LDQ)$(CC) $(LDHARD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(FUZZER): %: %.o $(LIBS)
 	$(LDQ)$(CC) -fsanitize=fuzzer $(LDHARD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
@@ -134,11 +138,52 @@ coverage:
 	@tests/install check
 	@BUILD='$(BUILD)/coverage' tests/coverage
 
+bench:
+	@tests/install demo
+	@$(MAKE) --no-print-directory -s CCQ=@ LDQ=@ ARQ=@ all \
+	    '$(BUILD)/tests/bench'
+	@'$(BUILD)/tests/bench' '$(BUILD)/sealkey' '$(BUILD)/bench.json'
+
+# --- installing -----------------------------------------------------------
+
+install:
+	@tests/install build
+	@$(MAKE) --no-print-directory -s CCQ=@ LDQ=@ ARQ=@ all
+	install -D -m 755 $(BUILD)/sealkey $(DEST)/bin/sealkey
+	install -D -m 644 packaging/man/sealkey.1 \
+	    $(DEST)/share/man/man1/sealkey.1
+	install -D -m 644 packaging/60-sealkey.rules \
+	    $(DEST)/lib/udev/rules.d/60-sealkey.rules
+	install -D -m 644 packaging/modules-load.conf \
+	    $(DEST)/lib/modules-load.d/sealkey.conf
+	install -D -m 644 packaging/sysusers.conf \
+	    $(DEST)/lib/sysusers.d/sealkey.conf
+	mkdir -p $(DEST)/lib/systemd/system
+	sed 's|/usr/bin/sealkey|$(PREFIX)/bin/sealkey|' \
+	    'packaging/sealkey@.service' \
+	    >'$(DEST)/lib/systemd/system/sealkey@.service'
+
+# On a machine that is there for tests: for all of its users, from now on.
+install-ci: install
+	install -D -m 644 packaging/61-sealkey-ci.rules \
+	    $(DEST)/lib/udev/rules.d/61-sealkey-ci.rules
+	modprobe uhid
+	udevadm control --reload
+
+uninstall:
+	rm -f $(DEST)/bin/sealkey $(DEST)/share/man/man1/sealkey.1 \
+	    $(DEST)/lib/udev/rules.d/60-sealkey.rules \
+	    $(DEST)/lib/udev/rules.d/61-sealkey-ci.rules \
+	    $(DEST)/lib/modules-load.d/sealkey.conf \
+	    $(DEST)/lib/sysusers.d/sealkey.conf \
+	    '$(DEST)/lib/systemd/system/sealkey@.service'
+
 clean:
 	rm -rf $(BUILD)
 
 -include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SRC))
 
-.PHONY: all unit tools fuzzers objects demo check fuzz coverage clean
+.PHONY: all unit tools fuzzers objects demo check fuzz coverage bench clean \
+	install install-ci uninstall
 .SECONDARY:
 .DELETE_ON_ERROR:
