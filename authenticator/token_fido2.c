@@ -405,6 +405,17 @@ static const struct token_ops fido2_ops = {
 	.free = fido2_free,
 };
 
+/* FIDO_ERR_INTERNAL is how libfido2 says that open() failed. */
+static const char *
+open_failure(int r, int error)
+{
+	if (r == FIDO_ERR_INTERNAL && error != 0)
+		return strerror(error);
+	if (r == FIDO_ERR_RX || r == FIDO_ERR_TX)
+		return "nothing there speaks CTAPHID";
+	return r == FIDO_OK ? "no CTAP2 token" : fido_strerr(r);
+}
+
 /* io NULL: libfido2's own, for hidraw. */
 static int
 open_token(const char *path, const fido_dev_io_t *io, struct token **out,
@@ -413,6 +424,7 @@ open_token(const char *path, const fido_dev_io_t *io, struct token **out,
 	struct fido2_token *t = calloc(1, sizeof(*t));
 	int r = FIDO_ERR_INTERNAL;
 
+	errno = ENOMEM;
 	if (t == NULL)
 		goto out;
 	t->token.ops = &fido2_ops;
@@ -430,13 +442,7 @@ open_token(const char *path, const fido_dev_io_t *io, struct token **out,
 		return 0;
 	}
 out:
-	/* FIDO_ERR_INTERNAL is how libfido2 says that open() failed. */
-	if (r == FIDO_OK)
-		snprintf(msg, msglen, "%s: no CTAP2 token", path);
-	else
-		snprintf(msg, msglen, "%s: %s", path,
-		    r == FIDO_ERR_INTERNAL && errno != 0 ? strerror(errno) :
-		    fido_strerr(r));
+	snprintf(msg, msglen, "%s: %s", path, open_failure(r, errno));
 	if (t != NULL)
 		fido2_free(&t->token);
 	return -ENODEV;

@@ -171,6 +171,7 @@ check "a socket with a path that is too long" \
     no_token --socket "$work/$(printf '%0120d' 0)"
 check "no device" no_token --device /dev/no-such-hidraw
 check "a device that is none" no_token --device /dev/null
+check "says so" grep -q "nothing there speaks CTAPHID" "$work/error"
 
 # --- one at a time ------------------------------------------------------------
 
