@@ -145,7 +145,6 @@ remember_get(struct fake_token *f, const struct token_get *req)
 	check(req->salts.len <= sizeof(f->salts));
 	if (req->salts.len > 0)
 		memcpy(f->salts, req->salts.p, req->salts.len);
-	f->allowed = req->allow_count > 0 ? req->allow[0] : span(NULL, 0);
 }
 
 static int

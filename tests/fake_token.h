@@ -32,11 +32,10 @@ struct fake_token {
 	unsigned	 makes, gets, probes;
 	uint8_t		 request[AUTH_MESSAGE_MAX];
 	size_t		 request_len;
-	struct token_make make;		/* texts are gone, flags are not */
+	struct token_make make;		/* what it points to is gone */
 	struct token_get get;
 	uint8_t		 salts[TOKEN_SALTS_MAX];
 	uint8_t		 hash[32];
-	struct span	 allowed;	/* the first ID of the last list */
 
 	uint8_t		 id[FAKE_ID_LEN];
 	uint8_t		 auth_data[2048];

@@ -1521,6 +1521,28 @@ test_get_with_a_list_too_long_for_getinfo_07(void **state)
 	free(text);
 }
 
+/* IDs that cannot be the token's own must not stop the search. */
+static void
+test_get_with_ids_too_long_for_a_small_token(void **state)
+{
+	char *text = options_with_list(GET, "allowCredentials", 5, 900,
+	    ",\"x\":1");
+	struct fixture *f = *state;
+	char *end;
+
+	f->fake.info.message_max = f->client.info.message_max = 1024;
+	get_fails(f, text, "NotAllowedError");
+	assert_int_equal(f->fake.probes + f->fake.gets, 0);
+	text = realloc(text, strlen(text) + 64);
+	assert_non_null(text);
+	end = strrchr(text, ']');
+	strcpy(end, ",{\"type\":\"public-key\",\"id\":\"AQID\"}]}");
+	get_works(f, text);
+	assert_int_equal(f->fake.get.allow_count, 1);
+	assert_string_equal(str_at(f->out, "id"), "AQID");
+	free(text);
+}
+
 static void
 test_create_with_a_list_too_long_for_the_token(void **state)
 {
@@ -1948,6 +1970,7 @@ main(void)
 		WITH(test_lists_of_more_than_64_entries),
 		WITH(test_get_with_a_list_too_long_for_the_token),
 		WITH(test_get_with_a_list_too_long_for_getinfo_07),
+		WITH(test_get_with_ids_too_long_for_a_small_token),
 		WITH(test_create_with_a_list_too_long_for_the_token),
 		WITH(test_create_with_a_short_list_is_not_probed),
 		WITH(test_get_prf_hashes_inputs),
