@@ -84,13 +84,19 @@ forget_all(struct store *st, struct pending *p)
 	return 0;
 }
 
+/* One less at a site, after its row was deleted. */
 static int
 uncount(struct store *st, const uint8_t rp[static KEY_TAG_LEN], int protect)
 {
+	int64_t last = 0;
 	int r;
 
+	if ((r = store_newest(st, span(rp, KEY_TAG_LEN), protect, INT64_MAX,
+	    &last)) != 0)
+		return r;
 	store_bind(st, STMT_SITE_SUB, 1, span(rp, KEY_TAG_LEN));
 	sqlite3_bind_int(st->stmt[STMT_SITE_SUB], 2, protect);
+	sqlite3_bind_int64(st->stmt[STMT_SITE_SUB], 3, last);
 	if ((r = store_run(st, STMT_SITE_SUB, "write")) != 0)
 		return r;
 	store_bind(st, STMT_SITE_PRUNE, 1, span(rp, KEY_TAG_LEN));
@@ -161,6 +167,7 @@ insert_row(struct store *st, uint64_t seq, int protect,
 		return r;
 	store_bind(st, STMT_SITE_ADD, 1, span(t->rp, KEY_TAG_LEN));
 	sqlite3_bind_int(st->stmt[STMT_SITE_ADD], 2, protect);
+	sqlite3_bind_int64(st->stmt[STMT_SITE_ADD], 3, (int64_t)seq);
 	return store_run(st, STMT_SITE_ADD, "write");
 }
 

@@ -136,4 +136,11 @@ int store_seal_state(struct store *st, const struct auth_state *state,
     uint64_t last_seq, uint8_t out[static STATE_LEN + KEY_SEAL_OVERHEAD]);
 int store_open_state(struct store *st, struct span sealed);
 
+/*
+ * store_query.c: the newest credential of a site with that protection that
+ * is older than before, if it is newer than *seq.
+ */
+int store_newest(struct store *st, struct span rp, int protect,
+    int64_t before, int64_t *seq);
+
 #endif

@@ -58,9 +58,14 @@ lookup_user(struct store *st, struct auth_lookup *q)
 	return take_row(st, STMT_BY_USER, q);
 }
 
-/* How many credentials the site has, by protection. */
+/* By protection, how many credentials a site has, and its newest one. */
+struct site {
+	uint32_t	n[4];
+	int64_t		last[4];
+};
+
 static int
-read_site(struct store *st, struct span rp, uint32_t n[static 4])
+read_site(struct store *st, struct span rp, struct site *site)
 {
 	sqlite3_stmt *s = st->stmt[STMT_SITE];
 	int r;
@@ -68,15 +73,16 @@ read_site(struct store *st, struct span rp, uint32_t n[static 4])
 	store_bind(st, STMT_SITE, 1, rp);
 	if ((r = store_step(st, STMT_SITE, "read")) <= 0)
 		return r;
-	for (int p = PROTECT_OPTIONAL; p <= PROTECT_REQUIRED; p++)
-		n[p] = (uint32_t)sqlite3_column_int64(s, p - 1);
+	for (int p = PROTECT_OPTIONAL; p <= PROTECT_REQUIRED; p++) {
+		site->n[p] = (uint32_t)sqlite3_column_int64(s, p - 1);
+		site->last[p] = sqlite3_column_int64(s, p + 2);
+	}
 	store_reset(st, STMT_SITE);
 	return 0;
 }
 
-/* The newest one with that protection older than before, if newer than *seq */
-static int
-find_newest(struct store *st, struct span rp, int protect, int64_t before,
+int
+store_newest(struct store *st, struct span rp, int protect, int64_t before,
     int64_t *seq)
 {
 	sqlite3_stmt *s = st->stmt[STMT_NEWEST];
@@ -99,27 +105,36 @@ lookup_rp(struct store *st, struct auth_lookup *q)
 	int64_t seq = 0, before = q->before > INT64_MAX ? INT64_MAX :
 	    (int64_t)q->before;
 	uint8_t tag[KEY_TAG_LEN];
-	uint32_t n[4] = { 0 };
+	struct site site = { { 0 }, { 0 } };
 	struct span rp = span(tag, sizeof(tag));
 	int r;
 
 	if ((r = store_tag_rp(st, q->rp_id_hash, tag)) != 0)
 		return store_fail(st, r, "%s: cannot look up: %s", st->path,
 		    strerror(-r));
-	if ((r = read_site(st, rp, n)) != 0)
+	if ((r = read_site(st, rp, &site)) != 0)
 		return r;
 	for (int p = PROTECT_OPTIONAL; p <= PROTECT_REQUIRED; p++) {
-		if (p > q->protect_max || n[p] == 0)
+		if (p > q->protect_max || site.n[p] == 0)
 			continue;
-		if (q->before == UINT64_MAX)
-			q->count += n[p];
-		if ((r = find_newest(st, rp, p, before, &seq)) != 0)
-			return r;
+		if (q->before != UINT64_MAX) {
+			r = store_newest(st, rp, p, before, &seq);
+			if (r != 0)
+				return r;
+			continue;
+		}
+		/* the common question costs no look into the index */
+		q->count += site.n[p];
+		if (site.last[p] > seq)
+			seq = site.last[p];
 	}
 	if (seq == 0)
 		return 0;
 	sqlite3_bind_int64(st->stmt[STMT_BY_SEQ], 1, seq);
-	return take_row(st, STMT_BY_SEQ, q);
+	if ((r = take_row(st, STMT_BY_SEQ, q)) != 0 || q->found)
+		return r;
+	return store_fail(st, -EUCLEAN, "%s/%s: is damaged (site); restore "
+	    "the directory from a copy", st->path, DB_NAME);
 }
 
 int

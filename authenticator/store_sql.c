@@ -39,8 +39,9 @@ static const char *const schema[] = {
 	"CREATE INDEX credential_user ON credential (user)"
 	    " WHERE user IS NOT NULL",
 	"CREATE TABLE site (rp BLOB PRIMARY KEY, n1 INTEGER NOT NULL,"
-	    " n2 INTEGER NOT NULL, n3 INTEGER NOT NULL)"
-	    " STRICT, WITHOUT ROWID",
+	    " n2 INTEGER NOT NULL, n3 INTEGER NOT NULL,"
+	    " last1 INTEGER NOT NULL, last2 INTEGER NOT NULL,"
+	    " last3 INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 };
 #define SCHEMA_COUNT	(sizeof(schema) / sizeof(schema[0]))
 
@@ -64,7 +65,8 @@ static const char *const sql[STMT_COUNT] = {
 	    " ORDER BY seq DESC LIMIT 1",
 	[STMT_BY_SEQ] = FROM_CREDENTIAL "WHERE seq = ?1",
 	[STMT_AFTER] = FROM_CREDENTIAL "WHERE seq > ?1 ORDER BY seq LIMIT 1",
-	[STMT_SITE] = "SELECT n1, n2, n3 FROM site WHERE rp = ?1",
+	[STMT_SITE] = "SELECT n1, n2, n3, last1, last2, last3 FROM site"
+	    " WHERE rp = ?1",
 	[STMT_NEWEST] = "SELECT seq FROM credential WHERE rp = ?1 AND"
 	    " protect = ?2 AND seq < ?3 ORDER BY seq DESC LIMIT 1",
 	[STMT_INSERT] = "INSERT INTO credential (" ROW_COLUMNS ")"
@@ -73,10 +75,18 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_CLEAR] = "DELETE FROM credential",
 	[STMT_CLEAR_SITES] = "DELETE FROM site",
 	[STMT_SITE_ADD] = "INSERT INTO site VALUES"
-	    " (?1, ?2 = 1, ?2 = 2, ?2 = 3) ON CONFLICT DO UPDATE SET"
-	    " n1 = n1 + (?2 = 1), n2 = n2 + (?2 = 2), n3 = n3 + (?2 = 3)",
+	    " (?1, ?2 = 1, ?2 = 2, ?2 = 3, iif(?2 = 1, ?3, 0),"
+	    " iif(?2 = 2, ?3, 0), iif(?2 = 3, ?3, 0))"
+	    " ON CONFLICT DO UPDATE SET"
+	    " n1 = n1 + (?2 = 1), n2 = n2 + (?2 = 2), n3 = n3 + (?2 = 3),"
+	    " last1 = iif(?2 = 1, ?3, last1),"
+	    " last2 = iif(?2 = 2, ?3, last2),"
+	    " last3 = iif(?2 = 3, ?3, last3)",
 	[STMT_SITE_SUB] = "UPDATE site SET n1 = n1 - (?2 = 1),"
-	    " n2 = n2 - (?2 = 2), n3 = n3 - (?2 = 3) WHERE rp = ?1",
+	    " n2 = n2 - (?2 = 2), n3 = n3 - (?2 = 3),"
+	    " last1 = iif(?2 = 1, ?3, last1),"
+	    " last2 = iif(?2 = 2, ?3, last2),"
+	    " last3 = iif(?2 = 3, ?3, last3) WHERE rp = ?1",
 	[STMT_SITE_PRUNE] = "DELETE FROM site WHERE rp = ?1"
 	    " AND n1 + n2 + n3 = 0",
 	[STMT_STATE] = "UPDATE meta SET value = ?1 WHERE name = 'state'",

@@ -236,6 +236,30 @@ test_protected_are_neither_found_nor_counted(void **state)
 	}
 }
 
+/* The newest one is known without a search; it must not be once removed. */
+static void
+test_newest_is_another_once_removed(void **state)
+{
+	struct fixture *f = *state;
+	struct credential c, out;
+	struct auth_lookup q = { .kind = LOOKUP_RP, .before = UINT64_MAX,
+	    .protect_max = PROTECT_REQUIRED, .cred = &out };
+
+	for (uint32_t n = 0; n < 9; n++)
+		assert_int_equal(fixture_put(f->st, n, 1), 0);
+	fixture_credential(&c, 0, 1);
+	memcpy(q.rp_id_hash, c.rp_id_hash, sizeof(q.rp_id_hash));
+	for (uint32_t left = 9; left > 0; left--) {
+		assert_int_equal(store_lookup(f->st, &q), 0);
+		assert_true(q.found);
+		assert_int_equal(q.count, left);
+		assert_int_equal(out.seq, left);
+		assert_int_equal(fixture_remove(f->st, out.seq), 0);
+	}
+	assert_int_equal(store_lookup(f->st, &q), 0);
+	assert_false(q.found);
+}
+
 static void
 test_what_is_not_there_is_not_found(void **state)
 {
@@ -618,6 +642,7 @@ main(void)
 		STORE_TEST(test_out_of_bounds_is_refused),
 		STORE_TEST(test_lookup_rp_walks_newest_first),
 		STORE_TEST(test_protected_are_neither_found_nor_counted),
+		STORE_TEST(test_newest_is_another_once_removed),
 		STORE_TEST(test_what_is_not_there_is_not_found),
 		STORE_TEST(test_replace_is_one_commit),
 		STORE_TEST(test_failed_commit_changes_nothing),
