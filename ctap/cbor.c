@@ -496,7 +496,7 @@ member_row(const struct cbor_member *table, size_t count,
 {
 	for (size_t i = 0; i < count; i++) {
 		if (table[i].name == NULL) {
-			if (key->kind == CBOR_UINT &&
+			if (key->kind == CBOR_UINT && table[i].key >= 0 &&
 			    key->val == (uint64_t)table[i].key)
 				return i;
 			if (key->kind == CBOR_NEGINT && table[i].key < 0 &&
