@@ -21,7 +21,7 @@
 #define HEADERS_MAX	16384	/* bytes */
 #define BODY_MAX	4096	/* bytes */
 #define IDLE_MAX_S	10
-#define PAGE_MAX	1000	/* credentials in one reply */
+#define PAGE_MAX	250	/* credentials in one reply; some 120 kB */
 
 struct control {
 	struct loop	*loop;

@@ -34,7 +34,7 @@ struct loop;
 /* device must outlive the loop. -ENOMEM. */
 int loop_new(struct device *device, enum presence_mode presence,
     struct loop **out);
-/* Accepts NULL. Ends what is under way; the transport must be gone. */
+/* Accepts NULL. The transport must be gone, and every host with it. */
 void loop_free(struct loop *l);
 
 /* What a transport is opened with; its arg is the loop. */

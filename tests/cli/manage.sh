@@ -125,7 +125,7 @@ evil()
 }
 check "but not reach a terminal" evil
 
-# over several pages: 1000 in each
+# in pages
 control=$(sed -n 's/^control //p' "$T/key/lock")
 curl_control()
 {
