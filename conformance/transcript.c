@@ -15,7 +15,7 @@ struct run {
 	const struct transcript_target *target;
 	void		*t;
 	struct expr_env	 env;
-	unsigned	 channel;
+	uint64_t	 channel;
 	struct span	 reply;		/* of the last message */
 	struct transcript_result result;
 	const char	*name;
@@ -59,6 +59,21 @@ state_name(enum transcript_state s)
 	}
 }
 
+/* #CHANNEL or #HOST:CHANNEL; without, channel 1 of host 0 */
+static uint64_t
+parse_channel(const char **text)
+{
+	uint64_t channel;
+
+	if (**text != '#')
+		return 1;
+	channel = strtoul(*text + 1, (char **)text, 10);
+	if (**text == ':')
+		channel = channel << 32 |
+		    strtoul(*text + 1, (char **)text, 10);
+	return channel;
+}
+
 /* > [#CHANNEL] cbor CMD [EXPR], or > [#CHANNEL] raw h'..' */
 static bool
 do_send(struct run *r, const char *text)
@@ -68,9 +83,7 @@ do_send(struct run *r, const char *text)
 	struct cbor_in in;
 	struct span raw;
 
-	r->channel = 1;
-	if (*text == '#')
-		r->channel = (unsigned)strtoul(text + 1, (char **)&text, 10);
+	r->channel = parse_channel(&text);
 	expr_blank(&text);
 	cbor_out_init(&out, msg + 1, sizeof(msg) - 1);
 	if (strncmp(text, "cbor ", 5) == 0) {

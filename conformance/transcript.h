@@ -36,13 +36,13 @@ struct transcript_target {
 	/* A factory-new key, just powered up. NULL: cannot be one like it. */
 	void	*(*open)(const struct transcript_given *given);
 	void	(*close)(void *t);
-	/* A message on a channel (1, 2, ...). */
-	void	(*send)(void *t, unsigned channel, struct span msg);
+	/* A message on a channel: host << 32 | 1, 2, ... */
+	void	(*send)(void *t, uint64_t channel, struct span msg);
 	/* Where things stand; *reply if STATE_REPLY; *rp_id of a prompt. */
 	enum transcript_state (*state)(void *t, struct span *reply,
 		    struct span *rp_id);
 	/* "touch", "verify", "deny", "cancel", "replug"; false: cannot. */
-	bool	(*act)(void *t, const char *what, unsigned channel);
+	bool	(*act)(void *t, const char *what, uint64_t channel);
 	void	(*advance)(void *t, uint64_t ms);
 };
 

@@ -68,7 +68,7 @@ close_recorder(void *t)
 }
 
 static void
-send_recorder(void *t, unsigned channel, struct span msg)
+send_recorder(void *t, uint64_t channel, struct span msg)
 {
 	struct recorder *r = t;
 	uint8_t len[2] = { (uint8_t)(msg.len >> 8), (uint8_t)msg.len };
@@ -95,7 +95,7 @@ state_recorder(void *t, struct span *reply, struct span *rp_id)
 }
 
 static bool
-act_recorder(void *t, const char *what, unsigned channel)
+act_recorder(void *t, const char *what, uint64_t channel)
 {
 	static const struct {
 		const char *what;

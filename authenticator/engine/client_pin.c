@@ -26,7 +26,7 @@ check_protocol(const struct ctap_client_pin *req)
 
 /* pin.02: getKeyAgreement */
 static enum auth_want
-key_agreement(struct auth *au, const struct ctap_client_pin *req)
+agreement_reply(struct auth *au, const struct ctap_client_pin *req)
 {
 	enum ctap_status status = check_protocol(req);
 	struct cbor_out out = reply_begin(au);
@@ -36,7 +36,7 @@ key_agreement(struct auth *au, const struct ctap_client_pin *req)
 
 	if (status != CTAP2_OK)
 		return fail(au, status);
-	a = session_agreement(au, (int)req->protocol.v);
+	a = key_agreement(au, (int)req->protocol.v);
 	len = a != NULL ? pin_agreement_public(a, cose) : 0;
 	if (len == 0)
 		return fail(au, CTAP1_ERR_OTHER);
@@ -104,7 +104,7 @@ ask_token(struct auth *au, struct auth_op *op)
 
 	if (status != CTAP2_OK)
 		return fail(au, status);
-	a = session_agreement(au, protocol);
+	a = key_agreement(au, protocol);
 	if (a == NULL)
 		return fail(au, CTAP1_ERR_OTHER);
 	if (!req->peer.valid || !pin_agreement_secret(a, protocol,
@@ -119,7 +119,7 @@ pin_run(struct auth *au, struct auth_op *op)
 {
 	switch (op->req.pin.subcommand) {
 	case GET_KEY_AGREEMENT:
-		return key_agreement(au, &op->req.pin);
+		return agreement_reply(au, &op->req.pin);
 	case GET_TOKEN_USING_UV:
 		return ask_token(au, op);
 	case GET_UV_RETRIES:
@@ -141,13 +141,14 @@ pin_token(struct auth *au, struct auth_op *op)
 	size_t len;
 
 	auth_sha256(au, req->rp_id, rp_id_hash);
-	token_begin(au, op->secret.protocol, (uint8_t)req->permissions.v,
-	    req->rp_id.p != NULL ? rp_id_hash : NULL, true, op->now_ms);
+	token_begin(au, op, op->secret.protocol,
+	    (uint8_t)req->permissions.v,
+	    req->rp_id.p != NULL ? rp_id_hash : NULL, true);
 	auth_random(au, iv, sizeof(iv));
 	len = pin_encrypt(&op->secret, iv,
-	    token_bytes(au, op->secret.protocol), PIN_TOKEN_LEN, sealed);
+	    token_bytes(op, op->secret.protocol), PIN_TOKEN_LEN, sealed);
 	if (len == 0) {
-		tokens_reset(au);
+		tokens_reset(au, op->session);
 		return fail(au, CTAP1_ERR_OTHER);
 	}
 	cbor_put_map(&out, 1);

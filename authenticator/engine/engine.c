@@ -46,17 +46,49 @@ auth_init(void *mem, const struct auth_config *cfg,
 }
 
 void
-session_wipe(struct auth *au)
+sessions_wipe(struct auth *au)
 {
-	for (int i = 0; i < PIN_PROTOCOL_MAX; i++)
-		pin_agreement_free(au->session.agreement[i]);
-	explicit_bzero(&au->session, sizeof(au->session));
+	for (int i = 0; i < PIN_PROTOCOL_MAX; i++) {
+		pin_agreement_free(au->agreement[i]);
+		au->agreement[i] = NULL;
+	}
+	explicit_bzero(au->session, sizeof(au->session));
+}
+
+/* The session of a host that has one, or NULL. */
+static struct auth_session *
+session_find(struct auth *au, uint64_t channel)
+{
+	for (size_t i = 0; i < HOSTS_MAX; i++)
+		if (au->session[i].open &&
+		    au->session[i].host == (uint32_t)(channel >> 32))
+			return &au->session[i];
+	return NULL;
+}
+
+/* The session of a host; a new one takes the place of the oldest. */
+static struct auth_session *
+session_of(struct auth *au, uint64_t channel, uint64_t now_ms)
+{
+	struct auth_session *ses = session_find(au, channel);
+
+	if (ses == NULL) {
+		ses = &au->session[0];
+		for (size_t i = 1; i < HOSTS_MAX; i++)
+			if (au->session[i].used_ms < ses->used_ms)
+				ses = &au->session[i];
+		explicit_bzero(ses, sizeof(*ses));
+		ses->open = true;
+		ses->host = (uint32_t)(channel >> 32);
+	}
+	ses->used_ms = now_ms;
+	return ses;
 }
 
 void
 auth_done(struct auth *au)
 {
-	session_wipe(au);
+	sessions_wipe(au);
 	EVP_MD_CTX_free(au->md);
 	EVP_MD_free(au->sha256);
 	explicit_bzero(au, sizeof(*au));
@@ -206,12 +238,13 @@ auth_command(struct auth *au, uint64_t channel, struct span msg,
 	assert(!au->busy && msg.len > 0);
 	au->busy = true;
 	op->channel = channel;
+	op->session = session_of(au, channel, now_ms);
 	op->now_ms = now_ms;
 	op->row = find_row(msg.p[0]);
 	/* gn.5 */
 	if (msg.p[0] != CTAP_GET_NEXT_ASSERTION &&
-	    au->session.next.channel == channel)
-		remembered_forget(au);
+	    op->session->next.channel == channel)
+		remembered_forget(op->session);
 	if (op->row == NULL)
 		return finish(au, CTAP1_ERR_INVALID_COMMAND);
 	status = ctap_decode(msg.p[0], span(msg.p + 1, msg.len - 1),
@@ -319,8 +352,10 @@ auth_cancel(struct auth *au, uint64_t channel)
 enum auth_want
 auth_abort(struct auth *au, uint64_t channel)
 {
-	if (au->session.next.channel == channel)
-		remembered_forget(au);
+	struct auth_session *ses = session_find(au, channel);
+
+	if (ses != NULL && ses->next.channel == channel)
+		remembered_forget(ses);
 	return auth_cancel(au, channel);
 }
 
@@ -407,5 +442,5 @@ auth_store_changed(struct auth *au, const struct auth_state *state)
 {
 	assert(!au->busy);
 	au->state = *state;
-	session_wipe(au);
+	sessions_wipe(au);
 }

@@ -54,8 +54,8 @@ ga_authorize(struct auth *au, struct auth_op *op)
 		return AUTH_NEXT;
 	/* ga.6.1 */
 	if (req->auth.param.p != NULL) {
-		status = token_check(au, &req->auth, req->client_data_hash,
-		    PERMISSION_GA, op->ga.rp_id_hash, op->now_ms);
+		status = token_check(op, &req->auth, req->client_data_hash,
+		    PERMISSION_GA);
 		if (status != CTAP2_OK)
 			return fail(au, status);
 		op->uv = true;
@@ -110,8 +110,9 @@ ga_consent(struct auth *au, struct auth_op *op)
 {
 	const struct ctap_get_assertion *req = &op->req.ga;
 
+	(void)au;
 	if (req->options.up == OPT_FALSE || op->up ||
-	    (op->token && token_present(au, op->now_ms)))
+	    (op->token && token_present(op)))
 		return AUTH_NEXT;
 	return ask_user(op, PROMPT_PRESENCE, REASON_SIGN_IN, req->rp_id,
 	    span(op->cred.user.name.s, op->cred.user.name.len));
@@ -156,7 +157,7 @@ hmac_salts(struct auth *au, struct auth_op *op)
 {
 	const struct ctap_hmac_secret *hs = &op->req.ga.hmac_secret;
 	int protocol = hs->protocol.there ? (int)hs->protocol.v : 1;
-	struct pin_agreement *a = session_agreement(au, protocol);
+	struct pin_agreement *a = key_agreement(au, protocol);
 	struct ga_request *ga = &op->ga;
 
 	if (a == NULL)
@@ -184,7 +185,7 @@ ga_extend(struct auth *au, struct auth_op *op)
 
 	if (op->req.ga.options.up != OPT_FALSE) {
 		op->up = true;
-		token_spend(au);
+		token_spend(op);
 	}
 	op->ga.up = op->up;
 	op->ga.uv = op->uv;
@@ -312,13 +313,13 @@ put_user(const struct auth_op *op, struct cbor_out *out)
 
 /* What getNextAssertion goes on with. */
 static void
-remember(struct auth *au, const struct auth_op *op)
+remember(const struct auth_op *op)
 {
-	struct auth_remembered *next = &au->session.next;
+	struct auth_remembered *next = &op->session->next;
 
 	if (op->left == 0) {
 		if (op->row->cmd == CTAP_GET_NEXT_ASSERTION)
-			remembered_forget(au);
+			remembered_forget(op->session);
 		return;
 	}
 	next->active = true;
@@ -336,7 +337,7 @@ ga_reply(struct auth *au, struct auth_op *op)
 	bool user = op->cred.discoverable;
 
 	au->counter = op->counter;
-	remember(au, op);
+	remember(op);
 	cbor_put_map(&out, (size_t)3 + user + (op->number > 0) +
 	    op->user_selected);
 	cbor_put_uint(&out, 0x01);	/* credential */
@@ -363,21 +364,21 @@ ga_reply(struct auth *au, struct auth_op *op)
 }
 
 void
-remembered_forget(struct auth *au)
+remembered_forget(struct auth_session *ses)
 {
-	explicit_bzero(&au->session.next, sizeof(au->session.next));
+	explicit_bzero(&ses->next, sizeof(ses->next));
 }
 
 /* gn.1 to gn.4 */
 enum auth_want
 gn_find(struct auth *au, struct auth_op *op)
 {
-	struct auth_remembered *next = &au->session.next;
+	struct auth_remembered *next = &op->session->next;
 
 	if (!next->active || next->channel != op->channel)
 		return fail(au, CTAP2_ERR_NOT_ALLOWED);
 	if (op->now_ms - next->last_ms > GNA_TIMEOUT_MS) {
-		remembered_forget(au);
+		remembered_forget(op->session);
 		return fail(au, CTAP2_ERR_NOT_ALLOWED);
 	}
 	op->ga = next->ga;
@@ -396,6 +397,6 @@ gn_found(struct auth *au, struct auth_op *op)
 {
 	if (op->lookup.found)
 		return AUTH_NEXT;
-	remembered_forget(au);
+	remembered_forget(op->session);
 	return fail(au, CTAP2_ERR_NOT_ALLOWED);
 }

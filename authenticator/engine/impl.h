@@ -56,6 +56,7 @@ struct auth_op;
 typedef enum auth_want auth_stage(struct auth *au, struct auth_op *op);
 
 #define STAGES_MAX	11
+#define HOSTS_MAX	64	/* sessions; the one longest unused makes room */
 #define CREDENTIAL_TYPE	"public-key"
 
 struct auth_row {
@@ -81,6 +82,7 @@ struct auth_op {
 	size_t		stage;
 	bool		stay;
 	uint64_t	channel;
+	struct auth_session *session;	/* of the host that asks */
 	uint64_t	now_ms;
 	enum auth_want	want;
 	union ctap_request req;
@@ -134,16 +136,22 @@ struct auth_token {
 /* Accounts left to tell, for getNextAssertion. */
 struct auth_remembered {
 	bool		active;
-	uint64_t	channel;
+	uint64_t	channel;	/* the one that may go on */
 	uint64_t	last_ms;
 	uint64_t	before;		/* seq of the one told last */
 	uint32_t	left;
 	struct ga_request ga;
 };
 
-/* What lives from one operation to the next, and not longer than power. */
+/*
+ * What lives from one operation of a host to its next, and not longer than
+ * power. Hosts cannot see each other: a USB key has one, and over a socket
+ * one client must not end the tokens of another.
+ */
 struct auth_session {
-	struct pin_agreement *agreement[PIN_PROTOCOL_MAX];
+	bool		open;
+	uint32_t	host;		/* upper half of its channels */
+	uint64_t	used_ms;
 	struct auth_token token[PIN_PROTOCOL_MAX];
 	struct auth_remembered next;
 };
@@ -157,7 +165,8 @@ struct auth {
 	EVP_MD_CTX	*md;
 	bool		busy;
 	struct auth_op	op;
-	struct auth_session session;
+	struct pin_agreement *agreement[PIN_PROTOCOL_MAX];
+	struct auth_session session[HOSTS_MAX];
 	uint8_t		reply[AUTH_MESSAGE_MAX];
 	size_t		reply_len;
 };
@@ -177,29 +186,29 @@ enum auth_want ask_key(struct auth *au, struct auth_op *op,
     enum key_verb verb);
 enum auth_want ask_lookup(struct auth_op *op, enum lookup_kind kind);
 enum auth_want ask_commit(struct auth_op *op);
-/* Forgets tokens, key agreement and continuations. */
-void session_wipe(struct auth *au);
+/* Forgets tokens, key agreement and continuations of every host. */
+void sessions_wipe(struct auth *au);
 void auth_sha256(struct auth *au, struct span s, uint8_t out[static 32]);
 void auth_random(struct auth *au, uint8_t *out, size_t len);
 
 /* token.c: key agreement and tokens */
-struct pin_agreement *session_agreement(struct auth *au, int protocol);
-void tokens_reset(struct auth *au);
+struct pin_agreement *key_agreement(struct auth *au, int protocol);
+void tokens_reset(struct auth *au, struct auth_session *ses);
 /* New tokens for every protocol, this one in use. */
-void token_begin(struct auth *au, int protocol, uint8_t permissions,
-    const uint8_t *rp_id_hash, bool user_present, uint64_t now_ms);
-const uint8_t *token_bytes(const struct auth *au, int protocol);
+void token_begin(struct auth *au, struct auth_op *op, int protocol,
+    uint8_t permissions, const uint8_t *rp_id_hash, bool user_present);
+const uint8_t *token_bytes(const struct auth_op *op, int protocol);
 /*
  * 6.1.2 step 11.1, 6.2.2 step 6.1: mac over client_data_hash verifies, and
- * the token may do permission for rp_id_hash. Binds it.
+ * the token may do permission for op->ga.rp_id_hash. Binds it.
  */
-enum ctap_status token_check(struct auth *au, const struct ctap_auth *param,
-    struct span client_data_hash, uint8_t permission,
-    const uint8_t rp_id_hash[static 32], uint64_t now_ms);
+enum ctap_status token_check(struct auth_op *op,
+    const struct ctap_auth *param, struct span client_data_hash,
+    uint8_t permission);
 /* getUserPresentFlagValue() of the token in use */
-bool token_present(const struct auth *au, uint64_t now_ms);
+bool token_present(const struct auth_op *op);
 /* After presence was tested: flags and permissions but lbw are gone. */
-void token_spend(struct auth *au);
+void token_spend(struct auth_op *op);
 bool token_protocol_known(uint64_t protocol);
 
 /* common.c: what makeCredential and getAssertion have in common */
@@ -222,7 +231,7 @@ size_t meta_encode(const struct credential *cred,
     uint8_t out[static KEY_META_MAX]);
 
 /* get_assertion.c */
-void remembered_forget(struct auth *au);
+void remembered_forget(struct auth_session *ses);
 
 /* The stages of each command, in its own file. */
 auth_stage info_reply;

@@ -92,8 +92,8 @@ mc_authorize(struct auth *au, struct auth_op *op)
 		return AUTH_NEXT;
 	/* mc.11.1 */
 	if (param) {
-		status = token_check(au, &req->auth, req->client_data_hash,
-		    PERMISSION_MC, op->ga.rp_id_hash, op->now_ms);
+		status = token_check(op, &req->auth, req->client_data_hash,
+		    PERMISSION_MC);
 		if (status != CTAP2_OK)
 			return fail(au, status);
 		op->uv = true;
@@ -112,7 +112,7 @@ mc_authorize(struct auth *au, struct auth_op *op)
 static enum auth_want
 excluded(struct auth *au, struct auth_op *op)
 {
-	if (op->up || (op->token && token_present(au, op->now_ms)))
+	if (op->up || (op->token && token_present(op)))
 		return fail(au, CTAP2_ERR_CREDENTIAL_EXCLUDED);
 	return again(op, ask_user(op, PROMPT_PRESENCE, REASON_EXCLUDED,
 	    op->req.mc.rp_id, op->req.mc.user.name));
@@ -138,7 +138,8 @@ mc_exclude(struct auth *au, struct auth_op *op)
 enum auth_want
 mc_consent(struct auth *au, struct auth_op *op)
 {
-	if (op->up || (op->token && token_present(au, op->now_ms)))
+	(void)au;
+	if (op->up || (op->token && token_present(op)))
 		return AUTH_NEXT;
 	return ask_user(op, PROMPT_PRESENCE, REASON_REGISTER,
 	    op->req.mc.rp_id, op->req.mc.user.name);
@@ -186,7 +187,7 @@ mc_create(struct auth *au, struct auth_op *op)
 	enum ctap_status status;
 
 	op->up = true;
-	token_spend(au);
+	token_spend(op);
 	status = take_extensions(op);
 	if (status != CTAP2_OK)
 		return fail(au, status);

@@ -125,6 +125,6 @@ enum auth_want
 rst_reply(struct auth *au, struct auth_op *op)
 {
 	(void)op;
-	session_wipe(au);
+	sessions_wipe(au);
 	return reply_empty(au);
 }

@@ -12,9 +12,9 @@ token_protocol_known(uint64_t protocol)
 }
 
 struct pin_agreement *
-session_agreement(struct auth *au, int protocol)
+key_agreement(struct auth *au, int protocol)
 {
-	struct pin_agreement **a = &au->session.agreement[protocol - 1];
+	struct pin_agreement **a = &au->agreement[protocol - 1];
 
 	/* made when first asked for: most starts never need it */
 	if (*a == NULL)
@@ -23,37 +23,36 @@ session_agreement(struct auth *au, int protocol)
 }
 
 void
-tokens_reset(struct auth *au)
+tokens_reset(struct auth *au, struct auth_session *ses)
 {
 	for (int i = 0; i < PIN_PROTOCOL_MAX; i++) {
-		memset(&au->session.token[i], 0,
-		    sizeof(au->session.token[i]));
-		auth_random(au, au->session.token[i].token, PIN_TOKEN_LEN);
+		memset(&ses->token[i], 0, sizeof(ses->token[i]));
+		auth_random(au, ses->token[i].token, PIN_TOKEN_LEN);
 	}
 }
 
 void
-token_begin(struct auth *au, int protocol, uint8_t permissions,
-    const uint8_t *rp_id_hash, bool user_present, uint64_t now_ms)
+token_begin(struct auth *au, struct auth_op *op, int protocol,
+    uint8_t permissions, const uint8_t *rp_id_hash, bool user_present)
 {
-	struct auth_token *t = &au->session.token[protocol - 1];
+	struct auth_token *t = &op->session->token[protocol - 1];
 
 	/* tok.6 */
-	tokens_reset(au);
+	tokens_reset(au, op->session);
 	t->in_use = true;
 	t->user_verified = true;
 	t->user_present = user_present;
 	t->permissions = permissions;
-	t->begun_ms = now_ms;
+	t->begun_ms = op->now_ms;
 	t->has_rp_id = rp_id_hash != NULL;
 	if (rp_id_hash != NULL)
 		memcpy(t->rp_id_hash, rp_id_hash, sizeof(t->rp_id_hash));
 }
 
 const uint8_t *
-token_bytes(const struct auth *au, int protocol)
+token_bytes(const struct auth_op *op, int protocol)
 {
-	return au->session.token[protocol - 1].token;
+	return op->session->token[protocol - 1].token;
 }
 
 /* tok.1, tok.2: stopUsing(), if its time is over. */
@@ -79,35 +78,34 @@ token_permits(const struct auth_token *t, uint8_t permission,
 }
 
 enum ctap_status
-token_check(struct auth *au, const struct ctap_auth *param,
-    struct span client_data_hash, uint8_t permission,
-    const uint8_t rp_id_hash[static 32], uint64_t now_ms)
+token_check(struct auth_op *op, const struct ctap_auth *param,
+    struct span client_data_hash, uint8_t permission)
 {
 	int protocol = (int)param->protocol.v;
-	struct auth_token *t = &au->session.token[protocol - 1];
+	struct auth_token *t = &op->session->token[protocol - 1];
 
-	if (!token_alive(t, now_ms) ||
+	if (!token_alive(t, op->now_ms) ||
 	    !pin_verify(protocol, t->token, client_data_hash, span(NULL, 0),
 	    param->param))
 		return CTAP2_ERR_PIN_AUTH_INVALID;
-	if (!token_permits(t, permission, rp_id_hash))
+	if (!token_permits(t, permission, op->ga.rp_id_hash))
 		return CTAP2_ERR_PIN_AUTH_INVALID;
 	t->used = true;
 	/* tok.5 */
 	t->has_rp_id = true;
-	memcpy(t->rp_id_hash, rp_id_hash, sizeof(t->rp_id_hash));
+	memcpy(t->rp_id_hash, op->ga.rp_id_hash, sizeof(t->rp_id_hash));
 	return CTAP2_OK;
 }
 
 /* tok.3 */
 bool
-token_present(const struct auth *au, uint64_t now_ms)
+token_present(const struct auth_op *op)
 {
 	for (int i = 0; i < PIN_PROTOCOL_MAX; i++) {
-		const struct auth_token *t = &au->session.token[i];
+		const struct auth_token *t = &op->session->token[i];
 
 		if (t->in_use && t->user_present &&
-		    now_ms - t->begun_ms < TOKEN_PRESENCE_MS)
+		    op->now_ms - t->begun_ms < TOKEN_PRESENCE_MS)
 			return true;
 	}
 	return false;
@@ -115,10 +113,10 @@ token_present(const struct auth *au, uint64_t now_ms)
 
 /* tok.4: an lbw permission alone survives */
 void
-token_spend(struct auth *au)
+token_spend(struct auth_op *op)
 {
 	for (int i = 0; i < PIN_PROTOCOL_MAX; i++) {
-		struct auth_token *t = &au->session.token[i];
+		struct auth_token *t = &op->session->token[i];
 
 		t->user_present = false;
 		t->user_verified = false;

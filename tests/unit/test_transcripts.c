@@ -30,7 +30,7 @@ close_sim(void *t)
 }
 
 static void
-send_sim(void *t, unsigned channel, struct span msg)
+send_sim(void *t, uint64_t channel, struct span msg)
 {
 	sim_send(t, channel, msg);
 }
@@ -51,7 +51,7 @@ state_sim(void *t, struct span *reply, struct span *rp_id)
 }
 
 static bool
-act_sim(void *t, const char *what, unsigned channel)
+act_sim(void *t, const char *what, uint64_t channel)
 {
 	struct sim *s = t;
 
