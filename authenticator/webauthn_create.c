@@ -75,8 +75,13 @@ plan_selection(struct creation *cr)
 		return dom_fail(cr->err, "ConstraintError",
 		    "the token has no built-in user verification");
 	cr->req.rk = o->resident_key != REQUIREMENT_DISCOURAGED && info->rk;
-	cr->req.uv = o->user_verification != REQUIREMENT_DISCOURAGED &&
-	    info->uv;
+	/*
+	 * A protected token makes discoverable credentials for verified
+	 * users only (CTAP 2.3, 6.1.2, step 7): browsers verify them, even
+	 * where the site would rather not.
+	 */
+	cr->req.uv = info->uv && (cr->req.rk ||
+	    o->user_verification != REQUIREMENT_DISCOURAGED);
 	return true;
 }
 

@@ -1078,6 +1078,8 @@ test_create_selection(void **state)
 		{ "{\"residentKey\":\"unheard-of\","
 		    "\"requireResidentKey\":true}", true, true, 2 },
 		{ "{\"userVerification\":\"discouraged\"}", false, false, 0 },
+		{ "{\"residentKey\":\"required\","
+		    "\"userVerification\":\"discouraged\"}", true, true, 2 },
 		{ "{\"userVerification\":\"preferred\"}", false, true, 0 },
 		{ "{\"userVerification\":\"required\"}", false, true, 0 },
 		{ "{\"userVerification\":\"unheard-of\"}", false, true, 0 },
