@@ -56,7 +56,7 @@ struct auth_op;
 typedef enum auth_want auth_stage(struct auth *au, struct auth_op *op);
 
 #define STAGES_MAX	11
-#define HOSTS_MAX	64	/* sessions; the one longest unused makes room */
+#define HOSTS_MAX	64	/* sessions; the oldest makes room */
 #define CREDENTIAL_TYPE	"public-key"
 
 struct auth_row {
