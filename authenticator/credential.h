@@ -62,9 +62,18 @@ struct credential {
 	uint16_t	 pub_len;
 };
 
+#define PIN_HASH_LEN	 16	/* LEFT(SHA-256(PIN), 16), CTAP 2.3, 6.5.1 */
+#define MIN_PIN_RPS_MAX	  8	/* RP IDs told the minimum PIN length */
+
 /*
  * The authenticator's own memory, small enough to be written whole. A state
  * made by a newer sealkey is refused, never half understood.
+ *
+ * All zero but for a random epoch is a factory-new key: failures are
+ * counted, not what is left of them, and settings say whether they differ
+ * from what the key was made with. Secrets that are only ever compared with
+ * themselves (tokens, identifiers) are derived from the epoch and a
+ * generation, so that they need no randomness at a reset and die with it.
  */
 struct auth_state {
 	uint8_t		epoch[KEY_EPOCH_LEN];	/* see tpm/key.h */
@@ -72,6 +81,25 @@ struct auth_state {
 						 * this was ever given out */
 	uint32_t	credentials;		/* how many are stored; kept
 						 * by the store, not by us */
+	/* PIN and built-in verification, CTAP 2.3, 6.5.1 and 6.5.3 */
+	bool		pin_set;
+	bool		force_pin_change;
+	bool		pin_complexity;		/* switched on */
+	uint8_t		pin_hash[PIN_HASH_LEN];
+	uint8_t		pin_length;		/* in code points */
+	uint8_t		pin_failures;		/* since the last success */
+	uint8_t		uv_failures;
+	uint8_t		min_pin_length;		/* 0: as made */
+	/* authenticatorConfig, CTAP 2.3, 6.11 */
+	bool		always_uv_toggled;
+	bool		enterprise;		/* switched on */
+	bool		long_touch;		/* switched on */
+	uint8_t		min_pin_rp_count;
+	struct rp_id_text min_pin_rp[MIN_PIN_RPS_MAX];
+	/* persistentPinUvAuthToken and store state, CTAP 2.3, 6.4, 6.8 */
+	bool		ppuat_pcmr;		/* has its permission */
+	uint32_t	ppuat_generation;
+	uint32_t	store_generation;
 };
 
 enum lookup_kind {

@@ -21,7 +21,7 @@
 #define STORE_SMALL_LEN	(1 << 20)	/* bytes; read whole when opened */
 #define STORE_LIMIT	10000000	/* credentials */
 #define ROW_MAX		3072		/* bytes, serialised credential */
-#define STATE_LEN	  49		/* bytes, serialised state */
+#define STATE_MAX	4096	/* bytes, serialised state */
 #define AD_MAX		  80		/* bytes */
 #define MESSAGE_MAX	 512		/* bytes, with the NUL */
 
@@ -133,7 +133,8 @@ int store_open_row(struct store *st, enum stmt s, struct credential *out);
 
 /* The state: to and from the sealed row of that name. */
 int store_seal_state(struct store *st, const struct auth_state *state,
-    uint64_t last_seq, uint8_t out[static STATE_LEN + KEY_SEAL_OVERHEAD]);
+    uint64_t last_seq, uint8_t out[static STATE_MAX + KEY_SEAL_OVERHEAD],
+    size_t *len);
 int store_open_state(struct store *st, struct span sealed);
 
 /*
