@@ -198,13 +198,15 @@ add_one(struct store *st, struct pending *p, const struct credential *cred)
 static int
 write_state(struct store *st, const struct pending *p)
 {
-	uint8_t sealed[STATE_LEN + KEY_SEAL_OVERHEAD];
+	uint8_t sealed[STATE_MAX + KEY_SEAL_OVERHEAD];
+	size_t len;
 	int r;
 
-	if ((r = store_seal_state(st, &p->state, p->last_seq, sealed)) != 0)
+	r = store_seal_state(st, &p->state, p->last_seq, sealed, &len);
+	if (r != 0)
 		return store_fail(st, r, "%s: cannot seal: %s", st->path,
 		    strerror(-r));
-	store_bind(st, STMT_STATE, 1, span(sealed, sizeof(sealed)));
+	store_bind(st, STMT_STATE, 1, span(sealed, len));
 	return store_run(st, STMT_STATE, "write");
 }
 

@@ -341,21 +341,94 @@ store_open_row(struct store *st, enum stmt s, struct credential *out)
  * State
  */
 
+/* Which of the state's booleans are true. */
+static const size_t state_flags[] = {
+	offsetof(struct auth_state, pin_set),
+	offsetof(struct auth_state, force_pin_change),
+	offsetof(struct auth_state, pin_complexity),
+	offsetof(struct auth_state, always_uv_toggled),
+	offsetof(struct auth_state, enterprise),
+	offsetof(struct auth_state, long_touch),
+	offsetof(struct auth_state, ppuat_pcmr),
+};
+#define STATE_FLAGS	(sizeof(state_flags) / sizeof(state_flags[0]))
+
+static void
+put_state(struct writer *w, const struct auth_state *s)
+{
+	uint16_t flags = 0;
+
+	for (size_t i = 0; i < STATE_FLAGS; i++)
+		if (*(const bool *)((const uint8_t *)s + state_flags[i]))
+			flags |= (uint16_t)(1 << i);
+	put_bytes(w, s->epoch, KEY_EPOCH_LEN);
+	put_uint(w, s->counter_ceiling, 4);
+	put_uint(w, s->credentials, 4);
+	put_uint(w, flags, 2);
+	put_bytes(w, s->pin_hash, PIN_HASH_LEN);
+	put_uint(w, s->pin_length, 1);
+	put_uint(w, s->pin_failures, 1);
+	put_uint(w, s->uv_failures, 1);
+	put_uint(w, s->min_pin_length, 1);
+	put_uint(w, s->ppuat_generation, 4);
+	put_uint(w, s->store_generation, 4);
+	put_uint(w, s->min_pin_rp_count, 1);
+	if (s->min_pin_rp_count > MIN_PIN_RPS_MAX) {
+		w->bad = true;
+		return;
+	}
+	for (size_t i = 0; i < s->min_pin_rp_count; i++)
+		put_text(w, s->min_pin_rp[i].s, s->min_pin_rp[i].len, 1,
+		    RP_ID_KEPT);
+}
+
+static void
+take_state(struct reader *r, struct auth_state *s)
+{
+	const uint8_t *p;
+	uint16_t flags;
+
+	if ((p = take_bytes(r, KEY_EPOCH_LEN)) != NULL)
+		memcpy(s->epoch, p, KEY_EPOCH_LEN);
+	s->counter_ceiling = (uint32_t)take_uint(r, 4);
+	s->credentials = (uint32_t)take_uint(r, 4);
+	flags = (uint16_t)take_uint(r, 2);
+	if (flags >> STATE_FLAGS != 0)
+		r->bad = true;
+	for (size_t i = 0; i < STATE_FLAGS; i++)
+		*(bool *)((uint8_t *)s + state_flags[i]) = flags >> i & 1;
+	if ((p = take_bytes(r, PIN_HASH_LEN)) != NULL)
+		memcpy(s->pin_hash, p, PIN_HASH_LEN);
+	s->pin_length = (uint8_t)take_uint(r, 1);
+	s->pin_failures = (uint8_t)take_uint(r, 1);
+	s->uv_failures = (uint8_t)take_uint(r, 1);
+	s->min_pin_length = (uint8_t)take_uint(r, 1);
+	s->ppuat_generation = (uint32_t)take_uint(r, 4);
+	s->store_generation = (uint32_t)take_uint(r, 4);
+	s->min_pin_rp_count = (uint8_t)take_uint(r, 1);
+	if (s->min_pin_rp_count > MIN_PIN_RPS_MAX)
+		r->bad = true;
+	for (size_t i = 0; !r->bad && i < s->min_pin_rp_count; i++)
+		s->min_pin_rp[i].len = (uint8_t)take_text(r,
+		    s->min_pin_rp[i].s, 1, RP_ID_KEPT);
+}
+
 int
 store_seal_state(struct store *st, const struct auth_state *state,
-    uint64_t last_seq, uint8_t out[static STATE_LEN + KEY_SEAL_OVERHEAD])
+    uint64_t last_seq, uint8_t out[static STATE_MAX + KEY_SEAL_OVERHEAD],
+    size_t *len)
 {
-	uint8_t plain[STATE_LEN];
+	uint8_t plain[STATE_MAX];
 	struct writer w = { .p = plain, .size = sizeof(plain) };
-	int r;
+	int r = -EINVAL;
 
 	put_uint(&w, STATE_VERSION, 1);
-	put_bytes(&w, state->epoch, KEY_EPOCH_LEN);
-	put_uint(&w, state->counter_ceiling, 4);
-	put_uint(&w, state->credentials, 4);
 	put_uint(&w, last_seq, 8);
-	r = st->keys->ops->seal(st->keys, span_str("state"),
-	    span(plain, w.len), out);
+	put_state(&w, state);
+	if (!w.bad)
+		r = st->keys->ops->seal(st->keys, span_str("state"),
+		    span(plain, w.len), out);
+	*len = w.len + KEY_SEAL_OVERHEAD;
 	explicit_bzero(plain, sizeof(plain));
 	return r;
 }
@@ -363,28 +436,33 @@ store_seal_state(struct store *st, const struct auth_state *state,
 int
 store_open_state(struct store *st, struct span sealed)
 {
-	uint8_t plain[STATE_LEN];
-	struct reader r = { .rest = span(plain, sizeof(plain)) };
-	const uint8_t *epoch;
+	uint8_t plain[STATE_MAX];
+	struct auth_state state = { .credentials = 0 };
+	struct reader r = { .bad = false };
+	uint64_t last_seq;
 	int error = -EBADMSG;
 
-	if (sealed.len == STATE_LEN + KEY_SEAL_OVERHEAD)
-		error = st->keys->ops->open(st->keys, span_str("state"),
-		    sealed, plain);
+	if (sealed.len < KEY_SEAL_OVERHEAD ||
+	    sealed.len > STATE_MAX + KEY_SEAL_OVERHEAD)
+		goto out;
+	error = st->keys->ops->open(st->keys, span_str("state"), sealed,
+	    plain);
 	if (error != 0)
 		goto out;
-	error = -EBADMSG;
+	r.rest = span(plain, sealed.len - KEY_SEAL_OVERHEAD);
 	if (take_uint(&r, 1) != STATE_VERSION)
+		r.bad = true;
+	last_seq = take_uint(&r, 8);
+	take_state(&r, &state);
+	if (r.bad || r.rest.len > 0) {
+		error = -EBADMSG;
 		goto out;
-	if ((epoch = take_bytes(&r, KEY_EPOCH_LEN)) == NULL)
-		goto out;
-	memcpy(st->state.epoch, epoch, KEY_EPOCH_LEN);
-	st->state.counter_ceiling = (uint32_t)take_uint(&r, 4);
-	st->state.credentials = (uint32_t)take_uint(&r, 4);
-	st->last_seq = take_uint(&r, 8);
-	error = 0;
+	}
+	st->state = state;
+	st->last_seq = last_seq;
 out:
 	explicit_bzero(plain, sizeof(plain));
+	explicit_bzero(&state, sizeof(state));
 	if (error == -EBADMSG)
 		return store_fail(st, -EUCLEAN, "%s/%s: the state is damaged; "
 		    "restore the directory from a copy", st->path, DB_NAME);

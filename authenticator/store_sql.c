@@ -330,19 +330,20 @@ insert_meta(struct store *st, const char *name, struct span value)
 static int
 insert_state(struct store *st)
 {
-	uint8_t sealed[STATE_LEN + KEY_SEAL_OVERHEAD];
+	uint8_t sealed[STATE_MAX + KEY_SEAL_OVERHEAD];
 	struct auth_state fresh = { .counter_ceiling = 0 };
+	size_t len;
 	int r;
 
 	if (getrandom(fresh.epoch, sizeof(fresh.epoch), 0) !=
 	    sizeof(fresh.epoch))
 		return store_fail(st, -EIO, "no random bytes: %m");
-	r = store_seal_state(st, &fresh, 0, sealed);
+	r = store_seal_state(st, &fresh, 0, sealed, &len);
 	explicit_bzero(&fresh, sizeof(fresh));
 	if (r != 0)
 		return store_fail(st, r, "%s: cannot seal: %s", st->path,
 		    strerror(-r));
-	return insert_meta(st, "state", span(sealed, sizeof(sealed)));
+	return insert_meta(st, "state", span(sealed, len));
 }
 
 static int

@@ -66,13 +66,20 @@ struct auth_attestation {
 
 #define AUTH_ATTESTATION_BOUND	"sealkey attestation"
 
-/* What kind of key this is. Spans and the pointer live as long as it. */
+/*
+ * What kind of key this is: what getInfo says, and so what it does. Spans
+ * and the pointer live as long as it.
+ */
 struct auth_config {
 	uint8_t		aaguid[16];
 	uint64_t	firmware_version;
 	int		algs[AUTH_ALGS_MAX];	/* in order of preference */
 	size_t		alg_count;
 	bool		uv;		/* built-in verification is set up */
+	bool		no_pin;		/* clientPin is not supported */
+	bool		always_uv;	/* on when new */
+	uint8_t		min_pin_length;	/* code points; 0: 4 */
+	uint8_t		max_pin_length;	/* code points, 8 to 63; 0: 63 */
 	enum account_choice choice;
 	struct auth_attestation attestation;
 	/* Fills out with len random bytes. The only callback; must not fail. */
