@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctap/pin.h"
 
+#include <assert.h>
+
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
@@ -272,6 +274,17 @@ hmac_sha256(const uint8_t key[static 32], struct span a, struct span b,
 	EVP_MAC_CTX_free(ctx);
 	EVP_MAC_free(mac);
 	return ok;
+}
+
+void
+pin_hmac(const uint8_t key[static 32], struct span a, struct span b,
+    uint8_t out[static 32])
+{
+	bool ok = hmac_sha256(key, a, b, out);
+
+	/* a MAC over memory cannot fail; all zero would be a known secret */
+	assert(ok);
+	(void)ok;
 }
 
 bool

@@ -60,6 +60,10 @@ size_t pin_encrypt(const struct pin_secret *s,
 bool pin_decrypt(const struct pin_secret *s, struct span sealed,
     uint8_t *out, size_t cap, size_t *len);
 
+/* HMAC-SHA-256 of a || b. */
+void pin_hmac(const uint8_t key[static 32], struct span a, struct span b,
+    uint8_t out[static 32]);
+
 /*
  * verify(): whether mac is authenticate(key, a || b), in constant time. A
  * mac of another length than the protocol's is wrong.

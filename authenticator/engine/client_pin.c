@@ -1,42 +1,102 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * authenticatorClientPIN (CTAP 2.3, 6.5.5): the key agreement, and tokens
- * by built-in user verification. There is no PIN, so the sub-commands that
- * deal with one do not exist (INVALID_SUBCOMMAND).
+ * authenticatorClientPIN (CTAP 2.3, 6.5.5): key agreement, PIN, and tokens
+ * by PIN or by built-in user verification.
+ *
+ *	pin_run      checks; spends a retry where a PIN is to be compared
+ *	pin_compare  compares; the outcome goes to disk
+ *	uv_perform   verifies the user, for tokens by verification
+ *	pin_done     answers
  */
 #include "authenticator/engine/impl.h"
 
-enum subcommand {
-	GET_KEY_AGREEMENT = 0x02,
-	GET_TOKEN_USING_UV = 0x06,
-	GET_UV_RETRIES = 0x07,
+/* What a subcommand has to bring; protocol first, where it is needed. */
+enum needs {
+	NEEDS_PROTOCOL = 0x01,
+	NEEDS_PEER = 0x02,
+	NEEDS_PARAM = 0x04,
+	NEEDS_NEW_PIN = 0x08,
+	NEEDS_PIN_HASH = 0x10,
+	NEEDS_PERMISSIONS = 0x20,
 };
 
-#define UV_RETRIES	8	/* 1 to 25; whoever verifies the user counts */
+struct subcommand {
+	uint8_t	code;
+	uint8_t	needs;
+	bool	pin;		/* there only if clientPin is supported */
+	enum auth_want (*run)(struct auth *au, struct auth_op *op);
+};
 
+/* pin.1: mandatory parameters, then the protocol */
 static enum ctap_status
-check_protocol(const struct ctap_client_pin *req)
+check_needs(const struct ctap_client_pin *req, unsigned needs)
 {
-	if (!req->protocol.there)
+	bool missing = false;
+
+	if (needs & NEEDS_PROTOCOL)
+		missing |= !req->protocol.there;
+	if (needs & NEEDS_PEER)
+		missing |= !req->peer.there;
+	if (needs & NEEDS_PARAM)
+		missing |= req->auth_param.p == NULL;
+	if (needs & NEEDS_NEW_PIN)
+		missing |= req->new_pin_enc.p == NULL;
+	if (needs & NEEDS_PIN_HASH)
+		missing |= req->pin_hash_enc.p == NULL;
+	if (needs & NEEDS_PERMISSIONS)
+		missing |= !req->permissions.there;
+	if (missing)
 		return CTAP2_ERR_MISSING_PARAMETER;
-	if (!token_protocol_known(req->protocol.v))
+	if ((needs & NEEDS_PROTOCOL) &&
+	    !token_protocol_known(req->protocol.v))
 		return CTAP1_ERR_INVALID_PARAMETER;
 	return CTAP2_OK;
 }
 
+/* decapsulate(), into op->secret */
+static enum ctap_status
+agree(struct auth *au, struct auth_op *op)
+{
+	const struct ctap_client_pin *req = &op->req.pin;
+	int protocol = (int)req->protocol.v;
+	struct pin_agreement *a = key_agreement(au, protocol);
+
+	if (a == NULL)
+		return CTAP1_ERR_OTHER;
+	if (!req->peer.valid || !pin_agreement_secret(a, protocol,
+	    req->peer.x.p, req->peer.y.p, &op->secret))
+		return CTAP1_ERR_INVALID_PARAMETER;
+	return CTAP2_OK;
+}
+
+/* pin.01: getPINRetries */
+static enum auth_want
+pin_retries_reply(struct auth *au, struct auth_op *op)
+{
+	bool latched = au->pin_mismatches >= PIN_MISMATCHES_MAX;
+	struct cbor_out out = reply_begin(au);
+
+	(void)op;
+	cbor_put_map(&out, latched ? 2 : 1);
+	cbor_put_uint(&out, 0x03);
+	cbor_put_uint(&out, pin_retries(au));
+	if (latched) {
+		cbor_put_uint(&out, 0x04);
+		cbor_put_bool(&out, true);
+	}
+	return reply(au, &out);
+}
+
 /* pin.02: getKeyAgreement */
 static enum auth_want
-agreement_reply(struct auth *au, const struct ctap_client_pin *req)
+agreement_reply(struct auth *au, struct auth_op *op)
 {
-	enum ctap_status status = check_protocol(req);
 	struct cbor_out out = reply_begin(au);
 	struct pin_agreement *a;
 	uint8_t cose[COSE_KEY_MAX];
 	size_t len;
 
-	if (status != CTAP2_OK)
-		return fail(au, status);
-	a = key_agreement(au, (int)req->protocol.v);
+	a = key_agreement(au, (int)op->req.pin.protocol.v);
 	len = a != NULL ? pin_agreement_public(a, cose) : 0;
 	if (len == 0)
 		return fail(au, CTAP1_ERR_OTHER);
@@ -46,113 +106,273 @@ agreement_reply(struct auth *au, const struct ctap_client_pin *req)
 	return reply(au, &out);
 }
 
-/*
- * pin.07: getUVRetries. Chromium asks before it trusts built-in verification.
- * Attempts are the verification provider's to count and to stop, so here the
- * number never falls.
- */
+/* pin.03: setPIN */
 static enum auth_want
-uv_retries(struct auth *au)
+set_pin(struct auth *au, struct auth_op *op)
 {
-	struct cbor_out out = reply_begin(au);
+	const struct ctap_client_pin *req = &op->req.pin;
+	enum ctap_status status;
 
-	if (!au->cfg.uv)
-		return fail(au, CTAP2_ERR_INVALID_SUBCOMMAND);
-	cbor_put_map(&out, 1);
-	cbor_put_uint(&out, 0x05);
-	cbor_put_uint(&out, UV_RETRIES);
-	return reply(au, &out);
+	if (au->state.pin_set)
+		return fail(au, CTAP2_ERR_PIN_AUTH_INVALID);
+	status = agree(au, op);
+	if (status != CTAP2_OK)
+		return fail(au, status);
+	if (!pin_verify(op->secret.protocol, op->secret.key,
+	    req->new_pin_enc, span(NULL, 0), req->auth_param))
+		return fail(au, CTAP2_ERR_PIN_AUTH_INVALID);
+	op->state = au->state;
+	status = pin_take_new(au, op);
+	if (status != CTAP2_OK)
+		return fail(au, status);
+	op->change = (struct auth_change){ .state = &op->state };
+	return ask_commit(op);
+}
+
+/* pin.04: changePIN, as far as the retry */
+static enum auth_want
+change_pin(struct auth *au, struct auth_op *op)
+{
+	const struct ctap_client_pin *req = &op->req.pin;
+	enum ctap_status status = pin_usable(au);
+
+	if (status == CTAP2_OK)
+		status = agree(au, op);
+	if (status != CTAP2_OK)
+		return fail(au, status);
+	if (!pin_verify(op->secret.protocol, op->secret.key,
+	    req->new_pin_enc, req->pin_hash_enc, req->auth_param))
+		return fail(au, CTAP2_ERR_PIN_AUTH_INVALID);
+	return pin_spend(au, op);
 }
 
 /*
- * pin.06.1 to pin.06.4: what is there, which protocol, and whether what is
- * asked for can be granted. Undefined bits are ignored; those of features
- * that this key lacks are not.
+ * Permissions of features that this key lacks cannot be granted; undefined
+ * bits are ignored. The persistent token stands alone.
  */
 static enum ctap_status
-check_token_request(const struct auth *au, const struct ctap_client_pin *req)
+check_permissions(const struct ctap_client_pin *req)
 {
-	uint64_t denied = PERMISSION_CM | PERMISSION_BE | PERMISSION_LBW |
-	    PERMISSION_ACFG | PERMISSION_PCMR;
+	uint64_t denied = PERMISSION_BE;
 	uint64_t of_rp = PERMISSION_MC | PERMISSION_GA;
 	uint64_t permissions = req->permissions.v;
 
-	if (!req->protocol.there || !req->peer.there ||
-	    !req->permissions.there)
-		return CTAP2_ERR_MISSING_PARAMETER;
-	if (!token_protocol_known(req->protocol.v))
-		return CTAP1_ERR_INVALID_PARAMETER;
 	if (permissions == 0)
 		return CTAP1_ERR_INVALID_PARAMETER;
 	if ((permissions & of_rp) != 0 && req->rp_id.p == NULL)
 		return CTAP2_ERR_MISSING_PARAMETER;
 	if ((permissions & denied) != 0)
 		return CTAP2_ERR_UNAUTHORIZED_PERMISSION;
-	if (!au->cfg.uv)
-		return CTAP2_ERR_NOT_ALLOWED;
+	if ((permissions & PERMISSION_PCMR) != 0 &&
+	    permissions != PERMISSION_PCMR)
+		return CTAP2_ERR_UNAUTHORIZED_PERMISSION;
 	return CTAP2_OK;
 }
 
-/* pin.06.5: decapsulate, then ask the user */
+/* pin.05: getPinToken, as far as the retry; it knows no permissions */
 static enum auth_want
-ask_token(struct auth *au, struct auth_op *op)
+get_pin_token(struct auth *au, struct auth_op *op)
 {
 	const struct ctap_client_pin *req = &op->req.pin;
-	enum ctap_status status = check_token_request(au, req);
-	int protocol = (int)req->protocol.v;
-	struct pin_agreement *a;
+	enum ctap_status status;
+
+	if (req->permissions.there || req->rp_id.p != NULL)
+		return fail(au, CTAP1_ERR_INVALID_PARAMETER);
+	status = pin_usable(au);
+	if (status == CTAP2_OK)
+		status = agree(au, op);
+	return status == CTAP2_OK ? pin_spend(au, op) : fail(au, status);
+}
+
+/* pin.09: getPinUvAuthTokenUsingPinWithPermissions, as far as the retry */
+static enum auth_want
+get_token_by_pin(struct auth *au, struct auth_op *op)
+{
+	enum ctap_status status = check_permissions(&op->req.pin);
+
+	if (status == CTAP2_OK)
+		status = pin_usable(au);
+	if (status == CTAP2_OK)
+		status = agree(au, op);
+	return status == CTAP2_OK ? pin_spend(au, op) : fail(au, status);
+}
+
+/* pin.06: getPinUvAuthTokenUsingUvWithPermissions, as far as the user */
+static enum auth_want
+get_token_by_uv(struct auth *au, struct auth_op *op)
+{
+	const struct ctap_client_pin *req = &op->req.pin;
+	enum ctap_status status = check_permissions(req);
 
 	if (status != CTAP2_OK)
 		return fail(au, status);
-	a = key_agreement(au, protocol);
-	if (a == NULL)
-		return fail(au, CTAP1_ERR_OTHER);
-	if (!req->peer.valid || !pin_agreement_secret(a, protocol,
-	    req->peer.x.p, req->peer.y.p, &op->secret))
-		return fail(au, CTAP1_ERR_INVALID_PARAMETER);
-	return ask_user(op, PROMPT_VERIFICATION, REASON_TOKEN, req->rp_id,
-	    span(NULL, 0));
+	if (!au->cfg.uv)
+		return fail(au, CTAP2_ERR_NOT_ALLOWED);
+	if (uv_retries(au) == 0)
+		return fail(au, CTAP2_ERR_UV_BLOCKED);
+	status = agree(au, op);
+	if (status != CTAP2_OK)
+		return fail(au, status);
+	uv_want(op, REASON_TOKEN, req->rp_id, span(NULL, 0));
+	return AUTH_NEXT;
 }
+
+/* pin.07: getUVRetries; Chromium asks before it trusts verification */
+static enum auth_want
+uv_retries_reply(struct auth *au, struct auth_op *op)
+{
+	struct cbor_out out = reply_begin(au);
+
+	(void)op;
+	if (!au->cfg.uv)
+		return fail(au, CTAP2_ERR_INVALID_SUBCOMMAND);
+	cbor_put_map(&out, 1);
+	cbor_put_uint(&out, 0x05);
+	cbor_put_uint(&out, uv_retries(au));
+	return reply(au, &out);
+}
+
+static const struct subcommand subcommands[] = {
+	{ 0x01, 0, true, pin_retries_reply },
+	{ 0x02, NEEDS_PROTOCOL, false, agreement_reply },
+	{ 0x03, NEEDS_PROTOCOL | NEEDS_PEER | NEEDS_PARAM | NEEDS_NEW_PIN,
+	    true, set_pin },
+	{ 0x04, NEEDS_PROTOCOL | NEEDS_PEER | NEEDS_PARAM | NEEDS_NEW_PIN |
+	    NEEDS_PIN_HASH, true, change_pin },
+	{ 0x05, NEEDS_PROTOCOL | NEEDS_PEER | NEEDS_PIN_HASH, true,
+	    get_pin_token },
+	{ 0x06, NEEDS_PROTOCOL | NEEDS_PEER | NEEDS_PERMISSIONS, false,
+	    get_token_by_uv },
+	{ 0x07, 0, false, uv_retries_reply },
+	{ 0x09, NEEDS_PROTOCOL | NEEDS_PEER | NEEDS_PIN_HASH |
+	    NEEDS_PERMISSIONS, true, get_token_by_pin },
+};
 
 enum auth_want
 pin_run(struct auth *au, struct auth_op *op)
 {
-	switch (op->req.pin.subcommand) {
-	case GET_KEY_AGREEMENT:
-		return agreement_reply(au, &op->req.pin);
-	case GET_TOKEN_USING_UV:
-		return ask_token(au, op);
-	case GET_UV_RETRIES:
-		return uv_retries(au);
-	default:
-		/* pin.0 */
+	size_t n = sizeof(subcommands) / sizeof(subcommands[0]);
+	const struct subcommand *s = subcommands;
+	enum ctap_status status;
+
+	while (n > 0 && s->code != op->req.pin.subcommand)
+		s++, n--;
+	/* pin.0 */
+	if (n == 0 || (s->pin && au->cfg.no_pin))
 		return fail(au, CTAP2_ERR_INVALID_SUBCOMMAND);
+	status = check_needs(&op->req.pin, s->needs);
+	if (status != CTAP2_OK)
+		return fail(au, status);
+	return s->run(au, op);
+}
+
+/* What is granted, with the outcome of the comparison, in one commit. */
+static enum ctap_status
+after_match(struct auth *au, struct auth_op *op)
+{
+	switch (op->req.pin.subcommand) {
+	case 0x04:
+		return pin_take_new(au, op);
+	case 0x05:
+		return au->state.force_pin_change ? CTAP2_ERR_PIN_INVALID :
+		    CTAP2_OK;
+	case 0x09:
+		return au->state.force_pin_change ?
+		    CTAP2_ERR_PIN_POLICY_VIOLATION : CTAP2_OK;
+	default:
+		return CTAP1_ERR_OTHER;
 	}
 }
 
-/* pin.06.6: verified, by a gesture that shows presence */
+/* pin.04, pin.05, pin.09: the retry is spent; compare */
 enum auth_want
-pin_token(struct auth *au, struct auth_op *op)
+pin_compare(struct auth *au, struct auth_op *op)
 {
-	const struct ctap_client_pin *req = &op->req.pin;
+	enum ctap_status status;
+
+	if (!op->pin_spent)
+		return AUTH_NEXT;
+	status = pin_compare_hash(au, op);
+	if (status != CTAP2_OK)
+		return fail(au, status);
+	op->status = after_match(au, op);
+	/* changePIN ends every token that the old PIN gave */
+	if (op->req.pin.subcommand == 0x04 && op->status == CTAP2_OK) {
+		op->state.ppuat_generation++;
+		op->state.ppuat_pcmr = false;
+	}
+	if (op->req.pin.permissions.v == PERMISSION_PCMR &&
+	    op->status == CTAP2_OK)
+		op->state.ppuat_pcmr = true;
+	op->change = (struct auth_change){ .state = &op->state };
+	return ask_commit(op);
+}
+
+/* A persistent token by verification has yet to be given its permission. */
+enum auth_want
+pin_grant(struct auth *au, struct auth_op *op)
+{
+	if (op->req.pin.subcommand != 0x06 || au->state.ppuat_pcmr ||
+	    op->req.pin.permissions.v != PERMISSION_PCMR)
+		return AUTH_NEXT;
+	op->state = au->state;
+	op->state.ppuat_pcmr = true;
+	op->change = (struct auth_change){ .state = &op->state };
+	return ask_commit(op);
+}
+
+static enum auth_want
+token_reply(struct auth *au, struct auth_op *op, const uint8_t *token)
+{
 	struct cbor_out out = reply_begin(au);
 	uint8_t sealed[PIN_IV_LEN + PIN_TOKEN_LEN], iv[PIN_IV_LEN];
-	uint8_t rp_id_hash[32];
 	size_t len;
 
-	auth_sha256(au, req->rp_id, rp_id_hash);
-	token_begin(au, op, op->secret.protocol,
-	    (uint8_t)req->permissions.v,
-	    req->rp_id.p != NULL ? rp_id_hash : NULL, true);
 	auth_random(au, iv, sizeof(iv));
-	len = pin_encrypt(&op->secret, iv,
-	    token_bytes(op, op->secret.protocol), PIN_TOKEN_LEN, sealed);
-	if (len == 0) {
-		tokens_reset(au, op->session);
+	len = pin_encrypt(&op->secret, iv, token, PIN_TOKEN_LEN, sealed);
+	if (len == 0)
 		return fail(au, CTAP1_ERR_OTHER);
-	}
 	cbor_put_map(&out, 1);
 	cbor_put_uint(&out, 0x02);
 	cbor_put_bytes(&out, span(sealed, len));
 	return reply(au, &out);
+}
+
+/* pin.05, pin.06, pin.09: the token */
+static enum auth_want
+give_token(struct auth *au, struct auth_op *op)
+{
+	const struct ctap_client_pin *req = &op->req.pin;
+	uint8_t permissions = req->permissions.there ?
+	    (uint8_t)req->permissions.v : PERMISSION_MC | PERMISSION_GA;
+	uint8_t rp_id_hash[32], persistent[PIN_TOKEN_LEN];
+	enum auth_want want;
+
+	if (permissions == PERMISSION_PCMR) {
+		persistent_token(au, persistent);
+		want = token_reply(au, op, persistent);
+		explicit_bzero(persistent, sizeof(persistent));
+		return want;
+	}
+	auth_sha256(au, req->rp_id, rp_id_hash);
+	token_begin(au, op, op->secret.protocol, permissions,
+	    req->rp_id.p != NULL ? rp_id_hash : NULL,
+	    req->subcommand == 0x06);
+	return token_reply(au, op, token_bytes(op, op->secret.protocol));
+}
+
+enum auth_want
+pin_done(struct auth *au, struct auth_op *op)
+{
+	if (op->status != CTAP2_OK)
+		return fail(au, op->status);
+	switch (op->req.pin.subcommand) {
+	case 0x04:
+		tokens_end(au);
+		return reply_empty(au);
+	case 0x03:
+		return reply_empty(au);
+	default:
+		return give_token(au, op);
+	}
 }

@@ -19,33 +19,20 @@ ask_blink(struct auth_op *op, const struct ctap_auth *param)
 }
 
 enum ctap_status
-check_auth_protocol(const struct ctap_auth *param)
+check_auth_protocol(const struct auth *au, const struct ctap_auth *param)
 {
 	if (param->param.p == NULL)
 		return CTAP2_OK;
-	/* mc.1, ga.1: touched; there is no PIN */
+	/* mc.1, ga.1: touched */
 	if (param->param.len == 0)
-		return CTAP2_ERR_PIN_NOT_SET;
+		return au->state.pin_set ? CTAP2_ERR_PIN_INVALID :
+		    CTAP2_ERR_PIN_NOT_SET;
 	/* mc.2, ga.2 */
 	if (!param->protocol.there)
 		return CTAP2_ERR_MISSING_PARAMETER;
 	if (!token_protocol_known(param->protocol.v))
 		return CTAP1_ERR_INVALID_PARAMETER;
 	return CTAP2_OK;
-}
-
-/*
- * mc.4, ga.3: until here both are false. mc.11.2, ga.6.2: only asked for by
- * those steps. mc.13, ga.8: the gesture shows presence as well.
- */
-void
-take_verification(struct auth_op *op)
-{
-	if (op->prompt.kind != PROMPT_VERIFICATION)
-		return;
-	op->uv = true;
-	op->up = true;
-	op->prompt.kind = PROMPT_PRESENCE;
 }
 
 size_t

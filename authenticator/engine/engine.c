@@ -7,14 +7,16 @@
 /* msg.1: commands that are not here answer INVALID_COMMAND. */
 static const struct auth_row rows[] = {
 	{ CTAP_MAKE_CREDENTIAL, { mc_blink, mc_check, mc_authorize,
-	    mc_exclude, mc_consent, mc_create, mc_replace, mc_attest,
-	    mc_save, mc_reply } },
-	{ CTAP_GET_ASSERTION, { ga_blink, ga_check, ga_authorize, ga_find,
-	    ga_consent, ga_extend, ga_hmac, ga_sign, ga_save, ga_reply } },
+	    uv_perform, mc_exclude, mc_consent, mc_create, mc_replace,
+	    mc_attest, mc_save, mc_reply } },
+	{ CTAP_GET_ASSERTION, { ga_blink, ga_check, ga_authorize, uv_perform,
+	    ga_find, ga_consent, ga_extend, ga_hmac, ga_sign, ga_save,
+	    ga_reply } },
 	{ CTAP_GET_NEXT_ASSERTION, { gn_find, gn_found, ga_hmac, ga_sign,
 	    ga_save, ga_reply } },
 	{ CTAP_GET_INFO, { info_reply } },
-	{ CTAP_CLIENT_PIN, { pin_run, pin_token } },
+	{ CTAP_CLIENT_PIN, { pin_run, pin_compare, uv_perform, pin_grant,
+	    pin_done } },
 	{ CTAP_RESET, { rst_check, rst_commit, rst_reply } },
 	{ CTAP_SELECTION, { sel_ask, sel_reply } },
 };
@@ -277,9 +279,9 @@ auth_user_input(struct auth *au, enum user_answer answer, uint64_t now_ms)
 	op->answer = answer;
 	if (answer == USER_REFUSED)
 		return not_agreed(au, CTAP2_ERR_OPERATION_DENIED);
-	/* a touch is no verification: keep waiting for one */
-	if (op->prompt.kind == PROMPT_VERIFICATION &&
-	    answer != USER_VERIFIED)
+	/* a touch is no verification, nor the other way round a mismatch */
+	if (op->prompt.kind == PROMPT_VERIFICATION ?
+	    answer == USER_PRESENT : answer == USER_MISMATCH)
 		return AUTH_USER;
 	return run(au);
 }

@@ -121,6 +121,7 @@ enum user_answer {
 	USER_PRESENT,		/* touched */
 	USER_VERIFIED,		/* verified, by a gesture that shows presence */
 	USER_REFUSED,		/* said no */
+	USER_MISMATCH,		/* tried to verify, and was not recognised */
 };
 
 struct auth;

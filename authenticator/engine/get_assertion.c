@@ -27,7 +27,7 @@ enum auth_want
 ga_check(struct auth *au, struct auth_op *op)
 {
 	struct ctap_get_assertion *req = &op->req.ga;
-	enum ctap_status status = check_auth_protocol(&req->auth);
+	enum ctap_status status = check_auth_protocol(au, &req->auth);
 
 	if (status == CTAP2_OK)
 		status = check_options(au, req);
@@ -43,14 +43,32 @@ ga_check(struct auth *au, struct auth_op *op)
 	return AUTH_NEXT;
 }
 
+/* ga.5: alwaysUv, for whoever asks for a touch */
+static enum ctap_status
+check_always_uv(const struct auth *au, struct ctap_get_assertion *req)
+{
+	if (!always_uv(au) || req->options.up == OPT_FALSE)
+		return CTAP2_OK;
+	if (!is_protected(au))
+		return token_required(au);
+	if (req->auth.param.p != NULL)
+		return CTAP2_OK;
+	if (!au->cfg.uv)
+		return token_required(au);
+	req->options.uv = OPT_TRUE;
+	return CTAP2_OK;
+}
+
 enum auth_want
 ga_authorize(struct auth *au, struct auth_op *op)
 {
-	const struct ctap_get_assertion *req = &op->req.ga;
-	enum ctap_status status;
+	struct ctap_get_assertion *req = &op->req.ga;
+	enum ctap_status status = check_always_uv(au, req);
 
+	if (status != CTAP2_OK)
+		return fail(au, status);
 	/* not protected: a pinUvAuthParam proves nothing and is ignored */
-	if (!au->cfg.uv)
+	if (!is_protected(au))
 		return AUTH_NEXT;
 	/* ga.6.1 */
 	if (req->auth.param.p != NULL) {
@@ -60,13 +78,11 @@ ga_authorize(struct auth *au, struct auth_op *op)
 			return fail(au, status);
 		op->uv = true;
 		op->token = true;
-		return AUTH_NEXT;
-	}
-	if (req->options.uv != OPT_TRUE)
-		return AUTH_NEXT;
 	/* ga.6.2 */
-	return ask_user(op, PROMPT_VERIFICATION, REASON_SIGN_IN, req->rp_id,
-	    span(NULL, 0));
+	} else if (req->options.uv == OPT_TRUE) {
+		uv_want(op, REASON_SIGN_IN, req->rp_id, span(NULL, 0));
+	}
+	return AUTH_NEXT;
 }
 
 /* ga.7, cp.2, without a list: whatever is discoverable, newest first */
@@ -93,7 +109,6 @@ ga_find(struct auth *au, struct auth_op *op)
 {
 	uint8_t protect_max;
 
-	take_verification(op);
 	if (op->req.ga.allow.count == 0)
 		return find_discoverable(au, op);
 	protect_max = op->uv ? PROTECT_REQUIRED : PROTECT_OPTIONAL_WITH_LIST;

@@ -38,6 +38,16 @@
 
 #define RESET_WINDOW_MS	10000	/* CTAP 2.3, 6.6 */
 
+/* PIN and verification, CTAP 2.3, 6.5.1, 6.5.3 */
+#define PIN_RETRIES		 8
+#define PIN_MISMATCHES_MAX	 3	/* in a row, then a power cycle */
+#define PIN_MIN_LENGTH		 4	/* code points */
+#define PIN_BYTES_MAX		63
+#define PIN_PADDED_LEN		64	/* bytes */
+#define PIN_BLOCK_MAX		512	/* bytes that are looked at */
+#define UV_RETRIES		 8	/* 1 to 25 */
+#define UV_INTERNAL_RETRIES	 3	/* attempts for one request, 1 to 5 */
+
 /* pinUvAuthToken permissions, CTAP 2.3, 6.5.5.7 */
 enum permission {
 	PERMISSION_MC = 0x01,
@@ -55,7 +65,7 @@ enum permission {
 struct auth_op;
 typedef enum auth_want auth_stage(struct auth *au, struct auth_op *op);
 
-#define STAGES_MAX	11
+#define STAGES_MAX	12
 #define HOSTS_MAX	64	/* sessions; the oldest makes room */
 #define CREDENTIAL_TYPE	"public-key"
 
@@ -74,6 +84,14 @@ struct ga_request {
 	struct pin_secret hmac_secret;
 	uint8_t		salts[SALTS_MAX];
 	size_t		salts_len;
+};
+
+/* performBuiltInUv(), CTAP 2.3, 6.5.3.1 */
+enum uv_phase {
+	UV_NOT_WANTED = 0,
+	UV_WANTED,
+	UV_ASKED,
+	UV_DONE,
 };
 
 /* One operation: wiped when it ends. */
@@ -116,8 +134,15 @@ struct auth_op {
 	uint8_t		extensions[EXTENSIONS_MAX];
 	size_t		extensions_len;
 
-	/* clientPIN */
+	/* clientPIN, and verification for any command */
 	struct pin_secret secret;
+	bool		pin_spent;
+	enum ctap_status status;	/* to be told after a commit */
+	enum uv_phase	uv_phase;
+	unsigned	uv_attempts;
+	enum prompt_reason uv_reason;
+	struct span	uv_rp_id;
+	struct span	uv_user;
 };
 
 /* pinUvAuthToken, CTAP 2.3, 6.5.2.1; one for each protocol */
@@ -161,6 +186,7 @@ struct auth {
 	struct auth_state state;	/* as committed */
 	uint32_t	counter;	/* the last one given out */
 	uint64_t	powered_ms;
+	unsigned	pin_mismatches;	/* in a row since power-up */
 	EVP_MD		*sha256;
 	EVP_MD_CTX	*md;
 	bool		busy;
@@ -193,11 +219,20 @@ void auth_random(struct auth *au, uint8_t *out, size_t len);
 
 /* token.c: key agreement and tokens */
 struct pin_agreement *key_agreement(struct auth *au, int protocol);
+/* regenerate() */
+void key_agreement_renew(struct auth *au, int protocol);
+/* Ends the tokens of every host. */
+void tokens_end(struct auth *au);
+/* The persistent token of now, whether or not it may do anything. */
+void persistent_token(struct auth *au, uint8_t out[static PIN_TOKEN_LEN]);
 void tokens_reset(struct auth *au, struct auth_session *ses);
 /* New tokens for every protocol, this one in use. */
 void token_begin(struct auth *au, struct auth_op *op, int protocol,
     uint8_t permissions, const uint8_t *rp_id_hash, bool user_present);
 const uint8_t *token_bytes(const struct auth_op *op, int protocol);
+/* HMAC-SHA-256 under the epoch: what is random, but need not be kept. */
+void derive(struct auth *au, const char *label, uint32_t generation,
+    uint8_t out[static 32]);
 /*
  * 6.1.2 step 11.1, 6.2.2 step 6.1: mac over client_data_hash verifies, and
  * the token may do permission for op->ga.rp_id_hash. Binds it.
@@ -214,9 +249,8 @@ bool token_protocol_known(uint64_t protocol);
 /* common.c: what makeCredential and getAssertion have in common */
 /* 6.1.2 and 6.2.2, steps 1 and 2 */
 enum auth_want ask_blink(struct auth_op *op, const struct ctap_auth *param);
-enum ctap_status check_auth_protocol(const struct ctap_auth *param);
-/* Whether built-in verification was asked for, and what it showed. */
-void take_verification(struct auth_op *op);
+enum ctap_status check_auth_protocol(const struct auth *au,
+    const struct ctap_auth *param);
 /*
  * Looks for op->candidate among the credentials of op->ga.rp_id_hash, the
  * way its length says. found_candidate() tells, and fills op->cred.
@@ -230,6 +264,24 @@ bool next_candidate(struct auth_op *op);
 size_t meta_encode(const struct credential *cred,
     uint8_t out[static KEY_META_MAX]);
 
+/* pin_state.c */
+unsigned pin_retries(const struct auth *au);
+unsigned uv_retries(const struct auth *au);
+unsigned pin_min_length(const struct auth *au);
+unsigned pin_max_length(const struct auth *au);
+bool is_protected(const struct auth *au);
+bool always_uv(const struct auth *au);
+/* PUAT_REQUIRED, or OPERATION_DENIED where no PIN can give a token. */
+enum ctap_status token_required(const struct auth *au);
+enum ctap_status pin_usable(const struct auth *au);
+/* Commits one retry less; the next stage compares. */
+enum auth_want pin_spend(struct auth *au, struct auth_op *op);
+enum ctap_status pin_compare_hash(struct auth *au, struct auth_op *op);
+enum ctap_status pin_take_new(struct auth *au, struct auth_op *op);
+/* Has uv_perform, a stage that follows, verify the user. */
+void uv_want(struct auth_op *op, enum prompt_reason reason,
+    struct span rp_id, struct span user_name);
+
 /* get_assertion.c */
 void remembered_forget(struct auth_session *ses);
 
@@ -237,7 +289,8 @@ void remembered_forget(struct auth_session *ses);
 auth_stage info_reply;
 auth_stage sel_ask, sel_reply;
 auth_stage rst_check, rst_commit, rst_reply;
-auth_stage pin_run, pin_token;
+auth_stage pin_run, pin_compare, pin_grant, pin_done;
+auth_stage uv_perform;
 auth_stage mc_blink, mc_check, mc_authorize, mc_exclude, mc_consent,
     mc_create, mc_replace, mc_attest, mc_save, mc_reply;
 auth_stage ga_blink, ga_check, ga_authorize, ga_find, ga_consent, ga_extend,

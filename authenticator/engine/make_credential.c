@@ -57,7 +57,7 @@ enum auth_want
 mc_check(struct auth *au, struct auth_op *op)
 {
 	struct ctap_make_credential *req = &op->req.mc;
-	enum ctap_status status = check_auth_protocol(&req->auth);
+	enum ctap_status status = check_auth_protocol(au, &req->auth);
 
 	if (status == CTAP2_OK)
 		status = choose_alg(au, op);
@@ -73,39 +73,56 @@ mc_check(struct auth *au, struct auth_op *op)
 	return AUTH_NEXT;
 }
 
+/*
+ * mc.6 to mc.8: whether there must be verification that the host did not
+ * bring, and what it is told then.
+ */
+static enum ctap_status
+check_verification(const struct auth *au, struct ctap_make_credential *req)
+{
+	if (req->auth.param.p != NULL && is_protected(au))
+		return CTAP2_OK;
+	if (always_uv(au)) {
+		if (!is_protected(au))
+			return token_required(au);
+		if (!au->cfg.uv)
+			return token_required(au);
+		req->options.uv = OPT_TRUE;
+	}
+	if (!is_protected(au) || req->options.uv == OPT_TRUE ||
+	    req->options.rk != OPT_TRUE)
+		return CTAP2_OK;
+	return au->state.pin_set ? token_required(au) :
+	    CTAP2_ERR_OPERATION_DENIED;
+}
+
 enum auth_want
 mc_authorize(struct auth *au, struct auth_op *op)
 {
-	const struct ctap_make_credential *req = &op->req.mc;
-	bool param = req->auth.param.p != NULL;
-	enum ctap_status status;
+	struct ctap_make_credential *req = &op->req.mc;
+	enum ctap_status status = check_verification(au, req);
 
-	/* mc.7: there is no PIN, so all that can be said is no */
-	if (au->cfg.uv && !param && req->options.uv != OPT_TRUE &&
-	    req->options.rk == OPT_TRUE)
-		return fail(au, CTAP2_ERR_OPERATION_DENIED);
+	if (status != CTAP2_OK)
+		return fail(au, status);
 	/* mc.9: not capable of enterprise attestation */
 	if (req->enterprise.there)
 		return fail(au, CTAP1_ERR_INVALID_PARAMETER);
 	/* not protected: a pinUvAuthParam proves nothing and is ignored */
-	if (!au->cfg.uv)
+	if (!is_protected(au))
 		return AUTH_NEXT;
 	/* mc.11.1 */
-	if (param) {
+	if (req->auth.param.p != NULL) {
 		status = token_check(op, &req->auth, req->client_data_hash,
 		    PERMISSION_MC);
 		if (status != CTAP2_OK)
 			return fail(au, status);
 		op->uv = true;
 		op->token = true;
-		return AUTH_NEXT;
+	/* mc.11.2; else mc.10: makeCredUvNotRqd */
+	} else if (req->options.uv == OPT_TRUE) {
+		uv_want(op, REASON_REGISTER, req->rp_id, req->user.name);
 	}
-	/* mc.10: makeCredUvNotRqd */
-	if (req->options.uv != OPT_TRUE)
-		return AUTH_NEXT;
-	/* mc.11.2 */
-	return ask_user(op, PROMPT_VERIFICATION, REASON_REGISTER, req->rp_id,
-	    req->user.name);
+	return AUTH_NEXT;
 }
 
 /* mc.12, cp.3: told at once if somebody is there, else after a touch */
@@ -121,7 +138,6 @@ excluded(struct auth *au, struct auth_op *op)
 enum auth_want
 mc_exclude(struct auth *au, struct auth_op *op)
 {
-	take_verification(op);
 	if (op->prompt.reason == REASON_EXCLUDED)
 		return fail(au, CTAP2_ERR_CREDENTIAL_EXCLUDED);
 	if (found_candidate(op) &&

@@ -23,6 +23,39 @@ key_agreement(struct auth *au, int protocol)
 }
 
 void
+key_agreement_renew(struct auth *au, int protocol)
+{
+	pin_agreement_free(au->agreement[protocol - 1]);
+	au->agreement[protocol - 1] = NULL;
+}
+
+void
+derive(struct auth *au, const char *label, uint32_t generation,
+    uint8_t out[static 32])
+{
+	uint8_t number[4] = { (uint8_t)(generation >> 24),
+	    (uint8_t)(generation >> 16), (uint8_t)(generation >> 8),
+	    (uint8_t)generation };
+
+	pin_hmac(au->state.epoch, span_str(label),
+	    span(number, sizeof(number)), out);
+}
+
+void
+persistent_token(struct auth *au, uint8_t out[static PIN_TOKEN_LEN])
+{
+	derive(au, "persistent token", au->state.ppuat_generation, out);
+}
+
+void
+tokens_end(struct auth *au)
+{
+	for (size_t i = 0; i < HOSTS_MAX; i++)
+		explicit_bzero(au->session[i].token,
+		    sizeof(au->session[i].token));
+}
+
+void
 tokens_reset(struct auth *au, struct auth_session *ses)
 {
 	for (int i = 0; i < PIN_PROTOCOL_MAX; i++) {

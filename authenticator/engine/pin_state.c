@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PIN, retries and built-in user verification (CTAP 2.3, 6.5.1, 6.5.3,
+ * 6.5.5). A retry is spent on disk before anything is compared, so that
+ * cutting the power at the right moment never gives one back.
+ */
+#include "authenticator/engine/impl.h"
+
+#include <openssl/crypto.h>
+
+unsigned
+pin_retries(const struct auth *au)
+{
+	return au->state.pin_failures < PIN_RETRIES ?
+	    PIN_RETRIES - au->state.pin_failures : 0;
+}
+
+unsigned
+uv_retries(const struct auth *au)
+{
+	return au->state.uv_failures < UV_RETRIES ?
+	    UV_RETRIES - au->state.uv_failures : 0;
+}
+
+unsigned
+pin_min_length(const struct auth *au)
+{
+	if (au->state.min_pin_length != 0)
+		return au->state.min_pin_length;
+	return au->cfg.min_pin_length != 0 ? au->cfg.min_pin_length :
+	    PIN_MIN_LENGTH;
+}
+
+unsigned
+pin_max_length(const struct auth *au)
+{
+	return au->cfg.max_pin_length != 0 ? au->cfg.max_pin_length :
+	    PIN_BYTES_MAX;
+}
+
+/* "Protected by some form of user verification", 6.1.2 */
+bool
+is_protected(const struct auth *au)
+{
+	return au->state.pin_set || au->cfg.uv;
+}
+
+bool
+always_uv(const struct auth *au)
+{
+	return au->cfg.always_uv != au->state.always_uv_toggled;
+}
+
+/* What a host is told that has to bring a token, if a PIN can give one. */
+enum ctap_status
+token_required(const struct auth *au)
+{
+	return au->cfg.no_pin ? CTAP2_ERR_OPERATION_DENIED :
+	    CTAP2_ERR_PUAT_REQUIRED;
+}
+
+/* pin.blocked: before a retry is spent, in the order of the standard */
+enum ctap_status
+pin_usable(const struct auth *au)
+{
+	if (!au->state.pin_set)
+		return CTAP2_ERR_PIN_NOT_SET;
+	if (pin_retries(au) == 0)
+		return CTAP2_ERR_PIN_BLOCKED;
+	if (au->pin_mismatches >= PIN_MISMATCHES_MAX)
+		return CTAP2_ERR_PIN_AUTH_BLOCKED;
+	return CTAP2_OK;
+}
+
+enum auth_want
+pin_spend(struct auth *au, struct auth_op *op)
+{
+	op->pin_spent = true;
+	op->state = au->state;
+	op->state.pin_failures++;
+	op->change = (struct auth_change){ .state = &op->state };
+	return ask_commit(op);
+}
+
+/*
+ * Compares what pinHashEnc holds with the PIN, whose retry has been spent.
+ * Not equal: a fresh key agreement key, so that the next guess costs a new
+ * agreement, and the status that the count of failures demands. Equal: the
+ * counters are back in op->state, to be committed.
+ */
+enum ctap_status
+pin_compare_hash(struct auth *au, struct auth_op *op)
+{
+	uint8_t hash[PIN_HASH_LEN + 16];
+	size_t len = 0;
+	bool same;
+
+	same = pin_decrypt(&op->secret, op->req.pin.pin_hash_enc, hash,
+	    sizeof(hash), &len) && len == PIN_HASH_LEN &&
+	    CRYPTO_memcmp(hash, au->state.pin_hash, PIN_HASH_LEN) == 0;
+	explicit_bzero(hash, sizeof(hash));
+	op->state = au->state;
+	if (same) {
+		au->pin_mismatches = 0;
+		op->state.pin_failures = 0;
+		op->state.uv_failures = 0;
+		return CTAP2_OK;
+	}
+	key_agreement_renew(au, op->secret.protocol);
+	au->pin_mismatches++;
+	if (pin_retries(au) == 0)
+		return CTAP2_ERR_PIN_BLOCKED;
+	return au->pin_mismatches >= PIN_MISMATCHES_MAX ?
+	    CTAP2_ERR_PIN_AUTH_BLOCKED : CTAP2_ERR_PIN_INVALID;
+}
+
+/* Code points of s, 0 if it is not UTF-8. */
+static size_t
+code_points(struct span s)
+{
+	size_t n = 0;
+
+	if (cbor_utf8_cut(s, s.len) != s.len)
+		return 0;
+	for (size_t i = 0; i < s.len; i++)
+		n += (s.p[i] & 0xc0) != 0x80;
+	return n;
+}
+
+/*
+ * What a PIN must have while the complexity policy is on: more than one
+ * different code point, and not a run like 1234 or 4321.
+ */
+static bool
+is_complex(struct span pin)
+{
+	bool same = true, up = true, down = true;
+
+	for (size_t i = 1; i < pin.len; i++) {
+		same = same && pin.p[i] == pin.p[i - 1];
+		up = up && pin.p[i] == pin.p[i - 1] + 1;
+		down = down && pin.p[i] + 1 == pin.p[i - 1];
+	}
+	return !same && !up && !down;
+}
+
+static enum ctap_status
+check_new_pin(const struct auth *au, struct span pin)
+{
+	size_t points = code_points(pin);
+
+	if (points < pin_min_length(au) || points > pin_max_length(au))
+		return CTAP2_ERR_PIN_POLICY_VIOLATION;
+	if (au->state.pin_complexity && !is_complex(pin))
+		return CTAP2_ERR_PIN_POLICY_VIOLATION;
+	return CTAP2_OK;
+}
+
+/*
+ * Takes the new PIN out of newPinEnc, which has been verified, and into
+ * op->state. A block that is too short is no PIN; one that is too long, or
+ * full, is one that is too long.
+ */
+enum ctap_status
+pin_take_new(struct auth *au, struct auth_op *op)
+{
+	uint8_t block[PIN_BLOCK_MAX], hash[32];
+	enum ctap_status status;
+	size_t len = 0, pin_len;
+
+	if (!pin_decrypt(&op->secret, op->req.pin.new_pin_enc, block,
+	    sizeof(block), &len))
+		return op->req.pin.new_pin_enc.len > sizeof(block) ?
+		    CTAP2_ERR_PIN_POLICY_VIOLATION :
+		    CTAP2_ERR_PIN_AUTH_INVALID;
+	pin_len = len;
+	while (pin_len > 0 && block[pin_len - 1] == 0)
+		pin_len--;
+	if (len < PIN_PADDED_LEN)
+		status = CTAP1_ERR_INVALID_PARAMETER;
+	else if (len > PIN_PADDED_LEN || pin_len > PIN_BYTES_MAX)
+		status = CTAP2_ERR_PIN_POLICY_VIOLATION;
+	else
+		status = check_new_pin(au, span(block, pin_len));
+	auth_sha256(au, span(block, pin_len), hash);
+	if (status == CTAP2_OK && au->state.force_pin_change &&
+	    CRYPTO_memcmp(hash, au->state.pin_hash, PIN_HASH_LEN) == 0)
+		status = CTAP2_ERR_PIN_POLICY_VIOLATION;
+	if (status == CTAP2_OK) {
+		op->state.pin_set = true;
+		op->state.force_pin_change = false;
+		memcpy(op->state.pin_hash, hash, PIN_HASH_LEN);
+		op->state.pin_length =
+		    (uint8_t)code_points(span(block, pin_len));
+		op->state.pin_failures = 0;
+	}
+	explicit_bzero(block, sizeof(block));
+	explicit_bzero(hash, sizeof(hash));
+	return status;
+}
+
+/* What the host learns when verification did not succeed. */
+static enum ctap_status
+uv_failed(const struct auth *au, const struct auth_op *op)
+{
+	if (op->row->cmd == CTAP_CLIENT_PIN)
+		return uv_retries(au) == 0 ? CTAP2_ERR_UV_BLOCKED :
+		    CTAP2_ERR_UV_INVALID;
+	/* mc.11.2, ga.6.2 */
+	if (au->state.pin_set)
+		return CTAP2_ERR_PUAT_REQUIRED;
+	return uv_retries(au) == 0 ? CTAP2_ERR_PIN_BLOCKED :
+	    CTAP2_ERR_OPERATION_DENIED;
+}
+
+void
+uv_want(struct auth_op *op, enum prompt_reason reason, struct span rp_id,
+    struct span user_name)
+{
+	op->uv_phase = UV_WANTED;
+	op->uv_reason = reason;
+	op->uv_rp_id = rp_id;
+	op->uv_user = user_name;
+}
+
+static enum auth_want
+uv_ask(struct auth *au, struct auth_op *op)
+{
+	/* 6.5.3.1: who has no PIN retries left has none of these either */
+	if (uv_retries(au) == 0 || op->uv_attempts == UV_INTERNAL_RETRIES ||
+	    (au->state.pin_set && pin_retries(au) == 0))
+		return fail(au, uv_failed(au, op));
+	op->uv_phase = UV_ASKED;
+	op->uv_attempts++;
+	return again(op, ask_user(op, PROMPT_VERIFICATION, op->uv_reason,
+	    op->uv_rp_id, op->uv_user));
+}
+
+/*
+ * A failed attempt is on disk before anybody learns of it. Unlike a PIN's
+ * retry it is not spent beforehand: the host has no part in a gesture, so
+ * it cannot cut the power between the answer and the count, and a
+ * verification that was refused, cancelled or not tried has failed nothing.
+ */
+static enum auth_want
+uv_judge(struct auth *au, struct auth_op *op)
+{
+	bool failed = op->answer == USER_MISMATCH;
+
+	op->uv_phase = failed ? UV_WANTED : UV_DONE;
+	op->uv = op->up = !failed;
+	if (!failed && au->state.uv_failures == 0)
+		return AUTH_NEXT;
+	op->state = au->state;
+	op->state.uv_failures = failed ? au->state.uv_failures + 1 : 0;
+	op->change = (struct auth_change){ .state = &op->state };
+	return failed ? again(op, ask_commit(op)) : ask_commit(op);
+}
+
+/* performBuiltInUv(internalRetry true), for stages that set uv_phase */
+enum auth_want
+uv_perform(struct auth *au, struct auth_op *op)
+{
+	switch (op->uv_phase) {
+	case UV_WANTED:
+		return uv_ask(au, op);
+	case UV_ASKED:
+		return uv_judge(au, op);
+	default:
+		return AUTH_NEXT;
+	}
+}
