@@ -16,6 +16,9 @@
 #define USER_ID_MAX		  64	/* bytes, WebAuthn Level 3, 5.4.3 */
 #define RP_ID_KEPT		 255	/* bytes; longer ones are truncated */
 #define NAME_KEPT		 127	/* bytes, cut between code points */
+#define CRED_BLOB_MAX		  64	/* bytes, getInfo 0F: at least 32 */
+#define LARGE_BLOB_KEY_LEN	  32
+#define LARGE_BLOBS_MAX		4096	/* bytes, getInfo 0B: at least 1024 */
 
 /* A short text, UTF-8, not NUL-terminated. len 0: not given. */
 struct rp_id_text {
@@ -51,6 +54,12 @@ struct credential {
 	uint8_t		 protect;	/* enum cred_protect */
 	bool		 discoverable;
 	bool		 hmac_secret;	/* asked for at creation */
+	bool		 third_party_payment;
+	bool		 has_large_blob_key;	/* only if discoverable, as is
+						 * cred_blob */
+	uint8_t		 large_blob_key[LARGE_BLOB_KEY_LEN];
+	uint8_t		 cred_blob[CRED_BLOB_MAX];
+	uint8_t		 cred_blob_len;	/* 0: none */
 	int		 alg;		/* enum cose_alg */
 	struct rp_id_text rp_id;	/* these only if discoverable */
 	struct name_text rp_name;
@@ -106,6 +115,7 @@ enum lookup_kind {
 	LOOKUP_ID,	/* by credential ID and RP: at most one */
 	LOOKUP_RP,	/* by RP: the newest one older than before */
 	LOOKUP_USER,	/* by RP and user ID: at most one */
+	LOOKUP_BLOBS,	/* the large-blob array, if one was put */
 };
 
 /*
@@ -126,6 +136,9 @@ struct auth_lookup {
 	uint32_t	count;		/* LOOKUP_RP with before UINT64_MAX:
 					 * how many there are */
 	struct credential *cred;	/* caller's; filled if found */
+	uint8_t		*blobs;		/* caller's, LARGE_BLOBS_MAX bytes;
+					 * LOOKUP_BLOBS fills blobs_len */
+	size_t		blobs_len;
 };
 
 /*
@@ -133,9 +146,11 @@ struct auth_lookup {
  * loss once the commit has returned 0. Members are done in this order.
  */
 struct auth_change {
-	bool		 reset;		/* forget every credential */
+	bool		 reset;		/* forget every credential, and the
+					 * large-blob array */
 	uint64_t	 remove;	/* seq of one to forget; 0: none */
 	const struct credential *put;	/* one to add; NULL: none */
+	struct span	 large_blobs;	/* new array; NULL: as before */
 	const struct auth_state *state;	/* new state; NULL: as before */
 };
 
