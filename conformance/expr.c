@@ -276,6 +276,31 @@ fn_raw(struct expr_env *env, const struct span *arg, struct cbor_out *out)
 	return true;
 }
 
+/* padded("PIN"): as newPinEnc has it; pinhash("PIN"): as pinHashEnc does */
+static bool
+fn_padded(struct expr_env *env, const struct span *arg, struct cbor_out *out)
+{
+	uint8_t block[64] = { 0 };
+
+	if (arg[0].len > sizeof(block))
+		return complain(env, "padded: too long");
+	memcpy(block, arg[0].p, arg[0].len);
+	cbor_put_bytes(out, span(block, sizeof(block)));
+	return true;
+}
+
+static bool
+fn_pinhash(struct expr_env *env, const struct span *arg,
+    struct cbor_out *out)
+{
+	uint8_t hash[32];
+
+	(void)env;
+	EVP_Q_digest(NULL, "SHA256", NULL, arg[0].p, arg[0].len, hash, NULL);
+	cbor_put_bytes(out, span(hash, 16));
+	return true;
+}
+
 static bool
 fn_cat(struct expr_env *env, const struct span *arg, struct cbor_out *out)
 {
@@ -510,6 +535,8 @@ static const struct {
 	{ "mac1",		2, fn_mac1, false },
 	{ "raw",		1, fn_raw, false },
 	{ "cat",		2, fn_cat, false },
+	{ "padded",		1, fn_padded, false },
+	{ "pinhash",		1, fn_pinhash, false },
 	{ "flip",		1, fn_flip, false },
 	{ "credid",		1, fn_credid, false },
 	{ "ext",		1, fn_ext, false },

@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include <openssl/evp.h>
+
 #define LINE_MAX_LEN	2048
 #define CLIENT_PIN	0x06
 
@@ -305,51 +307,120 @@ take_token(struct run *r, const char *name)
 	    failed(r, "%s", r->env.why);
 }
 
-/* * token PROTOCOL PERMISSIONS "RP ID"|- NAME */
-static bool
-do_token(struct run *r, int protocol, unsigned permissions,
-    const char *rp_id, const char *name)
+/* What a token is asked for with; permissions 0: getPinToken, as of old. */
+struct token_request {
+	int		protocol;
+	unsigned	permissions;
+	char		rp_id[128];	/* "-": none */
+	char		name[EXPR_NAME_MAX];
+	char		pin[64];	/* empty: by verification */
+};
+
+static void
+put_pin_hash(struct run *r, const char *pin, struct cbor_out *out)
 {
-	uint8_t msg[512], cose[COSE_KEY_MAX];
+	static const uint8_t iv[PIN_IV_LEN] = { 9 };
+	uint8_t hash[32], sealed[32];
+
+	EVP_Q_digest(NULL, "SHA256", NULL, pin, strlen(pin), hash, NULL);
+	cbor_put_uint(out, 6);
+	cbor_put_bytes(out, span(sealed,
+	    pin_encrypt(&r->env.secret, iv, hash, 16, sealed)));
+}
+
+static void
+put_token_request(struct run *r, const struct token_request *q,
+    struct cbor_out *out)
+{
+	bool by_pin = q->pin[0] != '\0', rp_id = strcmp(q->rp_id, "-") != 0;
+	uint8_t cose[COSE_KEY_MAX];
+
+	cbor_put_map(out, (size_t)3 + by_pin + (q->permissions != 0) + rp_id);
+	cbor_put_uint(out, 1);
+	cbor_put_uint(out, (uint64_t)q->protocol);
+	cbor_put_uint(out, 2);
+	cbor_put_uint(out, q->permissions == 0 ? 5 : by_pin ? 9 : 6);
+	cbor_put_uint(out, 3);
+	cbor_put_raw(out, span(cose,
+	    pin_agreement_public(r->env.platform, cose)));
+	if (by_pin)
+		put_pin_hash(r, q->pin, out);
+	if (q->permissions != 0) {
+		cbor_put_uint(out, 9);
+		cbor_put_uint(out, q->permissions);
+	}
+	if (rp_id) {
+		cbor_put_uint(out, 10);
+		cbor_put_str(out, q->rp_id);
+	}
+}
+
+/* * token PROTOCOL PERMISSIONS RP|- $NAME [PIN] */
+static bool
+do_token(struct run *r, const struct token_request *q)
+{
+	uint8_t msg[512];
 	struct cbor_out out;
 
-	if (!do_agree(r, protocol))
+	if (!do_agree(r, q->protocol))
 		return false;
 	msg[0] = CLIENT_PIN;
 	cbor_out_init(&out, msg + 1, sizeof(msg) - 1);
-	cbor_put_map(&out, rp_id != NULL ? 5 : 4);
+	put_token_request(r, q, &out);
+	transact(r, msg, 1 + out.len);
+	if (q->pin[0] == '\0')
+		r->target->act(r->t, "verify", r->channel);
+	return take_token(r, q->name);
+}
+
+/* * pin PROTOCOL PIN: setPIN */
+static bool
+do_set_pin(struct run *r, int protocol, const char *pin)
+{
+	static const uint8_t iv[PIN_IV_LEN] = { 8 };
+	uint8_t msg[512], cose[COSE_KEY_MAX], block[64] = { 0 };
+	uint8_t sealed[80], mac[32];
+	struct cbor_out out;
+	size_t len;
+
+	if (!do_agree(r, protocol))
+		return false;
+	memcpy(block, pin, strlen(pin));
+	len = pin_encrypt(&r->env.secret, iv, block, sizeof(block), sealed);
+	pin_hmac(r->env.secret.key, span(sealed, len), span(NULL, 0), mac);
+	msg[0] = CLIENT_PIN;
+	cbor_out_init(&out, msg + 1, sizeof(msg) - 1);
+	cbor_put_map(&out, 5);
 	cbor_put_uint(&out, 1);
 	cbor_put_uint(&out, (uint64_t)protocol);
 	cbor_put_uint(&out, 2);
-	cbor_put_uint(&out, 6);
+	cbor_put_uint(&out, 3);
 	cbor_put_uint(&out, 3);
 	cbor_put_raw(&out, span(cose,
 	    pin_agreement_public(r->env.platform, cose)));
-	cbor_put_uint(&out, 9);
-	cbor_put_uint(&out, permissions);
-	if (rp_id != NULL) {
-		cbor_put_uint(&out, 10);
-		cbor_put_str(&out, rp_id);
-	}
+	cbor_put_uint(&out, 4);
+	cbor_put_bytes(&out, span(mac, protocol == 1 ? 16 : 32));
+	cbor_put_uint(&out, 5);
+	cbor_put_bytes(&out, span(sealed, len));
 	transact(r, msg, 1 + out.len);
-	r->target->act(r->t, "verify", r->channel);
-	return take_token(r, name);
+	return want_reply(r) && (r->reply.p[0] == CTAP2_OK ||
+	    failed(r, "setPIN: %02x", r->reply.p[0]));
 }
 
 static bool
 do_platform(struct run *r, const char *text)
 {
-	char rp_id[128], name[EXPR_NAME_MAX];
-	unsigned permissions;
-	int protocol;
+	struct token_request q = { .pin = "" };
 
-	if (sscanf(text, "agree %d", &protocol) == 1)
-		return do_agree(r, protocol);
-	if (sscanf(text, "token %d %i %127s $%23s", &protocol,
-	    (int *)&permissions, rp_id, name) == 4)
-		return do_token(r, protocol, permissions,
-		    strcmp(rp_id, "-") == 0 ? NULL : rp_id, name);
-	return failed(r, "* agree N, or * token N PERMISSIONS RP $NAME");
+	if (sscanf(text, "agree %d", &q.protocol) == 1)
+		return do_agree(r, q.protocol);
+	if (sscanf(text, "token %d %i %127s $%23s %63s", &q.protocol,
+	    (int *)&q.permissions, q.rp_id, q.name, q.pin) >= 4)
+		return do_token(r, &q);
+	if (sscanf(text, "pin %d %63s", &q.protocol, q.pin) == 2)
+		return do_set_pin(r, q.protocol, q.pin);
+	return failed(r, "* agree N, * pin N PIN, or * token N PERMISSIONS "
+	    "RP $NAME [PIN]");
 }
 
 static bool
@@ -374,7 +445,7 @@ do_line(struct run *r, const char *line)
 	return failed(r, "what is \"%.40s\"?", line);
 }
 
-/* given uv off | choice host | attestation NAME | algs N... */
+/* given uv off | pin off | alwaysUv on | choice host | attestation NAME | algs N... */
 static bool
 parse_given(struct transcript_given *g, const char *text)
 {
@@ -382,6 +453,10 @@ parse_given(struct transcript_given *g, const char *text)
 
 	if (strcmp(text, "uv off") == 0)
 		g->no_uv = true;
+	else if (strcmp(text, "pin off") == 0)
+		g->no_pin = true;
+	else if (strcmp(text, "alwaysUv on") == 0)
+		g->always_uv = true;
 	else if (strcmp(text, "choice host") == 0)
 		g->host_chooses = true;
 	else if (sscanf(text, "attestation %7s", g->attestation) == 1)

@@ -20,6 +20,8 @@
 /* What a case asks its key to be (lines "given"). */
 struct transcript_given {
 	bool	no_uv;
+	bool	no_pin;
+	bool	always_uv;
 	bool	host_chooses;
 	char	attestation[8];		/* "packed", "self", "none" */
 	int	algs[12];		/* 0 at the end; none: default */

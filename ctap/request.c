@@ -5,8 +5,8 @@
 #define REQUIRED true
 #define OPTIONAL false
 
-static bool
-take_opt(struct cbor_in *in, enum ctap_opt *out)
+bool
+ctap_take_opt(struct cbor_in *in, enum ctap_opt *out)
 {
 	bool v;
 
@@ -16,8 +16,8 @@ take_opt(struct cbor_in *in, enum ctap_opt *out)
 	return true;
 }
 
-static bool
-take_uint(struct cbor_in *in, struct ctap_uint *out)
+bool
+ctap_take_uint(struct cbor_in *in, struct ctap_uint *out)
 {
 	out->there = cbor_uint(in, &out->v);
 	return out->there;
@@ -71,6 +71,12 @@ each_text(struct cbor_in *in)
 	struct span s;
 
 	return cbor_text(in, &s);
+}
+
+bool
+ctap_take_texts(struct cbor_in *in, struct ctap_list *out)
+{
+	return take_list(in, out, each_text);
 }
 
 static bool
@@ -209,19 +215,19 @@ static const struct cbor_member user[] = {
 static bool
 take_rk(struct cbor_in *in, void *arg)
 {
-	return take_opt(in, &((struct ctap_options *)arg)->rk);
+	return ctap_take_opt(in, &((struct ctap_options *)arg)->rk);
 }
 
 static bool
 take_up(struct cbor_in *in, void *arg)
 {
-	return take_opt(in, &((struct ctap_options *)arg)->up);
+	return ctap_take_opt(in, &((struct ctap_options *)arg)->up);
 }
 
 static bool
 take_uv(struct cbor_in *in, void *arg)
 {
-	return take_opt(in, &((struct ctap_options *)arg)->uv);
+	return ctap_take_opt(in, &((struct ctap_options *)arg)->uv);
 }
 
 static const struct cbor_member options[] = {
@@ -241,7 +247,7 @@ struct cose_peer {
 static bool
 take_peer_kty(struct cbor_in *in, void *arg)
 {
-	return take_uint(in, &((struct cose_peer *)arg)->kty);
+	return ctap_take_uint(in, &((struct cose_peer *)arg)->kty);
 }
 
 static bool
@@ -257,7 +263,7 @@ take_peer_alg(struct cbor_in *in, void *arg)
 static bool
 take_peer_crv(struct cbor_in *in, void *arg)
 {
-	return take_uint(in, &((struct cose_peer *)arg)->crv);
+	return ctap_take_uint(in, &((struct cose_peer *)arg)->crv);
 }
 
 static bool
@@ -322,7 +328,7 @@ take_hs_salt_auth(struct cbor_in *in, void *arg)
 static bool
 take_hs_protocol(struct cbor_in *in, void *arg)
 {
-	return take_uint(in, &((struct ctap_hmac_secret *)arg)->protocol);
+	return ctap_take_uint(in, &((struct ctap_hmac_secret *)arg)->protocol);
 }
 
 static const struct cbor_member hmac_secret[] = {
@@ -337,32 +343,115 @@ static const struct cbor_member hmac_secret[] = {
 static bool
 take_cred_protect(struct cbor_in *in, void *arg)
 {
-	return take_uint(in,
+	return ctap_take_uint(in,
 	    &((struct ctap_mc_extensions *)arg)->cred_protect);
 }
 
 static bool
 take_mc_hmac_secret(struct cbor_in *in, void *arg)
 {
-	return take_opt(in, &((struct ctap_mc_extensions *)arg)->hmac_secret);
+	return ctap_take_opt(in, &((struct ctap_mc_extensions *)arg)->hmac_secret);
+}
+
+static bool
+take_mc_cred_blob(struct cbor_in *in, void *arg)
+{
+	return cbor_bytes(in, &((struct ctap_mc_extensions *)arg)->cred_blob);
+}
+
+static bool
+take_hmac_map(struct cbor_in *in, struct ctap_hmac_secret *hs)
+{
+	hs->there = true;
+	return cbor_members(in, TABLE(hmac_secret), hs);
+}
+
+static bool
+take_mc_hmac_secret_mc(struct cbor_in *in, void *arg)
+{
+	return take_hmac_map(in,
+	    &((struct ctap_mc_extensions *)arg)->hmac_secret_mc);
+}
+
+static bool
+take_mc_large_blob_key(struct cbor_in *in, void *arg)
+{
+	struct ctap_mc_extensions *ext = arg;
+
+	return ctap_take_opt(in, &ext->large_blob_key);
+}
+
+static bool
+take_mc_min_pin_length(struct cbor_in *in, void *arg)
+{
+	struct ctap_mc_extensions *ext = arg;
+
+	return ctap_take_opt(in, &ext->min_pin_length);
+}
+
+static bool
+take_mc_pin_complexity(struct cbor_in *in, void *arg)
+{
+	struct ctap_mc_extensions *ext = arg;
+
+	return ctap_take_opt(in, &ext->pin_complexity);
+}
+
+static bool
+take_mc_third_party_payment(struct cbor_in *in, void *arg)
+{
+	struct ctap_mc_extensions *ext = arg;
+
+	return ctap_take_opt(in, &ext->third_party_payment);
 }
 
 static const struct cbor_member mc_extensions[] = {
+	{ 0, "credBlob",	OPTIONAL, take_mc_cred_blob },
 	{ 0, "credProtect",	OPTIONAL, take_cred_protect },
 	{ 0, "hmac-secret",	OPTIONAL, take_mc_hmac_secret },
+	{ 0, "largeBlobKey",	OPTIONAL, take_mc_large_blob_key },
+	{ 0, "minPinLength",	OPTIONAL, take_mc_min_pin_length },
+	{ 0, "hmac-secret-mc",	OPTIONAL, take_mc_hmac_secret_mc },
+	{ 0, "thirdPartyPayment", OPTIONAL, take_mc_third_party_payment },
+	{ 0, "pinComplexityPolicy", OPTIONAL, take_mc_pin_complexity },
 };
 
 static bool
 take_ga_hmac_secret(struct cbor_in *in, void *arg)
 {
-	struct ctap_hmac_secret *hs = arg;
+	return take_hmac_map(in,
+	    &((struct ctap_ga_extensions *)arg)->hmac_secret);
+}
 
-	hs->there = true;
-	return cbor_members(in, TABLE(hmac_secret), hs);
+static bool
+take_ga_cred_blob(struct cbor_in *in, void *arg)
+{
+	struct ctap_ga_extensions *ext = arg;
+
+	return ctap_take_opt(in, &ext->cred_blob);
+}
+
+static bool
+take_ga_large_blob_key(struct cbor_in *in, void *arg)
+{
+	struct ctap_ga_extensions *ext = arg;
+
+	return ctap_take_opt(in, &ext->large_blob_key);
+}
+
+static bool
+take_ga_third_party_payment(struct cbor_in *in, void *arg)
+{
+	struct ctap_ga_extensions *ext = arg;
+
+	return ctap_take_opt(in, &ext->third_party_payment);
 }
 
 static const struct cbor_member ga_extensions[] = {
+	{ 0, "credBlob",	OPTIONAL, take_ga_cred_blob },
 	{ 0, "hmac-secret",	OPTIONAL, take_ga_hmac_secret },
+	{ 0, "largeBlobKey",	OPTIONAL, take_ga_large_blob_key },
+	{ 0, "thirdPartyPayment", OPTIONAL, take_ga_third_party_payment },
 };
 
 /* authenticatorMakeCredential (6.1) */
@@ -425,14 +514,14 @@ mc_auth_param(struct cbor_in *in, void *arg)
 static bool
 mc_auth_protocol(struct cbor_in *in, void *arg)
 {
-	return take_uint(in,
+	return ctap_take_uint(in,
 	    &((struct ctap_make_credential *)arg)->auth.protocol);
 }
 
 static bool
 mc_enterprise(struct cbor_in *in, void *arg)
 {
-	return take_uint(in,
+	return ctap_take_uint(in,
 	    &((struct ctap_make_credential *)arg)->enterprise);
 }
 
@@ -483,7 +572,7 @@ static bool
 ga_ext(struct cbor_in *in, void *arg)
 {
 	return cbor_members(in, TABLE(ga_extensions),
-	    &((struct ctap_get_assertion *)arg)->hmac_secret);
+	    &((struct ctap_get_assertion *)arg)->ext);
 }
 
 static bool
@@ -503,7 +592,7 @@ ga_auth_param(struct cbor_in *in, void *arg)
 static bool
 ga_auth_protocol(struct cbor_in *in, void *arg)
 {
-	return take_uint(in,
+	return ctap_take_uint(in,
 	    &((struct ctap_get_assertion *)arg)->auth.protocol);
 }
 
@@ -522,7 +611,7 @@ static const struct cbor_member get_assertion[] = {
 static bool
 pin_protocol(struct cbor_in *in, void *arg)
 {
-	return take_uint(in, &((struct ctap_client_pin *)arg)->protocol);
+	return ctap_take_uint(in, &((struct ctap_client_pin *)arg)->protocol);
 }
 
 static bool
@@ -558,7 +647,7 @@ pin_hash_enc(struct cbor_in *in, void *arg)
 static bool
 pin_permissions(struct cbor_in *in, void *arg)
 {
-	return take_uint(in, &((struct ctap_client_pin *)arg)->permissions);
+	return ctap_take_uint(in, &((struct ctap_client_pin *)arg)->permissions);
 }
 
 static bool
@@ -587,13 +676,13 @@ static const struct cbor_member client_pin[] = {
 static bool
 mgmt_modality(struct cbor_in *in, void *arg)
 {
-	return take_uint(in, &((struct ctap_management *)arg)->modality);
+	return ctap_take_uint(in, &((struct ctap_management *)arg)->modality);
 }
 
 static bool
 mgmt_subcommand(struct cbor_in *in, void *arg)
 {
-	return take_uint(in, &((struct ctap_management *)arg)->subcommand);
+	return ctap_take_uint(in, &((struct ctap_management *)arg)->subcommand);
 }
 
 static bool
@@ -613,13 +702,13 @@ mgmt_auth_param(struct cbor_in *in, void *arg)
 static bool
 mgmt_auth_protocol(struct cbor_in *in, void *arg)
 {
-	return take_uint(in, &((struct ctap_management *)arg)->auth.protocol);
+	return ctap_take_uint(in, &((struct ctap_management *)arg)->auth.protocol);
 }
 
 static bool
 mgmt_get_modality(struct cbor_in *in, void *arg)
 {
-	return take_opt(in, &((struct ctap_management *)arg)->get_modality);
+	return ctap_take_opt(in, &((struct ctap_management *)arg)->get_modality);
 }
 
 static const struct cbor_member bio_enrollment[] = {
@@ -643,7 +732,7 @@ static const struct cbor_member management[] = {
 static bool
 blobs_get(struct cbor_in *in, void *arg)
 {
-	return take_uint(in, &((struct ctap_large_blobs *)arg)->get);
+	return ctap_take_uint(in, &((struct ctap_large_blobs *)arg)->get);
 }
 
 static bool
@@ -655,13 +744,13 @@ blobs_set(struct cbor_in *in, void *arg)
 static bool
 blobs_offset(struct cbor_in *in, void *arg)
 {
-	return take_uint(in, &((struct ctap_large_blobs *)arg)->offset);
+	return ctap_take_uint(in, &((struct ctap_large_blobs *)arg)->offset);
 }
 
 static bool
 blobs_length(struct cbor_in *in, void *arg)
 {
-	return take_uint(in, &((struct ctap_large_blobs *)arg)->length);
+	return ctap_take_uint(in, &((struct ctap_large_blobs *)arg)->length);
 }
 
 static bool
@@ -673,7 +762,7 @@ blobs_auth_param(struct cbor_in *in, void *arg)
 static bool
 blobs_auth_protocol(struct cbor_in *in, void *arg)
 {
-	return take_uint(in,
+	return ctap_take_uint(in,
 	    &((struct ctap_large_blobs *)arg)->auth.protocol);
 }
 

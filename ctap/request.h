@@ -82,7 +82,7 @@ struct ctap_auth {
 	struct ctap_uint protocol;
 };
 
-/* hmac-secret of getAssertion (12.7) */
+/* hmac-secret of getAssertion (12.7), hmac-secret-mc (12.8) */
 struct ctap_hmac_secret {
 	bool		there;
 	struct ctap_peer_key peer;
@@ -94,6 +94,19 @@ struct ctap_hmac_secret {
 struct ctap_mc_extensions {
 	struct ctap_uint cred_protect;
 	enum ctap_opt	hmac_secret;
+	struct ctap_hmac_secret hmac_secret_mc;
+	struct span	cred_blob;		/* p NULL: absent */
+	enum ctap_opt	large_blob_key;
+	enum ctap_opt	min_pin_length;
+	enum ctap_opt	pin_complexity;
+	enum ctap_opt	third_party_payment;
+};
+
+struct ctap_ga_extensions {
+	struct ctap_hmac_secret hmac_secret;
+	enum ctap_opt	cred_blob;
+	enum ctap_opt	large_blob_key;
+	enum ctap_opt	third_party_payment;
 };
 
 struct ctap_make_credential {
@@ -114,7 +127,7 @@ struct ctap_get_assertion {
 	struct span	rp_id;
 	struct span	client_data_hash;	/* 32 bytes */
 	struct ctap_list allow;
-	struct ctap_hmac_secret hmac_secret;
+	struct ctap_ga_extensions ext;
 	struct ctap_options options;
 	struct ctap_auth auth;
 };
@@ -162,6 +175,14 @@ union ctap_request {
  */
 enum ctap_status ctap_decode(uint8_t cmd, struct span body,
     union ctap_request *out);
+
+/*
+ * For tables of members elsewhere: sub-command parameters, which stay
+ * encoded because a MAC is over them.
+ */
+bool ctap_take_opt(struct cbor_in *in, enum ctap_opt *out);
+bool ctap_take_uint(struct cbor_in *in, struct ctap_uint *out);
+bool ctap_take_texts(struct cbor_in *in, struct ctap_list *out);
 
 /*
  * Walk a list that ctap_decode() made, one element a call, false at the end:

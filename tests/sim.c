@@ -112,6 +112,8 @@ configure(struct sim_private *p, const struct sim_setup *setup)
 	memcpy(cfg->aaguid, aaguid, sizeof(aaguid));
 	cfg->firmware_version = 1;
 	cfg->uv = !setup->no_uv;
+	cfg->no_pin = setup->no_pin;
+	cfg->always_uv = setup->always_uv;
 	cfg->choice = setup->choice;
 	cfg->attestation.kind = setup->attestation;
 	for (size_t i = 0; i < max && algs[i] != 0; i++)

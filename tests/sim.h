@@ -14,6 +14,8 @@
 
 struct sim_setup {
 	bool		no_uv;		/* verification is not set up */
+	bool		no_pin;
+	bool		always_uv;
 	enum account_choice choice;
 	enum attestation_kind attestation;
 	int		algs[AUTH_ALGS_MAX];	/* 0 at the end; none: all */

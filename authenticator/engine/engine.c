@@ -19,6 +19,7 @@ static const struct auth_row rows[] = {
 	    pin_done } },
 	{ CTAP_RESET, { rst_check, rst_commit, rst_reply } },
 	{ CTAP_SELECTION, { sel_ask, sel_reply } },
+	{ CTAP_CONFIG, { cfg_run, cfg_done } },
 };
 
 size_t

@@ -240,6 +240,14 @@ void derive(struct auth *au, const char *label, uint32_t generation,
 enum ctap_status token_check(struct auth_op *op,
     const struct ctap_auth *param, struct span client_data_hash,
     uint8_t permission);
+/*
+ * The same for commands that are about no RP: a || b is what the MAC is
+ * over. PUAT_REQUIRED, MISSING_PARAMETER, INVALID_PARAMETER or
+ * PIN_AUTH_INVALID.
+ */
+enum ctap_status token_authorize(struct auth_op *op,
+    const struct ctap_auth *param, struct span a, struct span b,
+    uint8_t permission);
 /* getUserPresentFlagValue() of the token in use */
 bool token_present(const struct auth_op *op);
 /* After presence was tested: flags and permissions but lbw are gone. */
@@ -282,6 +290,9 @@ enum ctap_status pin_take_new(struct auth *au, struct auth_op *op);
 void uv_want(struct auth_op *op, enum prompt_reason reason,
     struct span rp_id, struct span user_name);
 
+/* make_credential.c: 6.8.7 */
+void keep_rp_id(struct rp_id_text *out, struct span s);
+
 /* get_assertion.c */
 void remembered_forget(struct auth_session *ses);
 
@@ -291,6 +302,7 @@ auth_stage sel_ask, sel_reply;
 auth_stage rst_check, rst_commit, rst_reply;
 auth_stage pin_run, pin_compare, pin_grant, pin_done;
 auth_stage uv_perform;
+auth_stage cfg_run, cfg_done;
 auth_stage mc_blink, mc_check, mc_authorize, mc_exclude, mc_consent,
     mc_create, mc_replace, mc_attest, mc_save, mc_reply;
 auth_stage ga_blink, ga_check, ga_authorize, ga_find, ga_consent, ga_extend,

@@ -5,23 +5,53 @@
  */
 #include "authenticator/engine/impl.h"
 
-/* Option names sort by length, then by letter. */
+/*
+ * Options, 6.4: by length of the name, then by letter, as they are put on
+ * the wire; those that are ABSENT are not.
+ */
+enum option {
+	ABSENT,
+	OFF,
+	ON,
+};
+
+static enum option
+on_if(bool on)
+{
+	return on ? ON : OFF;
+}
+
 static void
 put_options(const struct auth *au, struct cbor_out *out)
 {
-	cbor_put_map(out, 6);
-	cbor_put_str(out, "rk");
-	cbor_put_bool(out, true);
-	cbor_put_str(out, "up");
-	cbor_put_bool(out, true);
-	cbor_put_str(out, "uv");
-	cbor_put_bool(out, au->cfg.uv);
-	cbor_put_str(out, "plat");
-	cbor_put_bool(out, false);
-	cbor_put_str(out, "pinUvAuthToken");
-	cbor_put_bool(out, true);
-	cbor_put_str(out, "makeCredUvNotRqd");
-	cbor_put_bool(out, true);
+	bool pin = !au->cfg.no_pin;
+	const struct {
+		const char	*name;
+		enum option	 value;
+	} options[] = {
+		{ "rk", ON },
+		{ "up", ON },
+		{ "uv", on_if(au->cfg.uv) },
+		{ "plat", OFF },
+		{ "uvAcfg", au->cfg.uv ? ON : ABSENT },
+		{ "alwaysUv", on_if(always_uv(au)) },
+		{ "authnrCfg", ON },
+		{ "clientPin", pin ? on_if(au->state.pin_set) : ABSENT },
+		{ "pinUvAuthToken", ON },
+		{ "setMinPINLength", pin ? ON : ABSENT },
+		{ "makeCredUvNotRqd", on_if(!always_uv(au)) },
+	};
+	size_t n = sizeof(options) / sizeof(options[0]), count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += options[i].value != ABSENT;
+	cbor_put_map(out, count);
+	for (size_t i = 0; i < n; i++) {
+		if (options[i].value == ABSENT)
+			continue;
+		cbor_put_str(out, options[i].name);
+		cbor_put_bool(out, options[i].value == ON);
+	}
 }
 
 static void
@@ -37,43 +67,156 @@ put_algorithms(const struct auth *au, struct cbor_out *out)
 	}
 }
 
+static void
+put_versions(const struct auth *au, struct cbor_out *out)
+{
+	(void)au;
+	cbor_put_array(out, 2);
+	cbor_put_str(out, "FIDO_2_0");
+	cbor_put_str(out, "FIDO_2_1");
+}
+
+static void
+put_extensions(const struct auth *au, struct cbor_out *out)
+{
+	(void)au;
+	cbor_put_array(out, 2);
+	cbor_put_str(out, "credProtect");
+	cbor_put_str(out, "hmac-secret");
+}
+
+static void
+put_aaguid(const struct auth *au, struct cbor_out *out)
+{
+	cbor_put_bytes(out, span(au->cfg.aaguid, sizeof(au->cfg.aaguid)));
+}
+
+static void
+put_message_max(const struct auth *au, struct cbor_out *out)
+{
+	(void)au;
+	cbor_put_uint(out, AUTH_MESSAGE_MAX);
+}
+
+static void
+put_protocols(const struct auth *au, struct cbor_out *out)
+{
+	(void)au;
+	cbor_put_array(out, 2);
+	cbor_put_uint(out, 2);
+	cbor_put_uint(out, 1);
+}
+
+static void
+put_list_max(const struct auth *au, struct cbor_out *out)
+{
+	(void)au;
+	cbor_put_uint(out, AUTH_LIST_MAX);
+}
+
+static void
+put_id_max(const struct auth *au, struct cbor_out *out)
+{
+	(void)au;
+	cbor_put_uint(out, KEY_BLOB_MAX);
+}
+
+static void
+put_transports(const struct auth *au, struct cbor_out *out)
+{
+	(void)au;
+	cbor_put_array(out, 1);
+	cbor_put_str(out, "usb");
+}
+
+static void
+put_force_change(const struct auth *au, struct cbor_out *out)
+{
+	cbor_put_bool(out, au->state.force_pin_change);
+}
+
+static void
+put_min_pin(const struct auth *au, struct cbor_out *out)
+{
+	cbor_put_uint(out, pin_min_length(au));
+}
+
+static void
+put_firmware(const struct auth *au, struct cbor_out *out)
+{
+	cbor_put_uint(out, au->cfg.firmware_version);
+}
+
+static void
+put_rps_max(const struct auth *au, struct cbor_out *out)
+{
+	(void)au;
+	cbor_put_uint(out, MIN_PIN_RPS_MAX);
+}
+
+static void
+put_complexity(const struct auth *au, struct cbor_out *out)
+{
+	cbor_put_bool(out, au->state.pin_complexity);
+}
+
+static void
+put_max_pin(const struct auth *au, struct cbor_out *out)
+{
+	cbor_put_uint(out, pin_max_length(au));
+}
+
+static void
+put_config_commands(const struct auth *au, struct cbor_out *out)
+{
+	cbor_put_array(out, au->cfg.no_pin ? 1 : 2);
+	cbor_put_uint(out, 2);
+	if (!au->cfg.no_pin)
+		cbor_put_uint(out, 3);
+}
+
+/* Members of getInfo, 6.4, in order. */
+static const struct {
+	uint8_t	key;
+	bool	of_pin;		/* there only with clientPin */
+	void	(*put)(const struct auth *au, struct cbor_out *out);
+} members[] = {
+	{ 0x01, false, put_versions },
+	{ 0x02, false, put_extensions },
+	{ 0x03, false, put_aaguid },
+	{ 0x04, false, put_options },
+	{ 0x05, false, put_message_max },
+	{ 0x06, false, put_protocols },
+	{ 0x07, false, put_list_max },
+	{ 0x08, false, put_id_max },
+	{ 0x09, false, put_transports },
+	{ 0x0a, false, put_algorithms },
+	{ 0x0c, true, put_force_change },
+	{ 0x0d, true, put_min_pin },
+	{ 0x0e, false, put_firmware },
+	{ 0x10, true, put_rps_max },
+	{ 0x1b, true, put_complexity },
+	{ 0x1d, true, put_max_pin },
+	{ 0x1f, false, put_config_commands },
+};
+
 /* gi.1; gi.2 is the decoder's */
 enum auth_want
 info_reply(struct auth *au, struct auth_op *op)
 {
+	size_t n = sizeof(members) / sizeof(members[0]), count = 0;
 	struct cbor_out out = reply_begin(au);
 
 	(void)op;
-	cbor_put_map(&out, 11);
-	cbor_put_uint(&out, 0x01);	/* versions */
-	cbor_put_array(&out, 2);
-	cbor_put_str(&out, "FIDO_2_0");
-	cbor_put_str(&out, "FIDO_2_1");
-	cbor_put_uint(&out, 0x02);	/* extensions */
-	cbor_put_array(&out, 2);
-	cbor_put_str(&out, "credProtect");
-	cbor_put_str(&out, "hmac-secret");
-	cbor_put_uint(&out, 0x03);	/* aaguid */
-	cbor_put_bytes(&out, span(au->cfg.aaguid, sizeof(au->cfg.aaguid)));
-	cbor_put_uint(&out, 0x04);	/* options */
-	put_options(au, &out);
-	cbor_put_uint(&out, 0x05);	/* maxMsgSize */
-	cbor_put_uint(&out, AUTH_MESSAGE_MAX);
-	cbor_put_uint(&out, 0x06);	/* pinUvAuthProtocols */
-	cbor_put_array(&out, 2);
-	cbor_put_uint(&out, 2);
-	cbor_put_uint(&out, 1);
-	cbor_put_uint(&out, 0x07);	/* maxCredentialCountInList */
-	cbor_put_uint(&out, AUTH_LIST_MAX);
-	cbor_put_uint(&out, 0x08);	/* maxCredentialIdLength */
-	cbor_put_uint(&out, KEY_BLOB_MAX);
-	cbor_put_uint(&out, 0x09);	/* transports */
-	cbor_put_array(&out, 1);
-	cbor_put_str(&out, "usb");
-	cbor_put_uint(&out, 0x0a);	/* algorithms */
-	put_algorithms(au, &out);
-	cbor_put_uint(&out, 0x0e);	/* firmwareVersion */
-	cbor_put_uint(&out, au->cfg.firmware_version);
+	for (size_t i = 0; i < n; i++)
+		count += !(members[i].of_pin && au->cfg.no_pin);
+	cbor_put_map(&out, count);
+	for (size_t i = 0; i < n; i++) {
+		if (members[i].of_pin && au->cfg.no_pin)
+			continue;
+		cbor_put_uint(&out, members[i].key);
+		members[i].put(au, &out);
+	}
 	return reply(au, &out);
 }
 
@@ -112,7 +255,9 @@ rst_check(struct auth *au, struct auth_op *op)
 enum auth_want
 rst_commit(struct auth *au, struct auth_op *op)
 {
-	op->state = au->state;
+	op->state = (struct auth_state){
+		.counter_ceiling = au->state.counter_ceiling,
+	};
 	auth_random(au, op->state.epoch, sizeof(op->state.epoch));
 	op->change = (struct auth_change){
 		.reset = true,
@@ -126,5 +271,6 @@ rst_reply(struct auth *au, struct auth_op *op)
 {
 	(void)op;
 	sessions_wipe(au);
+	au->pin_mismatches = 0;
 	return reply_empty(au);
 }

@@ -130,6 +130,29 @@ token_check(struct auth_op *op, const struct ctap_auth *param,
 	return CTAP2_OK;
 }
 
+enum ctap_status
+token_authorize(struct auth_op *op, const struct ctap_auth *param,
+    struct span a, struct span b, uint8_t permission)
+{
+	struct auth_token *t;
+	int protocol;
+
+	if (param->param.p == NULL)
+		return CTAP2_ERR_PUAT_REQUIRED;
+	if (!param->protocol.there)
+		return CTAP2_ERR_MISSING_PARAMETER;
+	if (!token_protocol_known(param->protocol.v))
+		return CTAP1_ERR_INVALID_PARAMETER;
+	protocol = (int)param->protocol.v;
+	t = &op->session->token[protocol - 1];
+	if (!token_alive(t, op->now_ms) ||
+	    !pin_verify(protocol, t->token, a, b, param->param) ||
+	    !(t->permissions & permission))
+		return CTAP2_ERR_PIN_AUTH_INVALID;
+	t->used = true;
+	return CTAP2_OK;
+}
+
 /* tok.3 */
 bool
 token_present(const struct auth_op *op)

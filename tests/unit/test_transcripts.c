@@ -11,6 +11,8 @@ open_sim(const struct transcript_given *given)
 {
 	struct sim_setup setup = {
 		.no_uv = given->no_uv,
+		.no_pin = given->no_pin,
+		.always_uv = given->always_uv,
 		.choice = given->host_chooses ? CHOICE_HOST : CHOICE_TOKEN,
 	};
 
@@ -69,6 +71,8 @@ act_sim(void *t, const char *what, uint64_t channel)
 		sim_answer(s, USER_PRESENT);
 	else if (strcmp(what, "verify") == 0)
 		sim_answer(s, USER_VERIFIED);
+	else if (strcmp(what, "mismatch") == 0)
+		sim_answer(s, USER_MISMATCH);
 	else if (strcmp(what, "deny") == 0)
 		sim_answer(s, USER_REFUSED);
 	else
