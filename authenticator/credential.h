@@ -19,6 +19,7 @@
 #define CRED_BLOB_MAX		  64	/* bytes, getInfo 0F: at least 32 */
 #define LARGE_BLOB_KEY_LEN	  32
 #define LARGE_BLOBS_MAX		4096	/* bytes, getInfo 0B: at least 1024 */
+#define LOOKUP_CURSOR_LEN	  16	/* bytes */
 
 /* A short text, UTF-8, not NUL-terminated. len 0: not given. */
 struct rp_id_text {
@@ -116,6 +117,10 @@ enum lookup_kind {
 	LOOKUP_RP,	/* by RP: the newest one older than before */
 	LOOKUP_USER,	/* by RP and user ID: at most one */
 	LOOKUP_BLOBS,	/* the large-blob array, if one was put */
+	/* for its owner, who may see everything: protect_max is ignored */
+	LOOKUP_ID_ANY,	/* by credential ID, whatever its RP */
+	LOOKUP_SITE,	/* the newest credential of the next site */
+	LOOKUP_COUNT,	/* how many there are, and how many more fit */
 };
 
 /*
@@ -129,12 +134,17 @@ struct auth_lookup {
 	struct span	user_id;
 	uint64_t	before;		/* seq; UINT64_MAX: newest */
 	uint8_t		protect_max;
+	bool		has_cursor;	/* LOOKUP_SITE: go on behind it */
+	uint8_t		cursor[LOOKUP_CURSOR_LEN];	/* opaque, in and out */
 
 	/* The answer. result: 0, or -errno if the store cannot tell */
 	int		result;
 	bool		found;
 	uint32_t	count;		/* LOOKUP_RP with before UINT64_MAX:
-					 * how many there are */
+					 * how many there are; LOOKUP_SITE
+					 * without a cursor: sites;
+					 * LOOKUP_COUNT: credentials */
+	uint32_t	room;		/* LOOKUP_COUNT: how many more fit */
 	struct credential *cred;	/* caller's; filled if found */
 	uint8_t		*blobs;		/* caller's, LARGE_BLOBS_MAX bytes;
 					 * LOOKUP_BLOBS fills blobs_len */
@@ -149,6 +159,9 @@ struct auth_change {
 	bool		 reset;		/* forget every credential, and the
 					 * large-blob array */
 	uint64_t	 remove;	/* seq of one to forget; 0: none */
+	const struct credential *replace;	/* new contents for the one
+					 * of this seq; its ID, RP, user ID
+					 * and protect stay; NULL: none */
 	const struct credential *put;	/* one to add; NULL: none */
 	struct span	 large_blobs;	/* new array; NULL: as before */
 	const struct auth_state *state;	/* new state; NULL: as before */

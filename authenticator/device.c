@@ -412,8 +412,17 @@ int
 device_delete(struct device *d, uint64_t seq)
 {
 	struct auth_change change = { .remove = seq };
+	struct auth_state state;
+	int r = store_load(d->store, &state);
 
-	return manage(d, &change);
+	if (r == 0) {
+		/* whoever keeps a copy of the list sees that it is old */
+		state.store_generation++;
+		change.state = &state;
+		r = manage(d, &change);
+	}
+	explicit_bzero(&state, sizeof(state));
+	return r;
 }
 
 /*

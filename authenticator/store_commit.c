@@ -72,11 +72,77 @@ finish(struct store *st, int r)
 	return r;
 }
 
+/*
+ * Blobs
+ */
+
+/* Also binds the name; false if it is no name. */
+static bool
+blob_ad(struct store *st, enum stmt s, const char *name,
+    uint8_t ad[static AD_MAX], size_t *len)
+{
+	size_t n = strlen(name);
+
+	if (n == 0 || n > BLOB_NAME_MAX) {
+		store_fail(st, -EINVAL, "%s: a blob cannot have this name",
+		    st->path);
+		return false;
+	}
+	memcpy(ad, "blob", 4);
+	memcpy(ad + 4, name, n);
+	*len = n + 4;
+	sqlite3_bind_text(st->stmt[s], 1, name, -1, SQLITE_STATIC);
+	return true;
+}
+
+/* Within a transaction. */
+static int
+write_blob(struct store *st, const char *name, struct span value)
+{
+	uint8_t ad[AD_MAX], *sealed;
+	size_t ad_len;
+	int r;
+
+	if (value.len > STORE_BLOB_MAX ||
+	    !blob_ad(st, STMT_BLOB_PUT, name, ad, &ad_len))
+		return -EINVAL;
+	if ((sealed = malloc(value.len + KEY_SEAL_OVERHEAD)) == NULL)
+		return store_fail(st, -ENOMEM, "%s: out of memory", st->path);
+	r = st->keys->ops->seal(st->keys, span(ad, ad_len), value, sealed);
+	if (r == 0) {
+		store_bind(st, STMT_BLOB_PUT, 2,
+		    span(sealed, value.len + KEY_SEAL_OVERHEAD));
+		r = store_run(st, STMT_BLOB_PUT, "write");
+	} else {
+		store_fail(st, r, "%s: cannot seal: %s", st->path,
+		    strerror(-r));
+	}
+	free(sealed);
+	return r;
+}
+
+static int
+write_large_blobs(struct store *st, struct span value)
+{
+	if (value.len > LARGE_BLOBS_MAX)
+		return store_fail(st, -EINVAL, "%s: a large-blob array "
+		    "cannot be so large", st->path);
+	return write_blob(st, LARGE_BLOBS, value);
+}
+
+/*
+ * Changes
+ */
+
 static int
 forget_all(struct store *st, struct pending *p)
 {
 	int r;
 
+	sqlite3_bind_text(st->stmt[STMT_BLOB_DELETE], 1, LARGE_BLOBS, -1,
+	    SQLITE_STATIC);
+	if ((r = store_run(st, STMT_BLOB_DELETE, "write")) != 0)
+		return r;
 	if ((r = store_run(st, STMT_CLEAR, "write")) != 0 ||
 	    (r = store_run(st, STMT_CLEAR_SITES, "write")) != 0)
 		return r;
@@ -195,6 +261,63 @@ add_one(struct store *st, struct pending *p, const struct credential *cred)
 	return 0;
 }
 
+/* The current row of s is found by the same as what t says. */
+static bool
+same_tags(struct store *st, enum stmt s, const struct row_tags *t)
+{
+	struct span user = store_column(st, s, 4);
+
+	return span_eq(store_column(st, s, 2), span(t->id, KEY_TAG_LEN)) &&
+	    span_eq(store_column(st, s, 3), span(t->rp, KEY_TAG_LEN)) &&
+	    (user.p != NULL) == t->has_user &&
+	    (!t->has_user || span_eq(user, span(t->user, KEY_TAG_LEN)));
+}
+
+/* New contents are for the credential that is there, and no other. */
+static int
+check_same(struct store *st, const struct credential *cred,
+    const struct row_tags *tags)
+{
+	sqlite3_stmt *s = st->stmt[STMT_BY_SEQ];
+	bool same;
+	int r = 0;
+
+	if (cred->seq <= INT64_MAX) {
+		sqlite3_bind_int64(s, 1, (int64_t)cred->seq);
+		r = store_step(st, STMT_BY_SEQ, "write");
+	}
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return store_fail(st, -ENOENT, "%s: there is no such "
+		    "credential", st->path);
+	same = sqlite3_column_int(s, 1) == cred->protect &&
+	    same_tags(st, STMT_BY_SEQ, tags);
+	store_reset(st, STMT_BY_SEQ);
+	return same ? 0 : store_fail(st, -EINVAL, "%s: that is another "
+	    "credential", st->path);
+}
+
+static int
+replace_one(struct store *st, const struct credential *cred)
+{
+	uint8_t sealed[ROW_MAX + KEY_SEAL_OVERHEAD];
+	struct row_tags tags;
+	size_t len = 0;
+	int r;
+
+	if ((r = store_tags(st, cred, &tags)) != 0 ||
+	    (r = store_seal_row(st, cred, cred->seq, &tags, sealed,
+	    &len)) != 0)
+		return store_fail(st, r, "%s: cannot seal: %s", st->path,
+		    strerror(-r));
+	if ((r = check_same(st, cred, &tags)) != 0)
+		return r;
+	sqlite3_bind_int64(st->stmt[STMT_UPDATE], 1, (int64_t)cred->seq);
+	store_bind(st, STMT_UPDATE, 2, span(sealed, len));
+	return store_run(st, STMT_UPDATE, "write");
+}
+
 static int
 write_state(struct store *st, const struct pending *p)
 {
@@ -219,8 +342,12 @@ apply(struct store *st, const struct auth_change *chg, struct pending *p)
 		r = forget_all(st, p);
 	if (r == 0 && chg->remove != 0)
 		r = forget_one(st, p, chg->remove);
+	if (r == 0 && chg->replace != NULL)
+		r = replace_one(st, chg->replace);
 	if (r == 0 && chg->put != NULL)
 		r = add_one(st, p, chg->put);
+	if (r == 0 && chg->large_blobs.p != NULL)
+		r = write_large_blobs(st, chg->large_blobs);
 	return r == 0 ? write_state(st, p) : r;
 }
 
@@ -249,52 +376,14 @@ out:
 	return r;
 }
 
-/*
- * Blobs
- */
-
-/* Also binds the name; false if it is no name. */
-static bool
-blob_ad(struct store *st, enum stmt s, const char *name,
-    uint8_t ad[static AD_MAX], size_t *len)
-{
-	size_t n = strlen(name);
-
-	if (n == 0 || n > BLOB_NAME_MAX) {
-		store_fail(st, -EINVAL, "%s: a blob cannot have this name",
-		    st->path);
-		return false;
-	}
-	memcpy(ad, "blob", 4);
-	memcpy(ad + 4, name, n);
-	*len = n + 4;
-	sqlite3_bind_text(st->stmt[s], 1, name, -1, SQLITE_STATIC);
-	return true;
-}
-
 int
 store_put(struct store *st, const char *name, struct span value)
 {
-	uint8_t ad[AD_MAX], *sealed = NULL;
-	size_t ad_len;
-	int r = -EINVAL;
+	int r;
 
-	if (value.len > STORE_BLOB_MAX ||
-	    !blob_ad(st, STMT_BLOB_PUT, name, ad, &ad_len))
-		goto out;
-	r = -ENOMEM;
-	if ((sealed = malloc(value.len + KEY_SEAL_OVERHEAD)) == NULL)
-		goto out;
-	if ((r = st->keys->ops->seal(st->keys, span(ad, ad_len), value,
-	    sealed)) != 0)
-		goto out;
-	store_bind(st, STMT_BLOB_PUT, 2,
-	    span(sealed, value.len + KEY_SEAL_OVERHEAD));
-	if ((r = begin(st)) == 0)
-		r = finish(st, store_run(st, STMT_BLOB_PUT, "write"));
-out:
-	free(sealed);
-	return r;
+	if ((r = begin(st)) != 0)
+		return r;
+	return finish(st, write_blob(st, name, value));
 }
 
 static int

@@ -21,6 +21,7 @@
 #define STORE_SMALL_LEN	(1 << 20)	/* bytes; read whole when opened */
 #define STORE_LIMIT	10000000	/* credentials */
 #define ROW_MAX		3072		/* bytes, serialised credential */
+#define LARGE_BLOBS	"large blobs"	/* its name among the blobs */
 #define STATE_MAX	4096	/* bytes, serialised state */
 #define AD_MAX		  80		/* bytes */
 #define MESSAGE_MAX	 512		/* bytes, with the NUL */
@@ -39,10 +40,11 @@ struct store_env {
 enum stmt {
 	STMT_BEGIN, STMT_COMMIT, STMT_ROLLBACK,
 	STMT_BY_ID, STMT_BY_USER, STMT_BY_SEQ, STMT_AFTER,
-	STMT_SITE, STMT_NEWEST,
-	STMT_INSERT, STMT_DELETE, STMT_CLEAR, STMT_CLEAR_SITES,
+	STMT_SITE, STMT_SITE_NEXT, STMT_SITE_COUNT, STMT_NEWEST,
+	STMT_INSERT, STMT_UPDATE, STMT_DELETE, STMT_CLEAR, STMT_CLEAR_SITES,
 	STMT_SITE_ADD, STMT_SITE_SUB, STMT_SITE_PRUNE,
-	STMT_STATE, STMT_BLOB_GET, STMT_BLOB_PUT, STMT_META_GET,
+	STMT_STATE, STMT_BLOB_GET, STMT_BLOB_PUT, STMT_BLOB_DELETE,
+	STMT_META_GET,
 	STMT_COUNT,
 };
 
@@ -116,8 +118,8 @@ size_t store_encode_credential(const struct credential *cred,
 /* Strict; leaves seq 0. False: not one of ours. */
 bool store_decode_credential(struct span in, struct credential *out);
 
-int store_tag_id(struct store *st, const uint8_t rp_id_hash[static 32],
-    struct span id, uint8_t out[static KEY_TAG_LEN]);
+int store_tag_id(struct store *st, struct span id,
+    uint8_t out[static KEY_TAG_LEN]);
 int store_tag_rp(struct store *st, const uint8_t rp_id_hash[static 32],
     uint8_t out[static KEY_TAG_LEN]);
 int store_tag_user(struct store *st, const uint8_t rp_id_hash[static 32],

@@ -2,15 +2,23 @@
 /*
  * Answers to lookups. Every one is a handful of descents in a B-tree,
  * however many credentials there are and however many of them belong to one
- * site: the number at a site is kept, not counted.
+ * site: the number at a site is kept, not counted. Only the number of sites
+ * is counted, for an owner who is about to go through them all.
  */
 #include "authenticator/store_impl.h"
 
 #include <errno.h>
 
-/* The row that s finds with its parameters bound, into q. */
 static int
-take_row(struct store *st, enum stmt s, struct auth_lookup *q)
+damaged(struct store *st, const char *what)
+{
+	return store_fail(st, -EUCLEAN, "%s/%s: is damaged (%s); restore the "
+	    "directory from a copy", st->path, DB_NAME, what);
+}
+
+/* The row that s finds with its parameters bound, into q; 1: there is one. */
+static int
+open_row(struct store *st, enum stmt s, struct auth_lookup *q)
 {
 	int r;
 
@@ -18,15 +26,30 @@ take_row(struct store *st, enum stmt s, struct auth_lookup *q)
 		return r;
 	r = store_open_row(st, s, q->cred);
 	store_reset(st, s);
-	if (r != 0)
+	return r == 0 ? 1 : r;
+}
+
+static bool
+is_of_rp(const struct auth_lookup *q)
+{
+	return memcmp(q->cred->rp_id_hash, q->rp_id_hash, 32) == 0;
+}
+
+/* The same, of the RP that was asked for, whose tag led to it. */
+static int
+take_row(struct store *st, enum stmt s, struct auth_lookup *q)
+{
+	int r;
+
+	if ((r = open_row(st, s, q)) <= 0)
 		return r;
-	if (memcmp(q->cred->rp_id_hash, q->rp_id_hash, 32) != 0)
-		return store_fail(st, -EUCLEAN, "%s/%s: is damaged (index); "
-		    "restore the directory from a copy", st->path, DB_NAME);
+	if (!is_of_rp(q))
+		return damaged(st, "index");
 	q->found = q->cred->protect <= q->protect_max;
 	return 0;
 }
 
+/* IDs are unique; whose one it is, is known only when it is open. */
 static int
 lookup_id(struct store *st, struct auth_lookup *q)
 {
@@ -35,11 +58,17 @@ lookup_id(struct store *st, struct auth_lookup *q)
 
 	if (q->id.len > CREDENTIAL_ID_MAX)
 		return 0;		/* nobody has such a one */
-	if ((r = store_tag_id(st, q->rp_id_hash, q->id, tag)) != 0)
+	if ((r = store_tag_id(st, q->id, tag)) != 0)
 		return store_fail(st, r, "%s: cannot look up: %s", st->path,
 		    strerror(-r));
 	store_bind(st, STMT_BY_ID, 1, span(tag, sizeof(tag)));
-	return take_row(st, STMT_BY_ID, q);
+	if ((r = open_row(st, STMT_BY_ID, q)) <= 0)
+		return r;
+	if (!span_eq(q->id, span(q->cred->id, q->cred->id_len)))
+		return damaged(st, "index");
+	q->found = q->kind == LOOKUP_ID_ANY ||
+	    (is_of_rp(q) && q->cred->protect <= q->protect_max);
+	return 0;
 }
 
 static int
@@ -133,17 +162,110 @@ lookup_rp(struct store *st, struct auth_lookup *q)
 	sqlite3_bind_int64(st->stmt[STMT_BY_SEQ], 1, seq);
 	if ((r = take_row(st, STMT_BY_SEQ, q)) != 0 || q->found)
 		return r;
-	return store_fail(st, -EUCLEAN, "%s/%s: is damaged (site); restore "
-	    "the directory from a copy", st->path, DB_NAME);
+	return damaged(st, "site");
+}
+
+static int
+count_sites(struct store *st, uint32_t *out)
+{
+	int r;
+
+	if ((r = store_step(st, STMT_SITE_COUNT, "read")) <= 0)
+		return r;
+	*out = (uint32_t)sqlite3_column_int64(st->stmt[STMT_SITE_COUNT], 0);
+	store_reset(st, STMT_SITE_COUNT);
+	return 0;
+}
+
+/* Behind the cursor, which is a tag; 1 and the newest there, or 0. */
+static int
+next_site(struct store *st, struct auth_lookup *q, int64_t *seq)
+{
+	struct span tag;
+	int r;
+
+	/* not NULL without a cursor: any tag is greater than no bytes */
+	store_bind(st, STMT_SITE_NEXT, 1,
+	    span(q->cursor, q->has_cursor ? sizeof(q->cursor) : 0));
+	if ((r = store_step(st, STMT_SITE_NEXT, "read")) <= 0)
+		return r;
+	tag = store_column(st, STMT_SITE_NEXT, 0);
+	*seq = sqlite3_column_int64(st->stmt[STMT_SITE_NEXT], 1);
+	if (tag.len == sizeof(q->cursor))
+		memcpy(q->cursor, tag.p, sizeof(q->cursor));
+	else
+		r = damaged(st, "site");
+	store_reset(st, STMT_SITE_NEXT);
+	return r;
+}
+
+static int
+lookup_site(struct store *st, struct auth_lookup *q)
+{
+	uint8_t tag[KEY_TAG_LEN];
+	int64_t seq = 0;
+	int r;
+
+	if (!q->has_cursor && (r = count_sites(st, &q->count)) != 0)
+		return r;
+	if ((r = next_site(st, q, &seq)) <= 0)
+		return r;
+	sqlite3_bind_int64(st->stmt[STMT_BY_SEQ], 1, seq);
+	if ((r = open_row(st, STMT_BY_SEQ, q)) < 0)
+		return r;
+	if (r == 0)
+		return damaged(st, "site");
+	if ((r = store_tag_rp(st, q->cred->rp_id_hash, tag)) != 0)
+		return store_fail(st, r, "%s: cannot look up: %s", st->path,
+		    strerror(-r));
+	if (memcmp(tag, q->cursor, sizeof(tag)) != 0)
+		return damaged(st, "site");
+	q->has_cursor = q->found = true;
+	return 0;
+}
+
+static int
+lookup_count(struct store *st, struct auth_lookup *q)
+{
+	q->found = true;
+	q->count = st->state.credentials;
+	if (st->limit > q->count)
+		q->room = st->limit - q->count;
+	return 0;
+}
+
+static int
+lookup_blobs(struct store *st, struct auth_lookup *q)
+{
+	uint8_t *p;
+	size_t len;
+	int r;
+
+	if ((r = store_get(st, LARGE_BLOBS, &p, &len)) == -ENOENT)
+		return 0;
+	if (r != 0)
+		return r;
+	if (len > LARGE_BLOBS_MAX) {
+		r = store_fail(st, -EUCLEAN, "%s/%s: '" LARGE_BLOBS "' is "
+		    "damaged; restore the directory from a copy", st->path,
+		    DB_NAME);
+	} else {
+		memcpy(q->blobs, p, len);
+		q->blobs_len = len;
+		q->found = true;
+	}
+	store_blob_free(p, len);
+	return r;
 }
 
 int
 store_lookup(struct store *st, struct auth_lookup *q)
 {
 	q->found = false;
-	q->count = 0;
+	q->count = q->room = 0;
 	switch (q->kind) {
 	case LOOKUP_ID:
+	case LOOKUP_ID_ANY:
 		q->result = lookup_id(st, q);
 		break;
 	case LOOKUP_RP:
@@ -151,6 +273,15 @@ store_lookup(struct store *st, struct auth_lookup *q)
 		break;
 	case LOOKUP_USER:
 		q->result = lookup_user(st, q);
+		break;
+	case LOOKUP_SITE:
+		q->result = lookup_site(st, q);
+		break;
+	case LOOKUP_COUNT:
+		q->result = lookup_count(st, q);
+		break;
+	case LOOKUP_BLOBS:
+		q->result = lookup_blobs(st, q);
 		break;
 	default:
 		q->result = -EINVAL;

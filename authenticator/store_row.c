@@ -14,7 +14,9 @@
 #define STATE_VERSION	1
 #define FLAG_DISCOVERABLE 0x01
 #define FLAG_HMAC_SECRET  0x02
-#define FLAGS_KNOWN	0x03
+#define FLAG_PAYMENT	  0x04
+#define FLAG_LARGE_BLOB	  0x08
+#define FLAGS_KNOWN	0x0f
 
 /* A cursor that goes quiet after the first error. */
 struct writer {
@@ -110,6 +112,10 @@ store_encode_credential(const struct credential *c,
 		flags |= FLAG_DISCOVERABLE;
 	if (c->hmac_secret)
 		flags |= FLAG_HMAC_SECRET;
+	if (c->third_party_payment)
+		flags |= FLAG_PAYMENT;
+	if (c->has_large_blob_key)
+		flags |= FLAG_LARGE_BLOB;
 	if (c->protect < PROTECT_OPTIONAL || c->protect > PROTECT_REQUIRED ||
 	    c->id_len == 0)
 		return 0;
@@ -128,13 +134,16 @@ store_encode_credential(const struct credential *c,
 	    NAME_KEPT);
 	put_text(&w, c->blob, c->blob_len, 2, KEY_BLOB_MAX);
 	put_text(&w, c->pub, c->pub_len, 2, COSE_KEY_MAX);
+	put_text(&w, c->cred_blob, c->cred_blob_len, 1, CRED_BLOB_MAX);
+	if (c->has_large_blob_key)
+		put_bytes(&w, c->large_blob_key, LARGE_BLOB_KEY_LEN);
 	return w.bad ? 0 : w.len;
 }
 
 static void
 take_credential(struct reader *r, struct credential *c)
 {
-	const uint8_t *hash;
+	const uint8_t *hash, *key;
 	uint8_t flags;
 
 	if (take_uint(r, 1) != ROW_VERSION)
@@ -144,6 +153,8 @@ take_credential(struct reader *r, struct credential *c)
 		r->bad = true;
 	c->discoverable = (flags & FLAG_DISCOVERABLE) != 0;
 	c->hmac_secret = (flags & FLAG_HMAC_SECRET) != 0;
+	c->third_party_payment = (flags & FLAG_PAYMENT) != 0;
+	c->has_large_blob_key = (flags & FLAG_LARGE_BLOB) != 0;
 	c->protect = (uint8_t)take_uint(r, 1);
 	c->alg = (int32_t)(uint32_t)take_uint(r, 4);
 	c->created_s = take_uint(r, 8);
@@ -159,6 +170,11 @@ take_credential(struct reader *r, struct credential *c)
 	    c->user.display_name.s, 1, NAME_KEPT);
 	c->blob_len = (uint16_t)take_text(r, c->blob, 2, KEY_BLOB_MAX);
 	c->pub_len = (uint16_t)take_text(r, c->pub, 2, COSE_KEY_MAX);
+	c->cred_blob_len = (uint8_t)take_text(r, c->cred_blob, 1,
+	    CRED_BLOB_MAX);
+	if (c->has_large_blob_key &&
+	    (key = take_bytes(r, LARGE_BLOB_KEY_LEN)) != NULL)
+		memcpy(c->large_blob_key, key, LARGE_BLOB_KEY_LEN);
 }
 
 bool
@@ -183,9 +199,9 @@ tag_pair(struct store *st, const char *label,
     const uint8_t rp_id_hash[static 32], struct span name,
     uint8_t out[static KEY_TAG_LEN])
 {
-	uint8_t data[32 + CREDENTIAL_ID_MAX];
+	uint8_t data[32 + USER_ID_MAX];
 
-	if (name.len > CREDENTIAL_ID_MAX)
+	if (name.len > USER_ID_MAX)
 		return -EINVAL;
 	memcpy(data, rp_id_hash, 32);
 	if (name.len > 0)
@@ -195,10 +211,12 @@ tag_pair(struct store *st, const char *label,
 }
 
 int
-store_tag_id(struct store *st, const uint8_t rp_id_hash[static 32],
-    struct span id, uint8_t out[static KEY_TAG_LEN])
+store_tag_id(struct store *st, struct span id,
+    uint8_t out[static KEY_TAG_LEN])
 {
-	return tag_pair(st, "id", rp_id_hash, id, out);
+	if (id.len > CREDENTIAL_ID_MAX)
+		return -EINVAL;
+	return st->keys->ops->tag(st->keys, "id", id, out);
 }
 
 int
@@ -222,8 +240,7 @@ store_tags(struct store *st, const struct credential *cred,
 	struct row_tags t = { .has_user = cred->user.id_len > 0 };
 	int r;
 
-	if ((r = store_tag_id(st, cred->rp_id_hash,
-	    span(cred->id, cred->id_len), t.id)) != 0)
+	if ((r = store_tag_id(st, span(cred->id, cred->id_len), t.id)) != 0)
 		return r;
 	if ((r = store_tag_rp(st, cred->rp_id_hash, t.rp)) != 0)
 		return r;

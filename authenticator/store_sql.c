@@ -67,10 +67,14 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_AFTER] = FROM_CREDENTIAL "WHERE seq > ?1 ORDER BY seq LIMIT 1",
 	[STMT_SITE] = "SELECT n1, n2, n3, last1, last2, last3 FROM site"
 	    " WHERE rp = ?1",
+	[STMT_SITE_NEXT] = "SELECT rp, max(last1, last2, last3) FROM site"
+	    " WHERE rp > ?1 ORDER BY rp LIMIT 1",
+	[STMT_SITE_COUNT] = "SELECT count(*) FROM site",
 	[STMT_NEWEST] = "SELECT seq FROM credential WHERE rp = ?1 AND"
 	    " protect = ?2 AND seq < ?3 ORDER BY seq DESC LIMIT 1",
 	[STMT_INSERT] = "INSERT INTO credential (" ROW_COLUMNS ")"
 	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[STMT_UPDATE] = "UPDATE credential SET sealed = ?2 WHERE seq = ?1",
 	[STMT_DELETE] = "DELETE FROM credential WHERE seq = ?1",
 	[STMT_CLEAR] = "DELETE FROM credential",
 	[STMT_CLEAR_SITES] = "DELETE FROM site",
@@ -93,6 +97,7 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_BLOB_GET] = "SELECT value FROM blob WHERE name = ?1",
 	[STMT_BLOB_PUT] = "INSERT INTO blob VALUES (?1, ?2)"
 	    " ON CONFLICT DO UPDATE SET value = ?2",
+	[STMT_BLOB_DELETE] = "DELETE FROM blob WHERE name = ?1",
 	[STMT_META_GET] = "SELECT value FROM meta WHERE name = ?1",
 };
 

@@ -31,6 +31,8 @@ struct sim_private {
 	struct credential cred[SIM_CREDENTIALS];
 	size_t		count;
 	uint64_t	seq;
+	uint8_t		blobs[LARGE_BLOBS_MAX];
+	size_t		blobs_len;	/* 0: none */
 };
 
 static _Noreturn void
@@ -177,6 +179,8 @@ sim_power_cycle(struct sim *s)
 static bool
 matches(const struct credential *c, const struct auth_lookup *q)
 {
+	if (q->kind == LOOKUP_ID_ANY)
+		return span_eq(q->id, span(c->id, c->id_len));
 	if (memcmp(c->rp_id_hash, q->rp_id_hash, sizeof(c->rp_id_hash)) != 0)
 		return false;
 	if (c->protect > q->protect_max)
@@ -192,6 +196,40 @@ matches(const struct credential *c, const struct auth_lookup *q)
 	}
 }
 
+static bool
+is_listed(const struct sim_private *p, size_t i)
+{
+	for (size_t j = i + 1; j < p->count; j++)
+		if (memcmp(p->cred[i].rp_id_hash, p->cred[j].rp_id_hash,
+		    sizeof(p->cred[i].rp_id_hash)) == 0)
+			return false;
+	return true;
+}
+
+/* Sites are in order of their hash, whose beginning is the cursor. */
+static void
+lookup_site(const struct sim_private *p, struct auth_lookup *q)
+{
+	uint8_t from[LOOKUP_CURSOR_LEN];
+
+	memcpy(from, q->cursor, sizeof(from));
+	for (size_t i = 0; i < p->count; i++) {
+		const uint8_t *at = p->cred[i].rp_id_hash;
+
+		if (!is_listed(p, i))
+			continue;
+		q->count += !q->has_cursor;
+		if (q->has_cursor && memcmp(at, from, sizeof(from)) <= 0)
+			continue;
+		if (q->found && memcmp(at, q->cursor, sizeof(from)) >= 0)
+			continue;
+		q->found = true;
+		memcpy(q->cursor, at, sizeof(q->cursor));
+		*q->cred = p->cred[i];
+	}
+	q->has_cursor = q->found;
+}
+
 /* The disk is in order of seq: the last one that fits is the newest. */
 static void
 lookup(struct sim *s, struct auth_lookup *q)
@@ -200,7 +238,23 @@ lookup(struct sim *s, struct auth_lookup *q)
 
 	q->result = s->lookup_error;
 	q->found = false;
-	q->count = 0;
+	q->count = q->room = 0;
+	if (q->kind == LOOKUP_BLOBS) {
+		q->found = q->result == 0 && p->blobs_len > 0;
+		memcpy(q->blobs, p->blobs, p->blobs_len);
+		q->blobs_len = p->blobs_len;
+		return;
+	}
+	if (q->result == 0 && q->kind == LOOKUP_SITE) {
+		lookup_site(p, q);
+		return;
+	}
+	if (q->result == 0 && q->kind == LOOKUP_COUNT) {
+		q->found = true;
+		q->count = (uint32_t)p->count;
+		q->room = (uint32_t)(SIM_CREDENTIALS - p->count);
+		return;
+	}
 	for (size_t i = 0; q->result == 0 && i < p->count; i++) {
 		if (!matches(&p->cred[i], q))
 			continue;
@@ -224,6 +278,18 @@ drop(struct sim_private *p, uint64_t seq)
 	die("a credential that is not there was removed");
 }
 
+static void
+replace(struct sim_private *p, const struct credential *cred)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		if (p->cred[i].seq != cred->seq)
+			continue;
+		p->cred[i] = *cred;
+		return;
+	}
+	die("a credential that is not there was replaced");
+}
+
 static int
 commit(struct sim *s, const struct auth_change *chg)
 {
@@ -233,14 +299,22 @@ commit(struct sim *s, const struct auth_change *chg)
 		return s->commit_error;
 	s->commits++;
 	if (chg->reset)
-		p->count = 0;
+		p->count = p->blobs_len = 0;
 	if (chg->remove != 0)
 		drop(p, chg->remove);
+	if (chg->replace != NULL)
+		replace(p, chg->replace);
 	if (chg->put != NULL) {
 		if (p->count == SIM_CREDENTIALS)
 			return -ENOSPC;
 		p->cred[p->count] = *chg->put;
 		p->cred[p->count++].seq = ++p->seq;
+	}
+	if (chg->large_blobs.p != NULL) {
+		if (chg->large_blobs.len > LARGE_BLOBS_MAX)
+			die("a large-blob array that is too large");
+		memcpy(p->blobs, chg->large_blobs.p, chg->large_blobs.len);
+		p->blobs_len = chg->large_blobs.len;
 	}
 	if (chg->state != NULL)
 		p->state = *chg->state;

@@ -156,6 +156,26 @@ fixture_remove(struct store *st, uint64_t seq)
 	return store_commit(st, &chg, NULL);
 }
 
+void
+fixture_edit(struct credential *c)
+{
+	memset(&c->user.display_name, 0, sizeof(c->user.display_name));
+	c->user.name.len = text(c->user.name.s, NAME_KEPT, "renamed",
+	    c->id[0]);
+}
+
+int
+fixture_rename(struct store *st, uint32_t n, uint32_t site, uint64_t seq)
+{
+	struct credential c;
+	struct auth_change chg = { .replace = &c };
+
+	fixture_credential(&c, n, site);
+	fixture_edit(&c);
+	c.seq = seq;
+	return store_commit(st, &chg, NULL);
+}
+
 int
 fixture_counter(struct store *st, uint32_t ceiling)
 {
@@ -185,6 +205,10 @@ read_one(void *arg, const struct credential *c)
 	memcpy(&n, c->id, sizeof(n));
 	memcpy(&site, c->rp_id_hash, sizeof(site));
 	fixture_credential(&want, n, site);
+	if (c->user.display_name.len == 0) {
+		fixture_edit(&want);
+		n |= CONTENTS_EDITED;
+	}
 	if (!fixture_same(c, &want) || rd->out->count >= CONTENTS_MAX)
 		return -EBADMSG;
 	memcpy(q.rp_id_hash, c->rp_id_hash, 32);

@@ -33,7 +33,12 @@ void fixture_close(struct store *st);
 
 int fixture_put(struct store *st, uint32_t n, uint32_t site);
 int fixture_remove(struct store *st, uint64_t seq);
+/* What fixture_rename() makes of a credential. */
+void fixture_edit(struct credential *c);
+int fixture_rename(struct store *st, uint32_t n, uint32_t site, uint64_t seq);
 int fixture_counter(struct store *st, uint32_t ceiling);
+
+#define CONTENTS_EDITED	0x80000000	/* in n: was renamed */
 
 /* Everything acknowledged: numbers of the credentials, in order. */
 struct contents {

@@ -310,6 +310,152 @@ test_replace_is_one_commit(void **state)
 	assert_int_equal(st.counter_ceiling, 77);
 }
 
+/* New contents, and everything else as it was: order, counts, the newest. */
+static void
+test_new_contents_in_place(void **state)
+{
+	struct fixture *f = *state;
+	struct credential c, out;
+	struct auth_lookup q;
+	struct contents got;
+
+	for (uint32_t n = 0; n < 3; n++)
+		assert_int_equal(fixture_put(f->st, n, 1), 0);
+	assert_int_equal(fixture_rename(f->st, 1, 1, 2), 0);
+	reopen(f);
+	fixture_credential(&c, 1, 1);
+	fixture_edit(&c);
+	for (int kind = LOOKUP_ID; kind <= LOOKUP_USER; kind++) {
+		q = ask(kind, &c, &out);
+		q.before = 3;
+		assert_int_equal(store_lookup(f->st, &q), 0);
+		assert_true(q.found && fixture_same(&out, &c));
+		assert_int_equal(out.seq, 2);
+	}
+	assert_int_equal(contents_read(f->st, &got), 0);
+	assert_int_equal(got.count, 3);
+	q.before = UINT64_MAX;
+	q.kind = LOOKUP_RP;
+	assert_int_equal(store_lookup(f->st, &q), 0);
+	assert_int_equal(q.count, 3);
+	assert_int_equal(out.seq, 3);
+	assert_int_equal(fixture_put(f->st, 4, 1), 0);
+}
+
+/* Whatever would move a row in an index is no new contents. */
+static void
+test_new_contents_of_another_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct credential c;
+	struct auth_change chg = { .replace = &c };
+	struct contents before, after;
+
+	assert_int_equal(fixture_put(f->st, 1, 1), 0);
+	assert_int_equal(fixture_put(f->st, 6, 1), 0);	/* without user ID */
+	assert_int_equal(contents_read(f->st, &before), 0);
+	for (int i = 0; i < 8; i++) {
+		fixture_credential(&c, i == 5 ? 6 : 1, 1);
+		c.seq = i == 5 ? 2 : 1;
+		switch (i) {
+		case 0: c.id[0] ^= 1; break;
+		case 1: c.rp_id_hash[0] ^= 1; break;
+		case 2: c.user.id[0] ^= 1; break;
+		case 3: c.user.id_len = 0; break;
+		case 4: c.protect = c.protect % 3 + 1; break;
+		case 5: c.user.id_len = 1; break;
+		case 6: c.seq = 2; break;
+		default: c.blob_len = KEY_BLOB_MAX + 1; break;
+		}
+		assert_int_equal(store_commit(f->st, &chg, NULL), -EINVAL);
+	}
+	fixture_credential(&c, 1, 1);
+	for (int i = 0; i < 3; i++) {
+		c.seq = i == 0 ? 0 : i == 1 ? 3 : UINT64_MAX;
+		assert_int_equal(store_commit(f->st, &chg, NULL), -ENOENT);
+	}
+	assert_int_equal(contents_read(f->st, &after), 0);
+	assert_true(contents_same(&before, &after));
+}
+
+static void
+test_id_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct credential c, out;
+	struct auth_lookup q;
+
+	assert_int_equal(fixture_put(f->st, 2, 1), 0);	/* protect 3 */
+	fixture_credential(&c, 2, 1);
+	q = ask(LOOKUP_ID_ANY, &c, &out);
+	memset(q.rp_id_hash, 0, sizeof(q.rp_id_hash));
+	q.protect_max = 0;
+	assert_int_equal(store_lookup(f->st, &q), 0);
+	assert_true(q.found && fixture_same(&out, &c));
+	q.id = span(c.id, c.id_len - 1U);
+	assert_int_equal(store_lookup(f->st, &q), 0);
+	assert_false(q.found);
+	q.id = span(NULL, 0);
+	assert_int_equal(store_lookup(f->st, &q), 0);
+	assert_false(q.found);
+	/* with an RP it is another question */
+	q = ask(LOOKUP_ID, &c, &out);
+	q.rp_id_hash[31] ^= 1;
+	assert_int_equal(store_lookup(f->st, &q), 0);
+	assert_false(q.found);
+}
+
+/* Each site once, by its newest, and what changes meanwhile does no harm. */
+static void
+test_sites_one_by_one(void **state)
+{
+	struct fixture *f = *state;
+	struct credential out;
+	struct auth_lookup q = { .kind = LOOKUP_SITE, .cred = &out };
+	uint32_t site, sites = 0, seen = 0;
+
+	assert_int_equal(store_lookup(f->st, &q), 0);
+	assert_false(q.found);
+	assert_int_equal(q.count, 0);
+	for (uint32_t n = 0; n < 24; n++)
+		assert_int_equal(fixture_put(f->st, n, n % 8), 0);
+	assert_int_equal(store_lookup(f->st, &q), 0);
+	assert_int_equal(q.count, 8);
+	for (; q.found; sites++) {
+		memcpy(&site, out.rp_id_hash, sizeof(site));
+		assert_in_range(site, 0, 7);
+		assert_int_equal(out.seq, 17 + site);
+		assert_false(seen & 1U << site);
+		seen |= 1U << site;
+		assert_int_equal(fixture_remove(f->st, 17 + site), 0);
+		assert_int_equal(fixture_remove(f->st, 9 + site), 0);
+		assert_int_equal(fixture_remove(f->st, 1 + site), 0);
+		assert_true(q.has_cursor);
+		assert_int_equal(store_lookup(f->st, &q), 0);
+		assert_int_equal(q.count, 0);
+	}
+	assert_int_equal(sites, 8);
+}
+
+static void
+test_how_many_and_how_many_more(void **state)
+{
+	struct fixture *f = *state;
+	struct auth_lookup q = { .kind = LOOKUP_COUNT };
+
+	f->st->limit = 3;
+	for (uint32_t n = 0; n <= 3; n++) {
+		assert_int_equal(store_lookup(f->st, &q), 0);
+		assert_int_equal(q.count, n);
+		assert_int_equal(q.room, 3 - n);
+		if (n < 3)
+			assert_int_equal(fixture_put(f->st, n, n), 0);
+	}
+	f->st->limit = 1;	/* there are more than would be let in now */
+	assert_int_equal(store_lookup(f->st, &q), 0);
+	assert_int_equal(q.room, 0);
+}
+
 static void
 test_failed_commit_changes_nothing(void **state)
 {
@@ -645,6 +791,11 @@ main(void)
 		STORE_TEST(test_newest_is_another_once_removed),
 		STORE_TEST(test_what_is_not_there_is_not_found),
 		STORE_TEST(test_replace_is_one_commit),
+		STORE_TEST(test_new_contents_in_place),
+		STORE_TEST(test_new_contents_of_another_are_refused),
+		STORE_TEST(test_id_alone),
+		STORE_TEST(test_sites_one_by_one),
+		STORE_TEST(test_how_many_and_how_many_more),
 		STORE_TEST(test_failed_commit_changes_nothing),
 		STORE_TEST(test_reset_keeps_order_and_blobs),
 		STORE_TEST(test_seq_never_comes_back),

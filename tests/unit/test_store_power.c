@@ -132,6 +132,9 @@ test_commits(void **state)
 	promise(&h, st);
 	assert_int_equal(fixture_remove(st, 2), 0);
 	promise(&h, st);
+	assert_int_equal(fixture_rename(st, 2, 1, 3), 0);
+	promise(&h, st);
+	assert_true(h.after[h.count].n[1] & CONTENTS_EDITED);
 	assert_int_equal(store_commit(st, &reset, NULL), 0);
 	promise(&h, st);
 	assert_int_equal(fixture_put(st, 9, 9), 0);
