@@ -4,6 +4,8 @@
 #define META_VERSION	1
 #define META_LEN	3	/* version, protect, flags */
 #define META_HMAC	0x01
+#define META_PAYMENT	0x02
+#define META_FLAGS	0x03
 
 /*
  * mc.1, ga.1: an empty pinUvAuthParam asks the user to pick this key by a
@@ -40,7 +42,8 @@ meta_encode(const struct credential *cred, uint8_t out[static KEY_META_MAX])
 {
 	out[0] = META_VERSION;
 	out[1] = cred->protect;
-	out[2] = cred->hmac_secret ? META_HMAC : 0;
+	out[2] = (cred->hmac_secret ? META_HMAC : 0) |
+	    (cred->third_party_payment ? META_PAYMENT : 0);
 	return META_LEN;
 }
 
@@ -51,8 +54,12 @@ meta_decode(struct span meta, struct credential *cred)
 		return false;
 	if (meta.p[1] < PROTECT_OPTIONAL || meta.p[1] > PROTECT_REQUIRED)
 		return false;
+	if ((meta.p[2] & ~META_FLAGS) != 0)
+		return false;
 	cred->protect = meta.p[1];
 	cred->hmac_secret = (meta.p[2] & META_HMAC) != 0;
+	/* tpp.1 */
+	cred->third_party_payment = (meta.p[2] & META_PAYMENT) != 0;
 	return true;
 }
 

@@ -8,17 +8,18 @@
 static const struct auth_row rows[] = {
 	{ CTAP_MAKE_CREDENTIAL, { mc_blink, mc_check, mc_authorize,
 	    uv_perform, mc_exclude, mc_consent, mc_create, mc_replace,
-	    mc_attest, mc_save, mc_reply } },
+	    ext_hmac, mc_attest, mc_save, mc_reply } },
 	{ CTAP_GET_ASSERTION, { ga_blink, ga_check, ga_authorize, uv_perform,
-	    ga_find, ga_consent, ga_extend, ga_hmac, ga_sign, ga_save,
+	    ga_find, ga_consent, ga_extend, ext_hmac, ga_sign, ga_save,
 	    ga_reply } },
-	{ CTAP_GET_NEXT_ASSERTION, { gn_find, gn_found, ga_hmac, ga_sign,
+	{ CTAP_GET_NEXT_ASSERTION, { gn_find, gn_found, ext_hmac, ga_sign,
 	    ga_save, ga_reply } },
 	{ CTAP_GET_INFO, { info_reply } },
 	{ CTAP_CLIENT_PIN, { pin_run, pin_compare, uv_perform, pin_grant,
 	    pin_done } },
 	{ CTAP_RESET, { rst_check, rst_commit, rst_reply } },
 	{ CTAP_SELECTION, { sel_ask, sel_reply } },
+	{ CTAP_LARGE_BLOBS, { lb_run, lb_done } },
 	{ CTAP_CONFIG, { cfg_run, cfg_done } },
 };
 
@@ -56,6 +57,7 @@ sessions_wipe(struct auth *au)
 		au->agreement[i] = NULL;
 	}
 	explicit_bzero(au->session, sizeof(au->session));
+	blobs_forget(au);
 }
 
 /* The session of a host that has one, or NULL. */
@@ -248,6 +250,9 @@ auth_command(struct auth *au, uint64_t channel, struct span msg,
 	if (msg.p[0] != CTAP_GET_NEXT_ASSERTION &&
 	    op->session->next.channel == channel)
 		remembered_forget(op->session);
+	/* lb.11 */
+	if (msg.p[0] != CTAP_LARGE_BLOBS && au->pending.channel == channel)
+		blobs_forget(au);
 	if (op->row == NULL)
 		return finish(au, CTAP1_ERR_INVALID_COMMAND);
 	status = ctap_decode(msg.p[0], span(msg.p + 1, msg.len - 1),
@@ -323,7 +328,9 @@ auth_commit_done(struct auth *au, int error, uint64_t now_ms)
 	assert(op->want == AUTH_COMMIT);
 	op->now_ms = now_ms;
 	if (error == -ENOSPC)
-		return finish(au, CTAP2_ERR_KEY_STORE_FULL);
+		return finish(au, op->change.large_blobs.p != NULL ?
+		    CTAP2_ERR_LARGE_BLOB_STORAGE_FULL :
+		    CTAP2_ERR_KEY_STORE_FULL);
 	if (error != 0)
 		return finish(au, CTAP1_ERR_OTHER);
 	if (op->change.state != NULL)
@@ -359,6 +366,8 @@ auth_abort(struct auth *au, uint64_t channel)
 
 	if (ses != NULL && ses->next.channel == channel)
 		remembered_forget(ses);
+	if (au->pending.channel == channel && au->op.want != AUTH_COMMIT)
+		blobs_forget(au);
 	return auth_cancel(au, channel);
 }
 

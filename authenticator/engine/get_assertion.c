@@ -153,50 +153,11 @@ choose_account(const struct auth *au, struct auth_op *op)
 	op->ga.full_user = op->uv;
 }
 
-/* hs.2, hs.3 */
-static enum ctap_status
-hmac_check(const struct auth_op *op)
-{
-	const struct ctap_hmac_secret *hs = &op->req.ga.hmac_secret;
-
-	if (hs->protocol.there && !token_protocol_known(hs->protocol.v))
-		return CTAP1_ERR_INVALID_PARAMETER;
-	if (op->req.ga.options.up == OPT_FALSE)
-		return CTAP2_ERR_UNSUPPORTED_OPTION;
-	return CTAP2_OK;
-}
-
-/* hs.4 to hs.6: the salts */
-static enum ctap_status
-hmac_salts(struct auth *au, struct auth_op *op)
-{
-	const struct ctap_hmac_secret *hs = &op->req.ga.hmac_secret;
-	int protocol = hs->protocol.there ? (int)hs->protocol.v : 1;
-	struct pin_agreement *a = key_agreement(au, protocol);
-	struct ga_request *ga = &op->ga;
-
-	if (a == NULL)
-		return CTAP1_ERR_OTHER;
-	if (!hs->peer.valid || !pin_agreement_secret(a, protocol,
-	    hs->peer.x.p, hs->peer.y.p, &ga->hmac_secret))
-		return CTAP1_ERR_INVALID_PARAMETER;
-	if (!pin_verify(protocol, ga->hmac_secret.key, hs->salt_enc,
-	    span(NULL, 0), hs->salt_auth))
-		return CTAP2_ERR_PIN_AUTH_INVALID;
-	if (!pin_decrypt(&ga->hmac_secret, hs->salt_enc, ga->salts,
-	    sizeof(ga->salts), &ga->salts_len))
-		return CTAP1_ERR_INVALID_PARAMETER;
-	if (ga->salts_len != 32 && ga->salts_len != 64)
-		return CTAP1_ERR_INVALID_PARAMETER;
-	ga->hmac = true;
-	return CTAP2_OK;
-}
-
 /* ga.9 to ga.11 */
 enum auth_want
 ga_extend(struct auth *au, struct auth_op *op)
 {
-	enum ctap_status status = CTAP2_OK;
+	enum ctap_status status;
 
 	if (op->req.ga.options.up != OPT_FALSE) {
 		op->up = true;
@@ -205,59 +166,8 @@ ga_extend(struct auth *au, struct auth_op *op)
 	op->ga.up = op->up;
 	op->ga.uv = op->uv;
 	choose_account(au, op);
-	if (op->req.ga.hmac_secret.there) {
-		status = hmac_check(op);
-		if (status == CTAP2_OK)
-			status = hmac_salts(au, op);
-	}
+	status = ext_assert(au, op);
 	return status == CTAP2_OK ? AUTH_NEXT : fail(au, status);
-}
-
-/* What KEY_HMAC and KEY_SIGN need to know about the credential. */
-static void
-use_credential(struct auth_op *op)
-{
-	op->key.blob = span(op->cred.blob, op->cred.blob_len);
-	op->key.bound = span(op->ga.rp_id_hash, sizeof(op->ga.rp_id_hash));
-}
-
-/* hs.7, hs.8 */
-enum auth_want
-ga_hmac(struct auth *au, struct auth_op *op)
-{
-	struct ga_request *ga = &op->ga;
-
-	use_credential(op);
-	if (!ga->hmac)
-		return AUTH_NEXT;
-	op->key.with_uv = ga->uv;
-	op->key.data[0] = span(ga->salts, 32);
-	op->key.data[1] = ga->salts_len == 64 ? span(ga->salts + 32, 32) :
-	    span(NULL, 0);
-	return ask_key(au, op, KEY_HMAC);
-}
-
-/* hs.9 */
-static bool
-put_hmac_output(struct auth *au, struct auth_op *op)
-{
-	uint8_t iv[PIN_IV_LEN], sealed[PIN_IV_LEN + SALTS_MAX];
-	struct cbor_out out;
-	size_t len;
-
-	if (!op->ga.hmac)
-		return true;
-	auth_random(au, iv, sizeof(iv));
-	len = pin_encrypt(&op->ga.hmac_secret, iv, op->key.out_sig,
-	    op->key.out_sig_len, sealed);
-	if (len == 0)
-		return false;
-	cbor_out_init(&out, op->extensions, sizeof(op->extensions));
-	cbor_put_map(&out, 1);
-	cbor_put_str(&out, "hmac-secret");
-	cbor_put_bytes(&out, span(sealed, len));
-	op->extensions_len = out.len;
-	return !out.overflow;
 }
 
 /* ga.13 */
@@ -270,7 +180,7 @@ ga_sign(struct auth *au, struct auth_op *op)
 		    (op->ga.uv ? AUTHDATA_UV : 0),
 	};
 
-	if (!put_hmac_output(au, op))
+	if (!ext_assert_output(au, op))
 		return fail(au, CTAP1_ERR_OTHER);
 	/* a counter at its end stays there: it never goes back to zero */
 	op->counter = au->counter < UINT32_MAX ? au->counter + 1 :
@@ -350,11 +260,12 @@ ga_reply(struct auth *au, struct auth_op *op)
 {
 	struct cbor_out out = reply_begin(au);
 	bool user = op->cred.discoverable;
+	bool blob_key = ext_tells_large_blob_key(op);
 
 	au->counter = op->counter;
 	remember(op);
 	cbor_put_map(&out, (size_t)3 + user + (op->number > 0) +
-	    op->user_selected);
+	    op->user_selected + blob_key);
 	cbor_put_uint(&out, 0x01);	/* credential */
 	cbor_put_map(&out, 2);
 	cbor_put_str(&out, "id");
@@ -374,6 +285,10 @@ ga_reply(struct auth *au, struct auth_op *op)
 	if (op->user_selected) {
 		cbor_put_uint(&out, 0x06);	/* userSelected */
 		cbor_put_bool(&out, true);
+	}
+	if (blob_key) {
+		cbor_put_uint(&out, 0x07);	/* largeBlobKey */
+		ext_put_large_blob_key(op, &out);
 	}
 	return reply(au, &out);
 }

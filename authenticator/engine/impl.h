@@ -80,6 +80,9 @@ struct ga_request {
 	uint8_t		client_data_hash[32];
 	bool		up, uv;
 	bool		full_user;	/* name and displayName may be told */
+	bool		cred_blob;	/* these are asked for */
+	bool		large_blob_key;
+	bool		third_party_payment;
 	bool		hmac;		/* hmac-secret with these salts */
 	struct pin_secret hmac_secret;
 	uint8_t		salts[SALTS_MAX];
@@ -181,6 +184,15 @@ struct auth_session {
 	struct auth_remembered next;
 };
 
+/* A large-blob array that is being written. */
+struct blobs_pending {
+	bool		active;
+	uint64_t	channel;	/* the one that may go on */
+	size_t		expected;	/* bytes, of the whole */
+	size_t		len;		/* bytes, so far */
+	uint8_t		bytes[LARGE_BLOBS_MAX];
+};
+
 struct auth {
 	struct auth_config cfg;
 	struct auth_state state;	/* as committed */
@@ -193,6 +205,8 @@ struct auth {
 	struct auth_op	op;
 	struct pin_agreement *agreement[PIN_PROTOCOL_MAX];
 	struct auth_session session[HOSTS_MAX];
+	struct blobs_pending pending;
+	uint8_t		blobs[LARGE_BLOBS_MAX];	/* as looked up */
 	uint8_t		reply[AUTH_MESSAGE_MAX];
 	size_t		reply_len;
 };
@@ -293,6 +307,20 @@ void uv_want(struct auth_op *op, enum prompt_reason reason,
 /* make_credential.c: 6.8.7 */
 void keep_rp_id(struct rp_id_text *out, struct span s);
 
+/* extensions.c */
+/* mc.15, ga.10: what is asked for, into op->cred and op->ga */
+enum ctap_status ext_create(struct auth *au, struct auth_op *op);
+enum ctap_status ext_assert(struct auth *au, struct auth_op *op);
+/* Into op->extensions, after ext_hmac; false: it cannot be written. */
+bool ext_create_output(struct auth *au, struct auth_op *op);
+bool ext_assert_output(struct auth *au, struct auth_op *op);
+/* Whether the reply has a largeBlobKey; and the key. */
+bool ext_tells_large_blob_key(const struct auth_op *op);
+void ext_put_large_blob_key(const struct auth_op *op, struct cbor_out *out);
+
+/* large_blobs.c: forgets an array that is not finished */
+void blobs_forget(struct auth *au);
+
 /* get_assertion.c */
 void remembered_forget(struct auth_session *ses);
 
@@ -302,11 +330,13 @@ auth_stage sel_ask, sel_reply;
 auth_stage rst_check, rst_commit, rst_reply;
 auth_stage pin_run, pin_compare, pin_grant, pin_done;
 auth_stage uv_perform;
+auth_stage ext_hmac;
+auth_stage lb_run, lb_done;
 auth_stage cfg_run, cfg_done;
 auth_stage mc_blink, mc_check, mc_authorize, mc_exclude, mc_consent,
     mc_create, mc_replace, mc_attest, mc_save, mc_reply;
 auth_stage ga_blink, ga_check, ga_authorize, ga_find, ga_consent, ga_extend,
-    ga_hmac, ga_sign, ga_save, ga_reply;
+    ga_sign, ga_save, ga_reply;
 auth_stage gn_find, gn_found;
 
 #endif

@@ -161,42 +161,7 @@ mc_consent(struct auth *au, struct auth_op *op)
 	    op->req.mc.rp_id, op->req.mc.user.name);
 }
 
-/* mc.15: credProtect (cp.1), hmac-secret (hs.1) */
-static enum ctap_status
-take_extensions(struct auth_op *op)
-{
-	const struct ctap_mc_extensions *ext = &op->req.mc.ext;
-	struct credential *cred = &op->cred;
-	struct cbor_out out;
-	size_t count = 0;
-
-	cred->protect = PROTECT_OPTIONAL;
-	if (ext->cred_protect.there) {
-		if (ext->cred_protect.v < PROTECT_OPTIONAL ||
-		    ext->cred_protect.v > PROTECT_REQUIRED)
-			return CTAP2_ERR_INVALID_OPTION;
-		cred->protect = (uint8_t)ext->cred_protect.v;
-		count++;
-	}
-	cred->hmac_secret = ext->hmac_secret == OPT_TRUE;
-	count += cred->hmac_secret;
-	if (count == 0)
-		return CTAP2_OK;
-	cbor_out_init(&out, op->extensions, sizeof(op->extensions));
-	cbor_put_map(&out, count);
-	if (ext->cred_protect.there) {
-		cbor_put_str(&out, "credProtect");
-		cbor_put_uint(&out, cred->protect);
-	}
-	if (cred->hmac_secret) {
-		cbor_put_str(&out, "hmac-secret");
-		cbor_put_bool(&out, true);
-	}
-	op->extensions_len = out.len;
-	return CTAP2_OK;
-}
-
-/* mc.16: the key, and what a credential ID that holds it must say */
+/* mc.15; mc.16: the key, and what a credential ID that holds it must say */
 enum auth_want
 mc_create(struct auth *au, struct auth_op *op)
 {
@@ -204,7 +169,7 @@ mc_create(struct auth *au, struct auth_op *op)
 
 	op->up = true;
 	token_spend(op);
-	status = take_extensions(op);
+	status = ext_create(au, op);
 	if (status != CTAP2_OK)
 		return fail(au, status);
 	op->cred.alg = op->alg;
@@ -226,7 +191,7 @@ keep_name(struct name_text *out, struct span s)
  * 6.8.7: an RP ID that is too long keeps its scheme and its end, with an
  * ellipsis between them.
  */
-static void
+void
 keep_rp_id(struct rp_id_text *out, struct span s)
 {
 	static const char ellipsis[] = "\xe2\x80\xa6";
@@ -327,7 +292,7 @@ mc_attest(struct auth *au, struct auth_op *op)
 {
 	const struct auth_attestation *att = &au->cfg.attestation;
 
-	if (!write_auth_data(au, op))
+	if (!ext_create_output(au, op) || !write_auth_data(au, op))
 		return fail(au, CTAP1_ERR_OTHER);
 	op->attestation = choose_format(au, &op->req.mc);
 	if (op->attestation == ATTESTATION_NONE)
@@ -386,8 +351,9 @@ enum auth_want
 mc_reply(struct auth *au, struct auth_op *op)
 {
 	struct cbor_out out = reply_begin(au);
+	bool blob_key = ext_tells_large_blob_key(op);
 
-	cbor_put_map(&out, 3);
+	cbor_put_map(&out, (size_t)3 + blob_key);
 	cbor_put_uint(&out, 0x01);	/* fmt */
 	cbor_put_str(&out, op->attestation == ATTESTATION_NONE ? "none" :
 	    "packed");
@@ -395,5 +361,9 @@ mc_reply(struct auth *au, struct auth_op *op)
 	cbor_put_bytes(&out, span(op->auth_data, op->auth_data_len));
 	cbor_put_uint(&out, 0x03);	/* attStmt */
 	put_statement(au, op, &out);
+	if (blob_key) {
+		cbor_put_uint(&out, 0x05);	/* largeBlobKey */
+		ext_put_large_blob_key(op, &out);
+	}
 	return reply(au, &out);
 }

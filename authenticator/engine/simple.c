@@ -37,6 +37,7 @@ put_options(const struct auth *au, struct cbor_out *out)
 		{ "alwaysUv", on_if(always_uv(au)) },
 		{ "authnrCfg", ON },
 		{ "clientPin", pin ? on_if(au->state.pin_set) : ABSENT },
+		{ "largeBlobs", ON },
 		{ "pinUvAuthToken", ON },
 		{ "setMinPINLength", pin ? ON : ABSENT },
 		{ "makeCredUvNotRqd", on_if(!always_uv(au)) },
@@ -79,10 +80,19 @@ put_versions(const struct auth *au, struct cbor_out *out)
 static void
 put_extensions(const struct auth *au, struct cbor_out *out)
 {
-	(void)au;
-	cbor_put_array(out, 2);
+	bool pin = !au->cfg.no_pin;
+
+	cbor_put_array(out, pin ? 8 : 6);
+	cbor_put_str(out, "credBlob");
 	cbor_put_str(out, "credProtect");
 	cbor_put_str(out, "hmac-secret");
+	cbor_put_str(out, "largeBlobKey");
+	if (pin)
+		cbor_put_str(out, "minPinLength");
+	cbor_put_str(out, "hmac-secret-mc");
+	cbor_put_str(out, "thirdPartyPayment");
+	if (pin)
+		cbor_put_str(out, "pinComplexityPolicy");
 }
 
 static void
@@ -127,6 +137,20 @@ put_transports(const struct auth *au, struct cbor_out *out)
 	(void)au;
 	cbor_put_array(out, 1);
 	cbor_put_str(out, "usb");
+}
+
+static void
+put_blobs_max(const struct auth *au, struct cbor_out *out)
+{
+	(void)au;
+	cbor_put_uint(out, LARGE_BLOBS_MAX);
+}
+
+static void
+put_cred_blob_max(const struct auth *au, struct cbor_out *out)
+{
+	(void)au;
+	cbor_put_uint(out, CRED_BLOB_MAX);
 }
 
 static void
@@ -191,9 +215,11 @@ static const struct {
 	{ 0x08, false, put_id_max },
 	{ 0x09, false, put_transports },
 	{ 0x0a, false, put_algorithms },
+	{ 0x0b, false, put_blobs_max },
 	{ 0x0c, true, put_force_change },
 	{ 0x0d, true, put_min_pin },
 	{ 0x0e, false, put_firmware },
+	{ 0x0f, false, put_cred_blob_max },
 	{ 0x10, true, put_rps_max },
 	{ 0x1b, true, put_complexity },
 	{ 0x1d, true, put_max_pin },
