@@ -139,7 +139,8 @@ ecdh(const struct pin_agreement *a, EVP_PKEY *peer, uint8_t z[COORD_LEN])
 }
 
 static bool
-hkdf(const uint8_t z[static COORD_LEN], const char *info, uint8_t *out)
+hkdf(const uint8_t z[static SECRET_LEN], const char *info, uint8_t *out,
+    size_t len)
 {
 	uint8_t salt[32] = { 0 };
 	OSSL_PARAM params[5];
@@ -150,13 +151,13 @@ hkdf(const uint8_t z[static COORD_LEN], const char *info, uint8_t *out)
 	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST,
 	    (char *)(uintptr_t)"SHA256", 0);
 	params[1] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY,
-	    (void *)(uintptr_t)z, COORD_LEN);
+	    (void *)(uintptr_t)z, SECRET_LEN);
 	params[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT,
 	    salt, sizeof(salt));
 	params[3] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO,
 	    (void *)(uintptr_t)info, strlen(info));
 	params[4] = OSSL_PARAM_construct_end();
-	ok = ctx != NULL && EVP_KDF_derive(ctx, out, SECRET_LEN, params) == 1;
+	ok = ctx != NULL && EVP_KDF_derive(ctx, out, len, params) == 1;
 	EVP_KDF_CTX_free(ctx);
 	EVP_KDF_free(kdf);
 	return ok;
@@ -171,8 +172,8 @@ derive(int protocol, const uint8_t z[static COORD_LEN],
 	if (protocol == 1)
 		return EVP_Q_digest(NULL, "SHA256", NULL, z, COORD_LEN,
 		    out->key, NULL) == 1;
-	return hkdf(z, "CTAP2 HMAC key", out->key) &&
-	    hkdf(z, "CTAP2 AES key", out->key + SECRET_LEN);
+	return hkdf(z, "CTAP2 HMAC key", out->key, SECRET_LEN) &&
+	    hkdf(z, "CTAP2 AES key", out->key + SECRET_LEN, SECRET_LEN);
 }
 
 bool
@@ -201,16 +202,15 @@ aes_key(const struct pin_secret *s)
 }
 
 static bool
-aes_cbc(const uint8_t *key, const uint8_t *iv, bool encrypt,
-    const uint8_t *in, size_t len, uint8_t *out)
+aes_cbc(const EVP_CIPHER *aes, const uint8_t *key, const uint8_t *iv,
+    bool encrypt, const uint8_t *in, size_t len, uint8_t *out)
 {
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	int n = 0, rest = 0;
 	bool ok;
 
 	ok = ctx != NULL &&
-	    EVP_CipherInit_ex2(ctx, EVP_aes_256_cbc(), key, iv, encrypt,
-	    NULL) == 1 &&
+	    EVP_CipherInit_ex2(ctx, aes, key, iv, encrypt, NULL) == 1 &&
 	    EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 &&
 	    EVP_CipherUpdate(ctx, out, &n, in, (int)len) == 1 &&
 	    EVP_CipherFinal_ex(ctx, out + n, &rest) == 1;
@@ -223,12 +223,14 @@ pin_encrypt(const struct pin_secret *s, const uint8_t iv[static PIN_IV_LEN],
     const uint8_t *plain, size_t len, uint8_t *out)
 {
 	static const uint8_t zero[PIN_IV_LEN];
+	const EVP_CIPHER *aes = EVP_aes_256_cbc();
 
 	if (s->protocol == 1)
-		return aes_cbc(aes_key(s), zero, true, plain, len, out) ?
-		    len : 0;
+		return aes_cbc(aes, aes_key(s), zero, true, plain, len,
+		    out) ? len : 0;
 	memcpy(out, iv, PIN_IV_LEN);
-	if (!aes_cbc(aes_key(s), iv, true, plain, len, out + PIN_IV_LEN))
+	if (!aes_cbc(aes, aes_key(s), iv, true, plain, len,
+	    out + PIN_IV_LEN))
 		return 0;
 	return len + PIN_IV_LEN;
 }
@@ -248,10 +250,31 @@ pin_decrypt(const struct pin_secret *s, struct span sealed, uint8_t *out,
 	}
 	if (sealed.len == 0 || sealed.len % 16 != 0 || sealed.len > cap)
 		return false;
-	if (!aes_cbc(aes_key(s), iv, false, sealed.p, sealed.len, out))
+	if (!aes_cbc(EVP_aes_256_cbc(), aes_key(s), iv, false, sealed.p,
+	    sealed.len, out))
 		return false;
 	*len = sealed.len;
 	return true;
+}
+
+void
+pin_seal_value(const uint8_t token[static PIN_TOKEN_LEN], const char *info,
+    const uint8_t iv[static PIN_IV_LEN],
+    const uint8_t value[static PIN_VALUE_LEN],
+    uint8_t out[static PIN_SEALED_VALUE_LEN])
+{
+	uint8_t key[16];
+	bool ok;
+
+	memcpy(out, iv, PIN_IV_LEN);
+	ok = hkdf(token, info, key, sizeof(key)) &&
+	    aes_cbc(EVP_aes_128_cbc(), key, iv, true, value, PIN_VALUE_LEN,
+	    out + PIN_IV_LEN);
+	explicit_bzero(key, sizeof(key));
+	/* as with MACs; what is not sealed must not be told */
+	assert(ok);
+	if (!ok)
+		memset(out, 0, PIN_SEALED_VALUE_LEN);
 }
 
 static bool

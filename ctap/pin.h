@@ -17,6 +17,8 @@
 #define PIN_SECRET_MAX		64	/* bytes; protocol one uses 32 */
 #define PIN_TOKEN_LEN		32
 #define PIN_IV_LEN		16	/* protocol two prepends it */
+#define PIN_VALUE_LEN		16	/* of what pin_seal_value() seals */
+#define PIN_SEALED_VALUE_LEN	32
 
 /* What two sides share after ECDH. Wipe with pin_secret_wipe(). */
 struct pin_secret {
@@ -59,6 +61,16 @@ size_t pin_encrypt(const struct pin_secret *s,
 /* decrypt(): false if the length cannot be. *len: at most cap. */
 bool pin_decrypt(const struct pin_secret *s, struct span sealed,
     uint8_t *out, size_t cap, size_t *len);
+
+/*
+ * encIdentifier and encCredStoreState (CTAP 2.3, 6.4): iv, then value under
+ * a key that only holders of the persistent token can make. info is the
+ * name of the member.
+ */
+void pin_seal_value(const uint8_t token[static PIN_TOKEN_LEN],
+    const char *info, const uint8_t iv[static PIN_IV_LEN],
+    const uint8_t value[static PIN_VALUE_LEN],
+    uint8_t out[static PIN_SEALED_VALUE_LEN]);
 
 /* HMAC-SHA-256 of a || b. */
 void pin_hmac(const uint8_t key[static 32], struct span a, struct span b,

@@ -210,6 +210,12 @@ static const struct cbor_member user[] = {
 	{ 0, "displayName",	OPTIONAL, take_user_display_name },
 };
 
+bool
+ctap_take_user(struct cbor_in *in, struct ctap_user *out)
+{
+	return cbor_members(in, TABLE(user), out);
+}
+
 /* Options; names that are not ours are treated as absent. */
 
 static bool

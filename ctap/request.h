@@ -182,6 +182,7 @@ enum ctap_status ctap_decode(uint8_t cmd, struct span body,
  */
 bool ctap_take_opt(struct cbor_in *in, enum ctap_opt *out);
 bool ctap_take_uint(struct cbor_in *in, struct ctap_uint *out);
+bool ctap_take_user(struct cbor_in *in, struct ctap_user *out);
 bool ctap_take_texts(struct cbor_in *in, struct ctap_list *out);
 
 /*

@@ -63,6 +63,36 @@ meta_decode(struct span meta, struct credential *cred)
 	return true;
 }
 
+void
+put_descriptor(struct cbor_out *out, const struct credential *cred)
+{
+	cbor_put_map(out, 2);
+	cbor_put_str(out, "id");
+	cbor_put_bytes(out, span(cred->id, cred->id_len));
+	cbor_put_str(out, "type");
+	cbor_put_str(out, CREDENTIAL_TYPE);
+}
+
+void
+put_user(struct cbor_out *out, const struct user_entity *user, bool names)
+{
+	bool name = names && user->name.len > 0;
+	bool display = names && user->display_name.len > 0;
+
+	cbor_put_map(out, 1 + name + display);
+	cbor_put_str(out, "id");
+	cbor_put_bytes(out, span(user->id, user->id_len));
+	if (name) {
+		cbor_put_str(out, "name");
+		cbor_put_text(out, span(user->name.s, user->name.len));
+	}
+	if (display) {
+		cbor_put_str(out, "displayName");
+		cbor_put_text(out, span(user->display_name.s,
+		    user->display_name.len));
+	}
+}
+
 /* An ID of the stored length names a row, a longer one holds its key. */
 static bool
 is_stored_id(struct span id)

@@ -14,10 +14,12 @@ static const struct auth_row rows[] = {
 	    ga_reply } },
 	{ CTAP_GET_NEXT_ASSERTION, { gn_find, gn_found, ext_hmac, ga_sign,
 	    ga_save, ga_reply } },
-	{ CTAP_GET_INFO, { info_reply } },
+	{ CTAP_GET_INFO, { info_count, info_reply } },
 	{ CTAP_CLIENT_PIN, { pin_run, pin_compare, uv_perform, pin_grant,
 	    pin_done } },
 	{ CTAP_RESET, { rst_check, rst_commit, rst_reply } },
+	{ CTAP_CREDENTIAL_MANAGEMENT, { cm_check, cm_find, cm_found,
+	    cm_reply } },
 	{ CTAP_SELECTION, { sel_ask, sel_reply } },
 	{ CTAP_LARGE_BLOBS, { lb_run, lb_done } },
 	{ CTAP_CONFIG, { cfg_run, cfg_done } },
@@ -100,7 +102,7 @@ auth_done(struct auth *au)
 }
 
 void
-auth_random(struct auth *au, uint8_t *out, size_t len)
+auth_random(const struct auth *au, uint8_t *out, size_t len)
 {
 	au->cfg.random(au->cfg.random_arg, out, len);
 }
@@ -246,8 +248,8 @@ auth_command(struct auth *au, uint64_t channel, struct span msg,
 	op->session = session_of(au, channel, now_ms);
 	op->now_ms = now_ms;
 	op->row = find_row(msg.p[0]);
-	/* gn.5 */
-	if (msg.p[0] != CTAP_GET_NEXT_ASSERTION &&
+	/* gn.5, cm.9 */
+	if (!remembered_is_for(op->session, msg.p[0]) &&
 	    op->session->next.channel == channel)
 		remembered_forget(op->session);
 	/* lb.11 */

@@ -208,50 +208,15 @@ ga_save(struct auth *au, struct auth_op *op)
 	return ask_commit(op);
 }
 
-static struct span
-name_span(const struct name_text *t)
-{
-	return span(t->s, t->len);
-}
-
-/* ga.12.3: names only to a host that verified the user */
-static void
-put_user(const struct auth_op *op, struct cbor_out *out)
-{
-	const struct user_entity *user = &op->cred.user;
-	bool name = op->ga.full_user && user->name.len > 0;
-	bool display = op->ga.full_user && user->display_name.len > 0;
-
-	cbor_put_uint(out, 0x04);
-	cbor_put_map(out, 1 + name + display);
-	cbor_put_str(out, "id");
-	cbor_put_bytes(out, span(user->id, user->id_len));
-	if (name) {
-		cbor_put_str(out, "name");
-		cbor_put_text(out, name_span(&user->name));
-	}
-	if (display) {
-		cbor_put_str(out, "displayName");
-		cbor_put_text(out, name_span(&user->display_name));
-	}
-}
-
 /* What getNextAssertion goes on with. */
 static void
-remember(const struct auth_op *op)
+remember_others(struct auth_op *op)
 {
-	struct auth_remembered *next = &op->session->next;
+	struct auth_remembered *next = remember(op, NEXT_ASSERTION, op->left);
 
-	if (op->left == 0) {
-		if (op->row->cmd == CTAP_GET_NEXT_ASSERTION)
-			remembered_forget(op->session);
+	if (next == NULL)
 		return;
-	}
-	next->active = true;
-	next->channel = op->channel;
-	next->last_ms = op->now_ms;
 	next->before = op->cred.seq;
-	next->left = op->left;
 	next->ga = op->ga;
 }
 
@@ -263,21 +228,20 @@ ga_reply(struct auth *au, struct auth_op *op)
 	bool blob_key = ext_tells_large_blob_key(op);
 
 	au->counter = op->counter;
-	remember(op);
+	remember_others(op);
 	cbor_put_map(&out, (size_t)3 + user + (op->number > 0) +
 	    op->user_selected + blob_key);
 	cbor_put_uint(&out, 0x01);	/* credential */
-	cbor_put_map(&out, 2);
-	cbor_put_str(&out, "id");
-	cbor_put_bytes(&out, span(op->cred.id, op->cred.id_len));
-	cbor_put_str(&out, "type");
-	cbor_put_str(&out, CREDENTIAL_TYPE);
+	put_descriptor(&out, &op->cred);
 	cbor_put_uint(&out, 0x02);	/* authData */
 	cbor_put_bytes(&out, span(op->auth_data, op->auth_data_len));
 	cbor_put_uint(&out, 0x03);	/* signature */
 	cbor_put_bytes(&out, span(op->key.out_sig, op->key.out_sig_len));
-	if (user)
-		put_user(op, &out);
+	if (user) {
+		cbor_put_uint(&out, 0x04);	/* user */
+		/* ga.12.3: names only to a host that verified the user */
+		put_user(&out, &op->cred.user, op->ga.full_user);
+	}
 	if (op->number > 0) {
 		cbor_put_uint(&out, 0x05);	/* numberOfCredentials */
 		cbor_put_uint(&out, op->number);
@@ -293,24 +257,14 @@ ga_reply(struct auth *au, struct auth_op *op)
 	return reply(au, &out);
 }
 
-void
-remembered_forget(struct auth_session *ses)
-{
-	explicit_bzero(&ses->next, sizeof(ses->next));
-}
-
 /* gn.1 to gn.4 */
 enum auth_want
 gn_find(struct auth *au, struct auth_op *op)
 {
-	struct auth_remembered *next = &op->session->next;
+	const struct auth_remembered *next = recall(op, NEXT_ASSERTION);
 
-	if (!next->active || next->channel != op->channel)
+	if (next == NULL)
 		return fail(au, CTAP2_ERR_NOT_ALLOWED);
-	if (op->now_ms - next->last_ms > GNA_TIMEOUT_MS) {
-		remembered_forget(op->session);
-		return fail(au, CTAP2_ERR_NOT_ALLOWED);
-	}
 	op->ga = next->ga;
 	op->up = op->ga.up;
 	op->uv = op->ga.uv;

@@ -28,7 +28,7 @@
 #define AUTHDATA_MAX	2048	/* bytes; 37, 18, ID 1023, key, extensions */
 #define EXTENSIONS_MAX	 256	/* bytes of outputs; hmac-secret: 80 */
 #define COUNTER_BLOCK	 256	/* signature counters per reservation */
-#define GNA_TIMEOUT_MS	30000	/* CTAP 2.3, 6.3 */
+#define CONTINUE_MS	30000	/* CTAP 2.3, 6.3 */
 #define SALTS_MAX	  64
 
 /* Token limits on USB, CTAP 2.3, 6.5.2.1 */
@@ -89,6 +89,15 @@ struct ga_request {
 	size_t		salts_len;
 };
 
+/* Parameters of a credentialManagement subcommand, and its token. */
+struct cm_request {
+	struct span	rp_id_hash;	/* 32 bytes */
+	struct ctap_descriptor cred;
+	struct ctap_user user;
+	int		token;		/* as in struct auth_remembered */
+	const uint8_t	*bound;		/* hash of the token's RP ID, or NULL */
+};
+
 /* performBuiltInUv(), CTAP 2.3, 6.5.3.1 */
 enum uv_phase {
 	UV_NOT_WANTED = 0,
@@ -146,6 +155,8 @@ struct auth_op {
 	enum prompt_reason uv_reason;
 	struct span	uv_rp_id;
 	struct span	uv_user;
+
+	struct cm_request cm;
 };
 
 /* pinUvAuthToken, CTAP 2.3, 6.5.2.1; one for each protocol */
@@ -161,14 +172,27 @@ struct auth_token {
 	uint64_t	begun_ms;
 };
 
-/* Accounts left to tell, for getNextAssertion. */
+/* What a list that is told one by one is a list of. */
+enum continuation {
+	NEXT_NOTHING = 0,
+	NEXT_ASSERTION,		/* getNextAssertion */
+	NEXT_RP,		/* credentialManagement 03 */
+	NEXT_CREDENTIAL,	/* credentialManagement 05 */
+};
+
+#define TOKEN_PERSISTENT	3	/* in place of a protocol */
+
+/* What is left to tell. */
 struct auth_remembered {
-	bool		active;
+	enum continuation what;
 	uint64_t	channel;	/* the one that may go on */
 	uint64_t	last_ms;
-	uint64_t	before;		/* seq of the one told last */
 	uint32_t	left;
-	struct ga_request ga;
+	int		token;		/* ends with it: protocol, or
+					 * TOKEN_PERSISTENT; 0: with none */
+	uint64_t	before;		/* seq of the one told last */
+	uint8_t		cursor[LOOKUP_CURSOR_LEN];	/* NEXT_RP */
+	struct ga_request ga;		/* rp_id_hash for NEXT_CREDENTIAL */
 };
 
 /*
@@ -229,7 +253,7 @@ enum auth_want ask_commit(struct auth_op *op);
 /* Forgets tokens, key agreement and continuations of every host. */
 void sessions_wipe(struct auth *au);
 void auth_sha256(struct auth *au, struct span s, uint8_t out[static 32]);
-void auth_random(struct auth *au, uint8_t *out, size_t len);
+void auth_random(const struct auth *au, uint8_t *out, size_t len);
 
 /* token.c: key agreement and tokens */
 struct pin_agreement *key_agreement(struct auth *au, int protocol);
@@ -238,14 +262,14 @@ void key_agreement_renew(struct auth *au, int protocol);
 /* Ends the tokens of every host. */
 void tokens_end(struct auth *au);
 /* The persistent token of now, whether or not it may do anything. */
-void persistent_token(struct auth *au, uint8_t out[static PIN_TOKEN_LEN]);
+void persistent_token(const struct auth *au, uint8_t out[static PIN_TOKEN_LEN]);
 void tokens_reset(struct auth *au, struct auth_session *ses);
 /* New tokens for every protocol, this one in use. */
 void token_begin(struct auth *au, struct auth_op *op, int protocol,
     uint8_t permissions, const uint8_t *rp_id_hash, bool user_present);
 const uint8_t *token_bytes(const struct auth_op *op, int protocol);
 /* HMAC-SHA-256 under the epoch: what is random, but need not be kept. */
-void derive(struct auth *au, const char *label, uint32_t generation,
+void derive(const struct auth *au, const char *label, uint32_t generation,
     uint8_t out[static 32]);
 /*
  * 6.1.2 step 11.1, 6.2.2 step 6.1: mac over client_data_hash verifies, and
@@ -262,6 +286,12 @@ enum ctap_status token_check(struct auth_op *op,
 enum ctap_status token_authorize(struct auth_op *op,
     const struct ctap_auth *param, struct span a, struct span b,
     uint8_t permission);
+/* The same by the persistent token; its permission is pcmr. */
+bool token_authorize_persistent(const struct auth *au,
+    const struct ctap_auth *param, struct span a, struct span b);
+/* Hash of the RP ID that a token is bound to; NULL: to none. */
+const uint8_t *token_rp_id_hash(const struct auth_op *op, int protocol);
+bool token_in_use(const struct auth_op *op, int protocol);
 /* getUserPresentFlagValue() of the token in use */
 bool token_present(const struct auth_op *op);
 /* After presence was tested: flags and permissions but lbw are gone. */
@@ -304,7 +334,13 @@ enum ctap_status pin_take_new(struct auth *au, struct auth_op *op);
 void uv_want(struct auth_op *op, enum prompt_reason reason,
     struct span rp_id, struct span user_name);
 
+/* Members of a reply: a descriptor; a user, with names or without. */
+void put_descriptor(struct cbor_out *out, const struct credential *cred);
+void put_user(struct cbor_out *out, const struct user_entity *user,
+    bool names);
+
 /* make_credential.c: 6.8.7 */
+void keep_name(struct name_text *out, struct span s);
 void keep_rp_id(struct rp_id_text *out, struct span s);
 
 /* extensions.c */
@@ -321,16 +357,31 @@ void ext_put_large_blob_key(const struct auth_op *op, struct cbor_out *out);
 /* large_blobs.c: forgets an array that is not finished */
 void blobs_forget(struct auth *au);
 
-/* get_assertion.c */
+/* remembered.c */
 void remembered_forget(struct auth_session *ses);
+/* Whether cmd may go on with what is remembered. */
+bool remembered_is_for(const struct auth_session *ses, uint8_t cmd);
+/*
+ * Remembers that left are left, for the caller to fill in where to go on;
+ * NULL if nothing is left.
+ */
+struct auth_remembered *remember(struct auth_op *op, enum continuation what,
+    uint32_t left);
+/* What the channel may go on with; NULL: nothing. */
+struct auth_remembered *recall(struct auth_op *op, enum continuation what);
+
+/* identifiers.c: members of getInfo */
+void put_identifier(const struct auth *au, struct cbor_out *out);
+void put_store_state(const struct auth *au, struct cbor_out *out);
 
 /* The stages of each command, in its own file. */
-auth_stage info_reply;
+auth_stage info_count, info_reply;
 auth_stage sel_ask, sel_reply;
 auth_stage rst_check, rst_commit, rst_reply;
 auth_stage pin_run, pin_compare, pin_grant, pin_done;
 auth_stage uv_perform;
 auth_stage ext_hmac;
+auth_stage cm_check, cm_find, cm_found, cm_reply;
 auth_stage lb_run, lb_done;
 auth_stage cfg_run, cfg_done;
 auth_stage mc_blink, mc_check, mc_authorize, mc_exclude, mc_consent,

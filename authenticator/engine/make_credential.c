@@ -179,7 +179,7 @@ mc_create(struct auth *au, struct auth_op *op)
 	return ask_key(au, op, KEY_CREATE);
 }
 
-static void
+void
 keep_name(struct name_text *out, struct span s)
 {
 	out->len = (uint8_t)cbor_utf8_cut(s, NAME_KEPT);
@@ -312,12 +312,15 @@ mc_attest(struct auth *au, struct auth_op *op)
 enum auth_want
 mc_save(struct auth *au, struct auth_op *op)
 {
-	(void)au;
 	if (!op->cred.discoverable)
 		return AUTH_NEXT;
+	/* id.2 */
+	op->state = au->state;
+	op->state.store_generation++;
 	op->change = (struct auth_change){
 		.remove = op->lookup.found ? op->other.seq : 0,
 		.put = &op->cred,
+		.state = &op->state,
 	};
 	return ask_commit(op);
 }

@@ -35,9 +35,11 @@ put_options(const struct auth *au, struct cbor_out *out)
 		{ "plat", OFF },
 		{ "uvAcfg", au->cfg.uv ? ON : ABSENT },
 		{ "alwaysUv", on_if(always_uv(au)) },
+		{ "credMgmt", ON },
 		{ "authnrCfg", ON },
 		{ "clientPin", pin ? on_if(au->state.pin_set) : ABSENT },
 		{ "largeBlobs", ON },
+		{ "perCredMgmtRO", ON },
 		{ "pinUvAuthToken", ON },
 		{ "setMinPINLength", pin ? ON : ABSENT },
 		{ "makeCredUvNotRqd", on_if(!always_uv(au)) },
@@ -178,6 +180,13 @@ put_rps_max(const struct auth *au, struct cbor_out *out)
 	cbor_put_uint(out, MIN_PIN_RPS_MAX);
 }
 
+/* A lower bound: names may need less room than there is for each. */
+static void
+put_remaining(const struct auth *au, struct cbor_out *out)
+{
+	cbor_put_uint(out, au->op.lookup.room);
+}
+
 static void
 put_complexity(const struct auth *au, struct cbor_out *out)
 {
@@ -221,10 +230,20 @@ static const struct {
 	{ 0x0e, false, put_firmware },
 	{ 0x0f, false, put_cred_blob_max },
 	{ 0x10, true, put_rps_max },
+	{ 0x14, false, put_remaining },
+	{ 0x19, false, put_identifier },
 	{ 0x1b, true, put_complexity },
 	{ 0x1d, true, put_max_pin },
+	{ 0x1e, false, put_store_state },
 	{ 0x1f, false, put_config_commands },
 };
+
+enum auth_want
+info_count(struct auth *au, struct auth_op *op)
+{
+	(void)au;
+	return ask_lookup(op, LOOKUP_COUNT);
+}
 
 /* gi.1; gi.2 is the decoder's */
 enum auth_want

@@ -30,7 +30,7 @@ key_agreement_renew(struct auth *au, int protocol)
 }
 
 void
-derive(struct auth *au, const char *label, uint32_t generation,
+derive(const struct auth *au, const char *label, uint32_t generation,
     uint8_t out[static 32])
 {
 	uint8_t number[4] = { (uint8_t)(generation >> 24),
@@ -42,7 +42,7 @@ derive(struct auth *au, const char *label, uint32_t generation,
 }
 
 void
-persistent_token(struct auth *au, uint8_t out[static PIN_TOKEN_LEN])
+persistent_token(const struct auth *au, uint8_t out[static PIN_TOKEN_LEN])
 {
 	derive(au, "persistent token", au->state.ppuat_generation, out);
 }
@@ -50,9 +50,13 @@ persistent_token(struct auth *au, uint8_t out[static PIN_TOKEN_LEN])
 void
 tokens_end(struct auth *au)
 {
-	for (size_t i = 0; i < HOSTS_MAX; i++)
-		explicit_bzero(au->session[i].token,
-		    sizeof(au->session[i].token));
+	for (size_t i = 0; i < HOSTS_MAX; i++) {
+		struct auth_session *ses = &au->session[i];
+
+		explicit_bzero(ses->token, sizeof(ses->token));
+		if (ses->next.token != 0)
+			remembered_forget(ses);
+	}
 }
 
 void
@@ -62,6 +66,8 @@ tokens_reset(struct auth *au, struct auth_session *ses)
 		memset(&ses->token[i], 0, sizeof(ses->token[i]));
 		auth_random(au, ses->token[i].token, PIN_TOKEN_LEN);
 	}
+	if (ses->next.token != 0 && ses->next.token != TOKEN_PERSISTENT)
+		remembered_forget(ses);
 }
 
 void
@@ -151,6 +157,37 @@ token_authorize(struct auth_op *op, const struct ctap_auth *param,
 		return CTAP2_ERR_PIN_AUTH_INVALID;
 	t->used = true;
 	return CTAP2_OK;
+}
+
+bool
+token_authorize_persistent(const struct auth *au,
+    const struct ctap_auth *param, struct span a, struct span b)
+{
+	uint8_t token[PIN_TOKEN_LEN];
+	bool ok;
+
+	if (!au->state.ppuat_pcmr || param->param.p == NULL ||
+	    !param->protocol.there ||
+	    !token_protocol_known(param->protocol.v))
+		return false;
+	persistent_token(au, token);
+	ok = pin_verify((int)param->protocol.v, token, a, b, param->param);
+	explicit_bzero(token, sizeof(token));
+	return ok;
+}
+
+const uint8_t *
+token_rp_id_hash(const struct auth_op *op, int protocol)
+{
+	const struct auth_token *t = &op->session->token[protocol - 1];
+
+	return t->has_rp_id ? t->rp_id_hash : NULL;
+}
+
+bool
+token_in_use(const struct auth_op *op, int protocol)
+{
+	return token_alive(&op->session->token[protocol - 1], op->now_ms);
 }
 
 /* tok.3 */
