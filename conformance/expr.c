@@ -304,7 +304,7 @@ fn_pinhash(struct expr_env *env, const struct span *arg,
 static bool
 fn_cat(struct expr_env *env, const struct span *arg, struct cbor_out *out)
 {
-	uint8_t buf[1024];
+	uint8_t buf[EXPR_VALUE_MAX];
 
 	if (arg[0].len + arg[1].len > sizeof(buf))
 		return complain(env, "cat: length");
@@ -312,6 +312,54 @@ fn_cat(struct expr_env *env, const struct span *arg, struct cbor_out *out)
 	memcpy(buf + arg[0].len, arg[1].p, arg[1].len);
 	cbor_put_bytes(out, span(buf, arg[0].len + arg[1].len));
 	return true;
+}
+
+/* cbor(item): its encoding, as a MAC over parameters needs it */
+static bool
+fn_cbor(struct expr_env *env, const struct span *arg, struct cbor_out *out)
+{
+	(void)env;
+	cbor_put_bytes(out, arg[0]);
+	return true;
+}
+
+/* HKDF-SHA-256 of one block, with a salt of zeros (RFC 5869) */
+static void
+derive_block(struct span secret, struct span info, uint8_t out[static 32])
+{
+	static const uint8_t salt[32];
+	uint8_t prk[32], data[64];
+	unsigned int n = 32;
+
+	HMAC(EVP_sha256(), salt, sizeof(salt), secret.p, secret.len, prk, &n);
+	memcpy(data, info.p, info.len);
+	data[info.len] = 1;
+	HMAC(EVP_sha256(), prk, sizeof(prk), data, info.len + 1, out, &n);
+}
+
+/*
+ * unseal(token, "encIdentifier", sealed): the value in such a member of
+ * getInfo, CTAP 2.3, 6.4
+ */
+static bool
+fn_unseal(struct expr_env *env, const struct span *arg, struct cbor_out *out)
+{
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	uint8_t key[32], value[32];
+	int n = 0;
+	bool ok;
+
+	ok = arg[0].len == 32 && arg[1].len < 32 && arg[2].len == 32;
+	if (ok)
+		derive_block(arg[0], arg[1], key);
+	ok = ok && ctx != NULL && EVP_DecryptInit_ex2(ctx,
+	    EVP_aes_128_cbc(), key, arg[2].p, NULL) == 1 &&
+	    EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 &&
+	    EVP_DecryptUpdate(ctx, value, &n, arg[2].p + 16, 16) == 1 &&
+	    n == 16;
+	EVP_CIPHER_CTX_free(ctx);
+	cbor_put_bytes(out, span(value, ok ? 16 : 0));
+	return ok || complain(env, "unseal(token, name, 32 bytes)");
 }
 
 static bool
@@ -537,6 +585,8 @@ static const struct {
 	{ "cat",		2, fn_cat, false },
 	{ "padded",		1, fn_padded, false },
 	{ "pinhash",		1, fn_pinhash, false },
+	{ "cbor",		1, fn_cbor, true },
+	{ "unseal",		3, fn_unseal, false },
 	{ "flip",		1, fn_flip, false },
 	{ "credid",		1, fn_credid, false },
 	{ "ext",		1, fn_ext, false },
@@ -573,7 +623,7 @@ eval_function(struct expr_env *env, const char **text, const char *name,
     struct cbor_out *out)
 {
 	size_t n = sizeof(functions) / sizeof(functions[0]), i;
-	struct span arg[2] = { { NULL, 0 }, { NULL, 0 } };
+	struct span arg[3] = { { NULL, 0 }, { NULL, 0 }, { NULL, 0 } };
 	uint8_t *buf = malloc(EXPR_VALUE_MAX);
 	struct cbor_out scratch;
 	bool ok;
