@@ -68,6 +68,13 @@ fixture_credential(struct credential *c, uint32_t n, uint32_t site)
 	c->protect = (uint8_t)(1 + n % 3);
 	c->discoverable = n % 5 != 0;
 	c->hmac_secret = n % 2 == 0;
+	c->third_party_payment = n % 4 == 1;
+	c->has_large_blob_key = n % 3 == 0;
+	if (c->has_large_blob_key)
+		fill(c->large_blob_key, sizeof(c->large_blob_key), n, 6);
+	c->cred_blob_len = n % 3 == 1 ? 0 : 32;
+	if (c->cred_blob_len > 0)
+		fill(c->cred_blob, c->cred_blob_len, n, 7);
 	c->alg = n % 2 == 0 ? COSE_ES256 : COSE_RS256;
 	c->rp_id.len = text(c->rp_id.s, RP_ID_KEPT, "site", site);
 	c->rp_name.len = text(c->rp_name.s, NAME_KEPT, "Site", site);

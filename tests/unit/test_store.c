@@ -136,6 +136,8 @@ test_extremes(void **state)
 	memset(&c, 0xa5, sizeof(c));
 	c.protect = PROTECT_REQUIRED;
 	c.discoverable = c.hmac_secret = true;
+	c.third_party_payment = c.has_large_blob_key = true;
+	c.cred_blob_len = CRED_BLOB_MAX;
 	c.alg = -65535;
 	c.created_s = UINT64_MAX;
 	c.id_len = CREDENTIAL_ID_MAX;
@@ -167,7 +169,7 @@ test_out_of_bounds_is_refused(void **state)
 
 	assert_int_equal(fixture_put(f->st, 1, 1), 0);
 	assert_int_equal(contents_read(f->st, &before), 0);
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < 7; i++) {
 		fixture_credential(&c, 7, 7);
 		switch (i) {
 		case 0: c.protect = 0; break;
@@ -175,6 +177,7 @@ test_out_of_bounds_is_refused(void **state)
 		case 2: c.id_len = 0; break;
 		case 3: c.id_len = CREDENTIAL_ID_MAX + 1; break;
 		case 4: c.blob_len = KEY_BLOB_MAX + 1; break;
+		case 5: c.cred_blob_len = CRED_BLOB_MAX + 1; break;
 		default: c.user.id_len = USER_ID_MAX + 1; break;
 		}
 		assert_int_equal(store_commit(f->st, &chg, NULL), -EINVAL);
@@ -570,6 +573,81 @@ test_blobs(void **state)
 	store_blob_free(p, len);
 }
 
+/* What a lookup finds; 0: nothing. */
+static size_t
+large_blobs(struct store *st, uint8_t out[static LARGE_BLOBS_MAX])
+{
+	struct auth_lookup q = { .kind = LOOKUP_BLOBS, .blobs = out };
+
+	assert_int_equal(store_lookup(st, &q), 0);
+	assert_int_equal(q.found, q.blobs_len > 0);
+	return q.blobs_len;
+}
+
+static void
+test_large_blobs(void **state)
+{
+	struct fixture *f = *state;
+	struct auth_change reset = { .reset = true }, chg = { .put = NULL };
+	uint8_t full[LARGE_BLOBS_MAX], got[LARGE_BLOBS_MAX];
+
+	assert_int_equal(large_blobs(f->st, got), 0);
+	memset(full, 0x3c, sizeof(full));
+	chg.large_blobs = span(full, sizeof(full));
+	assert_int_equal(store_commit(f->st, &chg, NULL), 0);
+	reopen(f);
+	assert_int_equal(large_blobs(f->st, got), sizeof(full));
+	assert_memory_equal(got, full, sizeof(full));
+	chg.large_blobs = span("other", 5);
+	assert_int_equal(store_commit(f->st, &chg, NULL), 0);
+	assert_int_equal(large_blobs(f->st, got), 5);
+	assert_memory_equal(got, "other", 5);
+	/* a change of something else leaves them */
+	assert_int_equal(fixture_put(f->st, 1, 1), 0);
+	assert_int_equal(fixture_counter(f->st, 9), 0);
+	reopen(f);
+	assert_int_equal(large_blobs(f->st, got), 5);
+	assert_int_equal(store_commit(f->st, &reset, NULL), 0);
+	assert_int_equal(large_blobs(f->st, got), 0);
+	reopen(f);
+	assert_int_equal(large_blobs(f->st, got), 0);
+}
+
+static void
+test_large_blobs_change_with_the_rest(void **state)
+{
+	struct fixture *f = *state;
+	struct auth_change chg = { .remove = 77,
+	    .large_blobs = span("abc", 3) };
+	uint8_t got[LARGE_BLOBS_MAX];
+
+	/* there is no such credential: nothing of the change is done */
+	assert_int_equal(store_commit(f->st, &chg, NULL), -ENOENT);
+	assert_int_equal(large_blobs(f->st, got), 0);
+	/* in a reset the new ones come after the old ones went */
+	chg = (struct auth_change){ .reset = true,
+	    .large_blobs = span("abc", 3) };
+	assert_int_equal(store_commit(f->st, &chg, NULL), 0);
+	assert_int_equal(large_blobs(f->st, got), 3);
+}
+
+static void
+test_large_blobs_that_are_too_large(void **state)
+{
+	static const uint8_t big[LARGE_BLOBS_MAX + 1];
+	struct fixture *f = *state;
+	struct auth_change chg = { .large_blobs = span(big, sizeof(big)) };
+	uint8_t got[LARGE_BLOBS_MAX];
+	struct auth_lookup q = { .kind = LOOKUP_BLOBS, .blobs = got };
+
+	assert_int_equal(store_commit(f->st, &chg, NULL), -EINVAL);
+	assert_int_equal(large_blobs(f->st, got), 0);
+	/* nor are they believed if somebody else put them there */
+	assert_int_equal(store_put(f->st, LARGE_BLOBS, chg.large_blobs), 0);
+	assert_int_equal(store_lookup(f->st, &q), -EUCLEAN);
+	assert_false(q.found);
+}
+
 static void
 test_second_opening_is_busy(void **state)
 {
@@ -771,7 +849,10 @@ test_row_decoder_is_strict(void **state)
 	row[0]++;
 	assert_false(store_decode_credential(span(row, n), &out));
 	row[0]--;
-	row[1] |= 0x04;
+	row[1] |= 0x10;
+	assert_false(store_decode_credential(span(row, n), &out));
+	row[1] &= 0xef;
+	row[1] |= 0x08;		/* a large-blob key, which is not there */
 	assert_false(store_decode_credential(span(row, n), &out));
 }
 
@@ -801,6 +882,9 @@ main(void)
 		STORE_TEST(test_seq_never_comes_back),
 		STORE_TEST(test_limit),
 		STORE_TEST(test_blobs),
+		STORE_TEST(test_large_blobs),
+		STORE_TEST(test_large_blobs_change_with_the_rest),
+		STORE_TEST(test_large_blobs_that_are_too_large),
 		STORE_TEST(test_second_opening_is_busy),
 		cmocka_unit_test(test_not_there_leaves_nothing_behind),
 		cmocka_unit_test(test_half_made_database_is_replaced),
