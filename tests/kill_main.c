@@ -46,11 +46,13 @@ struct world {
 };
 
 static volatile pid_t victim;
+static volatile sig_atomic_t fired;	/* in this round */
 
 static void
 on_alarm(int sig)
 {
 	(void)sig;
+	fired = 1;
 	if (victim > 0)
 		kill(victim, SIGKILL);
 }
@@ -98,6 +100,8 @@ start(struct world *w)
 		run_program(w, fds[1]);
 	}
 	victim = w->pid;
+	if (fired)
+		kill(w->pid, SIGKILL);	/* the alarm found nobody yet */
 	close(fds[1]);
 	do {
 		n = read(fds[0], &byte, 1);
@@ -257,6 +261,7 @@ round_of(struct world *w)
 	}
 	memset(&when, 0, sizeof(when));
 	setitimer(ITIMER_REAL, &when, NULL);
+	fired = 0;
 	return true;
 }
 
