@@ -695,16 +695,22 @@ become_nobody(struct original *o)
 	return geteuid() != 0 ? 0 : setuid(65534);
 }
 
+/* The mount is attached nowhere, so "/" need not be one: think of chroot. */
 static int
 mount_read_only(struct original *o)
 {
-	if (unshare(CLONE_NEWNS) != 0 ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mount(o->dir.path, o->dir.path, NULL, MS_BIND, NULL) != 0 ||
-	    mount(NULL, o->dir.path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY,
-	    NULL) != 0)
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	int tree;
+
+	/* whoever is not root has the right in a namespace of their own */
+	if (geteuid() != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
 		return -1;
-	o->dir.fd = open(o->dir.path, O_RDONLY | O_DIRECTORY);
+	tree = open_tree(AT_FDCWD, o->dir.path,
+	    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr,
+	    sizeof(attr)) != 0)
+		return -1;
+	o->dir.fd = openat(tree, ".", O_RDONLY | O_DIRECTORY);
 	return o->dir.fd < 0 ? -1 : 0;
 }
 
