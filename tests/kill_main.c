@@ -28,7 +28,7 @@
 #define FRESH_EVERY	40	/* rounds between new state directories */
 #define RECHECK		8	/* credentials looked at after each kill */
 #define CREDENTIALS_MAX	20000
-#define DELAY_MAX_US	60000	/* from the start of the program */
+#define DELAY_MAX_US	100000	/* from the start of the program */
 
 static const uint8_t client_data_hash[32] = { 7 };
 
