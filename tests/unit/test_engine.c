@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/param_build.h>
@@ -30,7 +31,7 @@
 
 #define COUNT(t) (sizeof(t) / sizeof((t)[0]))
 
-/* --- counting allocations ------------------------------------------------ */
+/* --- counting allocations ----------------------------------------------- */
 
 static unsigned long allocations;
 
@@ -96,7 +97,34 @@ count_allocations(void)
 
 #endif
 
-/* --- the rig: an engine, a disk and keys that are made up ----------------- */
+/* OpenSSL's own, which can be made to fail. */
+static bool openssl_starves;
+
+static void *
+openssl_malloc(size_t len, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return openssl_starves ? NULL : malloc(len);
+}
+
+static void *
+openssl_realloc(void *p, size_t len, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return openssl_starves ? NULL : realloc(p, len);
+}
+
+static void
+openssl_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
+
+/* --- the rig: an engine, a disk and keys that are made up ---------------- */
 
 #define RIG_CREDENTIALS	8
 #define CHANNEL		7
@@ -121,6 +149,7 @@ struct rig {
 	uint64_t	 channel;	/* of the next command */
 	uint8_t		 random;	/* the next byte */
 	bool		 random_zero;
+	bool		 starve;	/* OpenSSL, from the next IV on */
 	uint8_t		 msg[AUTH_MESSAGE_MAX];
 	uint8_t		 reply[AUTH_MESSAGE_MAX];
 	size_t		 reply_len;
@@ -150,6 +179,7 @@ rig_random(void *arg, uint8_t *out, size_t len)
 {
 	struct rig *r = arg;
 
+	openssl_starves = r->starve && len == PIN_IV_LEN;
 	for (size_t i = 0; i < len; i++)
 		out[i] = r->random_zero ? 0 : (uint8_t)(r->random++ * 167 +
 		    i * 13 + 1);
@@ -356,6 +386,7 @@ rig_send(struct rig *r, struct span msg)
 	while (want != AUTH_REPLY)
 		want = perform(r, want);
 	assert_int_equal(auth_deadline(r->au), UINT64_MAX);
+	openssl_starves = false;
 	reply = auth_reply(r->au);
 	assert_true(reply.len > 0 && reply.len <= AUTH_MESSAGE_MAX);
 	if (reply.len > 1) {
@@ -375,7 +406,7 @@ rig_byte(struct rig *r, uint8_t cmd)
 	return rig_send(r, span(&cmd, 1));
 }
 
-/* --- requests ------------------------------------------------------------ */
+/* --- requests ----------------------------------------------------------- */
 
 static const uint8_t client_data_hash[32] = { 0xcd, 0xcd };
 
@@ -540,7 +571,7 @@ rig_get(struct rig *r, const struct ask *a)
 	return rig_send(r, get_msg(r->msg, a));
 }
 
-/* --- replies ------------------------------------------------------------- */
+/* --- replies ------------------------------------------------------------ */
 
 struct reply {
 	struct span	id;		/* getAssertion */
@@ -626,7 +657,7 @@ id_in(struct span auth_data)
 	return span(p + 2, (size_t)p[0] << 8 | p[1]);
 }
 
-/* --- the platform's side of tokens and hmac-secret ------------------------ */
+/* --- the platform's side of tokens and hmac-secret ----------------------- */
 
 struct platform {
 	struct pin_agreement *own;
@@ -723,7 +754,7 @@ hmac_map(uint8_t buf[static 512], const struct platform *p,
 	return cbor_out_span(&out);
 }
 
-/* --- every failure at every want ------------------------------------------ */
+/* --- every failure at every want ----------------------------------------- */
 
 /*
  * Each scenario brings a key into some state and says one message, which
@@ -1003,7 +1034,7 @@ abort_ends_what_the_channel_could_go_on_with(void **state)
 	rig_free(r);
 }
 
-/* --- time ---------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------- */
 
 static void
 deadlines_are_those_of_the_user(void **state)
@@ -1046,7 +1077,7 @@ keys_and_disks_have_no_deadline(void **state)
 	rig_free(r);
 }
 
-/* --- the signature counter ------------------------------------------------ */
+/* --- the signature counter ----------------------------------------------- */
 
 static uint32_t
 next_counter(struct rig *r)
@@ -1153,7 +1184,7 @@ the_last_counter_stays(void **state)
 	}
 }
 
-/* --- what is kept of an account ------------------------------------------- */
+/* --- what is kept of an account ------------------------------------------ */
 
 static const struct credential *
 kept(struct rig *r, const struct ask *ask)
@@ -1304,7 +1335,7 @@ the_same_account_takes_the_place_of_the_first(void **state)
 	rig_free(r);
 }
 
-/* --- blobs, replies and stores that are odd -------------------------------- */
+/* --- blobs, replies and stores that are odd ------------------------------ */
 
 static void
 blobs_with_a_meta_that_is_not_ours(void **state)
@@ -1432,6 +1463,62 @@ lists_have_at_most_64_entries(void **state)
 	rig_free(r);
 }
 
+/* What cannot be encrypted is not told, and a token nobody got is gone. */
+static void
+openssl_without_memory(void **state)
+{
+	uint8_t token[AUTH_MESSAGE_MAX], get[AUTH_MESSAGE_MAX];
+	struct rig *r = rig_new();
+	struct span t = prepare_token(r, token), g = prepare_get_hmac(r, get);
+
+	(void)state;
+	r->starve = true;
+	assert_int_equal(rig_send(r, t), CTAP1_ERR_OTHER);
+	for (int i = 0; i < PIN_PROTOCOL_MAX; i++)
+		assert_false(r->au->session[0].token[i].in_use);
+	assert_int_equal(rig_send(r, g), CTAP1_ERR_OTHER);
+	assert_int_equal(r->au->counter, 0);
+	r->starve = false;
+	assert_int_equal(rig_send(r, t), CTAP2_OK);
+	assert_int_equal(rig_send(r, g), CTAP2_OK);
+	rig_free(r);
+}
+
+static void
+a_start_without_memory(void **state)
+{
+	struct rig *r = rig_new();
+	void *mem = malloc(auth_size());
+
+	(void)state;
+	assert_non_null(mem);
+	openssl_starves = true;
+	assert_null(auth_init(mem, &r->cfg, &r->state, r->now_ms));
+	openssl_starves = false;
+	free(mem);
+	rig_free(r);
+}
+
+/* covers ga.6.1 */
+static void
+an_unprotected_key_ignores_what_proves_nothing(void **state)
+{
+	static const uint8_t garbage[32] = { 1 };
+	struct rig *r = rig_new();
+	struct ask a = { .rk = true, .protocol = 2,
+		.auth_param = span(garbage, sizeof(garbage)) };
+
+	(void)state;
+	r->au->cfg.uv = false;
+	assert_int_equal(rig_create(r, &a), CTAP2_OK);
+	assert_string_equal(r->trace, "UKLKC");
+	a.rk = false;
+	assert_int_equal(rig_get(r, &a), CTAP2_OK);
+	assert_string_equal(r->trace, "LUKC");
+	assert_int_equal(rig_reply(r).auth_data.p[32], AUTHDATA_UP);
+	rig_free(r);
+}
+
 /* IDs that no key of ours can have cost nothing. */
 static void
 ids_of_other_lengths_are_not_looked_for(void **state)
@@ -1449,7 +1536,7 @@ ids_of_other_lengths_are_not_looked_for(void **state)
 	rig_free(r);
 }
 
-/* --- secrets -------------------------------------------------------------- */
+/* --- secrets ------------------------------------------------------------- */
 
 /* How often these bytes are in the engine's memory. */
 static size_t
@@ -1677,7 +1764,7 @@ the_host_unused_for_longest_makes_room(void **state)
 	rig_free(r);
 }
 
-/* --- allocations ---------------------------------------------------------- */
+/* --- allocations --------------------------------------------------------- */
 
 static unsigned long
 allocations_of(struct rig *r, struct span msg, uint8_t status)
@@ -1732,7 +1819,7 @@ nothing_is_allocated(void **state)
 	rig_free(r);
 }
 
-/* --- signatures, by the simulator's keys ----------------------------------- */
+/* --- signatures, by the simulator's keys --------------------------------- */
 
 struct cose_parts {
 	int64_t		alg;
@@ -2007,6 +2094,10 @@ main(void)
 		cmocka_unit_test(randomness_that_makes_no_key),
 		cmocka_unit_test(hmac_output_of_an_odd_length),
 		cmocka_unit_test(lists_have_at_most_64_entries),
+		cmocka_unit_test(openssl_without_memory),
+		cmocka_unit_test(a_start_without_memory),
+		cmocka_unit_test(
+		    an_unprotected_key_ignores_what_proves_nothing),
 		cmocka_unit_test(ids_of_other_lengths_are_not_looked_for),
 		cmocka_unit_test(nothing_is_left_of_an_operation),
 		cmocka_unit_test(a_token_is_in_one_place),
@@ -2023,6 +2114,10 @@ main(void)
 		cmocka_unit_test(the_simulator_fails_as_told),
 	};
 
+	/* before OpenSSL has allocated anything */
+	if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc,
+	    openssl_free) != 1)
+		return 1;
 	count_allocations();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
