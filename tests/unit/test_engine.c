@@ -1371,6 +1371,26 @@ blobs_with_a_meta_that_is_not_ours(void **state)
 	}
 }
 
+static void
+a_level_that_does_not_exist_excludes_nothing(void **state)
+{
+	static const uint8_t meta[3] = { 1, 4, 0 };
+	struct rig *r = rig_new();
+	struct ask a = { .uv = true };
+	uint8_t id[FAKE_BLOB_LEN];
+
+	(void)state;
+	assert_int_equal(rig_create(r, &a), CTAP2_OK);
+	memcpy(id, id_in(rig_reply(r).auth_data).p, sizeof(id));
+	a.listed = 1;
+	a.list[0] = span(id, sizeof(id));
+	assert_int_equal(rig_create(r, &a), CTAP2_ERR_CREDENTIAL_EXCLUDED);
+	memcpy(r->meta, meta, sizeof(meta));
+	r->meta_len = sizeof(meta);
+	assert_int_equal(rig_create(r, &a), CTAP2_OK);
+	rig_free(r);
+}
+
 /* The store was changed behind the engine's back. */
 static void
 an_account_that_is_gone_ends_getnextassertion(void **state)
@@ -2088,6 +2108,8 @@ main(void)
 		cmocka_unit_test(
 		    the_same_account_takes_the_place_of_the_first),
 		cmocka_unit_test(blobs_with_a_meta_that_is_not_ours),
+		cmocka_unit_test(
+		    a_level_that_does_not_exist_excludes_nothing),
 		cmocka_unit_test(
 		    an_account_that_is_gone_ends_getnextassertion),
 		cmocka_unit_test(a_certificate_chain_that_does_not_fit),
