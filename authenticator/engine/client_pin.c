@@ -140,7 +140,8 @@ pin_token(struct auth *au, struct auth_op *op)
 	uint8_t rp_id_hash[32];
 	size_t len;
 
-	auth_sha256(au, req->rp_id, rp_id_hash);
+	if (!auth_sha256(au, req->rp_id, rp_id_hash))
+		return fail(au, CTAP1_ERR_OTHER);
 	token_begin(au, op, op->secret.protocol,
 	    (uint8_t)req->permissions.v,
 	    req->rp_id.p != NULL ? rp_id_hash : NULL, true);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authenticator/engine/impl.h"
 
-#define META_VERSION	1
-#define META_LEN	3	/* version, protect, flags */
-#define META_HMAC	0x01
+#define META_VERSION		1
+#define META_LEN		3	/* version, protect, flags */
+#define META_HMAC		0x01
+#define META_DISCOVERABLE	0x02
 
 /*
  * mc.1, ga.1: an empty pinUvAuthParam asks the user to pick this key by a
@@ -53,7 +54,8 @@ meta_encode(const struct credential *cred, uint8_t out[static KEY_META_MAX])
 {
 	out[0] = META_VERSION;
 	out[1] = cred->protect;
-	out[2] = cred->hmac_secret ? META_HMAC : 0;
+	out[2] = (cred->hmac_secret ? META_HMAC : 0) |
+	    (cred->discoverable ? META_DISCOVERABLE : 0);
 	return META_LEN;
 }
 
@@ -65,6 +67,9 @@ meta_decode(struct span meta, struct credential *cred)
 	if (meta.p[1] < PROTECT_OPTIONAL || meta.p[1] > PROTECT_REQUIRED)
 		return false;
 	cred->protect = meta.p[1];
+	/* that one lives in the store, or is gone: its key is no ID */
+	if (meta.p[2] & META_DISCOVERABLE)
+		return false;
 	cred->hmac_secret = (meta.p[2] & META_HMAC) != 0;
 	return true;
 }

@@ -36,7 +36,8 @@ ga_check(struct auth *au, struct auth_op *op)
 	/* msg.7 */
 	if (req->allow.count > AUTH_LIST_MAX)
 		return fail(au, CTAP2_ERR_LIMIT_EXCEEDED);
-	auth_sha256(au, req->rp_id, op->ga.rp_id_hash);
+	if (!auth_sha256(au, req->rp_id, op->ga.rp_id_hash))
+		return fail(au, CTAP1_ERR_OTHER);
 	memcpy(op->ga.client_data_hash, req->client_data_hash.p,
 	    sizeof(op->ga.client_data_hash));
 	op->list = ctap_list_begin(&req->allow);
@@ -313,15 +314,18 @@ put_user(const struct auth_op *op, struct cbor_out *out)
 
 /* What getNextAssertion goes on with. */
 static void
-remember(const struct auth_op *op)
+remember(struct auth *au, struct auth_op *op)
 {
-	struct auth_remembered *next = &op->session->next;
+	struct auth_remembered *next;
 
 	if (op->left == 0) {
-		if (op->row->cmd == CTAP_GET_NEXT_ASSERTION)
+		if (op->row->cmd == CTAP_GET_NEXT_ASSERTION &&
+		    op->session != NULL)
 			remembered_forget(op->session);
 		return;
 	}
+	next = &session_open(au, op,
+	    op->now_ms + GNA_TIMEOUT_MS + 1)->next;
 	next->active = true;
 	next->channel = op->channel;
 	next->last_ms = op->now_ms;
@@ -337,7 +341,7 @@ ga_reply(struct auth *au, struct auth_op *op)
 	bool user = op->cred.discoverable;
 
 	au->counter = op->counter;
-	remember(op);
+	remember(au, op);
 	cbor_put_map(&out, (size_t)3 + user + (op->number > 0) +
 	    op->user_selected);
 	cbor_put_uint(&out, 0x01);	/* credential */
@@ -373,9 +377,10 @@ remembered_forget(struct auth_session *ses)
 enum auth_want
 gn_find(struct auth *au, struct auth_op *op)
 {
-	struct auth_remembered *next = &op->session->next;
+	struct auth_remembered *next = op->session != NULL ?
+	    &op->session->next : NULL;
 
-	if (!next->active || next->channel != op->channel)
+	if (next == NULL || !next->active || next->channel != op->channel)
 		return fail(au, CTAP2_ERR_NOT_ALLOWED);
 	if (op->now_ms - next->last_ms > GNA_TIMEOUT_MS) {
 		remembered_forget(op->session);
@@ -397,6 +402,7 @@ gn_found(struct auth *au, struct auth_op *op)
 {
 	if (op->lookup.found)
 		return AUTH_NEXT;
-	remembered_forget(op->session);
+	if (op->session != NULL)
+		remembered_forget(op->session);
 	return fail(au, CTAP2_ERR_NOT_ALLOWED);
 }

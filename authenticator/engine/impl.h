@@ -56,7 +56,7 @@ struct auth_op;
 typedef enum auth_want auth_stage(struct auth *au, struct auth_op *op);
 
 #define STAGES_MAX	11
-#define HOSTS_MAX	64	/* sessions; the oldest makes room */
+#define HOSTS_MAX	256	/* sessions; a socket has 256 clients */
 #define CREDENTIAL_TYPE	"public-key"
 
 struct auth_row {
@@ -82,7 +82,8 @@ struct auth_op {
 	size_t		stage;
 	bool		stay;
 	uint64_t	channel;
-	struct auth_session *session;	/* of the host that asks */
+	struct auth_session *session;	/* of the host that asks; NULL: it
+					 * has none yet, session_open() */
 	uint64_t	now_ms;
 	enum auth_want	want;
 	union ctap_request req;
@@ -167,6 +168,7 @@ struct auth {
 	struct auth_op	op;
 	struct pin_agreement *agreement[PIN_PROTOCOL_MAX];
 	struct auth_session session[HOSTS_MAX];
+	uint64_t	sweep_ms;	/* nothing expires before that */
 	uint8_t		reply[AUTH_MESSAGE_MAX];
 	size_t		reply_len;
 };
@@ -186,9 +188,17 @@ enum auth_want ask_key(struct auth *au, struct auth_op *op,
     enum key_verb verb);
 enum auth_want ask_lookup(struct auth_op *op, enum lookup_kind kind);
 enum auth_want ask_commit(struct auth_op *op);
+/*
+ * The session of the host that asks, a new one if it has none. Only for
+ * those who write something into it that lives until expires_ms: who merely
+ * asks must not push anybody else out.
+ */
+struct auth_session *session_open(struct auth *au, struct auth_op *op,
+    uint64_t expires_ms);
 /* Forgets tokens, key agreement and continuations of every host. */
 void sessions_wipe(struct auth *au);
-void auth_sha256(struct auth *au, struct span s, uint8_t out[static 32]);
+/* False if OpenSSL has no memory. */
+bool auth_sha256(struct auth *au, struct span s, uint8_t out[static 32]);
 void auth_random(struct auth *au, uint8_t *out, size_t len);
 
 /* token.c: key agreement and tokens */
@@ -205,6 +215,8 @@ const uint8_t *token_bytes(const struct auth_op *op, int protocol);
 enum ctap_status token_check(struct auth_op *op,
     const struct ctap_auth *param, struct span client_data_hash,
     uint8_t permission);
+/* Drops tokens whose time is over; when the next one's is. */
+uint64_t tokens_expire(struct auth_session *ses, uint64_t now_ms);
 /* getUserPresentFlagValue() of the token in use */
 bool token_present(const struct auth_op *op);
 /* After presence was tested: flags and permissions but lbw are gone. */

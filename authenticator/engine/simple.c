@@ -19,7 +19,7 @@ put_options(const struct auth *au, struct cbor_out *out)
 	cbor_put_str(out, "plat");
 	cbor_put_bool(out, false);
 	cbor_put_str(out, "pinUvAuthToken");
-	cbor_put_bool(out, true);
+	cbor_put_bool(out, au->cfg.uv);
 	cbor_put_str(out, "makeCredUvNotRqd");
 	cbor_put_bool(out, true);
 }

@@ -385,7 +385,8 @@ rig_send(struct rig *r, struct span msg)
 	want = auth_command(r->au, r->channel, msg, r->now_ms);
 	while (want != AUTH_REPLY)
 		want = perform(r, want);
-	assert_int_equal(auth_deadline(r->au), UINT64_MAX);
+	/* whatever there is to wait for now, it is not a user */
+	assert_true(auth_deadline(r->au) > r->now_ms);
 	openssl_starves = false;
 	reply = auth_reply(r->au);
 	assert_true(reply.len > 0 && reply.len <= AUTH_MESSAGE_MAX);
@@ -909,15 +910,18 @@ wants_come_in_this_order(void **state)
 }
 
 static uint8_t
-status_of(enum fault fault, char want)
+status_of(const struct scenario *sc, enum fault fault, char want)
 {
+	bool adds = strcmp(sc->name, "replace") == 0;
+
 	if (fault == FAULT_NONE || fault == FAULT_STRANGER)
 		return CTAP2_OK;
 	if (fault == FAULT_CANCEL || fault == FAULT_ABORT)
 		return want == 'C' ? CTAP2_OK : CTAP2_ERR_KEEPALIVE_CANCEL;
 	if (want == 'U')
 		return CTAP2_ERR_OPERATION_DENIED;
-	if (want == 'C' && fault == FAULT_FULL)
+	/* no room for a credential is what KEY_STORE_FULL means, no more */
+	if (want == 'C' && fault == FAULT_FULL && adds)
 		return CTAP2_ERR_KEY_STORE_FULL;
 	return CTAP1_ERR_OTHER;
 }
@@ -950,7 +954,8 @@ memory_of(const struct rig *r, struct memory *out)
 static void
 try_fault(const struct scenario *sc, size_t at, enum fault fault)
 {
-	uint8_t msg[AUTH_MESSAGE_MAX], want = status_of(fault, sc->wants[at]);
+	uint8_t want = status_of(sc, fault, sc->wants[at]);
+	uint8_t msg[AUTH_MESSAGE_MAX];
 	struct rig *r = rig_new();
 	struct span s = sc->prepare(r, msg);
 	struct memory before, after;
@@ -1744,6 +1749,48 @@ the_store_has_changed_forgets_tokens(void **state)
 	rig_free(r);
 }
 
+static void
+token_of_host(struct rig *r, uint64_t host, uint8_t token[static 32])
+{
+	struct platform p;
+
+	r->now_ms++;
+	r->channel = host << 32 | CHANNEL;
+	agree(r, &p);
+	get_token(r, &p, token);
+}
+
+/* Whether the token of a host still lets it sign in. */
+static uint8_t
+use_token(struct rig *r, uint64_t host, const uint8_t token[static 32])
+{
+	struct ask a = { .protocol = 2, .silent = true };
+	uint8_t mac[32];
+
+	r->channel = host << 32 | CHANNEL;
+	a.auth_param = mac_of(token, span(client_data_hash, 32), mac);
+	return rig_get(r, &a);
+}
+
+static void
+who_merely_asks_pushes_nobody_out(void **state)
+{
+	struct rig *r = rig_with_account();
+	uint8_t token[32];
+
+	(void)state;
+	token_of_host(r, 0, token);
+	for (uint64_t host = 1; host <= 2 * HOSTS_MAX; host++) {
+		r->now_ms++;
+		r->channel = host << 32 | CHANNEL;
+		assert_int_equal(rig_byte(r, CTAP_GET_INFO), CTAP2_OK);
+		assert_int_equal(use_token(r, host, token),
+		    CTAP2_ERR_PIN_AUTH_INVALID);
+	}
+	assert_int_equal(use_token(r, 0, token), CTAP2_OK);
+	rig_free(r);
+}
+
 /*
  * As many hosts as there may be have tokens at once; one more takes the place
  * of the one that was silent for longest.
@@ -1751,36 +1798,84 @@ the_store_has_changed_forgets_tokens(void **state)
 static void
 the_host_unused_for_longest_makes_room(void **state)
 {
-	uint8_t token[32], mac[32];
-	struct ask a = { .protocol = 2, .silent = true };
 	struct rig *r = rig_with_account();
-	struct platform p;
+	uint8_t token[HOSTS_MAX + 1][32];
 
 	(void)state;
-	agree(r, &p);
-	get_token(r, &p, token);
-	a.auth_param = mac_of(token, span(client_data_hash, 32), mac);
-	for (uint64_t host = 1; host < HOSTS_MAX; host++) {
-		r->now_ms++;
-		r->channel = host << 32 | CHANNEL;
-		assert_int_equal(rig_get(r, &a), CTAP2_ERR_PIN_AUTH_INVALID);
-	}
-	r->channel = CHANNEL;
+	for (uint64_t host = 0; host < HOSTS_MAX; host++)
+		token_of_host(r, host, token[host]);
 	r->now_ms++;
-	assert_int_equal(rig_get(r, &a), CTAP2_OK);
-	/* the first is used now, so the second is the one to go */
-	r->channel = (uint64_t)HOSTS_MAX << 32;
-	assert_int_equal(rig_byte(r, CTAP_GET_INFO), CTAP2_OK);
-	r->channel = CHANNEL;
-	assert_int_equal(rig_get(r, &a), CTAP2_OK);
-	for (uint64_t host = 1; host <= HOSTS_MAX; host++) {
-		r->now_ms++;
-		r->channel = host << 32;
-		assert_int_equal(rig_byte(r, CTAP_GET_INFO), CTAP2_OK);
-	}
-	assert_int_equal(occurrences(r->au, token, sizeof(token)), 0);
-	r->channel = CHANNEL;
-	assert_int_equal(rig_get(r, &a), CTAP2_ERR_PIN_AUTH_INVALID);
+	assert_int_equal(use_token(r, 0, token[0]), CTAP2_OK);
+	token_of_host(r, HOSTS_MAX, token[HOSTS_MAX]);
+	for (size_t i = 0; i < HOSTS_MAX; i++)
+		assert_int_not_equal(r->au->session[i].host, 1);
+	assert_int_equal(use_token(r, 1, token[1]),
+	    CTAP2_ERR_PIN_AUTH_INVALID);
+	for (uint64_t host = 2; host <= HOSTS_MAX; host++)
+		assert_int_equal(use_token(r, host, token[host]), CTAP2_OK);
+	assert_int_equal(use_token(r, 0, token[0]), CTAP2_OK);
+	rig_free(r);
+}
+
+static void
+nothing_is_kept_of_a_host_that_has_gone(void **state)
+{
+	struct rig *r = rig_with_account();
+	uint8_t token[2][32];
+
+	(void)state;
+	token_of_host(r, 1, token[0]);
+	token_of_host(r, 2, token[1]);
+	auth_host_gone(r->au, 1);
+	auth_host_gone(r->au, 77);
+	assert_int_equal(occurrences(r->au, token[0], 32), 0);
+	assert_int_equal(use_token(r, 1, token[0]),
+	    CTAP2_ERR_PIN_AUTH_INVALID);
+	assert_int_equal(use_token(r, 2, token[1]), CTAP2_OK);
+	rig_free(r);
+}
+
+/* A token nobody uses is wiped when its time is over, not when it is asked. */
+static void
+tokens_are_wiped_when_they_expire(void **state)
+{
+	struct rig *r = rig_with_account();
+	uint8_t token[2][32];
+	uint64_t begun;
+
+	(void)state;
+	token_of_host(r, 1, token[0]);
+	begun = r->now_ms;
+	assert_int_equal(auth_deadline(r->au), begun + TOKEN_FIRST_USE_MS);
+	token_of_host(r, 2, token[1]);
+	assert_int_equal(use_token(r, 2, token[1]), CTAP2_OK);
+	assert_int_equal(auth_tick(r->au, begun + TOKEN_FIRST_USE_MS - 1),
+	    AUTH_IDLE);
+	assert_int_equal(occurrences(r->au, token[0], 32), 1);
+	assert_int_equal(auth_tick(r->au, begun + TOKEN_FIRST_USE_MS),
+	    AUTH_IDLE);
+	assert_int_equal(occurrences(r->au, token[0], 32), 0);
+	assert_int_equal(occurrences(r->au, token[1], 32), 1);
+	assert_int_equal(auth_deadline(r->au), begun + 1 + TOKEN_MAX_MS);
+	auth_tick(r->au, auth_deadline(r->au));
+	assert_int_equal(occurrences(r->au, token[1], 32), 0);
+	assert_int_equal(auth_deadline(r->au), UINT64_MAX);
+	rig_free(r);
+}
+
+static void
+accounts_left_to_tell_are_wiped_when_they_expire(void **state)
+{
+	struct rig *r = rig_new();
+	uint8_t msg[AUTH_MESSAGE_MAX];
+
+	(void)state;
+	prepare_next(r, msg);
+	assert_true(r->au->session[0].next.active);
+	auth_tick(r->au, r->now_ms + GNA_TIMEOUT_MS);
+	assert_true(r->au->session[0].next.active);
+	auth_tick(r->au, auth_deadline(r->au));
+	assert_false(r->au->session[0].next.active);
 	rig_free(r);
 }
 
@@ -2130,7 +2225,12 @@ main(void)
 		cmocka_unit_test(the_end_leaves_zeros),
 		cmocka_unit_test(a_sudden_end_leaves_zeros),
 		cmocka_unit_test(the_store_has_changed_forgets_tokens),
+		cmocka_unit_test(who_merely_asks_pushes_nobody_out),
 		cmocka_unit_test(the_host_unused_for_longest_makes_room),
+		cmocka_unit_test(nothing_is_kept_of_a_host_that_has_gone),
+		cmocka_unit_test(tokens_are_wiped_when_they_expire),
+		cmocka_unit_test(
+		    accounts_left_to_tell_are_wiped_when_they_expire),
 		cmocka_unit_test(nothing_is_allocated),
 		cmocka_unit_test(signatures_verify),
 		cmocka_unit_test(the_simulator_fails_as_told),
