@@ -276,7 +276,7 @@ mc_replace(struct auth *au, struct auth_op *op)
 	return ask_lookup(op, LOOKUP_USER);
 }
 
-/* mc.19: the format that is asked for, if we have it */
+/* mc.19, att.1, att.2: the format that is asked for, if we have it */
 static enum attestation_kind
 choose_format(const struct auth *au, const struct ctap_make_credential *req)
 {

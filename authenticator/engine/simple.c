@@ -37,7 +37,10 @@ put_algorithms(const struct auth *au, struct cbor_out *out)
 	}
 }
 
-/* gi.1; gi.2 is the decoder's */
+/*
+ * gi.1; gi.2 is the decoder's. feat.1: there is no credMgmt, but the key has
+ * a user interface of its own for that; feat.2, feat.3: see the options.
+ */
 enum auth_want
 info_reply(struct auth *au, struct auth_op *op)
 {

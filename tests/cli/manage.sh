@@ -1,6 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # credentials, info, reset, attestation: on a running key and at rest. (TAP)
+#
+# covers feat.1
 . "$(dirname "$0")/lib"
 
 manage()

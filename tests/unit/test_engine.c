@@ -7,6 +7,8 @@
  * Most of it runs against keys that are made up, so that nothing but the
  * engine is at work. Signatures are made by the simulator's keys and
  * verified by OpenSSL calls that share nothing with the product.
+ *
+ * covers att.1 att.2
  */
 /* fail() is a macro of cmocka's, and a function of the engine */
 #include "authenticator/engine/impl.h"
