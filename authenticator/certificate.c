@@ -215,6 +215,7 @@ digest_for(const EVP_PKEY *key)
 	return EVP_PKEY_get_bits(key) == 384 ? EVP_sha384() : EVP_sha256();
 }
 
+/* att.3, for plans of leaves */
 int
 certificate_make(const struct certificate_plan *plan, X509 **out)
 {

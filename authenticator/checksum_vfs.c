@@ -11,6 +11,8 @@
  *  3. The mark is written only after the underlying sync succeeded, and
  *     counts frames up to a commit that was written whole before it. Frames
  *     without a commit may yet be rolled back and overwritten.
+ *  4. Page 1 carries the stamp, whoever writes it: it changes only by
+ *     change_stamp(), in one sector, and never while a page is written.
  */
 #include "authenticator/checksum_vfs.h"
 
@@ -23,6 +25,7 @@
 #include "authenticator/page.h"
 
 #define HEADER_LEN	100	/* bytes SQLite reads before anything else */
+#define SUM_AT		(PAGE_LEN - PAGE_RESERVED)
 
 struct shim_vfs {
 	sqlite3_vfs	 vfs;
@@ -38,6 +41,7 @@ struct shim_file {
 	sqlite3_file	 file;
 	sqlite3_file	*base;
 	sqlite3_int64	 size;		/* of the database; -1: ask */
+	uint64_t	 stamp;		/* of its page 1 */
 	bool		 is_log;
 	bool		 unmarked;	/* committed since the mark */
 	uint8_t		 salts[WAL_SALTS_LEN];
@@ -67,7 +71,8 @@ read_page(struct shim_file *f, uint8_t *page, uint32_t pgno)
 		return SQLITE_IOERR_DATA; /* SQLite would take it for zeros */
 	if (rc != SQLITE_OK)
 		return rc;
-	return page_valid(page, pgno) ? SQLITE_OK : SQLITE_IOERR_DATA;
+	return page_stamp(page, pgno) == (pgno == 1 ? f->stamp : 0) ?
+	    SQLITE_OK : SQLITE_IOERR_DATA;
 }
 
 static int
@@ -100,6 +105,8 @@ write_database(struct shim_file *f, const uint8_t *p, int len,
 	f->size = -1;
 	memcpy(page, p, PAGE_LEN);
 	page_seal(page, (uint32_t)(at / PAGE_LEN) + 1);
+	if (at == 0)
+		page_change_stamp(page + SUM_AT, f->stamp);
 	return f->base->pMethods->xWrite(f->base, page, PAGE_LEN, at);
 }
 
@@ -360,6 +367,70 @@ static const sqlite3_io_methods shim_methods = {
 	.xSectorSize = shim_sector_size,
 	.xDeviceCharacteristics = shim_characteristics,
 };
+
+/*
+ * The stamp
+ */
+
+/* which: SQLITE_FCNTL_FILE_POINTER or _JOURNAL_POINTER, which is the log. */
+static struct shim_file *
+file_of(sqlite3 *db, int which)
+{
+	sqlite3_file *file = NULL;
+
+	if (sqlite3_file_control(db, "main", which, &file) != SQLITE_OK ||
+	    file == NULL || file->pMethods != &shim_methods)
+		return NULL;
+	return self(file);
+}
+
+void
+checksum_vfs_set_stamp(sqlite3 *db, uint64_t stamp)
+{
+	struct shim_file *f = file_of(db, SQLITE_FCNTL_FILE_POINTER);
+
+	if (f != NULL)
+		f->stamp = stamp;
+}
+
+/*
+ * A page 1 that is torn stays torn, for the log to mend: what is added to
+ * its checksum does not depend on what it holds.
+ */
+static bool
+change_stamp(struct shim_file *f, uint64_t stamp)
+{
+	const sqlite3_io_methods *base = f->base->pMethods;
+	uint8_t sum[PAGE_RESERVED];
+
+	if (f->stamp == stamp)
+		return true;
+	if (base->xRead(f->base, sum, sizeof(sum), SUM_AT) != SQLITE_OK)
+		return false;
+	page_change_stamp(sum, f->stamp ^ stamp);
+	if (base->xWrite(f->base, sum, sizeof(sum), SUM_AT) != SQLITE_OK)
+		return false;
+	f->stamp = stamp;
+	return base->xSync(f->base, SQLITE_SYNC_NORMAL) == SQLITE_OK;
+}
+
+bool
+checksum_vfs_need_log(sqlite3 *db)
+{
+	struct shim_file *f = file_of(db, SQLITE_FCNTL_FILE_POINTER);
+	struct shim_file *log = file_of(db, SQLITE_FCNTL_JOURNAL_POINTER);
+
+	return f != NULL && log != NULL &&
+	    change_stamp(f, page_stamp_log(log->salts));
+}
+
+bool
+checksum_vfs_need_no_log(sqlite3 *db)
+{
+	struct shim_file *f = file_of(db, SQLITE_FCNTL_FILE_POINTER);
+
+	return f != NULL && change_stamp(f, 0);
+}
 
 /*
  * Methods of the VFS; what is not here is the base's own

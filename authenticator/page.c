@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define WORDS	((PAGE_LEN - PAGE_RESERVED) / 8)
+#define LOG_STAMP	0x65646e6fULL	/* high half of a stamp */
 #define ODD_1	0x9e3779b97f4a7c15ULL	/* any odd numbers with well */
 #define ODD_2	0xd6e8feb86659fd93ULL	/* mixed bits will do */
 
@@ -70,10 +71,36 @@ page_seal(uint8_t page[static PAGE_LEN], uint32_t pgno)
 	memcpy(page + PAGE_LEN - PAGE_RESERVED, &sum, sizeof(sum));
 }
 
+uint64_t
+page_stamp(const uint8_t page[static PAGE_LEN], uint32_t pgno)
+{
+	return word_at(page, WORDS) ^ sum_words(page, WORDS, pgno);
+}
+
 bool
 page_valid(const uint8_t page[static PAGE_LEN], uint32_t pgno)
 {
-	return word_at(page, WORDS) == sum_words(page, WORDS, pgno);
+	return page_stamp(page, pgno) == 0;
+}
+
+void
+page_change_stamp(uint8_t sum[static PAGE_RESERVED], uint64_t stamp)
+{
+	uint64_t v = htole64(word_at(sum, 0) ^ stamp);
+
+	memcpy(sum, &v, sizeof(v));
+}
+
+uint64_t
+page_stamp_log(const uint8_t salts[static WAL_SALTS_LEN])
+{
+	return LOG_STAMP << 32 | page_u32(salts);
+}
+
+bool
+page_stamp_is_log(uint64_t stamp)
+{
+	return stamp >> 32 == LOG_STAMP;
 }
 
 uint32_t

@@ -6,7 +6,7 @@
  * File Format", section 4.
  *
  * Every page of sealkey.db ends in a 64-bit checksum over the rest of it and
- * its page number. It finds any damage within one 64-bit word for certain,
+ * its page number, to which page 1 may add a stamp. It finds any damage within one 64-bit word for certain,
  * other damage and pages in the wrong place with probability 1 - 2^-64. It
  * is no protection against an attacker: that is what sealing is for.
  */
@@ -27,6 +27,22 @@
 /* Writes the checksum into page number pgno (from 1). */
 void page_seal(uint8_t page[static PAGE_LEN], uint32_t pgno);
 bool page_valid(const uint8_t page[static PAGE_LEN], uint32_t pgno);
+
+/*
+ * The stamp of a page: what its checksum says besides that the page is
+ * right. 0: nothing. Of page 1, which is always stamped: the log is needed,
+ * see page_stamp_log(). Anything else: damage.
+ */
+uint64_t page_stamp(const uint8_t page[static PAGE_LEN], uint32_t pgno);
+/* Adds stamp to one that is there, or takes it away again. */
+void page_change_stamp(uint8_t sum[static PAGE_RESERVED], uint64_t stamp);
+/*
+ * "Something was acknowledged that only this generation of the log has, or
+ * one that follows." Tells the first half of the salts, which SQLite counts
+ * up with each generation; the second half is random.
+ */
+uint64_t page_stamp_log(const uint8_t salts[static WAL_SALTS_LEN]);
+bool page_stamp_is_log(uint64_t stamp);
 
 /* Of the contents of one frame; never leaves the memory of this process. */
 uint32_t page_fingerprint(const uint8_t page[static PAGE_LEN]);

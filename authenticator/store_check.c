@@ -7,7 +7,7 @@
  *
  * What losing power may leave, and what is therefore no damage:
  *  1. A log that is missing, empty, or 32 bytes of zeros (its header was
- *     never synced).
+ *     never synced), unless page 1 says that it is needed.
  *  2. Behind the last commit of the log, anything: the unsynced part of the
  *     next transaction, in any order, or frames of an older generation.
  *  3. As long as the log has a commit, torn pages in the database that are
@@ -18,9 +18,12 @@
  *  4. A mark (page.h) of this generation further back.
  *  5. A frame chained to a commit frame: the next transaction is begun only
  *     when the sync of the one before succeeded.
+ *  6. A stamp on page 1 (page.h): a commit of that generation of the log was
+ *     synced. The next generation may have been begun, without a commit.
  */
 #include "authenticator/store_impl.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -282,14 +285,37 @@ check_size(struct store *st, const struct database *db, struct log *l)
 	return 0;
 }
 
+/* 6 above. A torn page 1 says nothing, and has the log that mends it. */
+static int
+check_stamp(struct store *st, const struct database *db, const struct log *l)
+{
+	uint64_t stamp = page_stamp(db->page1, 1);
+	uint8_t before[WAL_SALTS_LEN] = { 0 };
+	uint32_t salt = htobe32(page_u32(l->salts) - 1);
+
+	if (!page_stamp_is_log(stamp)) {
+		if (stamp != 0 && !in_log(l, 1))
+			return damaged(st, DB_NAME, "is damaged (page 1)");
+		return 0;
+	}
+	st->stamp = stamp;
+	if (l->size == 0)
+		return damaged(st, DB_LOG, "is missing or empty, but " DB_NAME
+		    " is not complete without it");
+	memcpy(before, &salt, sizeof(salt));
+	if (stamp == page_stamp_log(before) ||
+	    (stamp == page_stamp_log(l->salts) && l->committed > 0))
+		return 0;
+	return damaged(st, DB_LOG, "is not the log that belongs to " DB_NAME
+	    ", or was cut off");
+}
+
 static int
 check_pages(struct store *st, const struct database *db, const struct log *l)
 {
 	uint8_t page[PAGE_LEN];
 	uint32_t pages = (uint32_t)(db->size / PAGE_LEN);
 
-	if (!in_log(l, 1) && !page_valid(db->page1, 1))
-		return damaged(st, DB_NAME, "is damaged (page 1)");
 	st->small = db->size <= STORE_SMALL_LEN;
 	for (uint32_t n = 2; st->small && n <= pages; n++) {
 		if (in_log(l, n))
@@ -333,7 +359,8 @@ store_check_files(struct store *st)
 		goto out;
 	if (log.fd >= 0 && (r = check_log(st, &log)) != 0)
 		goto out;
-	if ((r = check_size(st, &db, &log)) != 0)
+	if ((r = check_size(st, &db, &log)) != 0 ||
+	    (r = check_stamp(st, &db, &log)) != 0)
 		goto out;
 	r = check_pages(st, &db, &log);
 out:

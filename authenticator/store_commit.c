@@ -9,11 +9,17 @@
  *  2. COMMIT failing otherwise: the commit frame may have reached the disk
  *     or not, and after a failed sync asking again proves nothing. No more
  *     commits until the store was opened again and has read what is there.
+ *
+ * The first commit of each generation of the log also stamps page 1 of the
+ * database: from then on it is not to be believed without that log. Only
+ * then, because the log must be on disk before anything needs it.
  */
 #include "authenticator/store_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+#include "authenticator/checksum_vfs.h"
 
 #define LOG_FRAMES	512	/* 2 MiB: fold the log in from here */
 #define BLOB_NAME_MAX	64	/* bytes */
@@ -49,11 +55,21 @@ roll_back(struct store *st)
  * the log has everything. Damage found on the way is another matter.
  */
 static void
-fold_log(struct store *st, int mode)
+fold_log(struct store *st)
 {
-	if (sqlite3_wal_checkpoint_v2(st->db, NULL, mode, NULL, NULL) ==
-	    SQLITE_IOERR_DATA)
+	if (sqlite3_wal_checkpoint_v2(st->db, NULL,
+	    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) == SQLITE_IOERR_DATA)
 		st->broken = store_fail_sql(st, "write");
+}
+
+/* The same, and what the log had is on no disk any more. */
+static void
+empty_log(struct store *st)
+{
+	fold_log(st);
+	if (st->broken == 0 && store_fold(st))
+		sqlite3_wal_checkpoint_v2(st->db, NULL,
+		    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }
 
 /* Ends the transaction, according to what became of its contents. */
@@ -63,12 +79,15 @@ finish(struct store *st, int r)
 	if (r == 0 && (r = store_run(st, STMT_COMMIT, "write")) != 0 &&
 	    r != -ENOSPC)
 		r = -EIO;
+	if (r == 0 && !checksum_vfs_need_log(st->db))
+		r = store_fail(st, -EIO, "%s/%s: cannot be written", st->path,
+		    DB_NAME);
 	if (r != 0)
 		roll_back(st);
 	if (r == -EIO)
 		st->broken = r;
 	if (r == 0 && st->log_frames >= LOG_FRAMES)
-		fold_log(st, SQLITE_CHECKPOINT_PASSIVE);
+		fold_log(st);
 	return r;
 }
 
@@ -370,7 +389,7 @@ store_commit(struct store *st, const struct auth_change *chg, uint64_t *seq)
 		*seq = p.last_seq;
 	/* The log still has what was forgotten, and may have grown large. */
 	if (chg->reset)
-		fold_log(st, SQLITE_CHECKPOINT_TRUNCATE);
+		empty_log(st);
 out:
 	explicit_bzero(&p, sizeof(p));
 	return r;

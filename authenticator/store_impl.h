@@ -69,6 +69,7 @@ struct store {
 	int		log_frames;	/* in the log, by the last commit */
 	int		broken;		/* -errno: commits are refused */
 	bool		small;		/* was read whole when opened */
+	uint64_t	stamp;		/* of page 1, as found: page.h */
 	char		path[256];	/* for messages */
 	char		message[MESSAGE_MAX];
 };
@@ -95,8 +96,16 @@ int store_check_files(struct store *st);
 int store_create(struct store *st);
 /* Opens, verifies version and schema, prepares statements. */
 int store_connect(struct store *st);
-/* Forgets the connection; the log is folded in if fold. */
+/*
+ * Forgets the connection. With fold, the log is folded in and goes; if it
+ * cannot be, it stays.
+ */
 void store_disconnect(struct store *st, bool fold);
+/*
+ * All of the log into the database, and page 1 no longer needs it. False:
+ * some of it is not, for whatever reason; the log has everything then.
+ */
+bool store_fold(struct store *st);
 int store_exec(struct store *st, const char *sql, const char *doing);
 /*
  * One step of st->stmt[s]: 1 a row, 0 none, or an error. After 1 the caller

@@ -206,6 +206,7 @@ open_database(struct store *st, const char *name)
 	if (sqlite3_open_v2(path, &st->db, SQLITE_OPEN_READWRITE |
 	    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs) != SQLITE_OK)
 		return store_fail_sql(st, "open");
+	checksum_vfs_set_stamp(st->db, st->stamp);
 	sqlite3_db_config(st->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(st->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	/* Until everything was found to be right, nothing is written. */
@@ -213,6 +214,17 @@ open_database(struct store *st, const char *name)
 	/* Checkpoints are ours to start: this replaces the automatic ones. */
 	sqlite3_wal_hook(st->db, remember_log_frames, st);
 	return store_exec(st, settings, "open");
+}
+
+/* In this order: the log is needed until all it has is synced elsewhere. */
+bool
+store_fold(struct store *st)
+{
+	int frames = 0, folded = -1;
+
+	return sqlite3_wal_checkpoint_v2(st->db, NULL,
+	    SQLITE_CHECKPOINT_PASSIVE, &frames, &folded) == SQLITE_OK &&
+	    frames == folded && checksum_vfs_need_no_log(st->db);
 }
 
 void
@@ -224,7 +236,7 @@ store_disconnect(struct store *st, bool fold)
 		sqlite3_finalize(st->stmt[i]);
 		st->stmt[i] = NULL;
 	}
-	if (fold)
+	if (fold && store_fold(st))	/* then SQLite deletes the log */
 		sqlite3_db_config(st->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE,
 		    0, NULL);
 	sqlite3_close(st->db);

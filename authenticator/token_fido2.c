@@ -215,16 +215,22 @@ set_alg(fido_cred_t *cred, const struct token_make *req)
 	return FIDO_ERR_UNSUPPORTED_ALGORITHM;
 }
 
+/* Text that was not given is a span without an address. */
+static char *
+copy_text(struct span text)
+{
+	if (text.len == 0)
+		return strdup("");
+	return strndup((const char *)text.p, text.len);
+}
+
 static int
 set_entities(fido_cred_t *cred, const struct token_make *req)
 {
-	char *rp_id = strndup((const char *)req->rp_id.p, req->rp_id.len);
-	char *rp_name = strndup((const char *)req->rp_name.p,
-	    req->rp_name.len);
-	char *name = strndup((const char *)req->user_name.p,
-	    req->user_name.len);
-	char *display_name = strndup((const char *)req->user_display_name.p,
-	    req->user_display_name.len);
+	char *rp_id = copy_text(req->rp_id);
+	char *rp_name = copy_text(req->rp_name);
+	char *name = copy_text(req->user_name);
+	char *display_name = copy_text(req->user_display_name);
 	int r = FIDO_ERR_INTERNAL;
 
 	if (rp_id == NULL || rp_name == NULL || name == NULL ||
@@ -308,7 +314,7 @@ fido2_make(struct token *token, const struct token_make *req,
 static int
 fill_assertion(fido_assert_t *as, const struct token_get *req)
 {
-	char *rp_id = strndup((const char *)req->rp_id.p, req->rp_id.len);
+	char *rp_id = copy_text(req->rp_id);
 	int r;
 
 	r = rp_id == NULL ? FIDO_ERR_INTERNAL : fido_assert_set_rp(as, rp_id);

@@ -19,6 +19,7 @@ struct run {
 	struct expr_env	 env;
 	uint64_t	 channel;
 	struct span	 reply;		/* of the last message */
+	bool		 awaited;	/* and nobody has looked at it yet */
 	struct transcript_result result;
 	const char	*name;
 	unsigned	 line;
@@ -107,6 +108,7 @@ do_send(struct run *r, const char *text)
 	if (out.overflow || !at_end(r, text))
 		return failed(r, "too long, or something behind it");
 	r->target->send(r->t, r->channel, raw);
+	r->awaited = true;
 	return true;
 }
 
@@ -118,6 +120,10 @@ want_reply(struct run *r)
 
 	if (e != STATE_REPLY)
 		return failed(r, "no reply, but %s", state_name(e));
+	/* one message has one reply */
+	if (!r->awaited)
+		return failed(r, "no reply since the last one");
+	r->awaited = false;
 	return true;
 }
 
@@ -234,6 +240,7 @@ static bool
 transact(struct run *r, const uint8_t *msg, size_t len)
 {
 	r->target->send(r->t, r->channel, span(msg, len));
+	r->awaited = true;
 	return true;
 }
 
@@ -445,7 +452,10 @@ do_line(struct run *r, const char *line)
 	return failed(r, "what is \"%.40s\"?", line);
 }
 
-/* given uv off | pin off | alwaysUv on | choice host | attestation NAME | algs N... */
+/*
+ * given uv off, pin off, alwaysUv on, choice host, attestation NAME,
+ * algs N...
+ */
 static bool
 parse_given(struct transcript_given *g, const char *text)
 {
@@ -611,6 +621,13 @@ transcript_run(const char *name, const char *text,
 		else if (r.result.ok)
 			failed(&r, "a case without steps");
 		expr_env_done(&r.env);
+		done(arg, &r.result);
+		cases++;
+	}
+	if (cases == 0) {
+		struct run r = { .name = name, .result.title = "a case" };
+
+		failed(&r, "there is none in this file");
 		done(arg, &r.result);
 		cases++;
 	}

@@ -273,6 +273,7 @@ refuse(struct ctaphid *h, uint32_t cid, enum ctaphid_error code)
  * Whole messages
  */
 
+/* hid.17 */
 static void
 message_lock(struct ctaphid *h, uint64_t now_ms)
 {
@@ -299,6 +300,7 @@ message_hand_over(struct ctaphid *h, uint64_t now_ms)
 	    .msg = span(h->buf, h->len) };
 }
 
+/* hid.12, hid.16 */
 static struct ctaphid_event
 message_dispatch(struct ctaphid *h, uint64_t now_ms)
 {
@@ -362,7 +364,7 @@ init_reply(struct ctaphid *h, const struct packet *p, uint32_t cid)
 	queue_push(h, p->cid, CTAPHID_CMD_INIT, data, sizeof(data));
 }
 
-/* 11.2.9.1.3; served whoever is busy, and whoever holds the lock */
+/* hid.4, hid.5; 11.2.9.1.3 */
 static struct ctaphid_event
 input_init(struct ctaphid *h, const struct packet *p, uint64_t now_ms)
 {
@@ -387,7 +389,7 @@ input_init(struct ctaphid *h, const struct packet *p, uint64_t now_ms)
 	return ev;
 }
 
-/* 11.2.9.1.5; never answered, and nobody else's business than CBOR's */
+/* hid.15; 11.2.9.1.5; nobody else's business than CBOR's */
 static struct ctaphid_event
 input_cancel(struct ctaphid *h, uint32_t cid)
 {
@@ -415,7 +417,10 @@ command_find(const struct ctaphid *h, uint8_t cmd)
 	return NULL;
 }
 
-/* May this packet begin a message? 0, or what is wrong with it. */
+/*
+ * May this packet begin a message? 0, or what is wrong with it: hid.3, and
+ * hid.6 to hid.11.
+ */
 static uint8_t
 packet_judge(const struct ctaphid *h, const struct packet *p, uint64_t now_ms)
 {
@@ -455,7 +460,7 @@ input_first(struct ctaphid *h, const struct packet *p, uint64_t now_ms)
 	return message_start(h, p, now_ms);
 }
 
-/* A packet that continues nothing is not worth an answer. */
+/* hid.1, hid.2: a packet that continues nothing is not worth an answer. */
 static struct ctaphid_event
 input_next(struct ctaphid *h, uint32_t cid, uint8_t seq, const uint8_t *data,
     uint64_t now_ms)
@@ -480,7 +485,7 @@ packet_first(uint8_t report[static CTAPHID_REPORT_LEN], uint32_t cid,
 	report[6] = (uint8_t)len;
 }
 
-/* The next packet of the reply. */
+/* hid.18: the next packet of the reply. */
 static void
 packet_next(struct ctaphid *h, uint8_t report[static CTAPHID_REPORT_LEN])
 {
@@ -573,6 +578,7 @@ ctaphid_deadline(const struct ctaphid *h)
 	return h->deadline_ms;
 }
 
+/* hid.13, hid.14 */
 void
 ctaphid_tick(struct ctaphid *h, uint64_t now_ms)
 {

@@ -72,8 +72,8 @@ void pin_seal_value(const uint8_t token[static PIN_TOKEN_LEN],
     const uint8_t value[static PIN_VALUE_LEN],
     uint8_t out[static PIN_SEALED_VALUE_LEN]);
 
-/* HMAC-SHA-256 of a || b. */
-void pin_hmac(const uint8_t key[static 32], struct span a, struct span b,
+/* HMAC-SHA-256 of a || b; false if OpenSSL fails. */
+bool pin_hmac(const uint8_t key[static 32], struct span a, struct span b,
     uint8_t out[static 32]);
 
 /*

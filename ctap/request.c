@@ -356,7 +356,8 @@ take_cred_protect(struct cbor_in *in, void *arg)
 static bool
 take_mc_hmac_secret(struct cbor_in *in, void *arg)
 {
-	return ctap_take_opt(in, &((struct ctap_mc_extensions *)arg)->hmac_secret);
+	return ctap_take_opt(in,
+	    &((struct ctap_mc_extensions *)arg)->hmac_secret);
 }
 
 static bool
@@ -653,7 +654,8 @@ pin_hash_enc(struct cbor_in *in, void *arg)
 static bool
 pin_permissions(struct cbor_in *in, void *arg)
 {
-	return ctap_take_uint(in, &((struct ctap_client_pin *)arg)->permissions);
+	return ctap_take_uint(in,
+	    &((struct ctap_client_pin *)arg)->permissions);
 }
 
 static bool
@@ -708,13 +710,15 @@ mgmt_auth_param(struct cbor_in *in, void *arg)
 static bool
 mgmt_auth_protocol(struct cbor_in *in, void *arg)
 {
-	return ctap_take_uint(in, &((struct ctap_management *)arg)->auth.protocol);
+	return ctap_take_uint(in,
+	    &((struct ctap_management *)arg)->auth.protocol);
 }
 
 static bool
 mgmt_get_modality(struct cbor_in *in, void *arg)
 {
-	return ctap_take_opt(in, &((struct ctap_management *)arg)->get_modality);
+	return ctap_take_opt(in,
+	    &((struct ctap_management *)arg)->get_modality);
 }
 
 static const struct cbor_member bio_enrollment[] = {

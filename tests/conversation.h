@@ -19,6 +19,7 @@ enum conversation_event {
 	EVENT_DISK,		/* commits fail from now on, or no more */
 	EVENT_LOOKUP,
 	EVENT_KEYS,
+	EVENT_SEND_3,		/* on channel 1 of another host */
 };
 
 #endif

@@ -73,7 +73,8 @@ send_recorder(void *t, uint64_t channel, struct span msg)
 	struct recorder *r = t;
 	uint8_t len[2] = { (uint8_t)(msg.len >> 8), (uint8_t)msg.len };
 
-	put_event(r, channel == 2 ? EVENT_SEND_2 : EVENT_SEND_1);
+	put_event(r, channel >> 32 > 1 ? EVENT_SEND_3 :
+	    channel == 2 ? EVENT_SEND_2 : EVENT_SEND_1);
 	put(r, len, sizeof(len));
 	put(r, msg.p, msg.len);
 	if (r->sim->want == AUTH_USER)

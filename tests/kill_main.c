@@ -10,6 +10,12 @@
  *  2. Every credential whose registration was acknowledged signs in.
  *  3. The signature counter never goes back.
  *
+ * Half of the kills come while the program starts, which takes as long as it
+ * last took undisturbed, half in the 60 ms after that. Kills that all came too
+ * early would find nothing to lose: a quarter of the rounds must have got as
+ * far as ready, and as many registrations and sign-ins must have been
+ * acknowledged, or the test has failed.
+ *
  * Prints TAP. The load goes through the socket and libfido2, as a client's.
  */
 #include "authenticator/token.h"
@@ -22,13 +28,16 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ID_LEN		32	/* bytes; of discoverable credentials */
 #define FRESH_EVERY	40	/* rounds between new state directories */
 #define RECHECK		8	/* credentials looked at after each kill */
 #define CREDENTIALS_MAX	20000
-#define DELAY_MAX_US	60000	/* from the start of the program */
+#define LOAD_MAX_US	60000	/* from ready to the kill */
+#define START_MAX_US	5000000	/* whoever takes longer hangs */
+#define FLOOR(rounds)	(((rounds) + 3) / 4)
 
 static const uint8_t client_data_hash[32] = { 7 };
 
@@ -41,16 +50,19 @@ struct world {
 	uint8_t		 id[CREDENTIALS_MAX][ID_LEN];
 	size_t		 count;
 	uint32_t	 counter;
-	unsigned	 creates, gets, starts_killed;
+	uint32_t	 start_us;	/* of the last start without a kill */
+	unsigned	 creates, gets, kills_ready, starts_killed;
 	char		 why[256];
 };
 
 static volatile pid_t victim;
+static volatile sig_atomic_t fired;	/* in this round */
 
 static void
 on_alarm(int sig)
 {
 	(void)sig;
+	fired = 1;
 	if (victim > 0)
 		kill(victim, SIGKILL);
 }
@@ -98,6 +110,8 @@ start(struct world *w)
 		run_program(w, fds[1]);
 	}
 	victim = w->pid;
+	if (fired)
+		kill(w->pid, SIGKILL);	/* the alarm found nobody yet */
 	close(fds[1]);
 	do {
 		n = read(fds[0], &byte, 1);
@@ -194,6 +208,29 @@ load(struct world *w)
 	return r == -EIO || r == -ENODEV ? 0 : r;
 }
 
+static uint64_t
+now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* start() when nobody kills, which is the time to measure it. */
+static bool
+start_undisturbed(struct world *w)
+{
+	uint64_t from_us = now_us(), took_us;
+
+	if (!start(w))
+		return false;
+	took_us = now_us() - from_us;
+	w->start_us = took_us < START_MAX_US ? (uint32_t)took_us :
+	    START_MAX_US;
+	return true;
+}
+
 /* Points 2 and 3, on a key that nobody kills. */
 static bool
 check(struct world *w, size_t how_many)
@@ -203,7 +240,7 @@ check(struct world *w, size_t how_many)
 	struct token *t;
 	int r = 0;
 
-	if (!start(w))
+	if (!start_undisturbed(w))
 		return bad(w, "it did not start again", reap(w));
 	if (token_open_socket(w->socket, &t, msg, sizeof(msg)) != 0)
 		return bad(w, "socket", 0);
@@ -232,13 +269,26 @@ empty(struct world *w)
 	w->counter = 0;
 }
 
+/* Of half the rounds while it starts, of the others after that. */
+static struct timeval
+kill_delay(const struct world *w)
+{
+	uint32_t us = 1;
+
+	if (rand() % 2 == 0)
+		us += (uint32_t)rand() % (w->start_us + 1);
+	else
+		us += w->start_us + (uint32_t)rand() % LOAD_MAX_US;
+	return (struct timeval){ us / 1000000, us % 1000000 };
+}
+
 static bool
 round_of(struct world *w)
 {
 	struct itimerval when = { 0 };
 	int r;
 
-	when.it_value.tv_usec = 1 + rand() % DELAY_MAX_US;
+	when.it_value = kill_delay(w);
 	setitimer(ITIMER_REAL, &when, NULL);
 	if (!start(w)) {
 		/* before it was ready, and only because of the kill */
@@ -254,15 +304,32 @@ round_of(struct world *w)
 			    "the key answered with an error", r);
 		kill(w->pid, SIGKILL);
 		reap(w);
+		w->kills_ready++;
 	}
 	memset(&when, 0, sizeof(when));
 	setitimer(ITIMER_REAL, &when, NULL);
+	fired = 0;
 	return true;
+}
+
+/* Whether there was enough to lose. */
+static bool
+enough(struct world *w, unsigned rounds)
+{
+	unsigned floor = FLOOR(rounds);
+
+	return (w->kills_ready >= floor && w->creates >= floor &&
+	    w->gets >= floor) ||
+	    bad(w, "too little to lose: kills after ready, registrations and "
+	    "sign-ins should each be at least", (int)floor);
 }
 
 static bool
 run(struct world *w, unsigned rounds)
 {
+	/* how long a start takes; the first, which makes the key, longer */
+	if (!check(w, 0))
+		return false;
 	for (unsigned i = 0; i < rounds; i++) {
 		if (i % FRESH_EVERY == 0) {
 			if (i > 0 && !check(w, w->count))
@@ -274,7 +341,7 @@ run(struct world *w, unsigned rounds)
 		if (i % 4 == 3 && !check(w, RECHECK))
 			return false;
 	}
-	return check(w, w->count);
+	return check(w, w->count) && enough(w, rounds);
 }
 
 int

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "tests/sim.h"
 
 #include "ctap/cbor.h"
@@ -8,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include <openssl/rand.h>
 
 #define SIM_CREDENTIALS	256
 
@@ -55,6 +58,38 @@ seeded_random(void *arg, uint8_t *out, size_t len)
 		z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
 		*out++ = (uint8_t)(z >> 56);
 	}
+}
+
+/*
+ * OpenSSL's randomness as well, so that keys and nonces come out the same for
+ * the same seed. The only way that 3.0 has for that is deprecated.
+ */
+static struct sim_private *openssl_seed;
+
+static int
+openssl_random(unsigned char *out, int len)
+{
+	seeded_random(openssl_seed, out, (size_t)len);
+	return 1;
+}
+
+static int
+openssl_random_status(void)
+{
+	return 1;
+}
+
+static void
+seed_openssl(struct sim_private *p)
+{
+	static const RAND_METHOD method = {
+		.bytes = openssl_random,
+		.pseudorand = openssl_random,
+		.status = openssl_random_status,
+	};
+
+	openssl_seed = p;
+	RAND_set_rand_method(p != NULL ? &method : NULL);
 }
 
 /* Keys of a provider whose directory is gone as soon as it is open. */
@@ -147,6 +182,7 @@ sim_new(const struct sim_setup *setup)
 	s->priv = p;
 	s->now_ms = 1000000;
 	configure(p, setup);
+	seed_openssl(p);
 	p->mem = malloc(auth_size());
 	p->keys = open_keys();
 	if (p->mem == NULL)
@@ -164,6 +200,8 @@ sim_free(struct sim *s)
 		return;
 	auth_done(s->auth);
 	keys_free(s->priv->keys);
+	if (openssl_seed == s->priv)
+		seed_openssl(NULL);
 	free(s->priv->mem);
 	free(s->priv);
 	free(s);

@@ -22,7 +22,7 @@
 #define RSA_BITS		2048
 #define RSA_PRIME_LEN		(RSA_BITS / 16)		/* bytes */
 #define RSA_MODULUS_LEN		(RSA_BITS / 8)		/* bytes */
-#define RSA_DEADLINE_MS		20000
+#define RSA_DEADLINE_MS		60000
 
 struct rsa_search {
 	int	epoll_fd;	/* of the next two; constant */

@@ -197,7 +197,10 @@ get_token_by_pin(struct auth *au, struct auth_op *op)
 	return status == CTAP2_OK ? pin_spend(au, op) : fail(au, status);
 }
 
-/* pin.06: getPinUvAuthTokenUsingUvWithPermissions, as far as the user */
+/*
+ * pin.06: getPinUvAuthTokenUsingUvWithPermissions, as far as the user; its
+ * steps are pin.06.1 to pin.06.5
+ */
 static enum auth_want
 get_token_by_uv(struct auth *au, struct auth_op *op)
 {
@@ -338,7 +341,7 @@ token_reply(struct auth *au, struct auth_op *op, const uint8_t *token)
 	return reply(au, &out);
 }
 
-/* pin.05, pin.06, pin.09: the token */
+/* pin.05, pin.06.6, pin.09: the token */
 static enum auth_want
 give_token(struct auth *au, struct auth_op *op)
 {
@@ -354,7 +357,8 @@ give_token(struct auth *au, struct auth_op *op)
 		explicit_bzero(persistent, sizeof(persistent));
 		return want;
 	}
-	auth_sha256(au, req->rp_id, rp_id_hash);
+	if (!auth_sha256(au, req->rp_id, rp_id_hash))
+		return fail(au, CTAP1_ERR_OTHER);
 	token_begin(au, op, op->secret.protocol, permissions,
 	    req->rp_id.p != NULL ? rp_id_hash : NULL,
 	    req->subcommand == 0x06);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authenticator/engine/impl.h"
 
-#define META_VERSION	1
-#define META_LEN	3	/* version, protect, flags */
-#define META_HMAC	0x01
-#define META_PAYMENT	0x02
-#define META_FLAGS	0x03
+#define META_VERSION		1
+#define META_LEN		3	/* version, protect, flags */
+#define META_HMAC		0x01
+#define META_DISCOVERABLE	0x02
+#define META_PAYMENT		0x04
+#define META_FLAGS		0x07
 
 /*
  * mc.1, ga.1: an empty pinUvAuthParam asks the user to pick this key by a
@@ -43,6 +44,7 @@ meta_encode(const struct credential *cred, uint8_t out[static KEY_META_MAX])
 	out[0] = META_VERSION;
 	out[1] = cred->protect;
 	out[2] = (cred->hmac_secret ? META_HMAC : 0) |
+	    (cred->discoverable ? META_DISCOVERABLE : 0) |
 	    (cred->third_party_payment ? META_PAYMENT : 0);
 	return META_LEN;
 }
@@ -57,6 +59,9 @@ meta_decode(struct span meta, struct credential *cred)
 	if ((meta.p[2] & ~META_FLAGS) != 0)
 		return false;
 	cred->protect = meta.p[1];
+	/* that one lives in the store, or is gone: its key is no ID */
+	if (meta.p[2] & META_DISCOVERABLE)
+		return false;
 	cred->hmac_secret = (meta.p[2] & META_HMAC) != 0;
 	/* tpp.1 */
 	cred->third_party_payment = (meta.p[2] & META_PAYMENT) != 0;

@@ -192,8 +192,8 @@ cm_check(struct auth *au, struct auth_op *op)
 	enum ctap_status status;
 
 	/* cm.9: any other subcommand ends a list */
-	if (!begun && op->session->next.channel == op->channel)
-		remembered_forget(op->session);
+	if (!begun)
+		remembered_end(op->session, op->channel);
 	/* cm.0 */
 	if (s == NULL)
 		return fail(au, CTAP2_ERR_INVALID_SUBCOMMAND);
@@ -267,8 +267,7 @@ cm_found(struct auth *au, struct auth_op *op)
 	if ((s->needs & NEEDS_CREDENTIAL) && is_out_of_scope(op))
 		return fail(au, CTAP2_ERR_PIN_AUTH_INVALID);
 	if (!op->lookup.found) {
-		if (op->session->next.channel == op->channel)
-			remembered_forget(op->session);
+		remembered_end(op->session, op->channel);
 		return fail(au, s->none);
 	}
 	if ((s->needs & NEEDS_TOKEN) && s->what != NEXT_NOTHING)
@@ -286,9 +285,9 @@ cm_found(struct auth *au, struct auth_op *op)
 }
 
 static void
-remember_others(struct auth_op *op, enum continuation what)
+remember_others(struct auth *au, struct auth_op *op, enum continuation what)
 {
-	struct auth_remembered *next = remember(op, what, op->left);
+	struct auth_remembered *next = remember(au, op, what, op->left);
 
 	if (next == NULL)
 		return;
@@ -373,7 +372,7 @@ cm_reply(struct auth *au, struct auth_op *op)
 	if (s->lookup == LOOKUP_ID_ANY)
 		return reply_empty(au);
 	if (s->what != NEXT_NOTHING)
-		remember_others(op, s->what);
+		remember_others(au, op, s->what);
 	switch (s->code) {
 	case GET_METADATA:
 		put_metadata(&out, op);

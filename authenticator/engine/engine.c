@@ -42,6 +42,7 @@ auth_init(void *mem, const struct auth_config *cfg,
 	au->state = *state;
 	au->counter = state->counter_ceiling;
 	au->powered_ms = powered_ms;
+	au->sweep_ms = UINT64_MAX;
 	au->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	au->md = EVP_MD_CTX_new();
 	if (au->sha256 == NULL || au->md == NULL) {
@@ -73,23 +74,67 @@ session_find(struct auth *au, uint64_t channel)
 	return NULL;
 }
 
-/* The session of a host; a new one takes the place of the oldest. */
+/* One that is not open, or else the one longest unused. */
 static struct auth_session *
-session_of(struct auth *au, uint64_t channel, uint64_t now_ms)
+session_victim(struct auth *au)
 {
-	struct auth_session *ses = session_find(au, channel);
+	struct auth_session *ses = &au->session[0];
 
-	if (ses == NULL) {
-		ses = &au->session[0];
-		for (size_t i = 1; i < HOSTS_MAX; i++)
-			if (au->session[i].used_ms < ses->used_ms)
-				ses = &au->session[i];
-		explicit_bzero(ses, sizeof(*ses));
-		ses->open = true;
-		ses->host = (uint32_t)(channel >> 32);
-	}
-	ses->used_ms = now_ms;
+	for (size_t i = 0; ses->open && i < HOSTS_MAX; i++)
+		if (!au->session[i].open ||
+		    au->session[i].used_ms < ses->used_ms)
+			ses = &au->session[i];
 	return ses;
+}
+
+struct auth_session *
+session_open(struct auth *au, struct auth_op *op, uint64_t expires_ms)
+{
+	if (op->session == NULL) {
+		op->session = session_victim(au);
+		explicit_bzero(op->session, sizeof(*op->session));
+		op->session->open = true;
+		op->session->host = (uint32_t)(op->channel >> 32);
+		op->session->used_ms = op->now_ms;
+	}
+	if (expires_ms < au->sweep_ms)
+		au->sweep_ms = expires_ms;
+	return op->session;
+}
+
+/* Wipes what has expired; a session that holds nothing is closed. */
+static void
+sessions_sweep(struct auth *au, uint64_t now_ms)
+{
+	struct auth_session *ses;
+	uint64_t next, list;
+
+	au->sweep_ms = UINT64_MAX;
+	for (size_t i = 0; i < HOSTS_MAX; i++) {
+		ses = &au->session[i];
+		if (!ses->open)
+			continue;
+		next = tokens_expire(ses, now_ms);
+		list = remembered_expire(ses, now_ms);
+		if (list < next)
+			next = list;
+		if (next == UINT64_MAX)
+			explicit_bzero(ses, sizeof(*ses));
+		if (next < au->sweep_ms)
+			au->sweep_ms = next;
+	}
+}
+
+void
+auth_host_gone(struct auth *au, uint32_t host)
+{
+	struct auth_session *ses = session_find(au, (uint64_t)host << 32);
+
+	/* an operation that is still under way for it keeps no session */
+	if (ses != NULL && au->op.session == ses)
+		au->op.session = NULL;
+	if (ses != NULL)
+		explicit_bzero(ses, sizeof(*ses));
 }
 
 void
@@ -107,16 +152,12 @@ auth_random(const struct auth *au, uint8_t *out, size_t len)
 	au->cfg.random(au->cfg.random_arg, out, len);
 }
 
-void
+bool
 auth_sha256(struct auth *au, struct span s, uint8_t out[static 32])
 {
-	int ok = EVP_DigestInit_ex2(au->md, au->sha256, NULL) == 1 &&
+	return EVP_DigestInit_ex2(au->md, au->sha256, NULL) == 1 &&
 	    EVP_DigestUpdate(au->md, s.p, s.len) == 1 &&
 	    EVP_DigestFinal_ex(au->md, out, NULL) == 1;
-
-	/* a fetched digest on memory cannot fail */
-	assert(ok);
-	(void)ok;
 }
 
 /* Replies */
@@ -245,13 +286,14 @@ auth_command(struct auth *au, uint64_t channel, struct span msg,
 	assert(!au->busy && msg.len > 0);
 	au->busy = true;
 	op->channel = channel;
-	op->session = session_of(au, channel, now_ms);
+	op->session = session_find(au, channel);
+	if (op->session != NULL)
+		op->session->used_ms = now_ms;
 	op->now_ms = now_ms;
 	op->row = find_row(msg.p[0]);
 	/* gn.5, cm.9 */
-	if (!remembered_is_for(op->session, msg.p[0]) &&
-	    op->session->next.channel == channel)
-		remembered_forget(op->session);
+	if (!remembered_is_for(op->session, msg.p[0]))
+		remembered_end(op->session, channel);
 	/* lb.11 */
 	if (msg.p[0] != CTAP_LARGE_BLOBS && au->pending.channel == channel)
 		blobs_forget(au);
@@ -329,10 +371,12 @@ auth_commit_done(struct auth *au, int error, uint64_t now_ms)
 
 	assert(op->want == AUTH_COMMIT);
 	op->now_ms = now_ms;
-	if (error == -ENOSPC)
-		return finish(au, op->change.large_blobs.p != NULL ?
-		    CTAP2_ERR_LARGE_BLOB_STORAGE_FULL :
-		    CTAP2_ERR_KEY_STORE_FULL);
+	/* mc.17, lb.9: no room; elsewhere it is a failure like others */
+	if (error == -ENOSPC && op->change.large_blobs.p != NULL)
+		return finish(au, CTAP2_ERR_LARGE_BLOB_STORAGE_FULL);
+	if (error == -ENOSPC &&
+	    (op->change.put != NULL || op->change.replace != NULL))
+		return finish(au, CTAP2_ERR_KEY_STORE_FULL);
 	if (error != 0)
 		return finish(au, CTAP1_ERR_OTHER);
 	if (op->change.state != NULL)
@@ -364,10 +408,7 @@ auth_cancel(struct auth *au, uint64_t channel)
 enum auth_want
 auth_abort(struct auth *au, uint64_t channel)
 {
-	struct auth_session *ses = session_find(au, channel);
-
-	if (ses != NULL && ses->next.channel == channel)
-		remembered_forget(ses);
+	remembered_end(session_find(au, channel), channel);
 	if (au->pending.channel == channel && au->op.want != AUTH_COMMIT)
 		blobs_forget(au);
 	return auth_cancel(au, channel);
@@ -384,13 +425,18 @@ auth_replied(struct auth *au)
 uint64_t
 auth_deadline(const struct auth *au)
 {
-	return au->op.want == AUTH_USER ? au->op.user_deadline : UINT64_MAX;
+	uint64_t user = au->op.want == AUTH_USER ? au->op.user_deadline :
+	    UINT64_MAX;
+
+	return user < au->sweep_ms ? user : au->sweep_ms;
 }
 
 enum auth_want
 auth_tick(struct auth *au, uint64_t now_ms)
 {
-	if (now_ms >= auth_deadline(au))
+	if (now_ms >= au->sweep_ms)
+		sessions_sweep(au, now_ms);
+	if (au->op.want == AUTH_USER && now_ms >= au->op.user_deadline)
 		return not_agreed(au, CTAP2_ERR_USER_ACTION_TIMEOUT);
 	return au->op.want;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The authenticator itself (CTAP 2.3, 6): takes one CTAP2 message at a time
- * and answers it. It does no I/O, allocates nothing, reads no clock and
- * never waits. What it needs from the world it says, one want at a time;
+ * and answers it. It does no I/O, allocates nothing (but what OpenSSL
+ * allocates inside, whose failure is a reply), reads no clock and never
+ * waits. What it needs from the world it says, one want at a time;
  * whoever runs it does that, and reports back:
  *
  *	      auth_command()
@@ -21,9 +22,11 @@
  *  1. At most one operation is under way, and it has exactly one want.
  *  2. The last want before a successful AUTH_REPLY that changed anything is
  *     AUTH_COMMIT: disk, then memory, then reply. Nothing is ever undone.
- *  3. A cancelled, timed out or failed operation has changed nothing.
+ *  3. A cancelled, timed out or failed operation has changed nothing that
+ *     lasts. (A token may have been bound or spent, as the standard wants.)
  *  4. Secrets are in struct auth_op, wiped when the operation ends, or in
- *     struct auth_session, wiped at reset and auth_done().
+ *     struct auth_session, wiped when it expires, when its host goes, at
+ *     reset and at auth_done(). (The key agreement key lives with power.)
  *
  * Spans passed in (the message) must stay valid until AUTH_REPLY; the reply
  * until the next call.
@@ -164,10 +167,15 @@ enum auth_want auth_cancel(struct auth *au, uint64_t channel);
 /* The host resynchronised or vanished: as auth_cancel(), and nobody reads
  * the reply; state kept for that channel's continuations is dropped. */
 enum auth_want auth_abort(struct auth *au, uint64_t channel);
+/* That host will not come back: what was kept for it is wiped. */
+void auth_host_gone(struct auth *au, uint32_t host);
 /* The reply was taken: the operation is over. */
 void auth_replied(struct auth *au);
 
-/* Timers: user action, tokens. UINT64_MAX: none. tick returns the want. */
+/*
+ * Timers: user action, tokens, continuations. UINT64_MAX: none. tick returns
+ * the current want, which may have become AUTH_REPLY.
+ */
 uint64_t auth_deadline(const struct auth *au);
 enum auth_want auth_tick(struct auth *au, uint64_t now_ms);
 

@@ -36,7 +36,8 @@ ga_check(struct auth *au, struct auth_op *op)
 	/* msg.7 */
 	if (req->allow.count > AUTH_LIST_MAX)
 		return fail(au, CTAP2_ERR_LIMIT_EXCEEDED);
-	auth_sha256(au, req->rp_id, op->ga.rp_id_hash);
+	if (!auth_sha256(au, req->rp_id, op->ga.rp_id_hash))
+		return fail(au, CTAP1_ERR_OTHER);
 	memcpy(op->ga.client_data_hash, req->client_data_hash.p,
 	    sizeof(op->ga.client_data_hash));
 	op->list = ctap_list_begin(&req->allow);
@@ -210,9 +211,10 @@ ga_save(struct auth *au, struct auth_op *op)
 
 /* What getNextAssertion goes on with. */
 static void
-remember_others(struct auth_op *op)
+remember_others(struct auth *au, struct auth_op *op)
 {
-	struct auth_remembered *next = remember(op, NEXT_ASSERTION, op->left);
+	struct auth_remembered *next = remember(au, op, NEXT_ASSERTION,
+	    op->left);
 
 	if (next == NULL)
 		return;
@@ -228,7 +230,7 @@ ga_reply(struct auth *au, struct auth_op *op)
 	bool blob_key = ext_tells_large_blob_key(op);
 
 	au->counter = op->counter;
-	remember_others(op);
+	remember_others(au, op);
 	cbor_put_map(&out, (size_t)3 + user + (op->number > 0) +
 	    op->user_selected + blob_key);
 	cbor_put_uint(&out, 0x01);	/* credential */

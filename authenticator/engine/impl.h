@@ -66,7 +66,7 @@ struct auth_op;
 typedef enum auth_want auth_stage(struct auth *au, struct auth_op *op);
 
 #define STAGES_MAX	12
-#define HOSTS_MAX	64	/* sessions; the oldest makes room */
+#define HOSTS_MAX	256	/* sessions; a socket has 256 clients */
 #define CREDENTIAL_TYPE	"public-key"
 
 struct auth_row {
@@ -112,7 +112,8 @@ struct auth_op {
 	size_t		stage;
 	bool		stay;
 	uint64_t	channel;
-	struct auth_session *session;	/* of the host that asks */
+	struct auth_session *session;	/* of the host that asks; NULL: it
+					 * has none yet, session_open() */
 	uint64_t	now_ms;
 	enum auth_want	want;
 	union ctap_request req;
@@ -229,6 +230,7 @@ struct auth {
 	struct auth_op	op;
 	struct pin_agreement *agreement[PIN_PROTOCOL_MAX];
 	struct auth_session session[HOSTS_MAX];
+	uint64_t	sweep_ms;	/* nothing expires before that */
 	struct blobs_pending pending;
 	uint8_t		blobs[LARGE_BLOBS_MAX];	/* as looked up */
 	uint8_t		reply[AUTH_MESSAGE_MAX];
@@ -250,9 +252,17 @@ enum auth_want ask_key(struct auth *au, struct auth_op *op,
     enum key_verb verb);
 enum auth_want ask_lookup(struct auth_op *op, enum lookup_kind kind);
 enum auth_want ask_commit(struct auth_op *op);
+/*
+ * The session of the host that asks, a new one if it has none. Only for
+ * those who write something into it that lives until expires_ms: who merely
+ * asks must not push anybody else out.
+ */
+struct auth_session *session_open(struct auth *au, struct auth_op *op,
+    uint64_t expires_ms);
 /* Forgets tokens, key agreement and continuations of every host. */
 void sessions_wipe(struct auth *au);
-void auth_sha256(struct auth *au, struct span s, uint8_t out[static 32]);
+/* False if OpenSSL has no memory. */
+bool auth_sha256(struct auth *au, struct span s, uint8_t out[static 32]);
 void auth_random(const struct auth *au, uint8_t *out, size_t len);
 
 /* token.c: key agreement and tokens */
@@ -292,6 +302,8 @@ bool token_authorize_persistent(const struct auth *au,
 /* Hash of the RP ID that a token is bound to; NULL: to none. */
 const uint8_t *token_rp_id_hash(const struct auth_op *op, int protocol);
 bool token_in_use(const struct auth_op *op, int protocol);
+/* Drops tokens whose time is over; when the next one's is. */
+uint64_t tokens_expire(struct auth_session *ses, uint64_t now_ms);
 /* getUserPresentFlagValue() of the token in use */
 bool token_present(const struct auth_op *op);
 /* After presence was tested: flags and permissions but lbw are gone. */
@@ -358,15 +370,19 @@ void ext_put_large_blob_key(const struct auth_op *op, struct cbor_out *out);
 void blobs_forget(struct auth *au);
 
 /* remembered.c */
-void remembered_forget(struct auth_session *ses);
+void remembered_forget(struct auth_session *ses);	/* accepts NULL */
+/* Forgets what that channel could go on with. Accepts NULL. */
+void remembered_end(struct auth_session *ses, uint64_t channel);
+/* Forgets what is too old; when the rest will be. */
+uint64_t remembered_expire(struct auth_session *ses, uint64_t now_ms);
 /* Whether cmd may go on with what is remembered. */
 bool remembered_is_for(const struct auth_session *ses, uint8_t cmd);
 /*
  * Remembers that left are left, for the caller to fill in where to go on;
  * NULL if nothing is left.
  */
-struct auth_remembered *remember(struct auth_op *op, enum continuation what,
-    uint32_t left);
+struct auth_remembered *remember(struct auth *au, struct auth_op *op,
+    enum continuation what, uint32_t left);
 /* What the channel may go on with; NULL: nothing. */
 struct auth_remembered *recall(struct auth_op *op, enum continuation what);
 

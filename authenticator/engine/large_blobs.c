@@ -91,7 +91,8 @@ authorize(struct auth *au, struct auth_op *op)
 	prefix[33] = 0;
 	for (int i = 0; i < 4; i++)
 		prefix[34 + i] = (uint8_t)(offset >> (8 * i));
-	auth_sha256(au, req->set, digest);
+	if (!auth_sha256(au, req->set, digest))
+		return CTAP1_ERR_OTHER;
 	return token_authorize(op, &req->auth, span(prefix, sizeof(prefix)),
 	    span(digest, sizeof(digest)), PERMISSION_LBW);
 }
@@ -127,7 +128,10 @@ set_whole(struct auth *au, struct auth_op *op)
 	size_t len = p->len - DIGEST_LEN;
 	uint8_t digest[32];
 
-	auth_sha256(au, span(p->bytes, len), digest);
+	if (!auth_sha256(au, span(p->bytes, len), digest)) {
+		blobs_forget(au);
+		return fail(au, CTAP1_ERR_OTHER);
+	}
 	if (memcmp(digest, p->bytes + len, DIGEST_LEN) != 0) {
 		blobs_forget(au);
 		return fail(au, CTAP2_ERR_INTEGRITY_FAILURE);

@@ -68,7 +68,8 @@ mc_check(struct auth *au, struct auth_op *op)
 	/* msg.7 */
 	if (req->exclude.count > AUTH_LIST_MAX)
 		return fail(au, CTAP2_ERR_LIMIT_EXCEEDED);
-	auth_sha256(au, req->rp_id, op->ga.rp_id_hash);
+	if (!auth_sha256(au, req->rp_id, op->ga.rp_id_hash))
+		return fail(au, CTAP1_ERR_OTHER);
 	op->list = ctap_list_begin(&req->exclude);
 	return AUTH_NEXT;
 }
@@ -173,6 +174,7 @@ mc_create(struct auth *au, struct auth_op *op)
 	if (status != CTAP2_OK)
 		return fail(au, status);
 	op->cred.alg = op->alg;
+	op->cred.discoverable = op->req.mc.options.rk == OPT_TRUE;
 	op->key.alg = op->alg;
 	op->key.bound = span(op->ga.rp_id_hash, sizeof(op->ga.rp_id_hash));
 	op->key.meta = span(op->meta, meta_encode(&op->cred, op->meta));
@@ -222,7 +224,6 @@ keep_account(struct auth *au, struct auth_op *op)
 	const struct ctap_make_credential *req = &op->req.mc;
 	struct credential *cred = &op->cred;
 
-	cred->discoverable = true;
 	auth_random(au, cred->id, CREDENTIAL_ID_STORED);
 	cred->id_len = CREDENTIAL_ID_STORED;
 	keep_rp_id(&cred->rp_id, req->rp_id);
@@ -244,7 +245,7 @@ mc_replace(struct auth *au, struct auth_op *op)
 	cred->blob_len = (uint16_t)op->key.out_blob_len;
 	memcpy(cred->pub, op->key.out_pub, op->key.out_pub_len);
 	cred->pub_len = (uint16_t)op->key.out_pub_len;
-	if (op->req.mc.options.rk != OPT_TRUE) {
+	if (!cred->discoverable) {
 		memcpy(cred->id, cred->blob, cred->blob_len);
 		cred->id_len = cred->blob_len;
 		return AUTH_NEXT;
@@ -256,7 +257,7 @@ mc_replace(struct auth *au, struct auth_op *op)
 	return ask_lookup(op, LOOKUP_USER);
 }
 
-/* mc.19: the format that is asked for, if we have it */
+/* mc.19, att.1, att.2: the format that is asked for, if we have it */
 static enum attestation_kind
 choose_format(const struct auth *au, const struct ctap_make_credential *req)
 {

@@ -59,7 +59,7 @@ token_required(const struct auth *au)
 	    CTAP2_ERR_PUAT_REQUIRED;
 }
 
-/* pin.blocked: before a retry is spent, in the order of the standard */
+/* pin.11: before a retry is spent, in the order of the standard */
 enum ctap_status
 pin_usable(const struct auth *au)
 {
@@ -86,7 +86,7 @@ pin_spend(struct auth *au, struct auth_op *op)
  * Compares what pinHashEnc holds with the PIN, whose retry has been spent.
  * Not equal: a fresh key agreement key, so that the next guess costs a new
  * agreement, and the status that the count of failures demands. Equal: the
- * counters are back in op->state, to be committed.
+ * counters, uv.4 included, are back in op->state, to be committed.
  */
 enum ctap_status
 pin_compare_hash(struct auth *au, struct auth_op *op)
@@ -157,7 +157,7 @@ check_new_pin(const struct auth *au, struct span pin)
 }
 
 /*
- * Takes the new PIN out of newPinEnc, which has been verified, and into
+ * pin.10: takes the new PIN out of newPinEnc, which has been verified, and into
  * op->state. A block that is too short is no PIN; one that is too long, or
  * full, is one that is too long.
  */
@@ -182,7 +182,8 @@ pin_take_new(struct auth *au, struct auth_op *op)
 		status = CTAP2_ERR_PIN_POLICY_VIOLATION;
 	else
 		status = check_new_pin(au, span(block, pin_len));
-	auth_sha256(au, span(block, pin_len), hash);
+	if (!auth_sha256(au, span(block, pin_len), hash))
+		status = CTAP1_ERR_OTHER;
 	if (status == CTAP2_OK && au->state.force_pin_change &&
 	    CRYPTO_memcmp(hash, au->state.pin_hash, PIN_HASH_LEN) == 0)
 		status = CTAP2_ERR_PIN_POLICY_VIOLATION;
@@ -199,7 +200,7 @@ pin_take_new(struct auth *au, struct auth_op *op)
 	return status;
 }
 
-/* What the host learns when verification did not succeed. */
+/* uv.3: what the host learns when verification did not succeed */
 static enum ctap_status
 uv_failed(const struct auth *au, const struct auth_op *op)
 {
@@ -237,7 +238,7 @@ uv_ask(struct auth *au, struct auth_op *op)
 }
 
 /*
- * A failed attempt is on disk before anybody learns of it. Unlike a PIN's
+ * uv.1: a failed attempt is on disk before anybody learns of it. Unlike a PIN's
  * retry it is not spent beforehand: the host has no part in a gesture, so
  * it cannot cut the power between the answer and the count, and a
  * verification that was refused, cancelled or not tried has failed nothing.
@@ -257,7 +258,7 @@ uv_judge(struct auth *au, struct auth_op *op)
 	return failed ? again(op, ask_commit(op)) : ask_commit(op);
 }
 
-/* performBuiltInUv(internalRetry true), for stages that set uv_phase */
+/* mc.4, ga.3, ga.8, uv.2: performBuiltInUv(internalRetry true), if uv_phase */
 enum auth_want
 uv_perform(struct auth *au, struct auth_op *op)
 {

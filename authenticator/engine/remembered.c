@@ -9,13 +9,32 @@
 void
 remembered_forget(struct auth_session *ses)
 {
-	explicit_bzero(&ses->next, sizeof(ses->next));
+	if (ses != NULL)
+		explicit_bzero(&ses->next, sizeof(ses->next));
+}
+
+void
+remembered_end(struct auth_session *ses, uint64_t channel)
+{
+	if (ses != NULL && ses->next.channel == channel)
+		remembered_forget(ses);
+}
+
+uint64_t
+remembered_expire(struct auth_session *ses, uint64_t now_ms)
+{
+	if (ses->next.what == NEXT_NOTHING)
+		return UINT64_MAX;
+	if (now_ms - ses->next.last_ms <= CONTINUE_MS)
+		return ses->next.last_ms + CONTINUE_MS + 1;
+	remembered_forget(ses);
+	return UINT64_MAX;
 }
 
 bool
 remembered_is_for(const struct auth_session *ses, uint8_t cmd)
 {
-	switch (ses->next.what) {
+	switch (ses != NULL ? ses->next.what : NEXT_NOTHING) {
 	case NEXT_ASSERTION:
 		return cmd == CTAP_GET_NEXT_ASSERTION;
 	case NEXT_RP:
@@ -27,15 +46,16 @@ remembered_is_for(const struct auth_session *ses, uint8_t cmd)
 }
 
 struct auth_remembered *
-remember(struct auth_op *op, enum continuation what, uint32_t left)
+remember(struct auth *au, struct auth_op *op, enum continuation what,
+    uint32_t left)
 {
-	struct auth_remembered *next = &op->session->next;
+	struct auth_remembered *next;
 
 	if (left == 0) {
-		if (next->channel == op->channel)
-			remembered_forget(op->session);
+		remembered_end(op->session, op->channel);
 		return NULL;
 	}
+	next = &session_open(au, op, op->now_ms + CONTINUE_MS + 1)->next;
 	if (next->what != what || next->channel != op->channel)
 		remembered_forget(op->session);
 	next->what = what;
@@ -58,10 +78,11 @@ token_lives(const struct auth_op *op, int token)
 struct auth_remembered *
 recall(struct auth_op *op, enum continuation what)
 {
-	struct auth_remembered *next = &op->session->next;
+	struct auth_remembered *next;
 
-	if (next->channel != op->channel)
+	if (op->session == NULL || op->session->next.channel != op->channel)
 		return NULL;
+	next = &op->session->next;
 	if (next->what == what && op->now_ms - next->last_ms <= CONTINUE_MS &&
 	    token_lives(op, next->token))
 		return next;

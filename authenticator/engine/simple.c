@@ -40,7 +40,7 @@ put_options(const struct auth *au, struct cbor_out *out)
 		{ "clientPin", pin ? on_if(au->state.pin_set) : ABSENT },
 		{ "largeBlobs", ON },
 		{ "perCredMgmtRO", ON },
-		{ "pinUvAuthToken", ON },
+		{ "pinUvAuthToken", on_if(pin || au->cfg.uv) },
 		{ "setMinPINLength", pin ? ON : ABSENT },
 		{ "makeCredUvNotRqd", on_if(!always_uv(au)) },
 	};
@@ -245,7 +245,7 @@ info_count(struct auth *au, struct auth_op *op)
 	return ask_lookup(op, LOOKUP_COUNT);
 }
 
-/* gi.1; gi.2 is the decoder's */
+/* gi.1; gi.2 is the decoder's. feat.1 to feat.3: see the options. */
 enum auth_want
 info_reply(struct auth *au, struct auth_op *op)
 {

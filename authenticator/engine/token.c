@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pinUvAuthTokens (CTAP 2.3, 6.5.2.1). Timers are not run: a token is asked
- * whether it is still good whenever it is used.
+ * pinUvAuthTokens (CTAP 2.3, 6.5.2.1). A token is asked whether it is still
+ * good whenever it is used; the sweep of engine.c wipes those that nobody
+ * uses any more.
  */
 #include "authenticator/engine/impl.h"
 
@@ -37,8 +38,10 @@ derive(const struct auth *au, const char *label, uint32_t generation,
 	    (uint8_t)(generation >> 16), (uint8_t)(generation >> 8),
 	    (uint8_t)generation };
 
-	pin_hmac(au->state.epoch, span_str(label),
-	    span(number, sizeof(number)), out);
+	/* without memory, a value that nothing will ever match */
+	if (!pin_hmac(au->state.epoch, span_str(label),
+	    span(number, sizeof(number)), out))
+		auth_random(au, out, 32);
 }
 
 void
@@ -74,10 +77,12 @@ void
 token_begin(struct auth *au, struct auth_op *op, int protocol,
     uint8_t permissions, const uint8_t *rp_id_hash, bool user_present)
 {
-	struct auth_token *t = &op->session->token[protocol - 1];
+	struct auth_session *ses = session_open(au, op,
+	    op->now_ms + TOKEN_FIRST_USE_MS);
+	struct auth_token *t = &ses->token[protocol - 1];
 
 	/* tok.6 */
-	tokens_reset(au, op->session);
+	tokens_reset(au, ses);
 	t->in_use = true;
 	t->user_verified = true;
 	t->user_present = user_present;
@@ -94,15 +99,32 @@ token_bytes(const struct auth_op *op, int protocol)
 	return op->session->token[protocol - 1].token;
 }
 
-/* tok.1, tok.2: stopUsing(), if its time is over. */
+/* tok.1, tok.2 */
+static uint64_t
+token_end(const struct auth_token *t)
+{
+	return t->begun_ms + (t->used ? TOKEN_MAX_MS : TOKEN_FIRST_USE_MS);
+}
+
+/* stopUsing(), if its time is over. */
 static bool
 token_alive(struct auth_token *t, uint64_t now_ms)
 {
-	uint64_t limit = t->used ? TOKEN_MAX_MS : TOKEN_FIRST_USE_MS;
-
-	if (t->in_use && now_ms - t->begun_ms >= limit)
-		memset(t, 0, sizeof(*t));
+	if (t->in_use && now_ms >= token_end(t))
+		explicit_bzero(t, sizeof(*t));
 	return t->in_use;
+}
+
+uint64_t
+tokens_expire(struct auth_session *ses, uint64_t now_ms)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (int i = 0; i < PIN_PROTOCOL_MAX; i++)
+		if (token_alive(&ses->token[i], now_ms) &&
+		    token_end(&ses->token[i]) < next)
+			next = token_end(&ses->token[i]);
+	return next;
 }
 
 /* mc.11.1, ga.6.1: which token the RP may be served with. */
@@ -121,8 +143,11 @@ token_check(struct auth_op *op, const struct ctap_auth *param,
     struct span client_data_hash, uint8_t permission)
 {
 	int protocol = (int)param->protocol.v;
-	struct auth_token *t = &op->session->token[protocol - 1];
+	struct auth_token *t;
 
+	if (op->session == NULL)
+		return CTAP2_ERR_PIN_AUTH_INVALID;
+	t = &op->session->token[protocol - 1];
 	if (!token_alive(t, op->now_ms) ||
 	    !pin_verify(protocol, t->token, client_data_hash, span(NULL, 0),
 	    param->param))
@@ -149,6 +174,8 @@ token_authorize(struct auth_op *op, const struct ctap_auth *param,
 		return CTAP2_ERR_MISSING_PARAMETER;
 	if (!token_protocol_known(param->protocol.v))
 		return CTAP1_ERR_INVALID_PARAMETER;
+	if (op->session == NULL)
+		return CTAP2_ERR_PIN_AUTH_INVALID;
 	protocol = (int)param->protocol.v;
 	t = &op->session->token[protocol - 1];
 	if (!token_alive(t, op->now_ms) ||
@@ -179,22 +206,26 @@ token_authorize_persistent(const struct auth *au,
 const uint8_t *
 token_rp_id_hash(const struct auth_op *op, int protocol)
 {
-	const struct auth_token *t = &op->session->token[protocol - 1];
+	const struct auth_token *t;
 
+	if (op->session == NULL)
+		return NULL;
+	t = &op->session->token[protocol - 1];
 	return t->has_rp_id ? t->rp_id_hash : NULL;
 }
 
 bool
 token_in_use(const struct auth_op *op, int protocol)
 {
-	return token_alive(&op->session->token[protocol - 1], op->now_ms);
+	return op->session != NULL &&
+	    token_alive(&op->session->token[protocol - 1], op->now_ms);
 }
 
 /* tok.3 */
 bool
 token_present(const struct auth_op *op)
 {
-	for (int i = 0; i < PIN_PROTOCOL_MAX; i++) {
+	for (int i = 0; op->session != NULL && i < PIN_PROTOCOL_MAX; i++) {
 		const struct auth_token *t = &op->session->token[i];
 
 		if (t->in_use && t->user_present &&
@@ -208,7 +239,7 @@ token_present(const struct auth_op *op)
 void
 token_spend(struct auth_op *op)
 {
-	for (int i = 0; i < PIN_PROTOCOL_MAX; i++) {
+	for (int i = 0; op->session != NULL && i < PIN_PROTOCOL_MAX; i++) {
 		struct auth_token *t = &op->session->token[i];
 
 		t->user_present = false;

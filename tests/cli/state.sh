@@ -53,16 +53,6 @@ check "the key ends orderly" stop_key
 check "and can be run again" start_key key2
 check "and ends again" stop_key
 
-# root may write where it is forbidden: become somebody else
-as_nobody()
-{
-	if [ "$(id -u)" != 0 ]; then
-		"$@"
-		return
-	fi
-	setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
-}
-
 read_only_is_refused()
 {
 	local dir=$T/readonly status=0
@@ -98,6 +88,16 @@ foreign_is_refused()
 }
 check "a foreign database is refused and not touched" foreign_is_refused
 
+copy_without_log_is_refused()
+{
+	mkdir -m 700 "$T/half" || return
+	cp "$T/key/sealkey.db" "$T/key/software.key" "$T/half/" || return
+	exits 1 info --state "$T/half" || return
+	says 'sealkey.db-wal: is missing'
+}
+check "a key registers" create key AAAA
+check "half a copy of a running key is refused" copy_without_log_is_refused
+
 lost_key_is_refused()
 {
 	cp -r "$T/key2" "$T/lost"
@@ -109,6 +109,6 @@ check "a database without its key is refused, and no key made" \
     lost_key_is_refused
 
 check "a file is no state directory" exits 1 info --state "$T/key.log"
-check "nor is the empty string" exits 1 info --state ''
+check "nor is the empty string" exits 2 info --state ''
 
 plan

@@ -7,6 +7,7 @@
  * An event is one byte; EVENT_SEND is followed by a length (two bytes,
  * big-endian) and a message, EVENT_TIME by a number of tenths of a second.
  */
+#include "ctap/authdata.h"
 #include "ctap/request.h"
 #include "tests/conversation.h"
 #include "tests/sim.h"
@@ -26,13 +27,58 @@ check(bool ok)
 /* What must hold whatever was said. */
 struct seen {
 	size_t		credentials;
-	uint32_t	ceiling;
 	unsigned	commits;
+	uint32_t	counter;	/* the last one told */
+	bool		touched;	/* since power-up */
+	bool		verified;
+	uint64_t	channel;	/* who asked last */
+	uint8_t		cmd;
 };
 
-static void
-check_reply(struct sim *s, uint8_t cmd, struct seen *before)
+/* Authenticator data of a registration or sign-in: member 2 of the reply. */
+static struct span
+auth_data_of(struct span reply)
 {
+	struct cbor_in in;
+	struct span data = { NULL, 0 };
+	size_t pairs;
+	int64_t key;
+
+	cbor_in_init(&in, span(reply.p + 1, reply.len - 1));
+	check(cbor_map(&in, &pairs));
+	for (; pairs > 0 && cbor_int(&in, &key); pairs--)
+		if (key != 2)
+			cbor_any(&in, NULL);
+		else
+			cbor_bytes(&in, &data);
+	check(in.err == CTAP2_OK && data.len >= 37);
+	return data;
+}
+
+/* No flag without the gesture, no counter twice. */
+static void
+check_auth_data(struct sim *s, struct seen *seen)
+{
+	struct span d = auth_data_of(s->reply);
+	uint32_t counter = (uint32_t)d.p[33] << 24 | (uint32_t)d.p[34] << 16 |
+	    (uint32_t)d.p[35] << 8 | d.p[36];
+
+	if (d.p[32] & AUTHDATA_UP)
+		check(seen->touched || seen->verified);
+	if (d.p[32] & AUTHDATA_UV)
+		check(seen->verified);
+	if (seen->cmd == CTAP_MAKE_CREDENTIAL) {
+		check(counter >= seen->counter);
+		return;
+	}
+	check(counter > seen->counter);
+	seen->counter = counter;
+}
+
+static void
+check_reply(struct sim *s, struct seen *before)
+{
+	uint8_t cmd = before->cmd;
 	size_t now = sim_credentials(s);
 	uint8_t status = s->reply.p[0];
 
@@ -49,13 +95,16 @@ check_reply(struct sim *s, uint8_t cmd, struct seen *before)
 	/* a user is asked at most for verification and then for a touch */
 	check(s->prompts <= 2);
 	check(auth_idle(s->auth));
+	if (status == CTAP2_OK && (cmd == CTAP_MAKE_CREDENTIAL ||
+	    cmd == CTAP_GET_ASSERTION || cmd == CTAP_GET_NEXT_ASSERTION))
+		check_auth_data(s, before);
 	before->credentials = now;
 	before->commits = s->commits;
 }
 
 static size_t
-take_send(struct sim *s, unsigned channel, const uint8_t *data, size_t len,
-    uint8_t *cmd)
+take_send(struct sim *s, uint64_t channel, const uint8_t *data, size_t len,
+    struct seen *seen)
 {
 	size_t n;
 
@@ -67,45 +116,65 @@ take_send(struct sim *s, unsigned channel, const uint8_t *data, size_t len,
 	/* CTAPHID lets through neither of these */
 	if (n == 0 || n > AUTH_MESSAGE_MAX)
 		return 2 + n;
-	*cmd = data[2];
+	seen->cmd = data[2];
+	seen->channel = channel;
 	sim_send(s, channel, span(data + 2, n));
 	return 2 + n;
 }
 
 static void
-answer(struct sim *s, enum user_answer a)
+answer(struct sim *s, struct seen *seen, enum user_answer a)
 {
-	if (s->want == AUTH_USER)
-		sim_answer(s, a);
+	if (s->want != AUTH_USER)
+		return;
+	seen->touched |= a == USER_PRESENT;
+	seen->verified |= a == USER_VERIFIED;
+	sim_answer(s, a);
+}
+
+/* The host gives up; nobody else can do that for it. */
+static void
+cancel(struct sim *s, const struct seen *seen)
+{
+	if (s->want != AUTH_USER)
+		return;
+	check(sim_cancel(s, seen->channel ^ 8) == AUTH_USER);
+	check(sim_cancel(s, seen->channel) == AUTH_REPLY);
+	check(s->reply.p[0] == CTAP2_ERR_KEEPALIVE_CANCEL);
+}
+
+static void
+fail_commits(struct sim *s)
+{
+	s->commit_error = s->commit_error == 0 ? -ENOSPC :
+	    s->commit_error == -ENOSPC ? -EIO : 0;
 }
 
 /* Bytes that the event took besides its own. */
 static size_t
 do_event(struct sim *s, uint8_t event, const uint8_t *data, size_t len,
-    uint8_t *cmd)
+    struct seen *seen)
 {
 	switch (event) {
 	case EVENT_SEND_1:
 	case EVENT_SEND_2:
-		/* one operation at a time: CTAPHID answers the others */
-		if (s->want == AUTH_USER)
-			sim_cancel(s, *cmd >> 7 ? 2 : 1);
-		if (s->want == AUTH_USER)
-			answer(s, USER_REFUSED);
-		return take_send(s, event == EVENT_SEND_1 ? 1 : 2, data, len,
-		    cmd);
+	case EVENT_SEND_3:
+		/* one operation at a time: the loop lets the others wait */
+		cancel(s, seen);
+		return take_send(s, event == EVENT_SEND_1 ? 1 :
+		    event == EVENT_SEND_2 ? 2 : UINT64_C(1) << 32 | 1, data,
+		    len, seen);
 	case EVENT_TOUCH:
-		answer(s, USER_PRESENT);
+		answer(s, seen, USER_PRESENT);
 		return 0;
 	case EVENT_VERIFY:
-		answer(s, USER_VERIFIED);
+		answer(s, seen, USER_VERIFIED);
 		return 0;
 	case EVENT_DENY:
-		answer(s, USER_REFUSED);
+		answer(s, seen, USER_REFUSED);
 		return 0;
 	case EVENT_CANCEL:
-		if (s->want == AUTH_USER)
-			sim_cancel(s, 1);
+		cancel(s, seen);
 		return 0;
 	case EVENT_TIME:
 		if (len > 0)
@@ -113,9 +182,10 @@ do_event(struct sim *s, uint8_t event, const uint8_t *data, size_t len,
 		return len > 0;
 	case EVENT_REPLUG:
 		sim_power_cycle(s);
+		seen->touched = seen->verified = false;
 		return 0;
 	case EVENT_DISK:
-		s->commit_error = s->commit_error != 0 ? 0 : -ENOSPC;
+		fail_commits(s);
 		return 0;
 	case EVENT_LOOKUP:
 		s->lookup_error = s->lookup_error != 0 ? 0 : -EUCLEAN;
@@ -136,18 +206,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		.algs = { COSE_ES256, COSE_EDDSA },	/* RSA is too slow */
 	};
 	struct sim *s = sim_new(&setup);
-	struct seen before = { 0 };
-	uint8_t event, cmd = 0;
+	struct seen seen = { 0 };
+	uint8_t event;
 	size_t n;
 
 	while (len > 0) {
 		event = *data++;
 		len--;
-		n = do_event(s, event, data, len, &cmd);
+		n = do_event(s, event, data, len, &seen);
 		data += n;
 		len -= n;
 		if (s->want == AUTH_REPLY) {
-			check_reply(s, cmd, &before);
+			check_reply(s, &seen);
 			s->want = AUTH_IDLE;
 		}
 	}

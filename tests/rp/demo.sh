@@ -9,13 +9,15 @@
 # a strict relying party (rp.mjs), which has sealkey's test root for its trust
 # anchor. Everything is kept in a temporary directory and removed at the end.
 #
-# SEALKEY names the program; build/sealkey.
+# SEALKEY names the program; build/sealkey. UHID is the kernel's device,
+# /dev/uhid, which only tests have somewhere else.
 # Exit status: 0 if the relying party accepted everything, else 1.
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
 cd "$here/../.." || exit 1
 SEALKEY=${SEALKEY:-build/sealkey}
+UHID=${UHID:-/dev/uhid}
 ORIGIN=https://example.com
 
 key=			# process ID of "sealkey run"
@@ -186,28 +188,44 @@ demo_socket()
 
 # --- uhid -------------------------------------------------------------------
 
-# Why uhid cannot be shown here; nothing if it can
+# Why uhid cannot be shown here; nothing if it can. Only opening it tells: for
+# root every file looks readable, also one without a driver behind it, or one
+# that a container's device policy forbids.
 without_uhid()
 {
-	if [ ! -e /dev/uhid ]; then
-		echo "not shown, /dev/uhid is missing (modprobe uhid)"
-	elif ! [ -r /dev/uhid ] || ! [ -w /dev/uhid ]; then
-		echo "not shown, /dev/uhid may not be opened (see README)"
+	if [ ! -e "$UHID" ]; then
+		echo "not shown, because $UHID is missing (modprobe uhid)"
+	elif ! (: <>"$UHID") 2>"$work/error"; then
+		echo "not shown, because $UHID cannot be opened:" \
+		    "$(sed 's/.*: //' "$work/error")"
 	fi
 }
 
-# The hidraw device that has come since $work/hidraw was listed
+# Whether hidraw device NAME is a key of ours, by the kernel's word
+is_sealkey()
+{
+	grep -qsx 'HID_ID=0003:00001209:0000F1D0' \
+	    "/sys/class/hidraw/$1/device/uevent"
+}
+
+# find_hidraw: the hidraw device of ours that has come since $work/hidraw was
+# listed. Else says why there is none: in a container, the node is elsewhere.
 find_hidraw()
 {
+	_why="no hidraw device has come"
 	for _try in 1 2 3 4 5 6 7 8 9 10; do
-		for _dev in /dev/hidraw*; do
-			grep -qsxF "$_dev" "$work/hidraw" && continue
-			[ -r "$_dev" ] && [ -w "$_dev" ] && echo "$_dev" &&
+		for _dev in $(ls /sys/class/hidraw 2>/dev/null); do
+			grep -qx "$_dev" "$work/hidraw" && continue
+			is_sealkey "$_dev" || continue
+			_dev=/dev/$_dev
+			(: <>"$_dev") 2>"$work/error" && echo "$_dev" &&
 			    return
+			_why="$_dev cannot be opened: $(sed 's/.*: //' \
+			    "$work/error")"
 		done
 		sleep 0.3
 	done
-	echo "no hidraw device has come that we may open" >"$work/error"
+	echo "not shown, because $_why"
 	return 1
 }
 
@@ -242,11 +260,12 @@ try_fido2()
 demo_uhid()
 {
 	title "3. uhid: a USB security key for every program on this machine"
-	ls /dev/hidraw* >"$work/hidraw" 2>/dev/null
+	ls /sys/class/hidraw >"$work/hidraw" 2>/dev/null
 	plug_in --uhid || return
 	if ! _hidraw=$(find_hidraw); then
-		broken "the kernel's side"
-		unplug 1
+		reason=$_hidraw
+		row "" "$reason"
+		unplug 0
 		return
 	fi
 	row device "$_hidraw"
@@ -275,12 +294,13 @@ conclude "client mode" $?
 demo_socket
 conclude socket $?
 reason=$(without_uhid)
-if [ -n "$reason" ]; then
+status=0
+[ -n "$reason" ] || demo_uhid || status=$?
+if [ -n "$reason" ] && [ $status -eq 0 ]; then
 	summary="$summary$(row uhid "$reason")
 "
 else
-	demo_uhid
-	conclude uhid $?
+	conclude uhid $status
 fi
 
 title "Summary"

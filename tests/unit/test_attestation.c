@@ -2,6 +2,8 @@
 /*
  * The attestation chain, verified by OpenSSL and attribute by attribute, on
  * a store of one record in memory that can fail.
+ *
+ * covers att.3
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,6 +9,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+
 #include "ctap/cbor.h"
 #include "ctap/pin.h"
 #include "tests/hex.h"
@@ -417,6 +421,114 @@ every_bit_of_a_mac_counts(void **state)
 	hex_free(out);
 }
 
+/* --- when memory runs out ------------------------------------------------ */
+
+/* OpenSSL's allocations from this one on fail; 0: none do. */
+static unsigned long fail_from, allocated;
+
+static bool
+may_allocate(void)
+{
+	return fail_from == 0 || ++allocated < fail_from;
+}
+
+static void *
+try_malloc(size_t len, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return may_allocate() ? malloc(len) : NULL;
+}
+
+static void *
+try_realloc(void *p, size_t len, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return may_allocate() ? realloc(p, len) : NULL;
+}
+
+static void
+just_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
+
+/* A whole key agreement, encryption and MAC; whether all of it was done. */
+static bool
+use_everything(int protocol, const uint8_t peer[static 64])
+{
+	static const uint8_t plain[32] = { 1 }, iv[PIN_IV_LEN];
+	static char scalar[] = "05";
+	struct pin_agreement *a = pin_agreement_new(this_scalar, scalar);
+	uint8_t cose[COSE_KEY_MAX], sealed[48], back[32];
+	struct pin_secret s;
+	size_t n, len = 0;
+	bool ok = false;
+
+	if (a == NULL)
+		return false;
+	if (pin_agreement_public(a, cose) > 0 &&
+	    pin_agreement_secret(a, protocol, peer, peer + 32, &s)) {
+		n = pin_encrypt(&s, iv, plain, sizeof(plain), sealed);
+		ok = n > 0 && pin_decrypt(&s, span(sealed, n), back,
+		    sizeof(back), &len) && len == sizeof(plain) &&
+		    memcmp(back, plain, len) == 0;
+	}
+	pin_agreement_free(a);
+	return ok;
+}
+
+/* Each allocation fails once, and all that come after it. */
+static void
+without_memory_there_is_no_secret(void **state)
+{
+	struct span peer = hex(authenticator_point);
+	unsigned long n;
+
+	(void)state;
+	for (int protocol = 1; protocol <= 2; protocol++) {
+		assert_true(use_everything(protocol, peer.p));
+		for (n = 1; n < 10000; n++) {
+			bool ok;
+
+			allocated = 0;
+			fail_from = n;
+			ok = use_everything(protocol, peer.p);
+			fail_from = 0;
+			if (ok)
+				break;
+			assert_true(allocated >= n);
+		}
+		assert_true(n > 10 && n < 10000);
+		assert_true(use_everything(protocol, peer.p));
+	}
+	hex_free(peer);
+}
+
+static void
+without_memory_nothing_verifies(void **state)
+{
+	struct span key = hex(cred_random), salt = hex(salts[0][0]);
+	struct span out = hex(salts[0][1]);
+	bool ok = false;
+
+	(void)state;
+	for (unsigned long n = 1; !ok; n++) {
+		assert_true(n < 1000);
+		allocated = 0;
+		fail_from = n;
+		ok = pin_verify(2, key.p, salt, span(NULL, 0), out);
+		fail_from = 0;
+		assert_int_equal(ok, allocated < n);
+	}
+	hex_free(key);
+	hex_free(salt);
+	hex_free(out);
+}
+
 int
 main(void)
 {
@@ -434,7 +546,13 @@ main(void)
 		cmocka_unit_test(the_outputs_of_hmac_secret_verify),
 		cmocka_unit_test(macs_of_another_length_are_wrong),
 		cmocka_unit_test(every_bit_of_a_mac_counts),
+		cmocka_unit_test(without_memory_there_is_no_secret),
+		cmocka_unit_test(without_memory_nothing_verifies),
 	};
 
+	/* before OpenSSL has allocated anything */
+	if (CRYPTO_set_mem_functions(try_malloc, try_realloc,
+	    just_free) != 1)
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

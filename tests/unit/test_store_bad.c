@@ -82,8 +82,10 @@ file_is(int dirfd, const char *name, const struct bytes *b)
 	bool same;
 
 	read_file(dirfd, name, &have);
-	same = have.there == b->there && have.len == b->len &&
-	    (b->len == 0 || memcmp(have.p, b->p, b->len) == 0);
+	same = have.there == b->there;
+	if (same && b->there)
+		same = have.len == b->len &&
+		    (b->len == 0 || memcmp(have.p, b->p, b->len) == 0);
 	free(have.p);
 	return same;
 }
@@ -517,6 +519,80 @@ test_log_without_database(void **state)
 	assert_true(file_is(o->dir.fd, DB_LOG, &o->log));
 }
 
+/* As if only the database had been copied from a key at work. */
+static void
+test_database_without_log(void **state)
+{
+	struct original *o = *state;
+	size_t len = o->log.len;
+
+	o->log.there = false;
+	assert_int_equal(try_files(o), -EUCLEAN);
+	o->log.there = true;
+	/* up to the first frame, at least: then no commit is left */
+	for (o->log.len = 0; o->log.len < WAL_HEADER_LEN + WAL_FRAME_LEN;
+	    o->log.len += WAL_HEADER_LEN)
+		assert_int_equal(try_files(o), -EUCLEAN);
+	o->log.len = len;
+	assert_int_equal(try_files(o), 0);
+}
+
+static void
+test_log_of_zeros(void **state)
+{
+	struct original *o = *state;
+	size_t len = o->log.len;
+
+	memset(o->log.p, 0, WAL_HEADER_LEN);
+	o->log.len = WAL_HEADER_LEN;
+	assert_int_equal(try_files(o), -EUCLEAN);
+	o->log.len = len;
+}
+
+/* Valid in itself, and of the same key, but not of this database. */
+static void
+test_log_of_another_time(void **state)
+{
+	struct original *o = *state, other;
+
+	original_new(&other, true);
+	free(o->log.p);
+	o->log = other.log;
+	assert_int_equal(try_files(o), -EUCLEAN);
+	free(other.db.p);
+	scratch_free(&other.dir);
+}
+
+/* The log was begun anew over its old frames, and has commits again. */
+static void
+test_database_without_second_log(void **state)
+{
+	struct original o = { .db.there = false };
+	struct store *st;
+
+	(void)state;
+	scratch_new(&o.dir);
+	st = fixture_must_open(o.dir.fd, true, NULL);
+	for (uint32_t n = 0; n < 2; n++) {
+		assert_int_equal(fixture_put(st, n, 1), 0);
+		assert_int_equal(sqlite3_wal_checkpoint_v2(st->db, NULL,
+		    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL), SQLITE_OK);
+	}
+	assert_int_equal(fixture_put(st, 2, 1), 0);
+	assert_int_equal(contents_read(st, &o.contents), 0);
+	st->broken = -EIO;
+	fixture_close(st);
+	read_file(o.dir.fd, DB_NAME, &o.db);
+	read_file(o.dir.fd, DB_LOG, &o.log);
+	o.log.there = false;
+	assert_int_equal(try_files(&o), -EUCLEAN);
+	o.log.there = true;
+	assert_int_equal(try_files(&o), 0);
+	free(o.db.p);
+	free(o.log.p);
+	scratch_free(&o.dir);
+}
+
 static void
 test_planted_journal(void **state)
 {
@@ -695,16 +771,22 @@ become_nobody(struct original *o)
 	return geteuid() != 0 ? 0 : setuid(65534);
 }
 
+/* The mount is attached nowhere, so "/" need not be one: think of chroot. */
 static int
 mount_read_only(struct original *o)
 {
-	if (unshare(CLONE_NEWNS) != 0 ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mount(o->dir.path, o->dir.path, NULL, MS_BIND, NULL) != 0 ||
-	    mount(NULL, o->dir.path, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY,
-	    NULL) != 0)
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	int tree;
+
+	/* whoever is not root has the right in a namespace of their own */
+	if (geteuid() != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
 		return -1;
-	o->dir.fd = open(o->dir.path, O_RDONLY | O_DIRECTORY);
+	tree = open_tree(AT_FDCWD, o->dir.path,
+	    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &attr,
+	    sizeof(attr)) != 0)
+		return -1;
+	o->dir.fd = openat(tree, ".", O_RDONLY | O_DIRECTORY);
 	return o->dir.fd < 0 ? -1 : 0;
 }
 
@@ -757,6 +839,10 @@ main(void)
 		CLEAN(test_edited_blob),
 		LOGGED(test_other_device),
 		LOGGED(test_log_without_database),
+		LOGGED(test_database_without_log),
+		LOGGED(test_log_of_zeros),
+		LOGGED(test_log_of_another_time),
+		cmocka_unit_test(test_database_without_second_log),
 		CLEAN(test_planted_journal),
 		cmocka_unit_test(test_large_is_verified_lazily),
 		CLEAN(test_damaged_database_while_open),

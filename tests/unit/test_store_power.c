@@ -321,6 +321,30 @@ test_one_sync_per_commit(void **state)
 	scratch_free(&dir);
 }
 
+/* The sync of the stamp: the commit is in the log, but not acknowledged. */
+static void
+test_failed_stamp(void **state)
+{
+	struct contents c;
+	struct scratch dir;
+	struct store *st;
+
+	(void)state;
+	scratch_new(&dir);
+	st = fixture_must_open(dir.fd, true, powerloss_env());
+	powerloss_sync_fails_after(2);	/* log header, log, then it */
+	assert_int_equal(fixture_put(st, 1, 1), -EIO);
+	powerloss_sync_fails_after(-1);
+	assert_int_equal(fixture_put(st, 2, 1), -EIO);
+	fixture_close(st);
+	st = fixture_must_open(dir.fd, false, powerloss_env());
+	assert_int_equal(contents_read(st, &c), 0);
+	assert_int_equal(c.count, 1);
+	assert_int_equal(fixture_put(st, 2, 1), 0);
+	fixture_close(st);
+	scratch_free(&dir);
+}
+
 int
 main(void)
 {
@@ -333,6 +357,7 @@ main(void)
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_full_disk_at_creation),
 		cmocka_unit_test(test_one_sync_per_commit),
+		cmocka_unit_test(test_failed_stamp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The simulator itself: a test can only be repeated if it is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "tests/sim.h"
+
+static const uint8_t make[] = {
+	0x01, 0xa4, 0x01, 0x58, 0x20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+	13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30,
+	31, 32, 0x02, 0xa1, 0x62, 'i', 'd', 0x61, 'a', 0x03, 0xa1, 0x62, 'i',
+	'd', 0x41, 1, 0x04, 0x81, 0xa2, 0x63, 'a', 'l', 'g', 0x26, 0x64, 't',
+	'y', 'p', 'e', 0x6a, 'p', 'u', 'b', 'l', 'i', 'c', '-', 'k', 'e', 'y',
+};
+
+static size_t
+reply_of(uint64_t seed, uint8_t out[static 4096])
+{
+	struct sim_setup setup = { .seed = seed };
+	struct sim *s = sim_new(&setup);
+	size_t len;
+
+	assert_int_equal(sim_yes(s, span(make, sizeof(make))), CTAP2_OK);
+	len = s->reply.len;
+	assert_true(len < 4096);
+	memcpy(out, s->reply.p, len);
+	sim_free(s);
+	return len;
+}
+
+static void
+same_seed_same_bytes(void **state)
+{
+	static uint8_t a[4096], b[4096];
+	size_t len = reply_of(7, a);
+
+	(void)state;
+	assert_int_equal(reply_of(7, b), len);
+	assert_memory_equal(a, b, len);
+}
+
+static void
+another_seed_other_bytes(void **state)
+{
+	static uint8_t a[4096], b[4096];
+	size_t len = reply_of(7, a);
+
+	(void)state;
+	assert_true(reply_of(8, b) != len || memcmp(a, b, len) != 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(same_seed_same_bytes),
+		cmocka_unit_test(another_seed_other_bytes),
+	};
+
+	return cmocka_run_group_tests_name("sim", tests, NULL, NULL);
+}
