@@ -106,6 +106,17 @@ sql_error(struct store *st, int rc)
 	}
 }
 
+/* SQLite's own words for damage, unless they would speak of the disk. */
+static const char *
+damage_text(int rc)
+{
+	if (rc == SQLITE_IOERR_DATA)
+		return "a page is not as it was written";
+	if (rc == SQLITE_IOERR_SHORT_READ)
+		return "a page is missing";
+	return sqlite3_errstr(rc);
+}
+
 int
 store_fail_sql(struct store *st, const char *doing)
 {
@@ -115,7 +126,7 @@ store_fail_sql(struct store *st, const char *doing)
 	if (r == -EUCLEAN)
 		return store_fail(st, r, "%s/%s: is damaged (%s); restore "
 		    "the directory from a copy", st->path, DB_NAME,
-		    sqlite3_errstr(rc));
+		    damage_text(rc));
 	return store_fail(st, r, "%s/%s: cannot %s: %s (%s)", st->path,
 	    DB_NAME, doing, strerror(-r), sqlite3_errstr(rc));
 }
@@ -158,10 +169,14 @@ int
 store_lock_note(struct store *st, const char *text)
 {
 	size_t len = strlen(text);
+	ssize_t n = -1;
 
-	if (ftruncate(st->lock_fd, 0) == 0 &&
-	    pwrite(st->lock_fd, text, len, 0) == (ssize_t)len)
+	if (ftruncate(st->lock_fd, 0) == 0)
+		n = pwrite(st->lock_fd, text, len, 0);
+	if (n == (ssize_t)len)
 		return 0;
+	if (n >= 0)
+		errno = EIO;		/* a short write sets none */
 	return store_fail(st, -errno, "%s/%s: cannot be written: %m",
 	    st->path, LOCK_NAME);
 }
@@ -369,6 +384,7 @@ open_locked(struct store *st, bool create)
 		return r;
 	if ((r = store_check_files(st)) != 0 ||
 	    (r = store_connect(st)) != 0 ||
+	    (r = store_note_files(st)) != 0 ||
 	    (r = unlock_keys(st)) != 0 ||
 	    (r = read_state(st)) != 0)
 		return r;

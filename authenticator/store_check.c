@@ -27,6 +27,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -370,4 +371,51 @@ out:
 	if (db.fd >= 0)
 		close(db.fd);
 	return r;
+}
+
+static int
+identify(struct store *st, const char *name, struct file_id *out)
+{
+	struct stat sb;
+
+	if (fstatat(st->dirfd, name, &sb, AT_SYMLINK_NOFOLLOW) != 0)
+		return -errno;
+	*out = (struct file_id){ sb.st_dev, sb.st_ino };
+	return 0;
+}
+
+int
+store_note_files(struct store *st)
+{
+	int r;
+
+	if ((r = identify(st, DB_NAME, &st->db_id)) != 0 ||
+	    (r = identify(st, DB_LOG, &st->log_id)) != 0)
+		return store_fail(st, r, "%s: cannot open: %s", st->path,
+		    strerror(-r));
+	return 0;
+}
+
+static bool
+is_still(struct store *st, const char *name, const struct file_id *was)
+{
+	struct file_id now;
+
+	return identify(st, name, &now) == 0 && now.dev == was->dev &&
+	    now.ino == was->ino;
+}
+
+int
+store_same_files(struct store *st)
+{
+	const char *gone = NULL;
+
+	if (!is_still(st, DB_LOG, &st->log_id))
+		gone = DB_LOG;
+	if (!is_still(st, DB_NAME, &st->db_id))
+		gone = DB_NAME;
+	if (gone == NULL)
+		return 0;
+	return store_fail(st, -EIO, "%s/%s: was removed or replaced while it "
+	    "was in use; nothing more is kept", st->path, gone);
 }

@@ -30,6 +30,7 @@ struct pending {
 	uint64_t	last_seq;
 };
 
+/* What is acknowledged must be found where the key is looked for. */
 static int
 begin(struct store *st)
 {
@@ -37,6 +38,8 @@ begin(struct store *st)
 		return store_fail(st, st->broken, "%s/%s: cannot be written "
 		    "since an earlier error; start sealkey again", st->path,
 		    DB_NAME);
+	if ((st->broken = store_same_files(st)) != 0)
+		return st->broken;
 	return store_run(st, STMT_BEGIN, "write");
 }
 
@@ -388,7 +391,7 @@ store_commit(struct store *st, const struct auth_change *chg, uint64_t *seq)
 	if (chg->put != NULL && seq != NULL)
 		*seq = p.last_seq;
 	/* The log still has what was forgotten, and may have grown large. */
-	if (chg->reset)
+	if (chg->reset || (chg->remove != 0 && chg->put == NULL))
 		empty_log(st);
 out:
 	explicit_bzero(&p, sizeof(p));

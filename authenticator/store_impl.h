@@ -8,6 +8,7 @@
 #define AUTHENTICATOR_STORE_IMPL_H
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #include "authenticator/store.h"
 
@@ -56,6 +57,11 @@ struct row_tags {
 	bool		has_user;
 };
 
+struct file_id {
+	dev_t		dev;
+	ino_t		ino;
+};
+
 struct store {
 	sqlite3		*db;
 	sqlite3_stmt	*stmt[STMT_COUNT];
@@ -66,6 +72,8 @@ struct store {
 	uint32_t	limit;
 	int		dirfd;
 	int		lock_fd;
+	struct file_id	db_id;		/* what those names stood for */
+	struct file_id	log_id;
 	int		log_frames;	/* in the log, by the last commit */
 	int		broken;		/* -errno: commits are refused */
 	bool		small;		/* was read whole when opened */
@@ -89,6 +97,11 @@ int store_fail_sql(struct store *st, const char *doing);
 
 /* 0, or an error with the line set. Reads only. */
 int store_check_files(struct store *st);
+
+/* Remembers which files have been opened. */
+int store_note_files(struct store *st);
+/* Whether their names still stand for them: -EIO if not. */
+int store_same_files(struct store *st);
 
 /* store_sql.c: the database */
 

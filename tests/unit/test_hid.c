@@ -1763,6 +1763,9 @@ test_hosts_are_independent(void **state)
 static const struct CMUnitTest tests[] = {
 	T(says_nothing_unasked),
 	T(tick_without_reason_says_nothing),
+	/* covers hid.1 hid.2 hid.3 hid.4 hid.5 hid.6 hid.7 hid.8 hid.9 */
+	/* covers hid.10 hid.11 hid.12 hid.13 hid.14 hid.15 hid.16 hid.17 */
+	/* covers hid.18 */
 	T(stray_continuation_is_ignored),
 
 	T(init_reply_fields),

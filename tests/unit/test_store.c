@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -667,6 +668,21 @@ test_second_opening_is_busy(void **state)
 	    -ENOENT);
 }
 
+/* A write that ends early says how far it came, and sets no errno. */
+static void
+test_lock_note_that_does_not_fit(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit old, tiny;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	tiny = (struct rlimit){ 4, old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tiny), 0);
+	errno = 0;
+	assert_int_equal(store_lock_note(f->st, "123\n/run/x\n"), -EIO);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+}
+
 static void
 test_not_there_leaves_nothing_behind(void **state)
 {
@@ -750,6 +766,61 @@ test_forgotten_rows_are_wiped(void **state)
 		if (i == 0)
 			assert_int_equal(fixture_remove(f->st, 1), 0);
 		reopen(f);
+	}
+}
+
+/* At once, also from the log, which lasts as long as the key runs. */
+static void
+test_deleted_row_is_wiped_from_the_log(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t row[64], buf[1 << 18];
+	struct span sealed;
+	ssize_t n;
+	int fd;
+
+	assert_int_equal(fixture_put(f->st, 1, 1), 0);
+	sqlite3_bind_int64(f->st->stmt[STMT_BY_SEQ], 1, 1);
+	assert_int_equal(store_step(f->st, STMT_BY_SEQ, "read"), 1);
+	sealed = store_column(f->st, STMT_BY_SEQ, 5);
+	memcpy(row, sealed.p, sizeof(row));
+	store_reset(f->st, STMT_BY_SEQ);
+	for (int i = 0; i < 4; i++) {
+		if (i == 2)
+			assert_int_equal(fixture_remove(f->st, 1), 0);
+		fd = openat(f->dir.fd, i % 2 == 0 ? DB_NAME : DB_LOG,
+		    O_RDONLY);
+		n = read(fd, buf, sizeof(buf));
+		close(fd);
+		assert_in_range(n, 0, sizeof(buf) - 1);
+		assert_int_equal(memmem(buf, (size_t)n, row, sizeof(row)) !=
+		    NULL, i == 1);
+	}
+}
+
+/* What nobody can find again is not to be acknowledged. */
+static void
+test_removed_under_a_running_store(void **state)
+{
+	static const char *const names[] = { DB_NAME, DB_LOG };
+	struct scratch dir;
+	struct store *st;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		scratch_new(&dir);
+		st = fixture_must_open(dir.fd, true, NULL);
+		assert_int_equal(fixture_put(st, 1, 1), 0);
+		assert_int_equal(unlinkat(dir.fd, names[i / 2], 0), 0);
+		if (i % 2 == 1)		/* another file of that name */
+			close(openat(dir.fd, names[i / 2],
+			    O_WRONLY | O_CREAT, 0600));
+		assert_int_equal(fixture_put(st, 2, 1), -EIO);
+		assert_non_null(strstr(store_strerror(st), names[i / 2]));
+		assert_non_null(strstr(store_strerror(st), "removed"));
+		assert_int_equal(fixture_put(st, 2, 1), -EIO);
+		fixture_close(st);
+		scratch_free(&dir);
 	}
 }
 
@@ -886,10 +957,13 @@ main(void)
 		STORE_TEST(test_large_blobs_change_with_the_rest),
 		STORE_TEST(test_large_blobs_that_are_too_large),
 		STORE_TEST(test_second_opening_is_busy),
+		STORE_TEST(test_lock_note_that_does_not_fit),
 		cmocka_unit_test(test_not_there_leaves_nothing_behind),
 		cmocka_unit_test(test_half_made_database_is_replaced),
 		STORE_TEST(test_files_tell_nothing),
 		STORE_TEST(test_forgotten_rows_are_wiped),
+		STORE_TEST(test_deleted_row_is_wiped_from_the_log),
+		cmocka_unit_test(test_removed_under_a_running_store),
 		STORE_TEST(test_each_may_commit),
 		STORE_TEST(test_each_after_begins_there),
 		STORE_TEST(test_log_stays_small),

@@ -722,6 +722,7 @@ damage_while_open(struct original *o, const char *name)
 		assert_int_equal(pwrite(fd, "damage", 6, at), 6);
 	sqlite3_db_release_memory(st->db);
 	assert_int_equal(contents_read(st, &c), -EUCLEAN);
+	assert_null(strstr(store_strerror(st), "I/O"));
 	assert_one_line(store_strerror(st));
 	assert_int_equal(fixture_put(st, 21, 1), -EUCLEAN);
 	fixture_close(st);
