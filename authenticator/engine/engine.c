@@ -135,6 +135,9 @@ auth_host_gone(struct auth *au, uint32_t host)
 		au->op.session = NULL;
 	if (ses != NULL)
 		explicit_bzero(ses, sizeof(*ses));
+	if (au->pending.channel >> 32 == host &&
+	    au->op.want != AUTH_COMMIT)
+		blobs_forget(au);
 }
 
 void

@@ -122,6 +122,12 @@ test_host_that_vanishes_takes_it_along(void **state)
 	assert_int_equal(SEND(s, set_first), CTAP2_OK);
 	auth_abort(s->auth, 1);
 	assert_int_equal(SEND(s, set_last), CTAP1_ERR_INVALID_SEQ);
+	assert_int_equal(SEND(s, set_first), CTAP2_OK);
+	auth_host_gone(s->auth, 1);
+	assert_int_equal(SEND(s, set_last), CTAP2_OK);
+	assert_int_equal(SEND(s, set_first), CTAP2_OK);
+	auth_host_gone(s->auth, 0);
+	assert_int_equal(SEND(s, set_last), CTAP1_ERR_INVALID_SEQ);
 }
 
 #define BLOBS_TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
