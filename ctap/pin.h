@@ -65,7 +65,7 @@ bool pin_decrypt(const struct pin_secret *s, struct span sealed,
 /*
  * encIdentifier and encCredStoreState (CTAP 2.3, 6.4): iv, then value under
  * a key that only holders of the persistent token can make. info is the
- * name of the member.
+ * name of the member. All zero if OpenSSL fails.
  */
 void pin_seal_value(const uint8_t token[static PIN_TOKEN_LEN],
     const char *info, const uint8_t iv[static PIN_IV_LEN],

@@ -190,7 +190,7 @@ keep_name(struct name_text *out, struct span s)
 }
 
 /*
- * 6.8.7: an RP ID that is too long keeps its scheme and its end, with an
+ * 6.8.7, cm.12: an RP ID that is too long keeps its scheme and its end, with an
  * ellipsis between them.
  */
 void

@@ -529,6 +529,35 @@ without_memory_nothing_verifies(void **state)
 	hex_free(out);
 }
 
+/* HKDF and AES done with other tools. */
+static void
+values_are_sealed_for_holders_of_the_token(void **state)
+{
+	static const char *const sealed[][2] = {
+		{ "encIdentifier", "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf"
+		    "975c5e68180daae4a31af671af8bb59d" },
+		{ "encCredStoreState", "a0a1a2a3a4a5a6a7a8a9aaabacadaeaf"
+		    "745dfdc818047a34783a3378d453471f" },
+	};
+	uint8_t token[PIN_TOKEN_LEN], iv[PIN_IV_LEN], value[PIN_VALUE_LEN];
+	uint8_t out[PIN_SEALED_VALUE_LEN];
+
+	(void)state;
+	for (uint8_t i = 0; i < sizeof(token); i++)
+		token[i] = i;
+	for (uint8_t i = 0; i < sizeof(iv); i++) {
+		iv[i] = 0xa0 + i;
+		value[i] = 0x40 + i;
+	}
+	for (size_t i = 0; i < COUNT(sealed); i++) {
+		struct span want = hex(sealed[i][1]);
+
+		pin_seal_value(token, sealed[i][0], iv, value, out);
+		assert_true(span_eq(want, span(out, sizeof(out))));
+		hex_free(want);
+	}
+}
+
 int
 main(void)
 {
@@ -546,6 +575,7 @@ main(void)
 		cmocka_unit_test(the_outputs_of_hmac_secret_verify),
 		cmocka_unit_test(macs_of_another_length_are_wrong),
 		cmocka_unit_test(every_bit_of_a_mac_counts),
+		cmocka_unit_test(values_are_sealed_for_holders_of_the_token),
 		cmocka_unit_test(without_memory_there_is_no_secret),
 		cmocka_unit_test(without_memory_nothing_verifies),
 	};

@@ -486,6 +486,38 @@ test_edited_blob(void **state)
 }
 
 static void
+site_is_damaged(struct original *o, const char *text)
+{
+	struct credential out;
+	struct auth_lookup q = { .kind = LOOKUP_SITE, .cred = &out };
+	struct store *st;
+
+	meddle(o, text);
+	st = fixture_must_open(o->dir.fd, false, NULL);
+	while (store_lookup(st, &q) == 0 && q.found)
+		continue;
+	assert_int_equal(q.result, -EUCLEAN);
+	assert_one_line(store_strerror(st));
+	fixture_close(st);
+}
+
+/* A site whose newest credential is none, or one of another site. */
+static void
+test_sites_that_lead_elsewhere(void **state)
+{
+	struct original *o = *state;
+
+	site_is_damaged(o, "UPDATE site SET last1 = 0, last2 = 0, last3 = 0"
+	    " WHERE rp = (SELECT max(rp) FROM site)");
+	site_is_damaged(o, "UPDATE site SET last3 = 99");
+	site_is_damaged(o, "UPDATE site SET last1 = 1, last2 = 0, last3 = 0");
+	site_is_damaged(o, "UPDATE site SET rp = zeroblob(16)"
+	    " WHERE rp = (SELECT min(rp) FROM site)");
+	site_is_damaged(o, "UPDATE site SET rp = x'ff'"
+	    " WHERE rp = (SELECT max(rp) FROM site)");
+}
+
+static void
 test_other_device(void **state)
 {
 	struct original *o = *state;
@@ -837,6 +869,7 @@ main(void)
 		CLEAN(test_newer_version),
 		CLEAN(test_foreign_schema),
 		CLEAN(test_edited_rows),
+		CLEAN(test_sites_that_lead_elsewhere),
 		CLEAN(test_edited_blob),
 		LOGGED(test_other_device),
 		LOGGED(test_log_without_database),
