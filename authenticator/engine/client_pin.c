@@ -362,7 +362,11 @@ give_token(struct auth *au, struct auth_op *op)
 	token_begin(au, op, op->secret.protocol, permissions,
 	    req->rp_id.p != NULL ? rp_id_hash : NULL,
 	    req->subcommand == 0x06);
-	return token_reply(au, op, token_bytes(op, op->secret.protocol));
+	want = token_reply(au, op, token_bytes(op, op->secret.protocol));
+	/* a token that nobody got is not in use */
+	if (au->reply[0] != CTAP2_OK)
+		tokens_reset(au, op->session);
+	return want;
 }
 
 enum auth_want
