@@ -356,12 +356,12 @@ get_assertion_whole(void **state)
 	assert_part(msg, ga->rp_id, "61");
 	assert_int_equal(ga->client_data_hash.len, 32);
 	assert_int_equal(ga->allow.count, 1);
-	assert_true(ga->hmac_secret.there);
-	assert_true(ga->hmac_secret.peer.valid);
-	assert_int_equal(ga->hmac_secret.peer.x.p[0], 0xaa);
-	assert_part(msg, ga->hmac_secret.salt_enc, "0102");
-	assert_part(msg, ga->hmac_secret.salt_auth, "0304");
-	assert_int_equal(ga->hmac_secret.protocol.v, 2);
+	assert_true(ga->ext.hmac_secret.there);
+	assert_true(ga->ext.hmac_secret.peer.valid);
+	assert_int_equal(ga->ext.hmac_secret.peer.x.p[0], 0xaa);
+	assert_part(msg, ga->ext.hmac_secret.salt_enc, "0102");
+	assert_part(msg, ga->ext.hmac_secret.salt_auth, "0304");
+	assert_int_equal(ga->ext.hmac_secret.protocol.v, 2);
 	assert_int_equal(ga->options.up, OPT_FALSE);
 	assert_int_equal(ga->options.rk, OPT_ABSENT);
 	/* empty is not absent: it asks for a touch */
@@ -654,8 +654,8 @@ hmac_secret_without_its_members(void **state)
 	assert_int_equal(decode(CTAP_GET_ASSERTION, "a3 01 6161 02 " HASH
 	    " 04 a1 6b 686d61632d736563726574 a3 01 " PEER " 02 40 03 40",
 	    &req), CTAP2_OK);
-	assert_true(req.ga.hmac_secret.there);
-	assert_false(req.ga.hmac_secret.protocol.there);
+	assert_true(req.ga.ext.hmac_secret.there);
+	assert_false(req.ga.ext.hmac_secret.protocol.there);
 }
 
 /* --- lists --------------------------------------------------------------- */

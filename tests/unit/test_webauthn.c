@@ -1894,13 +1894,13 @@ test_request_with_hmac_secret(void **state)
 	assert_true(len > 0 && cbor_check(span(out + 1, len - 1)));
 	assert_int_equal(ctap_decode(out[0], span(out + 1, len - 1), &got),
 	    CTAP2_OK);
-	assert_true(got.ga.hmac_secret.there);
-	assert_true(got.ga.hmac_secret.peer.valid);
-	assert_true(span_eq(got.ga.hmac_secret.peer.x, span(x, 32)));
-	assert_true(span_eq(got.ga.hmac_secret.peer.y, span(y, 32)));
-	assert_true(span_eq(got.ga.hmac_secret.salt_enc, hmac.salt_enc));
-	assert_true(span_eq(got.ga.hmac_secret.salt_auth, hmac.salt_auth));
-	assert_int_equal(got.ga.hmac_secret.protocol.v, 2);
+	assert_true(got.ga.ext.hmac_secret.there);
+	assert_true(got.ga.ext.hmac_secret.peer.valid);
+	assert_true(span_eq(got.ga.ext.hmac_secret.peer.x, span(x, 32)));
+	assert_true(span_eq(got.ga.ext.hmac_secret.peer.y, span(y, 32)));
+	assert_true(span_eq(got.ga.ext.hmac_secret.salt_enc, hmac.salt_enc));
+	assert_true(span_eq(got.ga.ext.hmac_secret.salt_auth, hmac.salt_auth));
+	assert_int_equal(got.ga.ext.hmac_secret.protocol.v, 2);
 	for (size_t cap = 0; cap < len; cap++)
 		assert_int_equal(token_encode_get(&req, &hmac, out, cap), 0);
 }
