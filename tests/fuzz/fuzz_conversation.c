@@ -89,8 +89,11 @@ check_reply(struct sim *s, struct seen *before)
 	/* what is kept was committed, what was not asked for is not kept */
 	if (now != before->credentials) {
 		check(s->commits > before->commits);
-		check(cmd == CTAP_MAKE_CREDENTIAL || cmd == CTAP_RESET);
+		check(cmd == CTAP_MAKE_CREDENTIAL || cmd == CTAP_RESET ||
+		    cmd == CTAP_CREDENTIAL_MANAGEMENT);
 		check(cmd != CTAP_RESET || now == 0);
+		check(cmd != CTAP_CREDENTIAL_MANAGEMENT ||
+		    now == before->credentials - 1);
 	}
 	/* a user is asked at most for verification and then for a touch */
 	check(s->prompts <= 2);
