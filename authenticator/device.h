@@ -18,6 +18,7 @@
 #include "tpm/key.h"
 
 #define DEVICE_MESSAGE_LEN	512	/* bytes, room for msg */
+#define DEVICE_BUSY_MS		3000	/* device_open() waits for others */
 
 /* Ours: random, made once, the same for every sealkey for good. */
 extern const uint8_t device_aaguid[16];
@@ -33,6 +34,10 @@ struct device_config {
 
 struct device;
 
+/*
+ * If another process has the directory open: -EBUSY at once if that is a
+ * running key, after DEVICE_BUSY_MS if not.
+ */
 int device_open(const struct device_config *cfg, uint64_t now_ms,
     struct device **out, char *msg, size_t msglen);
 /*

@@ -52,7 +52,7 @@ manage_open(struct manage *m, const char *state)
 	/* Locked, but by what? "sealkey webauthn" has no control socket. */
 	r = find_control(m);
 	if (r < 0)
-		snprintf(m->msg, sizeof(m->msg), "%s: another process is using "
+		snprintf(m->msg, sizeof(m->msg), "%s: another sealkey is using "
 		    "this key", m->path);
 	return r;
 }

@@ -108,6 +108,29 @@ lost_key_is_refused()
 check "a database without its key is refused, and no key made" \
     lost_key_is_refused
 
+# many COUNT COMMAND...: all at once, and every one ends with 0
+many()
+{
+	local i pids=() failed=0
+	for i in $(seq "$1"); do
+		"${@:2}" >"$T/many.$i" 2>&1 </dev/null &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do
+		wait "$i" || failed=$((failed + 1))
+	done
+	cat "$T"/many.*
+	[ "$failed" = 0 ]
+}
+make_one()
+{
+	options AAAA | "$SEALKEY" webauthn create --state "$T/many" \
+	    --origin https://example.com
+}
+check "three may make a key at once" many 3 make_one
+check "and eight may look at it" many 8 "$SEALKEY" info --state "$T/many"
+check "the account is there once" grep -qx 'credentials: 1' "$T/many.1"
+
 check "a file is no state directory" exits 1 info --state "$T/key.log"
 check "nor is the empty string" exits 2 info --state ''
 
