@@ -58,6 +58,22 @@ manage_open(struct manage *m, const char *state)
 }
 
 int
+manage_open_or_make(struct manage *m, const char *state)
+{
+	struct device_config cfg = { .create = true,
+	    .attestation = ATTESTATION_PACKED };
+	int r = manage_open(m, state);
+
+	if (r != -ENOENT)
+		return r;
+	r = paths_state(state, m->path, m->msg, sizeof(m->msg));
+	if (r < 0)
+		return r;
+	cfg.path = m->path;
+	return device_open(&cfg, 0, &m->device, m->msg, sizeof(m->msg));
+}
+
+int
 manage_open_running(struct manage *m, const char *state)
 {
 	int r;

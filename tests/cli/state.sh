@@ -7,7 +7,7 @@ others_create_nothing()
 {
 	local command
 	for command in "credentials list" "info" "reset --yes" \
-	    "attestation roots" "press" "deny"; do
+	    "press" "deny"; do
 		# unquoted: words
 		# shellcheck disable=SC2086
 		exits 1 $command --state "$T/nowhere" || return
@@ -15,7 +15,20 @@ others_create_nothing()
 	done
 	[ ! -e "$T/nowhere" ]
 }
-check "only run and webauthn make a key" others_create_nothing
+check "looking for a key makes none" others_create_nothing
+
+# whoever sets up the relying party wants them before the key is started
+roots_come_first()
+{
+	exits 0 attestation roots --state "$T/early" || return
+	cp "$T/out" "$T/early.pem"
+	grep -q 'BEGIN CERTIFICATE' "$T/early.pem" || return
+	exits 0 attestation roots --state "$T/early" || return
+	cmp "$T/out" "$T/early.pem" || return
+	start_key early && exits 0 attestation roots --state "$T/early" &&
+	    stop_key && cmp "$T/out" "$T/early.pem"
+}
+check "attestation roots makes the key that run then uses" roots_come_first
 
 # expect_state PATH: info, without --state, is about PATH
 expect_state()
