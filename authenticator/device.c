@@ -383,6 +383,18 @@ device_tick(struct device *d, uint64_t now_ms)
 	return stopped(d, auth_tick(d->engine, now_ms), now_ms);
 }
 
+void
+device_host_gone(struct device *d, uint32_t host)
+{
+	auth_host_gone(d->engine, host);
+}
+
+size_t
+device_info(const struct device *d, uint8_t *out, size_t cap)
+{
+	return auth_info(d->engine, out, cap);
+}
+
 uint64_t
 device_deadline(const struct device *d)
 {

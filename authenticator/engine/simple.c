@@ -41,43 +41,62 @@ put_algorithms(const struct auth *au, struct cbor_out *out)
  * gi.1; gi.2 is the decoder's. feat.1: there is no credMgmt, but the key has
  * a user interface of its own for that; feat.2, feat.3: see the options.
  */
+static void
+put_info(const struct auth *au, struct cbor_out *out)
+{
+	cbor_put_map(out, 11);
+	cbor_put_uint(out, 0x01);	/* versions */
+	cbor_put_array(out, 2);
+	cbor_put_str(out, "FIDO_2_0");
+	cbor_put_str(out, "FIDO_2_1");
+	cbor_put_uint(out, 0x02);	/* extensions */
+	cbor_put_array(out, 2);
+	cbor_put_str(out, "credProtect");
+	cbor_put_str(out, "hmac-secret");
+	cbor_put_uint(out, 0x03);	/* aaguid */
+	cbor_put_bytes(out, span(au->cfg.aaguid, sizeof(au->cfg.aaguid)));
+	cbor_put_uint(out, 0x04);	/* options */
+	put_options(au, out);
+	cbor_put_uint(out, 0x05);	/* maxMsgSize */
+	cbor_put_uint(out, AUTH_MESSAGE_MAX);
+	cbor_put_uint(out, 0x06);	/* pinUvAuthProtocols */
+	cbor_put_array(out, 2);
+	cbor_put_uint(out, 2);
+	cbor_put_uint(out, 1);
+	cbor_put_uint(out, 0x07);	/* maxCredentialCountInList */
+	cbor_put_uint(out, AUTH_LIST_MAX);
+	cbor_put_uint(out, 0x08);	/* maxCredentialIdLength */
+	cbor_put_uint(out, KEY_BLOB_MAX);
+	cbor_put_uint(out, 0x09);	/* transports */
+	cbor_put_array(out, 1);
+	cbor_put_str(out, "usb");
+	cbor_put_uint(out, 0x0a);	/* algorithms */
+	put_algorithms(au, out);
+	cbor_put_uint(out, 0x0e);	/* firmwareVersion */
+	cbor_put_uint(out, au->cfg.firmware_version);
+}
+
 enum auth_want
 info_reply(struct auth *au, struct auth_op *op)
 {
 	struct cbor_out out = reply_begin(au);
 
 	(void)op;
-	cbor_put_map(&out, 11);
-	cbor_put_uint(&out, 0x01);	/* versions */
-	cbor_put_array(&out, 2);
-	cbor_put_str(&out, "FIDO_2_0");
-	cbor_put_str(&out, "FIDO_2_1");
-	cbor_put_uint(&out, 0x02);	/* extensions */
-	cbor_put_array(&out, 2);
-	cbor_put_str(&out, "credProtect");
-	cbor_put_str(&out, "hmac-secret");
-	cbor_put_uint(&out, 0x03);	/* aaguid */
-	cbor_put_bytes(&out, span(au->cfg.aaguid, sizeof(au->cfg.aaguid)));
-	cbor_put_uint(&out, 0x04);	/* options */
-	put_options(au, &out);
-	cbor_put_uint(&out, 0x05);	/* maxMsgSize */
-	cbor_put_uint(&out, AUTH_MESSAGE_MAX);
-	cbor_put_uint(&out, 0x06);	/* pinUvAuthProtocols */
-	cbor_put_array(&out, 2);
-	cbor_put_uint(&out, 2);
-	cbor_put_uint(&out, 1);
-	cbor_put_uint(&out, 0x07);	/* maxCredentialCountInList */
-	cbor_put_uint(&out, AUTH_LIST_MAX);
-	cbor_put_uint(&out, 0x08);	/* maxCredentialIdLength */
-	cbor_put_uint(&out, KEY_BLOB_MAX);
-	cbor_put_uint(&out, 0x09);	/* transports */
-	cbor_put_array(&out, 1);
-	cbor_put_str(&out, "usb");
-	cbor_put_uint(&out, 0x0a);	/* algorithms */
-	put_algorithms(au, &out);
-	cbor_put_uint(&out, 0x0e);	/* firmwareVersion */
-	cbor_put_uint(&out, au->cfg.firmware_version);
+	put_info(au, &out);
 	return reply(au, &out);
+}
+
+size_t
+auth_info(const struct auth *au, uint8_t *out, size_t cap)
+{
+	struct cbor_out info;
+
+	if (cap == 0)
+		return 0;
+	out[0] = CTAP2_OK;
+	cbor_out_init(&info, out + 1, cap - 1);
+	put_info(au, &info);
+	return info.overflow ? 0 : 1 + info.len;
 }
 
 /* sel.1 */
