@@ -146,9 +146,13 @@ bench:
 
 # --- installing -----------------------------------------------------------
 
+# Under sudo, what is built belongs to whom the sources belong to.
 install:
 	@tests/install build
-	@$(MAKE) --no-print-directory -s CCQ=@ LDQ=@ ARQ=@ all
+	@as=; [ "$$(id -u)" != 0 ] || [ -z "$$SUDO_USER" ] || \
+	    [ "$$(stat -c %U .)" != "$$SUDO_USER" ] || \
+	    as="runuser -u $$SUDO_USER --"; \
+	    $$as $(MAKE) --no-print-directory -s CCQ=@ LDQ=@ ARQ=@ all
 	install -D -m 755 $(BUILD)/sealkey $(DEST)/bin/sealkey
 	install -D -m 644 packaging/man/sealkey.1 \
 	    $(DEST)/share/man/man1/sealkey.1
@@ -162,13 +166,14 @@ install:
 	sed 's|/usr/bin/sealkey|$(PREFIX)/bin/sealkey|' \
 	    'packaging/sealkey@.service' \
 	    >'$(DEST)/lib/systemd/system/sealkey@.service'
+	@[ -n '$(DESTDIR)$(FOR_CI)' ] || packaging/activate '$(DEST)/lib'
 
 # On a machine that is there for tests: for all of its users, from now on.
+install-ci: FOR_CI = yes
 install-ci: install
 	install -D -m 644 packaging/61-sealkey-ci.rules \
 	    $(DEST)/lib/udev/rules.d/61-sealkey-ci.rules
-	modprobe uhid
-	udevadm control --reload
+	@[ -n '$(DESTDIR)' ] || packaging/activate '$(DEST)/lib' ci
 
 uninstall:
 	rm -f $(DEST)/bin/sealkey $(DEST)/share/man/man1/sealkey.1 \

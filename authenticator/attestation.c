@@ -2,7 +2,8 @@
 /*
  * Invariants:
  *  1. What is in memory is what was last stored: parts are spans into one
- *     record, which is replaced whole, after the store has it.
+ *     record, which is replaced whole, after the store has it. The private
+ *     keys of the CAs are in it only while attestation_load() may need them.
  *  2. The certificates of a record are a chain: whatever is made anew,
  *     everything below it is made anew as well.
  */
@@ -442,6 +443,20 @@ make_due(struct store *st, struct workshop *ws, struct attestation *att,
 	return r;
 }
 
+/* Whoever reads our memory later must not be able to sign certificates. */
+static void
+forget_ca_keys(struct attestation *att)
+{
+	for (enum level l = ROOT; l < LEAF; l++) {
+		struct span *key = &att->part[key_part[l]];
+
+		if (key->len > 0)
+			explicit_bzero(att->record + (key->p - att->record),
+			    key->len);
+		*key = span(NULL, 0);
+	}
+}
+
 static int
 take_brought(struct workshop *ws, const struct attestation_root *root)
 {
@@ -492,6 +507,7 @@ attestation_load(struct store *st, struct keys *keys,
 		r = make_due(st, &ws, att, aaguid, due);
 	if (r != 0)
 		goto out;
+	forget_ca_keys(att);
 	*out = att;
 	att = NULL;
 out:

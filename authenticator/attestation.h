@@ -5,7 +5,8 @@
  * rest in one sealed record of the store (format: attestation.md). The root
  * is made once per state directory, or brought by a tester, who may then
  * give the same trust anchor to relying parties for years; a brought root's
- * key is used while loading and never kept.
+ * key is used while loading and never kept. The keys of our own CAs are kept
+ * in the store, and in memory only while loading.
  *
  * What relying parties must trust is the root; what the authenticator sends
  * is the leaf and the intermediate.

@@ -82,6 +82,27 @@ end_of_options(struct cli *cli)
 	    cli->argv[optind]));
 }
 
+/*
+ * "--state --socket PATH" is a name that was forgotten, or a variable of a
+ * script that was empty, and no wish for a directory of that name.
+ */
+static int
+check_argument(struct cli *cli, int opt, int place)
+{
+	const char *name;
+
+	if (place < 0 || optarg == NULL)
+		return opt;
+	name = cli->options[place].name;
+	if (optarg[0] == '\0')
+		return stop(cli, cli_wrong_use(cli, "the argument of --%s is "
+		    "empty", name));
+	if (strncmp(optarg, "--", 2) == 0)
+		return stop(cli, cli_wrong_use(cli, "--%s needs an argument; "
+		    "\"%s\" looks like an option", name, optarg));
+	return opt;
+}
+
 int
 cli_next(struct cli *cli)
 {
@@ -89,8 +110,9 @@ cli_next(struct cli *cli)
 	 * ':' to be told what is wrong; '+': what follows a command's name is
 	 * the command's. Elsewhere operands and options mix.
 	 */
+	int place = -1;
 	int opt = getopt_long(cli->argc, cli->argv,
-	    cli->command == NULL ? "+:" : ":", cli->options, NULL);
+	    cli->command == NULL ? "+:" : ":", cli->options, &place);
 
 	switch (opt) {
 	case -1:
@@ -107,7 +129,7 @@ cli_next(struct cli *cli)
 		cli_print_version();
 		return stop(cli, CLI_DONE);
 	default:
-		return opt;
+		return check_argument(cli, opt, place);
 	}
 }
 

@@ -11,7 +11,8 @@ static const char help[] =
 "Usage: sealkey attestation roots [--state DIR]\n"
 "\n"
 "Prints the trust anchors that a relying party must be given to verify this\n"
-"key's packed attestation, as PEM.\n"
+"key's packed attestation, as PEM. Makes the key if there is none yet, so\n"
+"that they can be given before it first runs.\n"
 "\n"
 "  --state DIR         the key's state directory\n"
 "  --help, --version\n";
@@ -29,7 +30,7 @@ print_roots(const char *state)
 {
 	struct manage m;
 	char *pem = NULL;
-	int r = manage_open(&m, state);
+	int r = manage_open_or_make(&m, state);
 
 	if (r == 0)
 		r = manage_roots(&m, &pem);

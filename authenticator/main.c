@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sealkey, the command: a table of sub-commands. */
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,12 +56,11 @@ fill_standard_fds(void)
 {
 	int fd;
 
-	do {
-		fd = open("/dev/null", O_RDWR);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd == -1)
-		return -errno;
-	close(fd);
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		/* open() takes the lowest that is free: this one */
+		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) < 0)
+			return -errno;
+	}
 	return 0;
 }
 
@@ -67,11 +69,15 @@ static int
 harden(void)
 {
 	static const struct rlimit none = { 0, 0 };
+	int r = fill_standard_fds();
 
-	if (fill_standard_fds() < 0)
-		return CLI_FAILED;
+	if (r < 0)
+		return cli_error("a standard descriptor is closed, and "
+		    "/dev/null cannot be opened: %s", strerror(-r));
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
+	/* Other processes of this user must not read keys out of ours. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
 	/* Secrets do not belong into core files. */
 	if (setrlimit(RLIMIT_CORE, &none) == -1)
 		return cli_error("cannot forbid core files: %s",
@@ -93,11 +99,20 @@ run_command(const struct cli *cli, int argc, char **argv)
 	return cli_wrong_use(cli, "there is no command \"%s\"", argv[0]);
 }
 
+/* Whoever read our output has read enough, as "head" does. */
+static bool
+reader_is_gone(void)
+{
+	struct pollfd pfd = { .fd = STDOUT_FILENO };
+
+	return poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLERR) != 0;
+}
+
 /* A full disk behind standard output is a failure like any other. */
 static int
 flush_output(int status)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || reader_is_gone())
 		return status;
 	cli_error("cannot write the output: %s", strerror(errno));
 	return status == CLI_DONE ? CLI_FAILED : status;
@@ -119,5 +134,8 @@ main(int argc, char **argv)
 		return flush_output(cli.status);
 	if (optind >= argc)
 		return cli_wrong_use(&cli, "a command is missing");
-	return flush_output(run_command(&cli, argc - optind, argv + optind));
+	status = run_command(&cli, argc - optind, argv + optind);
+	/* The keys are wiped; a leak checker may look at what is left. */
+	(void)prctl(PR_SET_DUMPABLE, 1);
+	return flush_output(status);
 }

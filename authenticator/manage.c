@@ -52,9 +52,25 @@ manage_open(struct manage *m, const char *state)
 	/* Locked, but by what? "sealkey webauthn" has no control socket. */
 	r = find_control(m);
 	if (r < 0)
-		snprintf(m->msg, sizeof(m->msg), "%s: another process is using "
+		snprintf(m->msg, sizeof(m->msg), "%s: another sealkey is using "
 		    "this key", m->path);
 	return r;
+}
+
+int
+manage_open_or_make(struct manage *m, const char *state)
+{
+	struct device_config cfg = { .create = true,
+	    .attestation = ATTESTATION_PACKED };
+	int r = manage_open(m, state);
+
+	if (r != -ENOENT)
+		return r;
+	r = paths_state(state, m->path, m->msg, sizeof(m->msg));
+	if (r < 0)
+		return r;
+	cfg.path = m->path;
+	return device_open(&cfg, 0, &m->device, m->msg, sizeof(m->msg));
 }
 
 int

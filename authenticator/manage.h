@@ -24,6 +24,8 @@ struct manage {
 
 /* state as --state gave it, or NULL. Never makes anything. */
 int manage_open(struct manage *m, const char *state);
+/* The same, but makes a key, with its attestation, where there is none. */
+int manage_open_or_make(struct manage *m, const char *state);
 /* Only a running key: -ENOENT if it does not run. */
 int manage_open_running(struct manage *m, const char *state);
 void manage_close(struct manage *m);

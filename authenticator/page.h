@@ -6,9 +6,10 @@
  * File Format", section 4.
  *
  * Every page of sealkey.db ends in a 64-bit checksum over the rest of it and
- * its page number, to which page 1 may add a stamp. It finds any damage within one 64-bit word for certain,
- * other damage and pages in the wrong place with probability 1 - 2^-64. It
- * is no protection against an attacker: that is what sealing is for.
+ * its page number, to which page 1 may add a stamp. It finds any damage
+ * within one 64-bit word for certain, other damage and pages in the wrong
+ * place with probability 1 - 2^-64 (page 1: 2^-63). It is no protection
+ * against an attacker: that is what sealing is for.
  */
 #ifndef AUTHENTICATOR_PAGE_H
 #define AUTHENTICATOR_PAGE_H

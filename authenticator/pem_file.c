@@ -2,6 +2,8 @@
 /* A certificate and its private key, as files: see pem_file.h. */
 #include "authenticator/pem_file.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -32,25 +34,51 @@ read_all(int fd, uint8_t *buf, size_t size, size_t *len)
 	return got < size ? 0 : -EFBIG;
 }
 
+/*
+ * Only what is there as a whole: a FIFO that nobody writes to would keep the
+ * key waiting, so opening does not wait, and anything but a file is refused.
+ */
+static int
+open_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+	int r = 0;
+
+	if (fd == -1)
+		return -errno;
+	if (fstat(fd, &st) == -1)
+		r = -errno;
+	else if (S_ISDIR(st.st_mode))
+		r = -EISDIR;
+	else if (!S_ISREG(st.st_mode))
+		r = -EINVAL;
+	if (r == 0)
+		return fd;
+	close(fd);
+	return r;
+}
+
 static int
 read_file(const char *path, uint8_t **out, size_t *len, char *msg,
     size_t msglen)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = open_file(path);
 	int r = -ENOMEM;
 
-	if (fd == -1) {
-		r = -errno;
+	if (fd < 0) {
+		r = fd;
 		goto out;
 	}
 	*out = calloc(1, ATTESTATION_PEM_MAX + 1);
 	if (*out != NULL)
 		r = read_all(fd, *out, ATTESTATION_PEM_MAX + 1, len);
 out:
-	if (fd != -1)
+	if (fd >= 0)
 		close(fd);
 	if (r < 0)
-		snprintf(msg, msglen, "%s: %s", path, strerror(-r));
+		snprintf(msg, msglen, "%s: %s", path, r == -EINVAL ?
+		    "not a regular file" : strerror(-r));
 	return r;
 }
 

@@ -241,12 +241,18 @@ store_free(struct store *st, bool fold)
 }
 
 static bool
-is_there(struct store *st, const char *name)
+is_there(int dirfd, const char *name)
 {
 	struct stat sb;
 
-	return fstatat(st->dirfd, name, &sb, AT_SYMLINK_NOFOLLOW) == 0 ||
+	return fstatat(dirfd, name, &sb, AT_SYMLINK_NOFOLLOW) == 0 ||
 	    errno != ENOENT;
+}
+
+bool
+store_exists(int dirfd)
+{
+	return is_there(dirfd, DB_NAME) || is_there(dirfd, DB_LOG);
 }
 
 /*
@@ -257,9 +263,9 @@ is_there(struct store *st, const char *name)
 static int
 check_presence(struct store *st, bool create)
 {
-	if (is_there(st, DB_NAME))
+	if (is_there(st->dirfd, DB_NAME))
 		return 0;
-	if (is_there(st, DB_LOG))
+	if (is_there(st->dirfd, DB_LOG))
 		return store_fail(st, -EUCLEAN, "%s/%s: is missing, but its "
 		    "log is there; restore the directory from a copy",
 		    st->path, DB_NAME);
@@ -380,7 +386,7 @@ open_locked(struct store *st, bool create)
 
 	if ((r = check_presence(st, create)) != 0)
 		return r;
-	if (!is_there(st, DB_NAME) && (r = store_create(st)) != 0)
+	if (!is_there(st->dirfd, DB_NAME) && (r = store_create(st)) != 0)
 		return r;
 	if ((r = store_check_files(st)) != 0 ||
 	    (r = store_connect(st)) != 0 ||
@@ -410,7 +416,7 @@ store_open_env(int dirfd, const char *path, struct keys *keys,
 	else if ((r = check_presence(st, cfg->create)) == 0)
 		r = lock_directory(st);
 	if (r == 0) {
-		had_log = is_there(st, DB_LOG);
+		had_log = is_there(st->dirfd, DB_LOG);
 		if ((r = open_locked(st, cfg->create)) != 0) {
 			store_disconnect(st, false);
 			if (!had_log)	/* empty, and SQLite's doing */

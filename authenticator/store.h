@@ -58,6 +58,12 @@ void store_close(struct store *st);
 int store_lock_note(struct store *st, const char *text);
 int store_lock_read(int dirfd, char *buf, size_t size);
 
+/*
+ * Whether something in dirfd belongs to a store: its database, or a log
+ * that lost it. Opens and makes nothing.
+ */
+bool store_exists(int dirfd);
+
 /* As committed; a new store has counter 0 and a random epoch. */
 int store_load(struct store *st, struct auth_state *out);
 

@@ -11,6 +11,7 @@
 
 #include "ctap/cbor.h"
 #include "uhid/transport.h"
+#include "uhid/unix.h"
 
 #include <errno.h>
 #include <fido.h>
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define REPORT_LEN	TRANSPORT_REPORT_LEN
@@ -53,25 +53,6 @@ struct wire {
 	int	fd;
 };
 
-static int
-connect_to(const char *path)
-{
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	int fd, r;
-
-	if (strlen(path) >= sizeof(sa.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(sa.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return -errno;
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0)
-		return fd;
-	r = -errno;
-	close(fd);
-	return r;
-}
-
 static void *
 wire_open(const char *path)
 {
@@ -79,7 +60,7 @@ wire_open(const char *path)
 
 	if (w == NULL)
 		return NULL;
-	w->fd = connect_to(path);
+	w->fd = unix_connect(path, SOCK_SEQPACKET);
 	if (w->fd >= 0)
 		return w;
 	errno = -w->fd;

@@ -147,8 +147,10 @@ int keys_perform(struct keys *k, struct key_op *op);
  * The software provider: keys in this process, wrapped under a root secret
  * in the file software.key (mode 0600) of the directory dirfd. With create,
  * makes that file if it is missing; without, -ENOENT. Not hardware, and it
- * says so. Unusable in a child process: fork() wipes it there. Format:
- * software.md. Of the file it may say:
+ * says so. Not for a child process: what fork() copies of it has lost the
+ * root secret and the storage key, but OpenSSL's contexts and parsed keys
+ * are on the heap and are copied; a child has to leave them alone and end
+ * with exec or _exit. Format: software.md. Of the file it may say:
  *	-EPERM		others than its owner may read or write it
  *	-EUCLEAN	not a root secret, or damaged
  *	-EPROTO		written by a newer version

@@ -24,8 +24,9 @@ struct evp_mac_ctx_st;
 
 /*
  * Memory for secrets, zeroed: not in core dumps, not in child processes, and
- * not in swap if the limit on locked memory permits. NULL: none left. The
- * free accepts NULL, and wants the same len.
+ * not in swap if the limit on locked memory permits. All that is only true
+ * of these bytes: what OpenSSL makes of a key (contexts, EVP_PKEYs) is on the
+ * heap. NULL: none left. The free accepts NULL, and wants the same len.
  */
 void *seal_memory_new(size_t len);
 void seal_memory_free(void *p, size_t len);

@@ -28,7 +28,11 @@
 #define SALT_LEN	32	/* bytes, CTAP 2.3, 12.7 */
 #define HEAD_LEN	(2 + SEED_LEN)	/* code, length of meta, seed */
 #define PLAIN_MAX	(HEAD_LEN + KEY_META_MAX + SOFTALG_SECRET_MAX)
-/* The attestation key lives in the epoch of zeros, the rest in another. */
+/*
+ * The attestation key lives in the epoch of zeros, the rest in another. Each
+ * has its place, so that the first key of a new epoch, after a reset, drives
+ * out what is left of the old one.
+ */
 #define EPOCHS		2
 
 _Static_assert(1 + SEAL_OVERHEAD + PLAIN_MAX <= 640, "blobs are small");
@@ -48,7 +52,6 @@ struct wrap {
 	bool		 used;
 	uint8_t		 epoch[KEY_EPOCH_LEN];
 	struct seal_box	 box;
-	uint64_t	 last_use;
 };
 
 struct parsed {
@@ -64,7 +67,7 @@ struct softkeys {
 	uint8_t		 storage_key[SEAL_KEY_LEN];
 	struct wrap	 wraps[EPOCHS];
 	struct parsed	 parsed[SOFTKEY_PARSED];
-	uint64_t	 uses;		/* clock of both last_use */
+	uint64_t	 uses;		/* clock of last_use */
 	struct softalg_tools tools;
 	EVP_MAC		*hmac;
 	struct rsa_search search;
@@ -117,26 +120,18 @@ wrap_init(struct softkeys *sk, struct wrap *w, struct span epoch)
 static int
 find_wrap(struct softkeys *sk, struct span epoch, struct wrap **out)
 {
-	struct wrap *w = &sk->wraps[0];
+	static const uint8_t zeros[KEY_EPOCH_LEN];
+	struct wrap *w;
 	int r;
 
-	for (size_t i = 0; i < EPOCHS; i++) {
-		struct wrap *here = &sk->wraps[i];
-
-		if (here->used && CRYPTO_memcmp(here->epoch, epoch.p,
-		    sizeof(here->epoch)) == 0) {
-			w = here;
-			goto found;
-		}
-		if (here->last_use < w->last_use)
-			w = here;
+	w = &sk->wraps[CRYPTO_memcmp(epoch.p, zeros, sizeof(zeros)) != 0];
+	if (!w->used ||
+	    CRYPTO_memcmp(w->epoch, epoch.p, sizeof(w->epoch)) != 0) {
+		wrap_done(sk, w);
+		r = wrap_init(sk, w, epoch);
+		if (r != 0)
+			return r;
 	}
-	wrap_done(sk, w);
-	r = wrap_init(sk, w, epoch);
-	if (r != 0)
-		return r;
-found:
-	w->last_use = ++sk->uses;
 	*out = w;
 	return 0;
 }

@@ -380,8 +380,9 @@ explain(int error, char *msg, size_t msglen)
 		    "\"modprobe uhid\", or serve a socket with --socket PATH");
 	else if (error == -EACCES || error == -EPERM)
 		snprintf(msg, msglen, "/dev/uhid is forbidden to this user: "
-		    "install the udev rule 60-sealkey.rules, run as root, or "
-		    "serve a socket with --socket PATH");
+		    "install the udev rule 60-sealkey.rules and run \"udevadm "
+		    "trigger /dev/uhid\", join group sealkey and log in again, "
+		    "run as root, or serve a socket with --socket PATH");
 	else
 		snprintf(msg, msglen, "/dev/uhid: %s", strerror(-error));
 }

@@ -14,7 +14,7 @@ static const struct auth_row rows[] = {
 	    ga_reply } },
 	{ CTAP_GET_NEXT_ASSERTION, { gn_find, gn_found, ext_hmac, ga_sign,
 	    ga_save, ga_reply } },
-	{ CTAP_GET_INFO, { info_count, info_reply } },
+	{ CTAP_GET_INFO, { info_reply } },
 	{ CTAP_CLIENT_PIN, { pin_run, pin_compare, uv_perform, pin_grant,
 	    pin_done } },
 	{ CTAP_RESET, { rst_check, rst_commit, rst_reply } },

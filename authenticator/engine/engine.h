@@ -147,6 +147,12 @@ void auth_done(struct auth *au);
 enum auth_want auth_command(struct auth *au, uint64_t channel,
     struct span msg, uint64_t now_ms);
 
+/*
+ * The reply to authenticatorGetInfo, which needs no operation and may be
+ * given while one is under way. Its length; 0: it does not fit cap bytes.
+ */
+size_t auth_info(const struct auth *au, uint8_t *out, size_t cap);
+
 /* Reports on the current want; each returns the next one. */
 enum auth_want auth_user_input(struct auth *au, enum user_answer answer,
     uint64_t now_ms);

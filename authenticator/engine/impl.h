@@ -391,7 +391,7 @@ void put_identifier(const struct auth *au, struct cbor_out *out);
 void put_store_state(const struct auth *au, struct cbor_out *out);
 
 /* The stages of each command, in its own file. */
-auth_stage info_count, info_reply;
+auth_stage info_reply;
 auth_stage sel_ask, sel_reply;
 auth_stage rst_check, rst_commit, rst_reply;
 auth_stage pin_run, pin_compare, pin_grant, pin_done;

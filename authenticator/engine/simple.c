@@ -180,13 +180,6 @@ put_rps_max(const struct auth *au, struct cbor_out *out)
 	cbor_put_uint(out, MIN_PIN_RPS_MAX);
 }
 
-/* A lower bound: names may need less room than there is for each. */
-static void
-put_remaining(const struct auth *au, struct cbor_out *out)
-{
-	cbor_put_uint(out, au->op.lookup.room);
-}
-
 static void
 put_complexity(const struct auth *au, struct cbor_out *out)
 {
@@ -230,7 +223,6 @@ static const struct {
 	{ 0x0e, false, put_firmware },
 	{ 0x0f, false, put_cred_blob_max },
 	{ 0x10, true, put_rps_max },
-	{ 0x14, false, put_remaining },
 	{ 0x19, false, put_identifier },
 	{ 0x1b, true, put_complexity },
 	{ 0x1d, true, put_max_pin },
@@ -238,31 +230,44 @@ static const struct {
 	{ 0x1f, false, put_config_commands },
 };
 
-enum auth_want
-info_count(struct auth *au, struct auth_op *op)
-{
-	(void)au;
-	return ask_lookup(op, LOOKUP_COUNT);
-}
-
 /* gi.1; gi.2 is the decoder's. feat.1 to feat.3: see the options. */
-enum auth_want
-info_reply(struct auth *au, struct auth_op *op)
+static void
+put_info(const struct auth *au, struct cbor_out *out)
 {
 	size_t n = sizeof(members) / sizeof(members[0]), count = 0;
-	struct cbor_out out = reply_begin(au);
 
-	(void)op;
 	for (size_t i = 0; i < n; i++)
 		count += !(members[i].of_pin && au->cfg.no_pin);
-	cbor_put_map(&out, count);
+	cbor_put_map(out, count);
 	for (size_t i = 0; i < n; i++) {
 		if (members[i].of_pin && au->cfg.no_pin)
 			continue;
-		cbor_put_uint(&out, members[i].key);
-		members[i].put(au, &out);
+		cbor_put_uint(out, members[i].key);
+		members[i].put(au, out);
 	}
+}
+
+enum auth_want
+info_reply(struct auth *au, struct auth_op *op)
+{
+	struct cbor_out out = reply_begin(au);
+
+	(void)op;
+	put_info(au, &out);
 	return reply(au, &out);
+}
+
+size_t
+auth_info(const struct auth *au, uint8_t *out, size_t cap)
+{
+	struct cbor_out info;
+
+	if (cap == 0)
+		return 0;
+	out[0] = CTAP2_OK;
+	cbor_out_init(&info, out + 1, cap - 1);
+	put_info(au, &info);
+	return info.overflow ? 0 : 1 + info.len;
 }
 
 /* sel.1 */

@@ -12,9 +12,6 @@ check "the socket is its owner's alone" \
     [ "$(stat -c %a "$T/key.sock")" = 600 ]
 check "so is the control socket" \
     [ "$(stat -c %a "$T"/runtime/sealkey/*.sock)" = 600 ]
-# a process that is not dumpable belongs to root in /proc
-check "nobody may look into its memory" \
-    [ "$(stat -c %U "/proc/$key/environ")" = root ]
 check "it leaves no core" \
     grep -q '^Max core file size *0 *0 ' "/proc/$key/limits"
 
@@ -31,6 +28,64 @@ check "the socket is gone" [ ! -e "$T/key.sock" ]
 check "the control socket is gone" \
     [ -z "$(find "$T/runtime" -name '*.sock')" ]
 check "the log of the database is folded in" [ ! -s "$T/key/sealkey.db-wal" ]
+
+# Of a process that is not dumpable not even its own user may read the memory.
+# root may, so there the key and the one who looks are nobody.
+memory_is_closed()
+{
+	local line= pid job
+	install -d -m 755 "$T/open" && install -m 755 "$SEALKEY" "$T/open/" &&
+	    chmod 711 "$T" && mkdir -m 777 "$T/open/nobody" || return
+	mkfifo "$T/mem.ready" && exec 7<>"$T/mem.ready" || return
+	as_nobody env XDG_RUNTIME_DIR= "$T/open/sealkey" run \
+	    --state "$T/open/nobody/key" --socket "$T/open/nobody/sock" \
+	    --ready-fd 7 2>"$T/mem.log" &
+	job=$!
+	running+=("$job")
+	read -r -t 20 line <&7
+	exec 7>&-
+	pid=$(sed -n 's/^pid //p' "$T/open/nobody/key/lock")
+	running+=("$pid")
+	[ "$line" = READY=1 ] && can_peek_at_others && ! can_peek "$pid" &&
+	    kill "$pid" && wait "$job"
+}
+can_peek()
+{
+	as_nobody head -c 1 "/proc/$1/environ" >"$T/peek" && [ -s "$T/peek" ]
+}
+# that of an ordinary process, to see that it can be done at all
+can_peek_at_others()
+{
+	as_nobody bash -c 'sleep 5 & head -c 1 /proc/$!/environ; kill $!' \
+	    >"$T/peek" && [ -s "$T/peek" ]
+}
+check "nobody may look into its memory" memory_is_closed
+
+# webauthn --state has the same keys; here it waits for its input
+client_memory_is_closed()
+{
+	local job pid tries=0 result=1
+	mkfifo "$T/peek.in" && exec 7<>"$T/peek.in" || return
+	as_nobody sh -c 'echo $$ >"$1.pid" && exec "$0" webauthn get \
+	    --origin https://example.com --state "$1" <&7' \
+	    "$T/open/sealkey" "$T/open/nobody/key" &
+	job=$!
+	running+=("$job")
+	while [ ! -s "$T/open/nobody/key.pid" ] && [ $tries -lt 100 ]; do
+		sleep 0.05
+		tries=$((tries + 1))
+	done
+	sleep 0.3
+	pid=$(cat "$T/open/nobody/key.pid")
+	running+=("$pid")
+	[ "$(cat "/proc/$pid/comm")" = sealkey ] && ! can_peek "$pid" &&
+	    result=0
+	kill "$pid"
+	wait "$job"
+	exec 7>&-
+	return "$result"
+}
+check "nor into that of a client with keys" client_memory_is_closed
 
 check "it starts again" start_key key
 check "SIGINT ends it with 0" stop_key INT
@@ -123,6 +178,8 @@ long_paths()
 	running+=("$key")
 	[ "$(cat "$T/long.fifo")" = READY=1 ] && [ -S "$deep/key/control.sock" ] &&
 	    "$SEALKEY" info --state "$deep/key" | grep -q '^running: yes' &&
+	    options AAAA | "$SEALKEY" webauthn create --socket "$deep/key.sock" \
+	    --origin https://example.com | grep -q '"id"' &&
 	    stop_key
 }
 check "paths may be longer than socket addresses" long_paths
@@ -146,6 +203,15 @@ else
 fi
 check "a root that is not there is an error" exits 1 run --state "$T/r" \
     --attestation-root "$T/none" --attestation-root-key "$T/none"
+fifo_root()
+{
+	mkfifo "$T/root.fifo" || return
+	timeout -s KILL 10 "$SEALKEY" run --state "$T/r" --socket "$T/r.sock" \
+	    --attestation-root "$T/root.fifo" \
+	    --attestation-root-key "$T/root.fifo" 2>"$T/err"
+	[ $? = 1 ] && one_line && says 'not a regular file'
+}
+check "a root that never comes is an error" fifo_root
 check "a root that is endless is an error" exits 1 run --state "$T/r" \
     --attestation-root /dev/zero --attestation-root-key /dev/zero
 

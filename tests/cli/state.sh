@@ -7,7 +7,7 @@ others_create_nothing()
 {
 	local command
 	for command in "credentials list" "info" "reset --yes" \
-	    "attestation roots" "press" "deny"; do
+	    "press" "deny"; do
 		# unquoted: words
 		# shellcheck disable=SC2086
 		exits 1 $command --state "$T/nowhere" || return
@@ -15,7 +15,20 @@ others_create_nothing()
 	done
 	[ ! -e "$T/nowhere" ]
 }
-check "only run and webauthn make a key" others_create_nothing
+check "looking for a key makes none" others_create_nothing
+
+# whoever sets up the relying party wants them before the key is started
+roots_come_first()
+{
+	exits 0 attestation roots --state "$T/early" || return
+	cp "$T/out" "$T/early.pem"
+	grep -q 'BEGIN CERTIFICATE' "$T/early.pem" || return
+	exits 0 attestation roots --state "$T/early" || return
+	cmp "$T/out" "$T/early.pem" || return
+	start_key early && exits 0 attestation roots --state "$T/early" &&
+	    stop_key && cmp "$T/out" "$T/early.pem"
+}
+check "attestation roots makes the key that run then uses" roots_come_first
 
 # expect_state PATH: info, without --state, is about PATH
 expect_state()
@@ -107,6 +120,29 @@ lost_key_is_refused()
 }
 check "a database without its key is refused, and no key made" \
     lost_key_is_refused
+
+# many COUNT COMMAND...: all at once, and every one ends with 0
+many()
+{
+	local i pids=() failed=0
+	for i in $(seq "$1"); do
+		"${@:2}" >"$T/many.$i" 2>&1 </dev/null &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do
+		wait "$i" || failed=$((failed + 1))
+	done
+	cat "$T"/many.*
+	[ "$failed" = 0 ]
+}
+make_one()
+{
+	options AAAA | "$SEALKEY" webauthn create --state "$T/many" \
+	    --origin https://example.com
+}
+check "three may make a key at once" many 3 make_one
+check "and eight may look at it" many 8 "$SEALKEY" info --state "$T/many"
+check "the account is there once" grep -qx 'credentials: 1' "$T/many.1"
 
 check "a file is no state directory" exits 1 info --state "$T/key.log"
 check "nor is the empty string" exits 2 info --state ''

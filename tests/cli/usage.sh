@@ -57,6 +57,30 @@ check "run: a ready descriptor is a number" wrong run --ready-fd 1x
 check "nothing was made by all that" \
     [ ! -e "$T/xdg" -a ! -e "$T/home/.local" ]
 
+for command in run info reset press deny; do
+	check "$command: --state is not an option's name" \
+	    wrong "$command" --state --json
+	check "$command: it says so" says '"--json" looks like an option'
+	check "$command: --state is not empty" wrong "$command" --state ''
+	check "$command: it says so, too" says 'of --state is empty'
+done
+check "run: a socket has a name" wrong run --socket ''
+check "run: it says so" says 'of --socket is empty'
+check "webauthn: a socket has a name" \
+    wrong webauthn get --origin https://example.com --socket ''
+
+# "head" has read enough and goes: no failure, and nothing to say
+reader_leaves()
+{
+	local status=0
+	mkfifo "$T/pipe" || return
+	exec 7<>"$T/pipe" 8>"$T/pipe" 7>&-
+	"$SEALKEY" --help >&8 2>"$T/err" || status=$?
+	exec 8>&-
+	[ "$status" = 0 ] && [ ! -s "$T/err" ]
+}
+check "output that nobody reads to the end is no failure" reader_leaves
+
 fails_on_full_disk()
 {
 	local status=0
@@ -72,5 +96,24 @@ survives_closed_descriptors()
 	[ $? = 1 ]
 }
 check "closed standard descriptors" survives_closed_descriptors
+
+# In a mount namespace of its own, with an empty /dev.
+in_empty_dev()
+{
+	unshare -rm sh -c 'mount -t tmpfs none /dev && exec "$@"' - "$@"
+}
+without_null()
+{
+	in_empty_dev "$SEALKEY" --version >"$T/out" 2>"$T/err" &&
+	    prints '^sealkey [0-9]' || return
+	in_empty_dev "$SEALKEY" --version >"$T/out" 2>"$T/err" <&-
+	[ $? = 1 ] && one_line && says '/dev/null cannot be opened'
+}
+if in_empty_dev true 2>/dev/null; then
+	check "/dev/null is needed only if it is, and missed in a line" \
+	    without_null
+else
+	skip "without /dev/null" "no mount namespaces here"
+fi
 
 plan

@@ -39,6 +39,7 @@ struct store {
 	size_t	len;
 	int	puts;
 	int	fail;
+	uint8_t	*given;		/* by the last get, and not freed yet */
 };
 
 int
@@ -66,6 +67,7 @@ store_get(struct store *st, const char *name, uint8_t **out, size_t *len)
 	assert_non_null(*out);
 	memcpy(*out, st->value, st->len);
 	*len = st->len;
+	st->given = *out;
 	return 0;
 }
 
@@ -919,6 +921,45 @@ roots_are_readable_from_the_store_alone(void **state)
 	attestation_free(att);
 }
 
+/* Part number i of a record, see attestation.md. */
+static struct span
+record_part(struct span record, int i)
+{
+	const uint8_t *p = record.p + 42;
+
+	while (i-- > 0)
+		p += 2 + (p[0] << 8 | p[1]);
+	return span(p + 2, (size_t)(p[0] << 8 | p[1]));
+}
+
+/* The root's and the intermediate's; made, and loaded again. */
+static void
+ca_keys_are_wiped_once_loaded(void **state)
+{
+	struct fixture *f = *state;
+	struct span record, key;
+	struct attestation *att;
+
+	for (int i = 0; i < 2; i++) {
+		att = load(f, aaguid_a, NOW_S, NULL);
+		record = span(f->store->value, f->store->len);
+		for (int part = 1; part <= 3; part += 2) {
+			key = record_part(record, part);
+			assert_true(key.len > 100);
+			assert_null(memmem(f->store->given, record.len,
+			    key.p + 40, 24));
+		}
+		/* the blob of the leaf's key is needed to sign */
+		key = record_part(record, 5);
+		assert_non_null(memmem(f->store->given, record.len, key.p,
+		    key.len));
+		attestation_free(att);
+	}
+	/* with the intermediate's key, which has to be read again */
+	att = load(f, aaguid_b, NOW_S, NULL);
+	attestation_free(att);
+}
+
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -951,6 +992,7 @@ main(void)
 		TEST(damaged_records_are_survived),
 		TEST(store_errors_are_passed_on),
 		TEST(roots_are_readable_from_the_store_alone),
+		TEST(ca_keys_are_wiped_once_loaded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

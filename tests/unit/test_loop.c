@@ -24,6 +24,7 @@
 
 static const uint8_t get_info[] = { 0x04 };
 static const uint8_t selection[] = { 0x0b };
+static const uint8_t key_agreement[] = { 0x06, 0xa2, 1, 2, 2, 2 };
 
 /* One computer, with one channel unless it asks for more. */
 struct computer {
@@ -402,6 +403,55 @@ hosts_are_limited(void **state)
 	assert_int_equal(loop_host_count(b->loop), 0);
 }
 
+/* What is the same at all times is said also while another host waits. */
+static void
+info_waits_for_nobody(void **state)
+{
+	struct bench *b = *state;
+	struct computer *a = plug(b, 0);
+	struct computer *c = plug(b, 1);
+	uint8_t idle[3 * CTAPHID_REPORT_LEN];
+
+	ask(b, c, get_info, sizeof(get_info));
+	memcpy(idle, c->report[c->read], sizeof(idle));
+	assert_int_equal(reply_status(c), CTAP2_OK);
+	ask(b, a, selection, sizeof(selection));
+	ask(b, c, get_info, sizeof(get_info));
+	assert_memory_equal(c->report[c->read], idle, sizeof(idle));
+	assert_int_equal(reply_status(c), CTAP2_OK);
+	assert_null(next(c));
+	assert_false(device_idle(b->device));
+	assert_int_equal(press(b, false), 0);
+	assert_int_equal(reply_status(a), CTAP2_OK);
+}
+
+/*
+ * The engine has room for some hosts' secrets. Those that have gone take
+ * theirs along, so that the one that stays keeps its own.
+ */
+static void
+hosts_that_go_leave_nothing(void **state)
+{
+	struct bench *b = *state;
+	struct computer *a = plug(b, 0);
+	uint8_t before[2 * CTAPHID_REPORT_LEN];
+	struct computer *c;
+	int i;
+
+	ask(b, a, key_agreement, sizeof(key_agreement));
+	memcpy(before, a->report[a->read], sizeof(before));
+	assert_int_equal(reply_status(a), CTAP2_OK);
+	for (i = 0; i < 100; i++) {
+		c = plug(b, 1);
+		ask(b, c, key_agreement, sizeof(key_agreement));
+		assert_int_equal(reply_status(c), CTAP2_OK);
+		unplug(b, c);
+	}
+	ask(b, a, key_agreement, sizeof(key_agreement));
+	assert_memory_equal(a->report[a->read], before, sizeof(before));
+	assert_int_equal(reply_status(a), CTAP2_OK);
+}
+
 /* Another host waits its turn, and hears that the key lives. */
 static void
 another_host_waits_its_turn(void **state)
@@ -412,7 +462,7 @@ another_host_waits_its_turn(void **state)
 	const uint8_t *r;
 
 	ask(b, a, selection, sizeof(selection));
-	ask(b, c, get_info, sizeof(get_info));
+	ask(b, c, key_agreement, sizeof(key_agreement));
 	assert_null(next(c));
 	pass(b, 250);
 	r = next(c);
@@ -453,7 +503,7 @@ another_channel_is_told_busy(void **state)
 	uint32_t other = new_channel(b, c);
 
 	ask(b, c, selection, sizeof(selection));
-	send_message(b, c, other, CTAPHID_CMD_CBOR, get_info, 1);
+	send_message(b, c, other, CTAPHID_CMD_CBOR, key_agreement, 1);
 	assert_int_equal(hid_error(c), CTAPHID_ERR_CHANNEL_BUSY);
 	press(b, false);
 	assert_int_equal(reply_status(c), CTAP2_OK);
@@ -491,7 +541,7 @@ cancel_ends_a_request(void **state)
 	assert_true(device_idle(b->device));
 	pass(b, 1000);
 	assert_null(next(c));
-	ask(b, c, get_info, sizeof(get_info));
+	ask(b, c, key_agreement, sizeof(key_agreement));
 	assert_int_equal(reply_status(c), CTAP2_OK);
 }
 
@@ -565,7 +615,7 @@ a_host_that_vanishes_in_a_message_is_forgotten(void **state)
 	b->input[6] = sizeof(half) & 0xff;
 	input(b, a);
 	unplug(b, a);
-	ask(b, c, get_info, sizeof(get_info));
+	ask(b, c, key_agreement, sizeof(key_agreement));
 	assert_int_equal(reply_status(c), CTAP2_OK);
 	pass(b, 1000);
 }
@@ -707,7 +757,7 @@ slow_keys_do_not_stop_the_loop(void **state)
 	struct computer *c = plug(b, 1);
 
 	ask(b, a, make_rsa, sizeof(make_rsa));
-	ask(b, c, get_info, sizeof(get_info));
+	ask(b, c, key_agreement, sizeof(key_agreement));
 	assert_int_equal(reply_status(a), -1);
 	pass(b, 300);
 	assert_in_range(a->sent, 3, 5);	/* INIT, and keepalives */
@@ -727,7 +777,7 @@ slow_keys_can_be_cancelled(void **state)
 	send_message(b, c, c->cid, CTAPHID_CMD_CANCEL, NULL, 0);
 	assert_int_equal(reply_status(c), CTAP2_ERR_KEEPALIVE_CANCEL);
 	assert_true(device_idle(b->device));
-	ask(b, c, get_info, sizeof(get_info));
+	ask(b, c, key_agreement, sizeof(key_agreement));
 	assert_int_equal(reply_status(c), CTAP2_OK);
 }
 
@@ -774,6 +824,8 @@ main(void)
 		AUTO(automatic_presence_shows_no_keepalive),
 		AUTO(fifty_hosts_are_all_answered),
 		AUTO(hosts_are_limited),
+		MANUAL(info_waits_for_nobody),
+		AUTO(hosts_that_go_leave_nothing),
 		MANUAL(another_host_waits_its_turn),
 		MANUAL(hosts_are_served_in_order),
 		MANUAL(another_channel_is_told_busy),

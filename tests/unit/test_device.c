@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening a state directory: what is said about one that is not as it
+ * should be, who waits for whom, and running out of memory on the way.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <openssl/crypto.h>
+
+#include "authenticator/device.h"
+#include "authenticator/note.h"
+#include "tests/store_fixture.h"
+
+static char msg[DEVICE_MESSAGE_LEN];
+
+/* OpenSSL's memory: this many more allocations, then none; -1: enough. */
+static int allocations_left = -1;
+
+static bool
+may_allocate(void)
+{
+	if (allocations_left > 0)
+		allocations_left--;
+	return allocations_left != 0;
+}
+
+static void *
+openssl_malloc(size_t len, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return may_allocate() ? malloc(len) : NULL;
+}
+
+static void *
+openssl_realloc(void *p, size_t len, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return may_allocate() ? realloc(p, len) : NULL;
+}
+
+static void
+openssl_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int
+open_device(struct scratch *dir, bool create, bool manage,
+    struct device **out)
+{
+	struct device_config cfg = { .path = dir->path, .create = create,
+	    .manage = manage, .attestation = ATTESTATION_PACKED };
+
+	msg[0] = '\0';
+	return device_open(&cfg, 0, out, msg, sizeof(msg));
+}
+
+static void
+make_key(struct scratch *dir)
+{
+	struct device *d;
+
+	scratch_new(dir);
+	assert_int_equal(open_device(dir, true, false, &d), 0);
+	device_close(d);
+}
+
+static void
+assert_refused(struct scratch *dir, int error, const char *why)
+{
+	struct device *d;
+
+	assert_int_equal(open_device(dir, true, false, &d), error);
+	if (strstr(msg, why) == NULL || strchr(msg, '\n') != NULL)
+		fail_msg("says \"%s\"", msg);
+	assert_non_null(strstr(msg, dir->path));
+}
+
+static void
+write_byte(struct scratch *dir, const char *name, off_t at, uint8_t byte)
+{
+	int fd = openat(dir->fd, name, O_WRONLY | O_CREAT, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	close(fd);
+}
+
+static void
+test_damaged_software_key(void **state)
+{
+	struct scratch dir;
+
+	(void)state;
+	make_key(&dir);
+	write_byte(&dir, "software.key", 20, 0x55);
+	assert_refused(&dir, -EUCLEAN, "software.key is damaged");
+	scratch_free(&dir);
+}
+
+static void
+test_readable_software_key(void **state)
+{
+	struct scratch dir;
+
+	(void)state;
+	make_key(&dir);
+	assert_int_equal(fchmodat(dir.fd, "software.key", 0644, 0), 0);
+	assert_refused(&dir, -EPERM, "others can read software.key");
+	scratch_free(&dir);
+}
+
+/* Where a log lies, the key that belongs to it is missing as well. */
+static void
+test_log_alone_gets_no_key(void **state)
+{
+	struct scratch dir;
+
+	(void)state;
+	scratch_new(&dir);
+	write_byte(&dir, "sealkey.db-wal", 0, 1);
+	assert_refused(&dir, -ENOENT, "software.key is missing");
+	assert_int_equal(faccessat(dir.fd, "software.key", F_OK, 0), -1);
+	scratch_free(&dir);
+}
+
+/* In a process of its own: has the directory open for so long. */
+static pid_t
+hold(struct scratch *dir, bool running, useconds_t us)
+{
+	struct device *d;
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe(ready), 0);
+	if ((pid = fork()) == 0) {
+		if (open_device(dir, false, true, &d) != 0 || (running &&
+		    note_write(device_store(d), "/run/x", msg,
+		    sizeof(msg)) != 0) || write(ready[1], "", 1) != 1)
+			_exit(1);
+		usleep(us);
+		device_close(d);
+		_exit(0);
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+static void
+assert_exit_0(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void
+test_waits_for_a_short_use(void **state)
+{
+	struct scratch dir;
+	struct device *d;
+	pid_t pid;
+
+	(void)state;
+	make_key(&dir);
+	pid = hold(&dir, false, 300000);
+	assert_int_equal(open_device(&dir, false, false, &d), 0);
+	device_close(d);
+	assert_exit_0(pid);
+	scratch_free(&dir);
+}
+
+static void
+test_does_not_wait_for_a_running_key(void **state)
+{
+	uint64_t begun_ms;
+	struct scratch dir;
+	pid_t pid;
+
+	(void)state;
+	make_key(&dir);
+	pid = hold(&dir, true, 2000000);
+	begun_ms = now_ms();
+	assert_refused(&dir, -EBUSY, "is in use by another sealkey");
+	assert_true(now_ms() - begun_ms < 1000);
+	assert_exit_0(pid);
+	scratch_free(&dir);
+}
+
+static void
+test_gives_up_waiting(void **state)
+{
+	uint64_t begun_ms = now_ms();
+	struct scratch dir;
+	int fd;
+
+	(void)state;
+	/* as software.c does while it makes the file */
+	scratch_new(&dir);
+	fd = open(dir.path, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_refused(&dir, -EBUSY, "another sealkey is making a key");
+	assert_in_range(now_ms() - begun_ms, DEVICE_BUSY_MS,
+	    DEVICE_BUSY_MS + 5000);
+	close(fd);
+	scratch_free(&dir);
+}
+
+/* With ever more memory, until it is enough. */
+static void
+test_openssl_without_memory(void **state)
+{
+	static uint8_t reply[AUTH_MESSAGE_MAX];
+	struct scratch dir;
+	struct device *d;
+	size_t len;
+	int n, r = -1;
+
+	(void)state;
+	make_key(&dir);
+	for (n = 1; r != 0; n++) {
+		allocations_left = n;
+		r = open_device(&dir, false, false, &d);
+		allocations_left = -1;
+		assert_true(r == 0 || msg[0] != '\0');
+		assert_true(n < 5000);
+	}
+	assert_int_equal(device_transact(d, span("\x04", 1), reply,
+	    sizeof(reply), &len), 0);
+	assert_int_equal(reply[0], 0);
+	device_close(d);
+	assert_true(n > 10);
+	scratch_free(&dir);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_damaged_software_key),
+		cmocka_unit_test(test_readable_software_key),
+		cmocka_unit_test(test_log_alone_gets_no_key),
+		cmocka_unit_test(test_waits_for_a_short_use),
+		cmocka_unit_test(test_does_not_wait_for_a_running_key),
+		cmocka_unit_test(test_gives_up_waiting),
+		cmocka_unit_test(test_openssl_without_memory),
+	};
+
+	if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc,
+	    openssl_free) != 1)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
