@@ -9,8 +9,8 @@ static const char press_help[] =
 "Usage: sealkey press [--state DIR]\n"
 "\n"
 "Touches a running key (run --presence manual): grants the request that waits\n"
-"for its user, or else the next one within 10 seconds. Exit status 1 if none\n"
-"came in that time.\n"
+"for its user, or else the next one within 10 seconds, as long as this command\n"
+"runs. Exit status 1 if none came in that time.\n"
 "\n"
 "  --state DIR         the key's state directory\n"
 "  --help, --version\n";
@@ -19,8 +19,8 @@ static const char deny_help[] =
 "Usage: sealkey deny [--state DIR]\n"
 "\n"
 "Says no to a running key (run --presence manual): refuses the request that\n"
-"waits for its user, or else the next one within 10 seconds. Exit status 1 if\n"
-"none came in that time.\n"
+"waits for its user, or else the next one within 10 seconds, as long as this\n"
+"command runs. Exit status 1 if none came in that time.\n"
 "\n"
 "  --state DIR         the key's state directory\n"
 "  --help, --version\n";

@@ -29,7 +29,8 @@ static const char help[] =
 "  --attachment KIND   cross-platform (default) or platform: what to claim\n"
 "                      to be\n"
 "  --batch             one JSON object a line in, one a line out; a line that\n"
-"                      fails gives {\"error\": {\"name\", \"message\"}}\n"
+"                      fails gives {\"error\": {\"name\", \"message\"}};\n"
+"                      blank lines are skipped\n"
 "  --help, --version\n"
 "\n"
 "Exit status: 0 done, 1 failed (with --batch: any of them), 2 wrong use.\n";
@@ -268,6 +269,18 @@ run_once(const struct webauthn_use *use, struct webauthn_client *c,
 	return print_line(out);
 }
 
+static bool
+is_blank(const struct input *in)
+{
+	size_t i;
+
+	for (i = 0; i < in->len; i++) {
+		if (in->buf[i] == '\0' || !strchr(" \t\r", in->buf[i]))
+			return false;
+	}
+	return !in->too_long;
+}
+
 static int
 run_batch(const struct webauthn_use *use, struct webauthn_client *c,
     struct input *in, struct json_out *out)
@@ -278,6 +291,8 @@ run_batch(const struct webauthn_use *use, struct webauthn_client *c,
 	while (read_input(in, true)) {
 		if (ferror(stdin))
 			break;		/* half a line is no line */
+		if (is_blank(in))
+			continue;
 		if (!perform(use, c, in, out, &err)) {
 			status = CLI_FAILED;
 			put_error(out, &err);

@@ -5,6 +5,7 @@
  */
 #include "authenticator/control.h"
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -17,22 +18,36 @@
 #include "authenticator/describe.h"
 #include "uhid/unix.h"
 
-#define CONNECTIONS_MAX	32
+#define CONNECTIONS_MAX	64
+#define PRESSES_MAX	16	/* that wait for a request */
 #define HEADERS_MAX	16384	/* bytes */
 #define BODY_MAX	4096	/* bytes */
-#define IDLE_MAX_S	10
+#define ARRIVE_MAX_MS	2000	/* for a request to be there as a whole */
+#define ANSWER_MAX_MS	15000	/* from then on; a press waits 10 s */
 #define PAGE_MAX	250	/* credentials in one reply; some 120 kB */
 
 struct control {
 	struct loop	*loop;
 	struct control_facts facts;
 	struct MHD_Daemon *mhd;
-	int		 epfd;		/* libmicrohttpd's */
+	int		 epfd;		/* libmicrohttpd's, and who presses */
+	struct client	*clients;
+	unsigned	 pressing_count;
 	char		*path;
 	struct unix_name name;
 	uint64_t	 now_ms;
 	struct request	*pressing;	/* those that wait for a request */
 	bool		 resumed;	/* one of them; nobody else wakes us */
+};
+
+/*
+ * A connection, which is good for one request. libmicrohttpd only ends those
+ * that say nothing; one that says a byte a second would keep its place.
+ */
+struct client {
+	int		 fd;
+	uint64_t	 deadline_ms;	/* UINT64_MAX: it was told to go */
+	struct client	*next;
 };
 
 enum press_state {
@@ -234,6 +249,13 @@ get_roots(struct control *c, struct request *rq)
 	return success(json);
 }
 
+static int
+connection_fd(struct MHD_Connection *connection)
+{
+	return MHD_get_connection_info(connection,
+	    MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+}
+
 static void
 stop_pressing(struct request *rq)
 {
@@ -243,6 +265,9 @@ stop_pressing(struct request *rq)
 	if (rq->next != NULL)
 		rq->next->prev = rq->prev;
 	rq->prev = NULL;
+	rq->control->pressing_count--;
+	(void)epoll_ctl(rq->control->epfd, EPOLL_CTL_DEL,
+	    connection_fd(rq->connection), NULL);
 }
 
 static void
@@ -268,6 +293,9 @@ start_press(struct control *c, struct request *rq, bool deny)
 {
 	rq->press = (struct press){ .deny = deny, .done = on_press_done,
 	    .arg = rq };
+	if (c->pressing_count >= PRESSES_MAX)
+		return failure(409, "busy", "too many presses wait for a "
+		    "request");
 	rq->state = PRESS_WAITING;
 	if (loop_press(c->loop, &rq->press, c->now_ms) < 0)
 		return failure(409, "not manual", "this key asks nobody: it "
@@ -279,9 +307,30 @@ start_press(struct control *c, struct request *rq, bool deny)
 	if (rq->next != NULL)
 		rq->next->prev = &rq->next;
 	c->pressing = rq;
+	c->pressing_count++;
+	/* libmicrohttpd looks away meanwhile; events 0: only hanging up */
+	(void)epoll_ctl(c->epfd, EPOLL_CTL_ADD, connection_fd(rq->connection),
+	    &(struct epoll_event){ .data.ptr = rq });
 	rq->suspended = true;
 	MHD_suspend_connection(rq->connection);
 	return (struct answer){ 0, NULL };
+}
+
+/* Whoever took the finger off has not pressed. */
+static void
+find_hung_up(struct control *c)
+{
+	struct epoll_event ev[CONNECTIONS_MAX + 1];
+	int n = epoll_wait(c->epfd, ev, CONNECTIONS_MAX + 1, 0);
+	struct request *rq;
+
+	while (n-- > 0) {
+		rq = ev[n].data.ptr;
+		if (rq == NULL)		/* libmicrohttpd's own */
+			continue;
+		loop_withdraw(c->loop, &rq->press);
+		on_press_done(&rq->press, false);
+	}
 }
 
 static struct answer
@@ -386,9 +435,60 @@ send_answer(struct request *rq, struct answer answer)
 	MHD_add_response_header(rp, MHD_HTTP_HEADER_CONTENT_TYPE,
 	    "application/json; charset=utf-8");
 	MHD_add_response_header(rp, MHD_HTTP_HEADER_CACHE_CONTROL, "no-cache");
+	MHD_add_response_header(rp, MHD_HTTP_HEADER_CONNECTION, "close");
 	r = MHD_queue_response(rq->connection, answer.status, rp);
 	MHD_destroy_response(rp);
 	return r;
+}
+
+static void
+on_connection(void *arg, struct MHD_Connection *connection, void **ctx,
+    enum MHD_ConnectionNotificationCode what)
+{
+	struct control *c = arg;
+	struct client **at = &c->clients;
+	struct client *client = *ctx;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		*ctx = client = calloc(1, sizeof(*client));
+		if (client == NULL)
+			return;		/* it has libmicrohttpd's limits */
+		client->fd = connection_fd(connection);
+		client->deadline_ms = c->now_ms + ARRIVE_MAX_MS;
+		client->next = c->clients;
+		c->clients = client;
+		return;
+	}
+	while (*at != NULL && *at != client)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = client->next;
+	free(client);
+	*ctx = NULL;
+}
+
+static void
+allow_more_time(struct control *c, struct MHD_Connection *connection)
+{
+	struct client *client = MHD_get_connection_info(connection,
+	    MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+
+	if (client != NULL)
+		client->deadline_ms = c->now_ms + ANSWER_MAX_MS;
+}
+
+/* libmicrohttpd closes what it finds shut. */
+static void
+end_slow_clients(struct control *c)
+{
+	struct client *client;
+
+	for (client = c->clients; client != NULL; client = client->next) {
+		if (client->deadline_ms > c->now_ms)
+			continue;
+		client->deadline_ms = UINT64_MAX;
+		(void)shutdown(client->fd, SHUT_RDWR);
+	}
 }
 
 /*
@@ -400,6 +500,7 @@ on_request(void *arg, struct MHD_Connection *connection, const char *url,
     const char *method, const char *version, const char *upload,
     size_t *size, void **ctx)
 {
+	struct control *c = arg;
 	struct request *rq = *ctx;
 	struct answer answer;
 
@@ -419,7 +520,9 @@ on_request(void *arg, struct MHD_Connection *connection, const char *url,
 		*size = 0;
 		return rq->body_len <= BODY_MAX ? MHD_YES : MHD_NO;
 	}
-	answer = dispatch(arg, rq, method, url);
+	if (rq->state == PRESS_NONE)
+		allow_more_time(c, connection);
+	answer = dispatch(c, rq, method, url);
 	if (answer.body == NULL && rq->suspended)
 		return MHD_YES;
 	return send_answer(rq, answer);
@@ -452,16 +555,20 @@ start_daemon(struct control *c, int listen_fd)
 	    0, NULL, NULL, on_request, c,
 	    MHD_OPTION_LISTEN_SOCKET, listen_fd,
 	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, c,
+	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, c,
 	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
-	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_MAX_S,
+	    MHD_OPTION_CONNECTION_TIMEOUT, ANSWER_MAX_MS / 1000U,
 	    MHD_OPTION_END);
 	if (c->mhd == NULL)
 		return -ENOMEM;
 	info = MHD_get_daemon_info(c->mhd, MHD_DAEMON_INFO_EPOLL_FD);
 	if (info == NULL)
 		return -ENOTSUP;
-	c->epfd = info->epoll_fd;
+	c->epfd = epoll_create1(EPOLL_CLOEXEC);
+	if (c->epfd == -1 || epoll_ctl(c->epfd, EPOLL_CTL_ADD, info->epoll_fd,
+	    &(struct epoll_event){ .events = EPOLLIN }) == -1)
+		return -errno;
 	return 0;
 }
 
@@ -476,6 +583,7 @@ control_open(const char *path, struct loop *l,
 
 	if (c == NULL)
 		goto out;
+	c->epfd = -1;
 	c->loop = l;
 	c->facts = *facts;
 	c->path = strdup(path);
@@ -495,6 +603,8 @@ out:
 			unix_unlink(path, &c->name);
 		if (c != NULL && c->mhd != NULL)
 			MHD_stop_daemon(c->mhd);
+		if (c != NULL && c->epfd != -1)
+			close(c->epfd);
 		if (c != NULL)
 			free(c->path);
 		free(c);
@@ -518,6 +628,7 @@ control_close(struct control *c)
 	(void)MHD_run(c->mhd);
 	unix_unlink(c->path, &c->name);
 	MHD_stop_daemon(c->mhd);	/* closes the socket */
+	close(c->epfd);
 	free(c->path);
 	free(c);
 }
@@ -533,6 +644,8 @@ control_dispatch(struct control *c, uint64_t now_ms)
 {
 	c->now_ms = now_ms;
 	c->resumed = false;
+	find_hung_up(c);
+	end_slow_clients(c);
 	(void)MHD_run(c->mhd);
 }
 
@@ -540,10 +653,16 @@ uint64_t
 control_deadline(const struct control *c, uint64_t now_ms)
 {
 	MHD_UNSIGNED_LONG_LONG timeout_ms;
+	const struct client *client;
+	uint64_t first = UINT64_MAX;
 
 	if (c->resumed)
 		return now_ms;
-	if (MHD_get_timeout(c->mhd, &timeout_ms) != MHD_YES)
-		return UINT64_MAX;
-	return now_ms + timeout_ms;
+	if (MHD_get_timeout(c->mhd, &timeout_ms) == MHD_YES)
+		first = now_ms + timeout_ms;
+	for (client = c->clients; client != NULL; client = client->next) {
+		if (client->deadline_ms < first)
+			first = client->deadline_ms;
+	}
+	return first;
 }

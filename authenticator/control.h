@@ -3,8 +3,9 @@
  * The control interface of a running key: HTTP/1.1 and JSON on a UNIX socket
  * that only the key's user can open (format: control.md).
  *
- * Limits: 32 connections at once, 4096 bytes of request body, 16 KiB of
- * request headers, 10 s for a request to arrive.
+ * Limits: 64 connections at once, of one request each; 16 presses that wait;
+ * 4096 bytes of request body, 16 KiB of request headers, 2 s for a request
+ * to arrive and 15 s to answer it.
  *
  * It owns the socket and its file. It never waits: whoever waits watches
  * control_fd() and control_deadline().

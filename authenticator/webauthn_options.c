@@ -128,11 +128,12 @@ in_bool(struct options_in *in, const json_t *obj, const char *path)
 {
 	json_t *v = in_member(in, obj, path, OPTIONAL);
 
-	if (v == NULL)
-		return false;
-	if (!json_is_boolean(v))
-		return type_error(in, path, "is not true or false");
-	return json_is_true(v);
+	/* Web IDL, ToBoolean: null, 0 and "" are false, the rest is true */
+	if (json_is_number(v))
+		return json_number_value(v) != 0;
+	if (json_is_string(v))
+		return json_string_length(v) > 0;
+	return v != NULL && !json_is_null(v) && !json_is_false(v);
 }
 
 /* fallback: absent, null, or a word that is not in the list. */
@@ -164,15 +165,6 @@ skip_strings(struct options_in *in, const json_t *obj, const char *path)
 	json_array_foreach(v, i, item)
 		if (!json_is_string(item))
 			type_error(in, path, "has what is not a string");
-}
-
-static void
-skip_number(struct options_in *in, const json_t *obj, const char *path)
-{
-	json_t *v = in_member(in, obj, path, OPTIONAL);
-
-	if (v != NULL && !json_is_number(v))
-		type_error(in, path, "is not a number");
 }
 
 static bool
@@ -395,7 +387,6 @@ in_create(struct options_in *in, const json_t *obj, struct create_options *o)
 		type_error(in, "user.id", "is not 1 to 64 bytes long");
 	in_bytes(in, obj, "challenge", REQUIRED, &o->challenge);
 	in_params(in, obj, o);
-	skip_number(in, obj, "timeout");
 	in_descriptors(in, obj, "excludeCredentials", &o->exclude);
 	in_selection(in, obj, o);
 	skip_strings(in, obj, "hints");
@@ -487,7 +478,6 @@ in_get(struct options_in *in, const json_t *obj, struct get_options *o)
 	json_t *ext;
 
 	in_bytes(in, obj, "challenge", REQUIRED, &o->challenge);
-	skip_number(in, obj, "timeout");
 	in_string(in, obj, "rpId", OPTIONAL, &o->rp_id);
 	in_descriptors(in, obj, "allowCredentials", &o->allow);
 	o->user_verification = (enum requirement)in_word(in, obj,
@@ -498,11 +488,34 @@ in_get(struct options_in *in, const json_t *obj, struct get_options *o)
 	in_hmac_get_secret(in, ext, o);
 }
 
+/* jansson quotes what it stumbled over: only plain characters of that. */
+static void
+syntax_error(struct options_in *in, struct span text, json_error_t *why)
+{
+	size_t i;
+
+	for (i = 0; i < text.len && strchr(" \t\r\n", text.p[i]) != NULL &&
+	    text.p[i] != '\0'; i++)
+		;
+	if (i == text.len) {
+		dom_fail(in->err, "SyntaxError",
+		    "no options on standard input");
+		return;
+	}
+	for (i = 0; why->text[i] != '\0'; i++) {
+		if (why->text[i] < 0x20 || why->text[i] > 0x7e)
+			why->text[i] = '?';
+	}
+	dom_fail(in->err, "SyntaxError", "the options are not a JSON object: "
+	    "line %d, column %d: %s", why->line, why->column, why->text);
+}
+
 /* The dictionary itself, or NULL with *in failed. */
 static json_t *
 load(struct options_in *in, struct span text)
 {
 	struct options_memory *mem = in->mem;
+	json_error_t why;
 	json_t *obj;
 
 	if (text.len > WEBAUTHN_INPUT_MAX) {
@@ -512,10 +525,9 @@ load(struct options_in *in, struct span text)
 		return NULL;
 	}
 	mem->json = json_loadb((const char *)text.p, text.len,
-	    JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+	    JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
 	if (mem->json == NULL) {
-		dom_fail(in->err, "SyntaxError",
-		    "the options are not a JSON object without duplicates");
+		syntax_error(in, text, &why);
 		return NULL;
 	}
 	mem->cap = text.len;

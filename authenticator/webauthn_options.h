@@ -7,8 +7,10 @@
  * Strict where a browser is: duplicate members, wrong types, bad base64url
  * and missing members are errors. What a browser ignores is ignored:
  * unknown members, extensions and enumeration values, credential types
- * other than public-key, and null where a dictionary could be. The one
- * deliberate difference: there are no JavaScript conversions, 5 is no "5".
+ * other than public-key, and null where a dictionary could be. Booleans are
+ * converted as in JavaScript, and so is timeout, where anything is a number
+ * then and none is used. The one deliberate difference: no other JavaScript
+ * conversions, 5 is no "5".
  *
  * Errors: SyntaxError (not JSON), TypeError (not such a dictionary),
  * EncodingError (not base64url), NotSupportedError (more than the limits

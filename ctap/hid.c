@@ -377,7 +377,7 @@ input_init(struct ctaphid *h, const struct packet *p, uint64_t now_ms)
 		return none;
 	}
 
-	/* certification wants this refused, and only this */
+	/* hid-14 of the certification run wants this refused, and only this */
 	if (lock_excludes(h, p->cid, now_ms))
 		return refuse(h, p->cid, CTAPHID_ERR_CHANNEL_BUSY);
 

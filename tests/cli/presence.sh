@@ -44,6 +44,51 @@ in_vain()
 }
 check "a press without a request fails after 10 s" in_vain
 
+taken_off()
+{
+	local finger
+	"$SEALKEY" press --state "$T/key" &
+	finger=$!
+	sleep 0.4
+	kill -KILL "$finger"
+	wait "$finger"
+	start_create key GGGG
+	sleep 0.5
+	kill -0 "$client" || return	# nobody presses any more
+	"$SEALKEY" deny --state "$T/key" && ! wait "$client"
+}
+check "a press ends with whoever pressed" taken_off
+
+too_many()
+{
+	local fingers=() pid i
+	for i in {1..20}; do
+		"$SEALKEY" press --state "$T/key" 2>"$T/finger.$i" &
+		fingers+=($!)
+	done
+	sleep 0.7
+	timeout -s KILL 1 "$SEALKEY" info --state "$T/key" >"$T/info"
+	i=$?
+	for pid in "${fingers[@]}"; do
+		{ kill -KILL "$pid"; wait "$pid"; } 2>/dev/null
+	done
+	[ "$i" = 0 ] && [ "$(cat "$T"/finger.* | grep -c 'too many')" = 4 ]
+}
+check "presses that wait are limited" too_many
+
+# 40 that say a byte now and then; bash has no UNIX sockets
+slow_clients()
+{
+	local start
+	rawhost slow "$(sed -n 's/^control //p' "$T/key/lock")" 40 &
+	local slow=$!
+	sleep 0.5
+	start=$SECONDS
+	"$SEALKEY" info --state "$T/key" >"$T/info" || return
+	[ $((SECONDS - start)) -le 3 ] && wait "$slow"
+}
+check "slow clients are sent away" slow_clients
+
 vanished_client()
 {
 	start_create key DDDD

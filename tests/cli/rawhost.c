@@ -5,6 +5,8 @@
  *	rawhost crowd PATH N	N clients at once ask getInfo, all must hear
  *	rawhost half PATH	leaves in the middle of a message
  *	rawhost noise PATH N	N packets of noise, then getInfo must work
+ *	rawhost slow PATH N	N clients of a stream socket say a byte a
+ *				second; all must be closed within 4 s
  *	rawhost notify PATH	prints the datagram that comes to PATH
  */
 #include <sys/socket.h>
@@ -163,6 +165,31 @@ noise(const char *path, int n)
 }
 
 static int
+slow(const char *path, int n)
+{
+	const struct sockaddr_un sun = address(path);
+	int closed = 0;
+	int fd[CROWD_MAX];
+	int i, s;
+
+	for (i = 0; i < n && i < CROWD_MAX; i++) {
+		fd[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+		if (connect(fd[i], (const struct sockaddr *)&sun,
+		    sizeof(sun)) == -1)
+			return 1;
+	}
+	for (s = 0; s < 4; s++) {
+		for (i = 0; i < n; i++)
+			(void)send(fd[i], "G", 1, MSG_NOSIGNAL);
+		sleep(1);
+	}
+	for (i = 0; i < n; i++)
+		closed += send(fd[i], "G", 1, MSG_NOSIGNAL) == -1;
+	printf("%d of %d\n", closed, n);
+	return closed == n ? 0 : 1;
+}
+
+static int
 notify(const char *path)
 {
 	const struct sockaddr_un sun = address(path);
@@ -190,6 +217,8 @@ main(int argc, char **argv)
 		return half(argv[2]);
 	if (argc == 4 && strcmp(argv[1], "noise") == 0)
 		return noise(argv[2], atoi(argv[3]));
+	if (argc == 4 && strcmp(argv[1], "slow") == 0)
+		return slow(argv[2], atoi(argv[3]));
 	if (argc == 3 && strcmp(argv[1], "notify") == 0)
 		return notify(argv[2]);
 	return 2;

@@ -221,6 +221,15 @@ echo '{"challenge":5}' >"$work/in"
 check "a number for a challenge" refused TypeError get "${state[@]}"
 : >"$work/in"
 check "nothing at all" refused SyntaxError get "${state[@]}"
+check "and says so" grep -q "no options on standard input" "$work/error"
+printf '{"challenge": "AA",\n "rpId" 5}' >"$work/in"
+check "a syntax error" refused SyntaxError get "${state[@]}"
+check "and says where" grep -q "line 2, column" "$work/error"
+get_options ',"timeout":null,"extensions":null' >"$work/in"
+check "null for a timeout" exits 0 get "${state[@]}"
+create_options ',"timeout":"60000","authenticatorSelection":{
+    "requireResidentKey":null}' >"$work/in"
+check "null for a boolean, text for a number" exits 0 create "${state[@]}"
 { get_options ''; head -c 1048577 /dev/zero | tr '\0' ' '; } >"$work/in"
 check "more than a mebibyte" refused NotSupportedError get "${state[@]}"
 
@@ -229,7 +238,7 @@ check "more than a mebibyte" refused NotSupportedError get "${state[@]}"
 {
 	get_options ''
 	echo nonsense
-	echo
+	printf ' \t\n\n'
 	get_options ",\"allowCredentials\":[{\"type\":\"public-key\",
 	    \"id\":\"$id\"}]" | tr -d '\n'
 	echo
@@ -237,14 +246,13 @@ check "more than a mebibyte" refused NotSupportedError get "${state[@]}"
 	get_options '' | tr -d '\n'	# the last line need not end
 } >"$work/in"
 check "a batch with failures fails at its end" exits 1 get "${state[@]}" --batch
-check "one line out for each line in" test "$(wc -l <"$work/out")" = 6
+check "one line out for each line in" test "$(wc -l <"$work/out")" = 5
 check "errors say nothing on standard error" test ! -s "$work/error"
 check "line 1 is an answer" says id "$id" 1
 check "line 2 is an error" says name SyntaxError 2
-check "line 3, empty, is an error" says name SyntaxError 3
-check "line 4 is an answer" says id "$id" 4
-check "line 5 is an error" says name SecurityError 5
-check "line 6 is an answer" says id "$id" 6
+check "line 3 is an answer, blank lines aside" says id "$id" 3
+check "line 4 is an error" says name SecurityError 4
+check "line 5 is an answer" says id "$id" 5
 
 {
 	head -c 1048577 /dev/zero | tr '\0' ' '

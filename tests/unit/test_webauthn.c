@@ -666,6 +666,7 @@ struct member {
 };
 
 #define DICT	(T_OBJECT | T_NULL)
+#define ANY	127	/* JavaScript makes a boolean or number of it */
 #define WORD	(T_STRING | T_NULL)	/* unknown words are ignored */
 
 static const struct member create_members[] = {
@@ -706,7 +707,7 @@ static const struct member create_members[] = {
 	    "{\"id\":\"AQ\",\"name\":\"n\",\"displayName\":\"d\"},"
 	    "\"pubKeyCredParams\":[{\"type\":\"public-key\",\"alg\":-7},"
 	    "{\"type\":\"public-key\",\"alg\":", "}]}", T_NUMBER },
-	{ CREATE ",\"timeout\":", "}", T_NUMBER | T_REAL },
+	{ CREATE ",\"timeout\":", "}", ANY },
 	{ CREATE ",\"excludeCredentials\":", "}", T_ARRAY },
 	{ CREATE ",\"excludeCredentials\":[", "]}", 0 },
 	{ CREATE ",\"excludeCredentials\":[{\"id\":\"AA\",\"type\":", "}]}",
@@ -724,19 +725,19 @@ static const struct member create_members[] = {
 	{ CREATE ",\"authenticatorSelection\":{\"userVerification\":", "}}",
 	    WORD },
 	{ CREATE ",\"authenticatorSelection\":{\"requireResidentKey\":", "}}",
-	    T_BOOL },
+	    ANY },
 	{ CREATE ",\"hints\":", "}", T_ARRAY },
 	{ CREATE ",\"hints\":[", "]}", T_STRING },
 	{ CREATE ",\"attestation\":", "}", WORD },
 	{ CREATE ",\"attestationFormats\":", "}", T_ARRAY },
 	{ CREATE ",\"attestationFormats\":[", "]}", T_STRING },
 	{ CREATE ",\"extensions\":", "}", DICT },
-	{ CREATE ",\"extensions\":{\"credProps\":", "}}", T_BOOL },
-	{ CREATE ",\"extensions\":{\"hmacCreateSecret\":", "}}", T_BOOL },
+	{ CREATE ",\"extensions\":{\"credProps\":", "}}", ANY },
+	{ CREATE ",\"extensions\":{\"hmacCreateSecret\":", "}}", ANY },
 	{ CREATE ",\"extensions\":{\"credentialProtectionPolicy\":", "}}", 0 },
 	{ CREATE ",\"extensions\":{\"credentialProtectionPolicy\":"
 	    "\"userVerificationOptional\","
-	    "\"enforceCredentialProtectionPolicy\":", "}}", T_BOOL },
+	    "\"enforceCredentialProtectionPolicy\":", "}}", ANY },
 	{ CREATE ",\"extensions\":{\"prf\":", "}}", DICT },
 	{ CREATE ",\"extensions\":{\"prf\":{\"eval\":", "}}}", T_NULL },
 	{ CREATE ",\"extensions\":{\"prf\":{\"eval\":{\"first\":", "}}}}",
@@ -751,7 +752,7 @@ static const struct member create_members[] = {
 
 static const struct member get_members[] = {
 	{ "{\"challenge\":", "}", T_STRING },
-	{ GET ",\"timeout\":", "}", T_NUMBER | T_REAL },
+	{ GET ",\"timeout\":", "}", ANY },
 	{ GET ",\"rpId\":", "}", 0 },
 	{ GET ",\"allowCredentials\":", "}", T_ARRAY },
 	{ GET ",\"allowCredentials\":[", "]}", 0 },
