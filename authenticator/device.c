@@ -117,6 +117,7 @@ configure(struct device *d, const struct device_config *cfg,
 	}
 	out->uv = true;
 	out->choice = cfg->choice;
+	out->no_u2f = cfg->no_u2f;
 	attestation_config(d->attestation, cfg->attestation,
 	    &out->attestation);
 	out->random = random_bytes;
@@ -346,6 +347,19 @@ device_command(struct device *d, uint64_t channel, struct span msg,
 {
 	return perform(d, auth_command(d->engine, channel, msg, now_ms),
 	    now_ms);
+}
+
+enum device_want
+device_apdu(struct device *d, uint64_t channel, struct span msg,
+    uint64_t now_ms)
+{
+	return perform(d, auth_apdu(d->engine, channel, msg, now_ms), now_ms);
+}
+
+bool
+device_has_u2f(const struct device *d)
+{
+	return auth_has_u2f(d->engine);
 }
 
 enum device_want

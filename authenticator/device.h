@@ -29,6 +29,7 @@ struct device_config {
 	bool		 manage;	/* look and delete only: no engine */
 	enum attestation_kind attestation;
 	enum account_choice choice;
+	bool		 no_u2f;
 	const struct attestation_root *root;	/* NULL: our own */
 };
 
@@ -56,6 +57,9 @@ enum device_want {
 /* See auth_command() and its companions in engine.h. Not with manage. */
 enum device_want device_command(struct device *d, uint64_t channel,
     struct span msg, uint64_t now_ms);
+enum device_want device_apdu(struct device *d, uint64_t channel,
+    struct span msg, uint64_t now_ms);
+bool device_has_u2f(const struct device *d);
 enum device_want device_user(struct device *d, enum user_answer answer,
     uint64_t now_ms);
 enum device_want device_keys(struct device *d, uint64_t now_ms);

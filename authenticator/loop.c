@@ -14,12 +14,6 @@
 #define HOSTS_MAX	256	/* at once; each takes about 8 kB */
 #define INFO_MAX	1024	/* bytes of a reply to getInfo */
 
-/* INIT tells it, next to the capabilities. */
-static const struct ctaphid_config hid_config = {
-	.version = { 0, 1, 0 },
-	.capabilities = CAPABILITY_WINK | CAPABILITY_CBOR | CAPABILITY_NMSG,
-};
-
 /* A host and, if it has one in progress, its message. */
 struct loop_host {
 	struct host	*host;
@@ -29,6 +23,7 @@ struct loop_host {
 	bool		 waiting;	/* in the queue */
 	uint32_t	 cid;
 	uint32_t	 serial;
+	uint8_t		 cmd;		/* CTAPHID_CMD_CBOR or _MSG */
 	struct span	 msg;		/* in hid */
 
 	bool		 blocked;	/* until the transport is writable */
@@ -53,6 +48,17 @@ struct loop {
 	bool		 busy;		/* the engine is */
 	struct loop_host *active;	/* whom it works for */
 };
+
+/* What INIT tells. */
+static struct ctaphid_config
+hid_config(const struct loop *l)
+{
+	return (struct ctaphid_config){
+		.version = { 0, 1, 0 },
+		.capabilities = CAPABILITY_WINK | CAPABILITY_CBOR |
+		    (device_has_u2f(l->device) ? 0 : CAPABILITY_NMSG),
+	};
+}
 
 static uint64_t
 channel(const struct loop_host *lh)
@@ -105,14 +111,26 @@ tell_status(struct loop *l, enum ctaphid_status status)
 	pump(l, lh);
 }
 
-/* Whether an answer is there; if not, the host is told what is missing. */
+/*
+ * Whether the operation goes on; if not, the host is told what is missing.
+ * A host that polls is never kept waiting: a press that comes until it asks
+ * again is kept for it (presence.h).
+ */
 static bool
-ask_user(struct loop *l, enum user_answer *answer)
+ask_user(struct loop *l, enum device_want *want)
 {
-	enum prompt_kind kind = device_prompt(l->device)->kind;
+	const struct auth_prompt *prompt = device_prompt(l->device);
+	enum user_answer answer;
 
-	if (presence_ask(&l->presence, kind, l->now_ms, answer))
+	if (presence_ask(&l->presence, prompt->kind, l->now_ms, &answer)) {
+		tell_status(l, CTAPHID_STATUS_PROCESSING);
+		*want = device_user(l->device, answer, l->now_ms);
 		return true;
+	}
+	if (prompt->polled) {
+		*want = device_tick(l->device, l->now_ms);
+		return true;
+	}
 	tell_status(l, CTAPHID_STATUS_UPNEEDED);
 	return false;
 }
@@ -121,14 +139,9 @@ ask_user(struct loop *l, enum user_answer *answer)
 static void
 proceed(struct loop *l, enum device_want want)
 {
-	enum user_answer answer;
-
-	while (want == DEVICE_USER) {
-		if (!ask_user(l, &answer))
+	while (want == DEVICE_USER)
+		if (!ask_user(l, &want))
 			return;
-		tell_status(l, CTAPHID_STATUS_PROCESSING);
-		want = device_user(l->device, answer, l->now_ms);
-	}
 	presence_unask(&l->presence);
 	if (want == DEVICE_REPLY) {
 		finish(l);
@@ -138,6 +151,14 @@ proceed(struct loop *l, enum device_want want)
 	} else {
 		tell_status(l, CTAPHID_STATUS_PROCESSING);
 	}
+}
+
+static enum device_want
+start(struct loop *l, const struct loop_host *lh)
+{
+	return lh->cmd == CTAPHID_CMD_MSG ?
+	    device_apdu(l->device, channel(lh), lh->msg, l->now_ms) :
+	    device_command(l->device, channel(lh), lh->msg, l->now_ms);
 }
 
 /* Gives the engine work while it is idle and there is some. */
@@ -151,8 +172,7 @@ run_queue(struct loop *l)
 		lh->waiting = false;
 		l->busy = true;
 		l->active = lh;
-		proceed(l, device_command(l->device, channel(lh), lh->msg,
-		    l->now_ms));
+		proceed(l, start(l, lh));
 	}
 }
 
@@ -167,7 +187,8 @@ answer_at_once(struct loop *l, struct loop_host *lh,
 	uint8_t info[INFO_MAX];
 	size_t len;
 
-	if (!l->busy || ev->msg.len != 1 || ev->msg.p[0] != CTAP_GET_INFO)
+	if (!l->busy || ev->cmd != CTAPHID_CMD_CBOR || ev->msg.len != 1 ||
+	    ev->msg.p[0] != CTAP_GET_INFO)
 		return false;
 	len = device_info(l->device, info, sizeof(info));
 	if (len > 0)
@@ -183,6 +204,7 @@ take_message(struct loop *l, struct loop_host *lh,
 		return;
 	lh->cid = ev->cid;
 	lh->serial = ev->serial;
+	lh->cmd = ev->cmd;
 	lh->msg = ev->msg;
 	lh->waiting = true;
 	TAILQ_INSERT_TAIL(&l->queue, lh, waits);
@@ -250,6 +272,7 @@ static bool
 on_host_open(void *arg, struct host *h)
 {
 	struct loop *l = arg;
+	const struct ctaphid_config config = hid_config(l);
 	struct loop_host *lh;
 	uint32_t first_cid;
 
@@ -262,7 +285,7 @@ on_host_open(void *arg, struct host *h)
 		first_cid = l->next_number;
 	lh->host = h;
 	lh->number = l->next_number++;
-	ctaphid_init(&lh->hid, &hid_config, first_cid);
+	ctaphid_init(&lh->hid, &config, first_cid);
 	h->owner = lh;
 	TAILQ_INSERT_TAIL(&l->hosts, lh, all);
 	l->host_count++;

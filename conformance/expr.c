@@ -375,6 +375,47 @@ fn_flip(struct expr_env *env, const struct span *arg, struct cbor_out *out)
 	return true;
 }
 
+/* Of a reply to U2F_REGISTER */
+static bool
+fn_handle(struct expr_env *env, const struct span *arg, struct cbor_out *out)
+{
+	if (arg[0].len < 67 || arg[0].p[0] != 5 || arg[0].p[1] != 4 ||
+	    arg[0].len < 67 + (size_t)arg[0].p[66])
+		return complain(env, "handle: no registration");
+	cbor_put_bytes(out, span(arg[0].p + 67, arg[0].p[66]));
+	return true;
+}
+
+/* With a byte in front that says how many there are. */
+static bool
+fn_counted(struct expr_env *env, const struct span *arg, struct cbor_out *out)
+{
+	uint8_t buf[256];
+
+	if (arg[0].len >= sizeof(buf))
+		return complain(env, "counted: length");
+	buf[0] = (uint8_t)arg[0].len;
+	memcpy(buf + 1, arg[0].p, arg[0].len);
+	cbor_put_bytes(out, span(buf, 1 + arg[0].len));
+	return true;
+}
+
+/* What a reply to U2F_AUTHENTICATE says: [presence, counter] */
+static bool
+fn_presence(struct expr_env *env, const struct span *arg,
+    struct cbor_out *out)
+{
+	const uint8_t *p = arg[0].p;
+
+	if (arg[0].len < 6)
+		return complain(env, "presence: no assertion");
+	cbor_put_array(out, 2);
+	cbor_put_uint(out, p[0]);
+	cbor_put_uint(out, (uint32_t)p[1] << 24 | (uint32_t)p[2] << 16 |
+	    (uint32_t)p[3] << 8 | p[4]);
+	return true;
+}
+
 /* Of authenticator data: ID, public key, extension outputs. */
 static bool
 fn_credid(struct expr_env *env, const struct span *arg, struct cbor_out *out)
@@ -588,6 +629,9 @@ static const struct {
 	{ "cbor",		1, fn_cbor, true },
 	{ "unseal",		3, fn_unseal, false },
 	{ "flip",		1, fn_flip, false },
+	{ "handle",		1, fn_handle, false },
+	{ "counted",		1, fn_counted, false },
+	{ "presence",		1, fn_presence, false },
 	{ "credid",		1, fn_credid, false },
 	{ "ext",		1, fn_ext, false },
 	{ "count",		1, fn_count, false },

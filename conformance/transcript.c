@@ -77,18 +77,75 @@ parse_channel(const char **text)
 	return channel;
 }
 
-/* > [#CHANNEL] cbor CMD [EXPR], or > [#CHANNEL] raw h'..' */
+/* The bytes that an expression is, as they are; they live in out. */
+static bool
+eval_raw(struct run *r, const char **text, struct cbor_out *out,
+    struct span *raw)
+{
+	struct cbor_in in;
+
+	if (!expr_eval(&r->env, text, out))
+		return failed(r, "%s", r->env.why);
+	cbor_in_init(&in, cbor_out_span(out));
+	return cbor_bytes(&in, raw) || failed(r, "bytes are wanted");
+}
+
+static bool
+send_apdu(struct run *r, const char *text, struct span apdu)
+{
+	if (!at_end(r, text))
+		return false;
+	if (r->target->apdu == NULL)
+		return failed(r, "the target has no U2F");
+	r->target->apdu(r->t, r->channel, apdu);
+	r->awaited = true;
+	return true;
+}
+
+/* u2f INS P1 [DATA]: as hosts send it, extended and with Le */
+static bool
+send_u2f(struct run *r, const char *text)
+{
+	static uint8_t msg[EXPR_VALUE_MAX];
+	static uint8_t apdu[EXPR_VALUE_MAX + 9];
+	struct span data = span(msg, 0);
+	struct cbor_out out;
+
+	memset(apdu, 0, sizeof(apdu));
+	apdu[1] = (uint8_t)strtoul(text, (char **)&text, 16);
+	apdu[2] = (uint8_t)strtoul(text, (char **)&text, 16);
+	expr_blank(&text);
+	cbor_out_init(&out, msg, sizeof(msg));
+	if (*text == '\0')
+		return send_apdu(r, text, span(apdu, 7));
+	if (!eval_raw(r, &text, &out, &data))
+		return false;
+	apdu[5] = (uint8_t)(data.len >> 8);
+	apdu[6] = (uint8_t)data.len;
+	memcpy(apdu + 7, data.p, data.len);
+	return send_apdu(r, text, span(apdu, 7 + data.len + 2));
+}
+
+/*
+ * > [#CHANNEL] cbor CMD [EXPR] | raw h'..' | u2f INS P1 [EXPR] | apdu h'..'
+ */
 static bool
 do_send(struct run *r, const char *text)
 {
 	static uint8_t msg[EXPR_VALUE_MAX];
 	struct cbor_out out;
-	struct cbor_in in;
 	struct span raw;
 
 	r->channel = parse_channel(&text);
 	expr_blank(&text);
+	if (strncmp(text, "u2f ", 4) == 0)
+		return send_u2f(r, text + 4);
 	cbor_out_init(&out, msg + 1, sizeof(msg) - 1);
+	if (strncmp(text, "apdu ", 5) == 0) {
+		text += 5;
+		return eval_raw(r, &text, &out, &raw) &&
+		    send_apdu(r, text, raw);
+	}
 	if (strncmp(text, "cbor ", 5) == 0) {
 		msg[0] = (uint8_t)strtoul(text + 5, (char **)&text, 16);
 		expr_blank(&text);
@@ -97,10 +154,9 @@ do_send(struct run *r, const char *text)
 		raw = span(msg, 1 + out.len);
 	} else if (strncmp(text, "raw ", 4) == 0) {
 		text += 4;
-		if (!expr_eval(&r->env, &text, &out))
-			return failed(r, "%s", r->env.why);
-		cbor_in_init(&in, cbor_out_span(&out));
-		if (!cbor_bytes(&in, &raw) || raw.len == 0)
+		if (!eval_raw(r, &text, &out, &raw))
+			return false;
+		if (raw.len == 0)
 			return failed(r, "raw wants bytes");
 	} else {
 		return failed(r, "send what?");
@@ -127,7 +183,32 @@ want_reply(struct run *r)
 	return true;
 }
 
-/* < ok [PATTERN], or < error NAME */
+/* < sw WORD [PATTERN]: of the data, as a byte string */
+static bool
+expect_sw(struct run *r, const char *text)
+{
+	static uint8_t item[TRANSCRIPT_REPLY_MAX + 8];
+	const uint8_t *end = r->reply.p + r->reply.len - 2;
+	unsigned long want = strtoul(text, (char **)&text, 16);
+	struct cbor_out out;
+	struct cbor_in in;
+
+	if (r->reply.len < 2)
+		return failed(r, "no status word");
+	if (want != ((unsigned)end[0] << 8 | end[1]))
+		return failed(r, "%02x%02x, not %04lx", end[0], end[1], want);
+	expr_blank(&text);
+	if (*text == '\0')
+		return true;
+	cbor_out_init(&out, item, sizeof(item));
+	cbor_put_bytes(&out, span(r->reply.p, r->reply.len - 2));
+	cbor_in_init(&in, cbor_out_span(&out));
+	if (!expr_match(&r->env, &text, &in))
+		return failed(r, "%s", r->env.why);
+	return at_end(r, text);
+}
+
+/* < ok [PATTERN], < error NAME, or < sw WORD [PATTERN] */
 static bool
 do_expect(struct run *r, const char *text)
 {
@@ -136,6 +217,8 @@ do_expect(struct run *r, const char *text)
 
 	if (!want_reply(r))
 		return false;
+	if (strncmp(text, "sw ", 3) == 0)
+		return expect_sw(r, text + 3);
 	name = ctap_status_name(r->reply.p[0]);
 	if (strncmp(text, "error ", 6) == 0) {
 		text += 6;
@@ -467,6 +550,8 @@ parse_given(struct transcript_given *g, const char *text)
 		g->no_pin = true;
 	else if (strcmp(text, "alwaysUv on") == 0)
 		g->always_uv = true;
+	else if (strcmp(text, "u2f off") == 0)
+		g->no_u2f = true;
 	else if (strcmp(text, "choice host") == 0)
 		g->host_chooses = true;
 	else if (sscanf(text, "attestation %7s", g->attestation) == 1)

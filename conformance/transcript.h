@@ -22,6 +22,7 @@ struct transcript_given {
 	bool	no_uv;
 	bool	no_pin;
 	bool	always_uv;
+	bool	no_u2f;
 	bool	host_chooses;
 	char	attestation[8];		/* "packed", "self", "none" */
 	int	algs[12];		/* 0 at the end; none: default */
@@ -46,6 +47,11 @@ struct transcript_target {
 	/* "touch", "verify", "deny", "cancel", "replug"; false: cannot. */
 	bool	(*act)(void *t, const char *what, uint64_t channel);
 	void	(*advance)(void *t, uint64_t ms);
+	/*
+	 * A message of U2F; the reply is data and a status word. Whoever
+	 * touches does so between two of them, as its hosts poll.
+	 */
+	void	(*apdu)(void *t, uint64_t channel, struct span msg);
 };
 
 struct transcript_result {

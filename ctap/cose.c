@@ -66,6 +66,29 @@ cose_ec2(uint8_t out[static COSE_KEY_MAX], enum cose_alg alg,
 	return end(&w);
 }
 
+void
+cose_p256_point(struct span key, uint8_t out[static COSE_P256_POINT_LEN])
+{
+	struct cbor_in in;
+	struct span point[2] = { { NULL, 0 }, { NULL, 0 } };
+	size_t pairs = 0;
+	int64_t k;
+
+	cbor_in_init(&in, key);
+	cbor_map(&in, &pairs);
+	for (; pairs > 0 && cbor_int(&in, &k); pairs--) {
+		if (k == EC2_X || k == EC2_Y)
+			cbor_bytes_len(&in, &point[EC2_X - k], 32);
+		else
+			cbor_any(&in, NULL);
+	}
+	assert(in.err == CTAP2_OK && point[0].p != NULL &&
+	    point[1].p != NULL);
+	out[0] = 0x04;
+	memcpy(out + 1, point[0].p, 32);
+	memcpy(out + 33, point[1].p, 32);
+}
+
 size_t
 cose_okp(uint8_t out[static COSE_KEY_MAX], enum cose_alg alg,
     enum cose_curve crv, struct span x)

@@ -13,6 +13,7 @@
 #include "ctap/span.h"
 
 #define COSE_KEY_MAX	384	/* bytes; RSA-2048 takes 272 */
+#define COSE_P256_POINT_LEN	65	/* bytes: 04, x, y */
 
 enum cose_alg {
 	COSE_ES256 = -7,
@@ -40,6 +41,9 @@ size_t cose_ec2(uint8_t out[static COSE_KEY_MAX], enum cose_alg alg,
     enum cose_curve crv, struct span x, struct span y);
 size_t cose_okp(uint8_t out[static COSE_KEY_MAX], enum cose_alg alg,
     enum cose_curve crv, struct span x);
+/* The point in a key that cose_ec2() wrote for P-256 (asserted). */
+void cose_p256_point(struct span key,
+    uint8_t out[static COSE_P256_POINT_LEN]);
 /* n is the modulus, big-endian, without leading zeros. e is 65537. */
 size_t cose_rsa(uint8_t out[static COSE_KEY_MAX], enum cose_alg alg,
     struct span n);

@@ -13,6 +13,7 @@
 #include <openssl/rand.h>
 
 #define SIM_CREDENTIALS	256
+#define TOUCH_KEPT_MS	10000
 
 static const uint8_t aaguid[16] = {
 	0x51, 0xa1, 0xce, 0x51, 0x1a, 0x7e, 0x4d, 0x0c,
@@ -26,6 +27,9 @@ struct sim_private {
 	struct keys	*keys;
 	void		*mem;
 	uint64_t	random;
+	uint64_t	asked_until;	/* U2F: by a host that polls */
+	bool		touched;	/* since then */
+	bool		apdu;		/* the last message was one */
 	uint8_t		msg[AUTH_MESSAGE_MAX];
 	uint8_t		reply[AUTH_MESSAGE_MAX];
 	uint8_t		att_blob[KEY_BLOB_MAX];
@@ -151,6 +155,7 @@ configure(struct sim_private *p, const struct sim_setup *setup)
 	cfg->uv = !setup->no_uv;
 	cfg->no_pin = setup->no_pin;
 	cfg->always_uv = setup->always_uv;
+	cfg->no_u2f = setup->no_u2f;
 	cfg->choice = setup->choice;
 	cfg->attestation.kind = setup->attestation;
 	for (size_t i = 0; i < max && algs[i] != 0; i++)
@@ -169,6 +174,8 @@ power_up(struct sim *s)
 	if (s->auth == NULL)
 		die("auth_init");
 	s->want = AUTH_IDLE;
+	p->touched = false;
+	p->asked_until = 0;
 }
 
 struct sim *
@@ -369,15 +376,29 @@ perform_key(struct sim *s, struct key_op *op)
 		keys_perform(s->priv->keys, op);
 }
 
+/* A status word, and data only if that is 9000. */
+static bool
+is_apdu_reply(struct span r)
+{
+	return r.len == 2 ||
+	    (r.len > 2 && r.p[r.len - 2] == 0x90 && r.p[r.len - 1] == 0);
+}
+
 /* Every reply of the key is canonical CBOR, whatever the test is about. */
+static bool
+is_cbor_reply(struct span r)
+{
+	return r.len == 1 || (r.len > 1 && r.p[0] == CTAP2_OK &&
+	    cbor_check(span(r.p + 1, r.len - 1)));
+}
+
 static void
 take_reply(struct sim *s)
 {
 	struct span r = auth_reply(s->auth);
 
-	if (r.len == 0 || (r.len > 1 &&
-	    (r.p[0] != CTAP2_OK || !cbor_check(span(r.p + 1, r.len - 1)))))
-		die("a reply that is not canonical CBOR");
+	if (!(s->priv->apdu ? is_apdu_reply(r) : is_cbor_reply(r)))
+		die("a reply that is not canonical CBOR, or no status word");
 	memcpy(s->priv->reply, r.p, r.len);
 	s->reply = span(s->priv->reply, r.len);
 	auth_replied(s->auth);
@@ -420,10 +441,51 @@ sim_send(struct sim *s, uint64_t channel, struct span msg)
 		die("message length");
 	memcpy(s->priv->msg, msg.p, msg.len);
 	s->prompts = 0;
+	s->priv->apdu = false;
 	run(s, auth_command(s->auth, channel, span(s->priv->msg, msg.len),
 	    s->now_ms));
 	s->prompts += s->want == AUTH_USER;
 	return s->want;
+}
+
+enum auth_want
+sim_apdu(struct sim *s, uint64_t channel, struct span msg)
+{
+	struct sim_private *p = s->priv;
+	bool touched = p->touched && s->now_ms < p->asked_until;
+
+	if (msg.len > sizeof(p->msg))
+		die("message length");
+	memcpy(p->msg, msg.p, msg.len);
+	p->apdu = true;
+	s->prompts = 0;
+	run(s, auth_apdu(s->auth, channel, span(p->msg, msg.len),
+	    s->now_ms));
+	if (s->want != AUTH_USER)
+		return s->want;
+	if (!auth_prompt(s->auth)->polled)
+		die("U2F waits for a touch");
+	s->prompts++;
+	p->touched = false;
+	p->asked_until = touched ? 0 : s->now_ms + TOUCH_KEPT_MS;
+	return run(s, touched ?
+	    auth_user_input(s->auth, USER_PRESENT, s->now_ms) :
+	    auth_tick(s->auth, s->now_ms));
+}
+
+bool
+sim_touch(struct sim *s)
+{
+	struct sim_private *p = s->priv;
+
+	if (s->want == AUTH_USER) {
+		sim_answer(s, USER_PRESENT);
+		return true;
+	}
+	if (s->now_ms >= p->asked_until)
+		return false;
+	p->touched = true;
+	return true;
 }
 
 enum auth_want

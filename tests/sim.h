@@ -16,6 +16,7 @@ struct sim_setup {
 	bool		no_uv;		/* verification is not set up */
 	bool		no_pin;
 	bool		always_uv;
+	bool		no_u2f;
 	enum account_choice choice;
 	enum attestation_kind attestation;
 	int		algs[AUTH_ALGS_MAX];	/* 0 at the end; none: all */
@@ -51,6 +52,13 @@ void sim_power_cycle(struct sim *s);
 
 /* Each returns s->want. msg is copied. */
 enum auth_want sim_send(struct sim *s, uint64_t channel, struct span msg);
+/*
+ * U2F. Never AUTH_USER: without a touch that was kept the reply says that
+ * one is missing, and sim_touch() keeps one for 10 s from then on.
+ */
+enum auth_want sim_apdu(struct sim *s, uint64_t channel, struct span msg);
+/* Answers, or is kept for the next APDU; false: nobody asks for it. */
+bool sim_touch(struct sim *s);
 enum auth_want sim_answer(struct sim *s, enum user_answer answer);
 enum auth_want sim_cancel(struct sim *s, uint64_t channel);
 /* Lets time pass, and the engine see every deadline in it. */

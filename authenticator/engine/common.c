@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authenticator/engine/impl.h"
 
+/* The attestation key does not belong to any epoch: reset keeps it. */
+static const uint8_t no_epoch[KEY_EPOCH_LEN];
+
 #define META_VERSION		1
 #define META_LEN		3	/* version, protect, flags */
 #define META_HMAC		0x01
@@ -36,6 +39,21 @@ check_auth_protocol(const struct auth *au, const struct ctap_auth *param)
 	if (!token_protocol_known(param->protocol.v))
 		return CTAP1_ERR_INVALID_PARAMETER;
 	return CTAP2_OK;
+}
+
+/* A counter at its end stays there: it never goes back to zero. */
+uint32_t
+next_counter(const struct auth *au)
+{
+	return au->counter < UINT32_MAX ? au->counter + 1 : UINT32_MAX;
+}
+
+void
+sign_with_attestation(const struct auth *au, struct auth_op *op)
+{
+	op->key.blob = au->cfg.attestation.blob;
+	op->key.bound = span_str(AUTH_ATTESTATION_BOUND);
+	op->key.epoch = span(no_epoch, sizeof(no_epoch));
 }
 
 size_t

@@ -169,6 +169,8 @@ auth_sha256(struct auth *au, struct span s, uint8_t out[static 32])
 enum auth_want
 fail(struct auth *au, enum ctap_status status)
 {
+	if (au->op.u2f)
+		return u2f_fail(au, status);
 	au->reply[0] = (uint8_t)status;
 	au->reply_len = 1;
 	return AUTH_REPLY;
@@ -212,7 +214,8 @@ enum auth_want
 ask_user(struct auth_op *op, enum prompt_kind kind,
     enum prompt_reason reason, struct span rp_id, struct span user_name)
 {
-	op->prompt = (struct auth_prompt){ kind, reason, rp_id, user_name };
+	op->prompt = (struct auth_prompt){ kind, reason, rp_id, user_name,
+	    false };
 	op->user_deadline = op->now_ms + AUTH_USER_TIMEOUT_MS;
 	return AUTH_USER;
 }
@@ -279,6 +282,18 @@ find_row(uint8_t cmd)
 	return NULL;
 }
 
+static void
+begin(struct auth *au, uint64_t channel, uint64_t now_ms)
+{
+	assert(!au->busy);
+	au->busy = true;
+	au->op.channel = channel;
+	au->op.session = session_find(au, channel);
+	if (au->op.session != NULL)
+		au->op.session->used_ms = now_ms;
+	au->op.now_ms = now_ms;
+}
+
 enum auth_want
 auth_command(struct auth *au, uint64_t channel, struct span msg,
     uint64_t now_ms)
@@ -286,13 +301,8 @@ auth_command(struct auth *au, uint64_t channel, struct span msg,
 	struct auth_op *op = &au->op;
 	enum ctap_status status;
 
-	assert(!au->busy && msg.len > 0);
-	au->busy = true;
-	op->channel = channel;
-	op->session = session_find(au, channel);
-	if (op->session != NULL)
-		op->session->used_ms = now_ms;
-	op->now_ms = now_ms;
+	assert(msg.len > 0);
+	begin(au, channel, now_ms);
 	op->row = find_row(msg.p[0]);
 	/* gn.5, cm.9 */
 	if (!remembered_is_for(op->session, msg.p[0]))
@@ -307,6 +317,28 @@ auth_command(struct auth *au, uint64_t channel, struct span msg,
 	if (status != CTAP2_OK)
 		return finish(au, status);
 	return run(au);
+}
+
+enum auth_want
+auth_apdu(struct auth *au, uint64_t channel, struct span msg,
+    uint64_t now_ms)
+{
+	struct auth_op *op = &au->op;
+	enum apdu_sw sw;
+
+	assert(auth_has_u2f(au));
+	begin(au, channel, now_ms);
+	op->u2f = true;
+	au->reply_len = 0;
+	/* gn.5, cm.9, lb.11: as any command */
+	remembered_end(op->session, channel);
+	if (au->pending.channel == channel)
+		blobs_forget(au);
+	sw = u2f_decode(au, op, msg);
+	if (sw == SW_NO_ERROR)
+		return run(au);
+	op->want = fail_sw(au, sw);
+	return op->want;
 }
 
 /*

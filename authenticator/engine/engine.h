@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The authenticator itself (CTAP 2.3, 6): takes one CTAP2 message at a time
- * and answers it. It does no I/O, allocates nothing (but what OpenSSL
- * allocates inside, whose failure is a reply), reads no clock and never
- * waits. What it needs from the world it says, one want at a time;
+ * The authenticator itself (CTAP 2.3, 6): takes one message of CTAP2, or of
+ * U2F (10), at a time and answers it. It does no I/O, allocates nothing (but
+ * what OpenSSL allocates inside, whose failure is a reply), reads no clock and
+ * never waits. What it needs from the world it says, one want at a time;
  * whoever runs it does that, and reports back:
  *
- *	      auth_command()
+ *	      auth_command(), auth_apdu()
  *	            |
  *	            v          auth_user_input(), auth_tick()
  *	 +------> decide --- AUTH_USER ------------------------+
@@ -83,6 +83,7 @@ struct auth_config {
 	bool		always_uv;	/* on when new */
 	uint8_t		min_pin_length;	/* code points; 0: 4 */
 	uint8_t		max_pin_length;	/* code points, 8 to 63; 0: 63 */
+	bool		no_u2f;		/* nothing but CTAP2 */
 	enum account_choice choice;
 	struct auth_attestation attestation;
 	/* Fills out with len random bytes. The only callback; must not fail. */
@@ -113,11 +114,16 @@ enum prompt_reason {
 	REASON_TOKEN,		/* a host asks to be trusted for a while */
 };
 
+/*
+ * A polled prompt is for this moment: if nobody is there, auth_tick() answers
+ * the host, which asks again soon (U2F).
+ */
 struct auth_prompt {
 	enum prompt_kind kind;
 	enum prompt_reason reason;
 	struct span	rp_id;		/* NULL where there is none */
 	struct span	user_name;
+	bool		polled;
 };
 
 enum user_answer {
@@ -146,6 +152,13 @@ void auth_done(struct auth *au);
  */
 enum auth_want auth_command(struct auth *au, uint64_t channel,
     struct span msg, uint64_t now_ms);
+/*
+ * The same for an APDU (U2F). The reply is data, then a status word. Only if
+ * auth_has_u2f(): not switched off, and able to make keys for ES256.
+ */
+enum auth_want auth_apdu(struct auth *au, uint64_t channel, struct span msg,
+    uint64_t now_ms);
+bool auth_has_u2f(const struct auth *au);
 
 /*
  * The reply to authenticatorGetInfo, which needs no operation and may be
@@ -191,7 +204,8 @@ const struct auth_prompt *auth_prompt(const struct auth *au);
 struct key_op *auth_key_op(struct auth *au);
 struct auth_lookup *auth_lookup_op(struct auth *au);
 const struct auth_change *auth_change(const struct auth *au);
-struct span auth_reply(const struct auth *au);	/* status byte, then CBOR */
+/* Status byte, then CBOR; or as auth_apdu() says. */
+struct span auth_reply(const struct auth *au);
 
 /*
  * A change that gives back signature counters that were reserved but not

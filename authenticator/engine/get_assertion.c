@@ -183,9 +183,7 @@ ga_sign(struct auth *au, struct auth_op *op)
 
 	if (!ext_assert_output(au, op))
 		return fail(au, CTAP1_ERR_OTHER);
-	/* a counter at its end stays there: it never goes back to zero */
-	op->counter = au->counter < UINT32_MAX ? au->counter + 1 :
-	    UINT32_MAX;
+	op->counter = next_counter(au);
 	ad.counter = op->counter;
 	ad.extensions = span(op->extensions, op->extensions_len);
 	op->auth_data_len = authdata_write(&ad, op->auth_data,

@@ -18,6 +18,7 @@
 #define AUTHENTICATOR_ENGINE_IMPL_H
 
 #include "authenticator/engine/engine.h"
+#include "ctap/apdu.h"
 #include "ctap/authdata.h"
 #include "ctap/cbor.h"
 #include "ctap/pin.h"
@@ -146,6 +147,11 @@ struct auth_op {
 	size_t		auth_data_len;
 	uint8_t		extensions[EXTENSIONS_MAX];
 	size_t		extensions_len;
+
+	/* U2F */
+	bool		u2f;		/* errors are status words */
+	uint8_t		control;	/* P1 */
+	uint8_t		point[COSE_P256_POINT_LEN];
 
 	/* clientPIN, and verification for any command */
 	struct pin_secret secret;
@@ -324,9 +330,21 @@ enum auth_want ask_candidate(struct auth *au, struct auth_op *op,
 bool found_candidate(struct auth_op *op);
 /* The next ID in op->list that can be one of ours; false at the end. */
 bool next_candidate(struct auth_op *op);
+/* The signature counter of the assertion that is being made. */
+uint32_t next_counter(const struct auth *au);
+/* What KEY_SIGN needs to know to sign with the attestation key. */
+void sign_with_attestation(const struct auth *au, struct auth_op *op);
 /* What a credential ID that holds its own key says about it. */
 size_t meta_encode(const struct credential *cred,
     uint8_t out[static KEY_META_MAX]);
+
+/* u2f.c */
+/* Sets what op does, if SW_NO_ERROR. */
+enum apdu_sw u2f_decode(struct auth *au, struct auth_op *op,
+    struct span msg);
+enum auth_want fail_sw(struct auth *au, enum apdu_sw sw);
+/* What fail() is for U2F. */
+enum auth_want u2f_fail(struct auth *au, enum ctap_status status);
 
 /* pin_state.c */
 unsigned pin_retries(const struct auth *au);
@@ -405,5 +423,8 @@ auth_stage mc_blink, mc_check, mc_authorize, mc_exclude, mc_consent,
 auth_stage ga_blink, ga_check, ga_authorize, ga_find, ga_consent, ga_extend,
     ga_sign, ga_save, ga_reply;
 auth_stage gn_find, gn_found;
+auth_stage u2f_version;
+auth_stage ur_ask, ur_create, ur_certify, ur_attest, ur_reply;
+auth_stage ua_find, ua_consent, ua_sign, ua_reply;
 
 #endif

@@ -2,9 +2,6 @@
 /* authenticatorMakeCredential (CTAP 2.3, 6.1) */
 #include "authenticator/engine/impl.h"
 
-/* The attestation key does not belong to any epoch: reset keeps it. */
-static const uint8_t no_epoch[KEY_EPOCH_LEN];
-
 /* mc.1 */
 enum auth_want
 mc_blink(struct auth *au, struct auth_op *op)
@@ -291,8 +288,6 @@ write_auth_data(struct auth *au, struct auth_op *op)
 enum auth_want
 mc_attest(struct auth *au, struct auth_op *op)
 {
-	const struct auth_attestation *att = &au->cfg.attestation;
-
 	if (!ext_create_output(au, op) || !write_auth_data(au, op))
 		return fail(au, CTAP1_ERR_OTHER);
 	op->attestation = choose_format(au, &op->req.mc);
@@ -301,9 +296,7 @@ mc_attest(struct auth *au, struct auth_op *op)
 	op->key.data[0] = span(op->auth_data, op->auth_data_len);
 	op->key.data[1] = op->req.mc.client_data_hash;
 	if (op->attestation == ATTESTATION_PACKED) {
-		op->key.blob = att->blob;
-		op->key.bound = span_str(AUTH_ATTESTATION_BOUND);
-		op->key.epoch = span(no_epoch, sizeof(no_epoch));
+		sign_with_attestation(au, op);
 	} else {
 		op->key.blob = span(op->cred.blob, op->cred.blob_len);
 	}

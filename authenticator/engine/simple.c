@@ -73,8 +73,12 @@ put_algorithms(const struct auth *au, struct cbor_out *out)
 static void
 put_versions(const struct auth *au, struct cbor_out *out)
 {
-	(void)au;
-	cbor_put_array(out, 2);
+	/* uf.3 */
+	bool u2f = auth_has_u2f(au) && !always_uv(au);
+
+	cbor_put_array(out, 2 + u2f);
+	if (u2f)
+		cbor_put_str(out, "U2F_V2");
 	cbor_put_str(out, "FIDO_2_0");
 	cbor_put_str(out, "FIDO_2_1");
 }

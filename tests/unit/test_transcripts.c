@@ -13,6 +13,7 @@ open_sim(const struct transcript_given *given)
 		.no_uv = given->no_uv,
 		.no_pin = given->no_pin,
 		.always_uv = given->always_uv,
+		.no_u2f = given->no_u2f,
 		.choice = given->host_chooses ? CHOICE_HOST : CHOICE_TOKEN,
 	};
 
@@ -35,6 +36,12 @@ static void
 send_sim(void *t, uint64_t channel, struct span msg)
 {
 	sim_send(t, channel, msg);
+}
+
+static void
+apdu_sim(void *t, uint64_t channel, struct span msg)
+{
+	sim_apdu(t, channel, msg);
 }
 
 static enum transcript_state
@@ -65,11 +72,11 @@ act_sim(void *t, const char *what, uint64_t channel)
 		sim_cancel(s, channel);
 		return true;
 	}
+	if (strcmp(what, "touch") == 0)
+		return sim_touch(s);
 	if (s->want != AUTH_USER)
 		return false;
-	if (strcmp(what, "touch") == 0)
-		sim_answer(s, USER_PRESENT);
-	else if (strcmp(what, "verify") == 0)
+	if (strcmp(what, "verify") == 0)
 		sim_answer(s, USER_VERIFIED);
 	else if (strcmp(what, "mismatch") == 0)
 		sim_answer(s, USER_MISMATCH);
@@ -88,6 +95,7 @@ advance_sim(void *t, uint64_t ms)
 
 static const struct transcript_target in_sim = {
 	open_sim, close_sim, send_sim, state_sim, act_sim, advance_sim,
+	apdu_sim,
 };
 
 static struct {
