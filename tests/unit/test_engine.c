@@ -1689,7 +1689,7 @@ keys_and_disks_have_no_deadline(void **state)
 /* --- the signature counter ----------------------------------------------- */
 
 static uint32_t
-next_counter(struct rig *r)
+counter_of_next(struct rig *r)
 {
 	struct ask a = { .silent = true };
 
@@ -1716,7 +1716,7 @@ one_commit_for_256_assertions(void **state)
 
 	(void)state;
 	for (uint32_t i = 1; i <= 600; i++) {
-		assert_int_equal(next_counter(r), i);
+		assert_int_equal(counter_of_next(r), i);
 		assert_int_equal(r->commits, 1 + (i - 1) / 256);
 		assert_true(r->state.counter_ceiling >= i);
 	}
@@ -1730,12 +1730,12 @@ a_crash_skips_what_was_reserved(void **state)
 	uint32_t ceiling;
 
 	(void)state;
-	assert_int_equal(next_counter(r), 1);
+	assert_int_equal(counter_of_next(r), 1);
 	ceiling = r->state.counter_ceiling;
 	assert_int_equal(ceiling, 256);
 	rig_power_off(r);
 	rig_power_up(r);
-	assert_int_equal(next_counter(r), ceiling + 1);
+	assert_int_equal(counter_of_next(r), ceiling + 1);
 	rig_free(r);
 }
 
@@ -1747,8 +1747,8 @@ an_orderly_end_gives_the_rest_back(void **state)
 
 	(void)state;
 	assert_null(auth_settle(r->au));
-	assert_int_equal(next_counter(r), 1);
-	assert_int_equal(next_counter(r), 2);
+	assert_int_equal(counter_of_next(r), 1);
+	assert_int_equal(counter_of_next(r), 2);
 	chg = auth_settle(r->au);
 	assert_non_null(chg);
 	assert_false(chg->reset);
@@ -1760,7 +1760,7 @@ an_orderly_end_gives_the_rest_back(void **state)
 	rig_power_off(r);
 	rig_power_up(r);
 	assert_null(auth_settle(r->au));
-	assert_int_equal(next_counter(r), 3);
+	assert_int_equal(counter_of_next(r), 3);
 	rig_free(r);
 }
 
@@ -1781,12 +1781,12 @@ the_last_counter_stays(void **state)
 		assert_int_equal(rig_create(r, &a), CTAP2_OK);
 		assert_true(counter_in(rig_reply(r).auth_data) == counter);
 		while (counter < UINT32_MAX) {
-			assert_true(next_counter(r) == ++counter);
+			assert_true(counter_of_next(r) == ++counter);
 			assert_true(r->state.counter_ceiling >= counter);
 		}
 		r->commits = 0;
-		assert_true(next_counter(r) == UINT32_MAX);
-		assert_true(next_counter(r) == UINT32_MAX);
+		assert_true(counter_of_next(r) == UINT32_MAX);
+		assert_true(counter_of_next(r) == UINT32_MAX);
 		assert_int_equal(r->commits, 0);
 		assert_null(auth_settle(r->au));
 		rig_free(r);
@@ -2297,7 +2297,7 @@ the_end_leaves_zeros(void **state)
 	uint8_t token[32];
 
 	(void)state;
-	next_counter(r);
+	counter_of_next(r);
 	agree(r, &p);
 	get_token(r, &p, token);
 	assert_non_null(auth_settle(r->au));
