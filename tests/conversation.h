@@ -20,6 +20,20 @@ enum conversation_event {
 	EVENT_LOOKUP,
 	EVENT_KEYS,
 	EVENT_SEND_3,		/* on channel 1 of another host */
+	EVENT_MISMATCH,		/* verification that fails */
+	EVENT_APDU,		/* on channel 1: length, U2F message */
+	EVENT_KEY,		/* the first one only: what key it is, a
+				 * byte of enum conversation_key */
+};
+
+/* None of them is a key that lets the host choose accounts. */
+enum conversation_key {
+	KEY_NO_UV = 0x01,
+	KEY_NO_PIN = 0x02,
+	KEY_ALWAYS_UV = 0x04,
+	KEY_CHOOSES = 0x08,
+	KEY_SELF = 0x10,	/* self attestation */
+	KEY_NO_U2F = 0x20,
 };
 
 #endif

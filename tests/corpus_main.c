@@ -43,16 +43,28 @@ put_event(struct recorder *r, enum conversation_event event)
 static void *
 open_recorder(const struct transcript_given *given)
 {
+	bool self = strcmp(given->attestation, "self") == 0;
 	struct sim_setup setup = {
-		.choice = CHOICE_HOST,
+		.no_uv = given->no_uv,
+		.no_pin = given->no_pin,
+		.no_u2f = given->no_u2f,
+		.always_uv = given->always_uv,
+		.choice = given->host_chooses ? CHOICE_HOST : CHOICE_TOKEN,
+		.attestation = self ? ATTESTATION_SELF : ATTESTATION_PACKED,
 		.algs = { COSE_ES256, COSE_EDDSA },
 	};
 	struct recorder *r = calloc(1, sizeof(*r));
+	uint8_t key = (uint8_t)((given->no_uv ? KEY_NO_UV : 0) |
+	    (given->no_pin ? KEY_NO_PIN : 0) |
+	    (given->no_u2f ? KEY_NO_U2F : 0) |
+	    (given->always_uv ? KEY_ALWAYS_UV : 0) |
+	    (given->host_chooses ? 0 : KEY_CHOOSES) | (self ? KEY_SELF : 0));
 
-	(void)given;
 	if (r == NULL)
 		abort();
 	r->sim = sim_new(&setup);
+	put_event(r, EVENT_KEY);
+	put(r, &key, 1);
 	return r;
 }
 
@@ -82,6 +94,20 @@ send_recorder(void *t, uint64_t channel, struct span msg)
 	sim_send(r->sim, channel, msg);
 }
 
+static void
+apdu_recorder(void *t, uint64_t channel, struct span msg)
+{
+	struct recorder *r = t;
+	uint8_t len[2] = { (uint8_t)(msg.len >> 8), (uint8_t)msg.len };
+
+	put_event(r, EVENT_APDU);
+	put(r, len, sizeof(len));
+	put(r, msg.p, msg.len);
+	if (r->sim->want == AUTH_USER)
+		sim_answer(r->sim, USER_REFUSED);
+	sim_apdu(r->sim, channel, msg);
+}
+
 static enum transcript_state
 state_recorder(void *t, struct span *reply, struct span *rp_id)
 {
@@ -105,6 +131,7 @@ act_recorder(void *t, const char *what, uint64_t channel)
 	} acts[] = {
 		{ "touch", EVENT_TOUCH, USER_PRESENT },
 		{ "verify", EVENT_VERIFY, USER_VERIFIED },
+		{ "mismatch", EVENT_MISMATCH, USER_MISMATCH },
 		{ "deny", EVENT_DENY, USER_REFUSED },
 	};
 	struct recorder *r = t;
@@ -120,7 +147,9 @@ act_recorder(void *t, const char *what, uint64_t channel)
 		if (strcmp(acts[i].what, what) != 0)
 			continue;
 		put_event(r, acts[i].event);
-		if (r->sim->want == AUTH_USER)
+		if (acts[i].answer == USER_PRESENT)
+			sim_touch(r->sim);
+		else if (r->sim->want == AUTH_USER)
 			sim_answer(r->sim, acts[i].answer);
 	}
 	return true;
@@ -144,10 +173,10 @@ advance_recorder(void *t, uint64_t ms)
 
 static const struct transcript_target recorder = {
 	open_recorder, close_recorder, send_recorder, state_recorder,
-	act_recorder, advance_recorder,
+	act_recorder, advance_recorder, apdu_recorder,
 };
 
-/* Cases that need another key than ours fail on the way; they seed too. */
+/* Cases that want other algorithms fail on the way; they seed too. */
 static void
 write_case(void *arg, const struct transcript_result *result)
 {

@@ -6,14 +6,19 @@
  *
  * An event is one byte; EVENT_SEND is followed by a length (two bytes,
  * big-endian) and a message, EVENT_TIME by a number of tenths of a second.
+ *
+ * Whether a message comes with the right PIN is found out before the engine
+ * sees it, with its key agreement key.
  */
-#include "ctap/authdata.h"
-#include "ctap/request.h"
+#include "authenticator/engine/impl.h"
 #include "tests/conversation.h"
 #include "tests/sim.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+#define U2F_REGISTER		0x01	/* INS */
+#define U2F_AUTHENTICATE	0x02
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -30,10 +35,94 @@ struct seen {
 	unsigned	commits;
 	uint32_t	counter;	/* the last one told */
 	bool		touched;	/* since power-up */
-	bool		verified;
+	bool		verified;	/* by the key, or by the PIN */
+	struct auth_state state;
+	/* about the operation that is under way */
 	uint64_t	channel;	/* who asked last */
 	uint8_t		cmd;
+	bool		right_pin;	/* it came with it */
+	bool		tells_pin;	/* it has no answer without */
+	bool		recognised;	/* the user was verified for it */
+	unsigned	mismatches;
+	unsigned	ignored;	/* answers to another question */
 };
+
+/* Whether pinHashEnc holds the PIN of now. */
+static bool
+is_right_pin(const struct auth *au, const struct ctap_client_pin *req)
+{
+	const struct pin_agreement *a;
+	struct pin_secret secret;
+	uint8_t hash[64];
+	size_t len;
+
+	if (!au->state.pin_set || !req->peer.valid ||
+	    req->pin_hash_enc.p == NULL || req->protocol.v < 1 ||
+	    req->protocol.v > PIN_PROTOCOL_MAX)
+		return false;
+	a = au->agreement[req->protocol.v - 1];
+	return a != NULL && pin_agreement_secret(a, (int)req->protocol.v,
+	    req->peer.x.p, req->peer.y.p, &secret) &&
+	    pin_decrypt(&secret, req->pin_hash_enc, hash, sizeof(hash),
+	    &len) && len == PIN_HASH_LEN &&
+	    memcmp(hash, au->state.pin_hash, PIN_HASH_LEN) == 0;
+}
+
+static void
+look_for_pin(const struct sim *s, struct span msg, struct seen *seen)
+{
+	union ctap_request req;
+
+	seen->right_pin = seen->tells_pin = false;
+	if (msg.p[0] != CTAP_CLIENT_PIN || ctap_decode(msg.p[0],
+	    span(msg.p + 1, msg.len - 1), &req) != CTAP2_OK)
+		return;
+	seen->tells_pin = req.pin.subcommand == 4 ||
+	    req.pin.subcommand == 5 || req.pin.subcommand == 9;
+	seen->right_pin = seen->tells_pin && is_right_pin(s->auth, &req.pin);
+}
+
+/*
+ * Retries are never given back to somebody who does not know the PIN, or
+ * whom the key does not recognise; nor is the PIN changed.
+ */
+static void
+check_retries(const struct sim *s, const struct seen *before)
+{
+	const struct auth_state *was = &before->state, *is = &s->auth->state;
+	bool ok = s->reply.p[0] == CTAP2_OK;
+	bool reset = ok && before->cmd == CTAP_RESET;
+
+	if (is->pin_failures < was->pin_failures)
+		check(before->right_pin || reset);
+	if (is->uv_failures < was->uv_failures)
+		check(before->right_pin || before->recognised || reset);
+	if (was->pin_set && (!is->pin_set || memcmp(is->pin_hash,
+	    was->pin_hash, PIN_HASH_LEN) != 0))
+		check((ok && before->right_pin) || reset);
+	if (before->tells_pin && !before->right_pin)
+		check(!ok);
+	if (before->mismatches > 0 && !before->recognised &&
+	    s->commit_error == 0)
+		check(is->uv_failures > was->uv_failures);
+}
+
+/* Every change of the state was committed, and nothing else is. */
+static void
+check_state(const struct sim *s, const struct seen *before)
+{
+	const struct auth *au = s->auth;
+	bool changed = memcmp(&au->state, &before->state,
+	    sizeof(au->state)) != 0;
+
+	check(!changed || s->commits > before->commits);
+	check(au->state.pin_failures <= PIN_RETRIES);
+	check(au->state.uv_failures <= UV_RETRIES);
+	check(au->counter <= au->state.counter_ceiling);
+	/* an operation leaves nothing of itself behind */
+	for (size_t i = 0; i < sizeof(au->op); i++)
+		check(((const uint8_t *)&au->op)[i] == 0);
+}
 
 /* Authenticator data of a registration or sign-in: member 2 of the reply. */
 static struct span
@@ -55,13 +144,19 @@ auth_data_of(struct span reply)
 	return data;
 }
 
+static uint32_t
+counter_at(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	    (uint32_t)p[2] << 8 | p[3];
+}
+
 /* No flag without the gesture, no counter twice. */
 static void
 check_auth_data(struct sim *s, struct seen *seen)
 {
 	struct span d = auth_data_of(s->reply);
-	uint32_t counter = (uint32_t)d.p[33] << 24 | (uint32_t)d.p[34] << 16 |
-	    (uint32_t)d.p[35] << 8 | d.p[36];
+	uint32_t counter = counter_at(d.p + 33);
 
 	if (d.p[32] & AUTHDATA_UP)
 		check(seen->touched || seen->verified);
@@ -95,14 +190,19 @@ check_reply(struct sim *s, struct seen *before)
 		check(cmd != CTAP_CREDENTIAL_MANAGEMENT ||
 		    now == before->credentials - 1);
 	}
-	/* a user is asked at most for verification and then for a touch */
-	check(s->prompts <= 2);
+	/* once: verification shows presence, only a mismatch asks again */
+	check(s->prompts - before->ignored <= 1 + before->mismatches);
+	check(s->prompts - before->ignored <= UV_INTERNAL_RETRIES);
+	before->verified |= before->right_pin && status == CTAP2_OK;
+	check_retries(s, before);
+	check_state(s, before);
 	check(auth_idle(s->auth));
 	if (status == CTAP2_OK && (cmd == CTAP_MAKE_CREDENTIAL ||
 	    cmd == CTAP_GET_ASSERTION || cmd == CTAP_GET_NEXT_ASSERTION))
 		check_auth_data(s, before);
 	before->credentials = now;
 	before->commits = s->commits;
+	before->state = s->auth->state;
 }
 
 static size_t
@@ -121,17 +221,81 @@ take_send(struct sim *s, uint64_t channel, const uint8_t *data, size_t len,
 		return 2 + n;
 	seen->cmd = data[2];
 	seen->channel = channel;
+	seen->recognised = false;
+	seen->mismatches = seen->ignored = 0;
+	look_for_pin(s, span(data + 2, n), seen);
 	sim_send(s, channel, span(data + 2, n));
+	return 2 + n;
+}
+
+/* A registration needs a touch; a signature says whether there was one. */
+static void
+check_apdu_data(struct span data, uint8_t ins, struct seen *seen)
+{
+	uint32_t counter;
+
+	if (ins == U2F_REGISTER)
+		check(seen->touched);
+	if (ins != U2F_AUTHENTICATE)
+		return;
+	check(data.len > 5 && (!(data.p[0] & 1) || seen->touched));
+	counter = counter_at(data.p + 1);
+	check(counter > seen->counter);
+	seen->counter = counter;
+}
+
+static void
+check_apdu_reply(const struct sim *s, uint8_t ins, struct seen *seen)
+{
+	const uint8_t *end = s->reply.p + s->reply.len;
+
+	check(s->want == AUTH_REPLY && s->reply.len >= 2);
+	/* U2F makes nothing that is kept, and tells data only of successes */
+	check(sim_credentials(s) == seen->credentials);
+	check(s->reply.len == 2 || (end[-2] == 0x90 && end[-1] == 0));
+	if (s->reply.len > 2)
+		check_apdu_data(span(s->reply.p, s->reply.len - 2), ins,
+		    seen);
+	check_state(s, seen);
+	seen->commits = s->commits;
+	seen->state = s->auth->state;
+}
+
+static size_t
+take_apdu(struct sim *s, const uint8_t *data, size_t len, struct seen *seen)
+{
+	size_t n;
+
+	if (len < 2)
+		return len;
+	n = (size_t)data[0] << 8 | data[1];
+	if (n > len - 2)
+		n = len - 2;
+	if (n > AUTH_MESSAGE_MAX || !auth_has_u2f(s->auth))
+		return 2 + n;
+	sim_apdu(s, 1, span(data + 2, n));
+	check_apdu_reply(s, n > 1 ? data[3] : 0, seen);
+	s->want = AUTH_IDLE;
 	return 2 + n;
 }
 
 static void
 answer(struct sim *s, struct seen *seen, enum user_answer a)
 {
+	bool verifies = s->want == AUTH_USER &&
+	    auth_prompt(s->auth)->kind == PROMPT_VERIFICATION;
+
+	seen->touched |= a == USER_PRESENT;
+	/* a press that nobody has asked for yet may be kept, for U2F */
+	if (s->want != AUTH_USER && a == USER_PRESENT)
+		sim_touch(s);
 	if (s->want != AUTH_USER)
 		return;
-	seen->touched |= a == USER_PRESENT;
 	seen->verified |= a == USER_VERIFIED;
+	seen->recognised |= verifies && a == USER_VERIFIED;
+	seen->mismatches += verifies && a == USER_MISMATCH;
+	/* the simulator counts the question that is still there */
+	seen->ignored += verifies ? a == USER_PRESENT : a == USER_MISMATCH;
 	sim_answer(s, a);
 }
 
@@ -159,6 +323,9 @@ do_event(struct sim *s, uint8_t event, const uint8_t *data, size_t len,
     struct seen *seen)
 {
 	switch (event) {
+	case EVENT_APDU:
+		cancel(s, seen);
+		return take_apdu(s, data, len, seen);
 	case EVENT_SEND_1:
 	case EVENT_SEND_2:
 	case EVENT_SEND_3:
@@ -173,6 +340,9 @@ do_event(struct sim *s, uint8_t event, const uint8_t *data, size_t len,
 	case EVENT_VERIFY:
 		answer(s, seen, USER_VERIFIED);
 		return 0;
+	case EVENT_MISMATCH:
+		answer(s, seen, USER_MISMATCH);
+		return 0;
 	case EVENT_DENY:
 		answer(s, seen, USER_REFUSED);
 		return 0;
@@ -186,6 +356,7 @@ do_event(struct sim *s, uint8_t event, const uint8_t *data, size_t len,
 	case EVENT_REPLUG:
 		sim_power_cycle(s);
 		seen->touched = seen->verified = false;
+		seen->state = s->auth->state;
 		return 0;
 	case EVENT_DISK:
 		fail_commits(s);
@@ -201,18 +372,34 @@ do_event(struct sim *s, uint8_t event, const uint8_t *data, size_t len,
 	}
 }
 
+static struct sim *
+new_key(uint8_t key)
+{
+	struct sim_setup setup = {
+		.no_uv = key & KEY_NO_UV,
+		.no_pin = key & KEY_NO_PIN,
+		.no_u2f = key & KEY_NO_U2F,
+		.always_uv = key & KEY_ALWAYS_UV,
+		.choice = key & KEY_CHOOSES ? CHOICE_TOKEN : CHOICE_HOST,
+		.attestation = key & KEY_SELF ? ATTESTATION_SELF :
+		    ATTESTATION_PACKED,
+		.algs = { COSE_ES256, COSE_EDDSA },	/* RSA is too slow */
+	};
+
+	return sim_new(&setup);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static const struct sim_setup setup = {
-		.choice = CHOICE_HOST,
-		.algs = { COSE_ES256, COSE_EDDSA },	/* RSA is too slow */
-	};
-	struct sim *s = sim_new(&setup);
-	struct seen seen = { 0 };
+	bool told = len > 1 && data[0] == EVENT_KEY;
+	struct sim *s = new_key(told ? data[1] : 0);
+	struct seen seen = { .state = s->auth->state };
 	uint8_t event;
 	size_t n;
 
+	data += told ? 2 : 0;
+	len -= told ? 2 : 0;
 	while (len > 0) {
 		event = *data++;
 		len--;
