@@ -2273,6 +2273,151 @@ salts_stay_for_getnextassertion_and_no_longer(void **state)
 	rig_free(r);
 }
 
+/*
+ * Of the PIN only what it is compared with is left, in one place; the other
+ * half of its hash nowhere.
+ */
+static void
+assert_pin_is_gone(const struct rig *r, const char *pin, size_t kept_hashes)
+{
+	uint8_t hash[32];
+
+	SHA256((const uint8_t *)pin, strlen(pin), hash);
+	assert_int_equal(occurrences(r->au, pin, strlen(pin)), 0);
+	assert_int_equal(occurrences(r->au, hash, PIN_HASH_LEN), kept_hashes);
+	assert_int_equal(occurrences(r->au, hash + PIN_HASH_LEN, 16), 0);
+}
+
+static void
+pins_go_with_the_reply(void **state)
+{
+	struct rig *r = rig_new();
+	struct pin_ask q = { .subcommand = 4, .new_pin = OTHER_PIN,
+		.pin = WRONG_PIN };
+
+	(void)state;
+	set_pin(r);
+	assert_pin_is_gone(r, PIN, 1);
+	assert_int_equal(rig_pin(r, &q), CTAP2_ERR_PIN_INVALID);
+	assert_pin_is_gone(r, WRONG_PIN, 0);
+	assert_pin_is_gone(r, OTHER_PIN, 0);
+	q.pin = PIN;
+	q.new_pin = "4444";
+	r->state.pin_complexity = true;
+	auth_store_changed(r->au, &r->state);
+	assert_int_equal(rig_pin(r, &q), CTAP2_ERR_PIN_POLICY_VIOLATION);
+	assert_pin_is_gone(r, "4444", 0);
+	q.new_pin = OTHER_PIN;
+	assert_int_equal(rig_pin(r, &q), CTAP2_OK);
+	assert_pin_is_gone(r, PIN, 0);
+	assert_pin_is_gone(r, OTHER_PIN, 1);
+	rig_free(r);
+}
+
+/* It is derived whenever it is needed, and nowhere in between. */
+static void
+the_persistent_token_is_in_no_place(void **state)
+{
+	uint8_t msg[AUTH_MESSAGE_MAX], token[32];
+	struct rig *r = rig_new();
+	struct pin_ask q = { .subcommand = 6,
+		.permissions = PERMISSION_PCMR };
+	struct platform p;
+
+	(void)state;
+	make_accounts(r);
+	agree(r, &p);
+	assert_int_equal(rig_send(r, pin_msg(msg, &p, &q)), CTAP2_OK);
+	take_token(r, &p, token);
+	assert_int_equal(occurrences(r->au, token, sizeof(token)), 0);
+	assert_int_equal(rig_send(r, mgmt_msg(msg, CTAP_CREDENTIAL_MANAGEMENT,
+	    2, span(NULL, 0), token)), CTAP2_OK);
+	assert_int_equal(occurrences(r->au, token, sizeof(token)), 0);
+	assert_int_equal(rig_byte(r, CTAP_GET_INFO), CTAP2_OK);
+	assert_int_equal(occurrences(r->au, token, sizeof(token)), 0);
+	rig_free(r);
+}
+
+/*
+ * 6.5.5: whoever cuts the power between the count and the comparison has
+ * spent the retry, right PIN or not.
+ */
+static void
+no_power_after_the_retry_is_spent(void **state)
+{
+	static const char *const pins[] = { PIN, WRONG_PIN };
+	uint8_t msg[AUTH_MESSAGE_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(pins); i++) {
+		struct rig *r = rig_new();
+		struct pin_ask q = { .subcommand = 5, .pin = pins[i] };
+		struct span m = prepare_with_pin(r, msg, &q);
+
+		assert_int_equal(auth_command(r->au, CHANNEL, m, r->now_ms),
+		    AUTH_COMMIT);
+		assert_int_equal(r->state.pin_failures, 0);
+		fake_commit(r, auth_change(r->au));
+		rig_power_off(r);
+		rig_power_up(r);
+		assert_int_equal(r->au->state.pin_failures, 1);
+		assert_int_equal(pin_retries(r->au), PIN_RETRIES - 1);
+		rig_free(r);
+	}
+}
+
+/* A retry that cannot be written is not spent, and nothing is compared. */
+static void
+no_comparison_without_a_retry(void **state)
+{
+	static const char *const pins[] = { PIN, WRONG_PIN };
+	uint8_t msg[AUTH_MESSAGE_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(pins); i++) {
+		struct rig *r = rig_new();
+		struct pin_ask q = { .subcommand = 5, .pin = pins[i] };
+		struct span m = prepare_with_pin(r, msg, &q);
+		const struct pin_agreement *before = r->au->agreement[1];
+
+		r->fault_at = 0;
+		r->fault = FAULT_ERROR;
+		assert_int_equal(rig_send(r, m), CTAP1_ERR_OTHER);
+		assert_string_equal(r->trace, "C");
+		assert_int_equal(r->au->pin_mismatches, 0);
+		assert_ptr_equal(r->au->agreement[1], before);
+		rig_free(r);
+	}
+}
+
+/* What was written of an array goes when the whole of it cannot be kept. */
+static void
+a_large_blob_array_that_cannot_be_kept(void **state)
+{
+	uint8_t token[32], array[512], msg[AUTH_MESSAGE_MAX];
+	struct span all = blob_array(array, 200);
+	struct rig *r = rig_new();
+
+	(void)state;
+	get_permission(r, PERMISSION_LBW, token);
+	assert_int_equal(rig_send(r, blobs_msg(msg, span(all.p, 100), 0,
+	    all.len, token)), CTAP2_OK);
+	assert_string_equal(r->trace, "");
+	r->fault_at = 0;
+	r->fault = FAULT_FULL;
+	assert_int_equal(rig_send(r, blobs_msg(msg, span(all.p + 100,
+	    all.len - 100), 100, 0, token)),
+	    CTAP2_ERR_LARGE_BLOB_STORAGE_FULL);
+	assert_int_equal(r->blobs_len, 0);
+	r->fault_at = SIZE_MAX;
+	assert_int_equal(rig_send(r, blobs_msg(msg, span(all.p + 100,
+	    all.len - 100), 100, 0, token)), CTAP1_ERR_INVALID_SEQ);
+	assert_int_equal(rig_send(r, blobs_msg(msg, all, 0, all.len, token)),
+	    CTAP2_OK);
+	assert_true(span_eq(all, span(r->blobs, r->blobs_len)));
+	rig_free(r);
+}
+
 static void
 reset_forgets_the_old_epoch(void **state)
 {
@@ -2840,6 +2985,11 @@ main(void)
 		cmocka_unit_test(salts_and_secrets_go_with_the_reply),
 		cmocka_unit_test(
 		    salts_stay_for_getnextassertion_and_no_longer),
+		cmocka_unit_test(pins_go_with_the_reply),
+		cmocka_unit_test(the_persistent_token_is_in_no_place),
+		cmocka_unit_test(no_power_after_the_retry_is_spent),
+		cmocka_unit_test(no_comparison_without_a_retry),
+		cmocka_unit_test(a_large_blob_array_that_cannot_be_kept),
 		cmocka_unit_test(reset_forgets_the_old_epoch),
 		cmocka_unit_test(the_end_leaves_zeros),
 		cmocka_unit_test(a_sudden_end_leaves_zeros),
