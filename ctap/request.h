@@ -32,6 +32,8 @@ enum ctap_command {
 	CTAP_SELECTION = 0x0b,
 	CTAP_LARGE_BLOBS = 0x0c,
 	CTAP_CONFIG = 0x0d,
+	/* before CTAP 2.1; what libfido2 before 1.15 sends to any key */
+	CTAP_CREDENTIAL_MANAGEMENT_PREVIEW = 0x41,
 };
 
 /* A boolean that need not be there. */

@@ -8,8 +8,8 @@
  *	cm_found  nothing found; deletes, updates
  *	cm_reply  answers
  *
- * The preview of this command (41) is not offered: hosts use it only with
- * keys that lack this one.
+ * The preview of this command (41) is understood but not offered: libfido2
+ * before 1.15 knows no other, and asks for nothing but credMgmt.
  */
 #include "authenticator/engine/impl.h"
 

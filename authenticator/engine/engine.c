@@ -294,26 +294,35 @@ begin(struct auth *au, uint64_t channel, uint64_t now_ms)
 	au->op.now_ms = now_ms;
 }
 
+/* cm.13: the preview command is the final one by another number */
+static uint8_t
+command_of(struct span msg)
+{
+	return msg.p[0] == CTAP_CREDENTIAL_MANAGEMENT_PREVIEW ?
+	    CTAP_CREDENTIAL_MANAGEMENT : msg.p[0];
+}
+
 enum auth_want
 auth_command(struct auth *au, uint64_t channel, struct span msg,
     uint64_t now_ms)
 {
 	struct auth_op *op = &au->op;
 	enum ctap_status status;
+	uint8_t cmd;
 
 	assert(msg.len > 0);
+	cmd = command_of(msg);
 	begin(au, channel, now_ms);
-	op->row = find_row(msg.p[0]);
+	op->row = find_row(cmd);
 	/* gn.5, cm.9 */
-	if (!remembered_is_for(op->session, msg.p[0]))
+	if (!remembered_is_for(op->session, cmd))
 		remembered_end(op->session, channel);
 	/* lb.11 */
-	if (msg.p[0] != CTAP_LARGE_BLOBS && au->pending.channel == channel)
+	if (cmd != CTAP_LARGE_BLOBS && au->pending.channel == channel)
 		blobs_forget(au);
 	if (op->row == NULL)
 		return finish(au, CTAP1_ERR_INVALID_COMMAND);
-	status = ctap_decode(msg.p[0], span(msg.p + 1, msg.len - 1),
-	    &op->req);
+	status = ctap_decode(cmd, span(msg.p + 1, msg.len - 1), &op->req);
 	if (status != CTAP2_OK)
 		return finish(au, status);
 	return run(au);

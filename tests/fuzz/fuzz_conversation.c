@@ -219,7 +219,8 @@ take_send(struct sim *s, uint64_t channel, const uint8_t *data, size_t len,
 	/* CTAPHID lets through neither of these */
 	if (n == 0 || n > AUTH_MESSAGE_MAX)
 		return 2 + n;
-	seen->cmd = data[2];
+	seen->cmd = data[2] == CTAP_CREDENTIAL_MANAGEMENT_PREVIEW ?
+	    CTAP_CREDENTIAL_MANAGEMENT : data[2];
 	seen->channel = channel;
 	seen->recognised = false;
 	seen->mismatches = seen->ignored = 0;
