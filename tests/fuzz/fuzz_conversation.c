@@ -49,7 +49,7 @@ struct seen {
 
 /* Whether pinHashEnc holds the PIN of now. */
 static bool
-is_right_pin(const struct auth *au, const struct ctap_client_pin *req)
+is_right_pin(struct auth *au, const struct ctap_client_pin *req)
 {
 	const struct pin_agreement *a;
 	struct pin_secret secret;
@@ -60,7 +60,8 @@ is_right_pin(const struct auth *au, const struct ctap_client_pin *req)
 	    req->pin_hash_enc.p == NULL || req->protocol.v < 1 ||
 	    req->protocol.v > PIN_PROTOCOL_MAX)
 		return false;
-	a = au->agreement[req->protocol.v - 1];
+	/* made now if there is none: as the command would do */
+	a = key_agreement(au, (int)req->protocol.v);
 	return a != NULL && pin_agreement_secret(a, (int)req->protocol.v,
 	    req->peer.x.p, req->peer.y.p, &secret) &&
 	    pin_decrypt(&secret, req->pin_hash_enc, hash, sizeof(hash),
