@@ -8,9 +8,9 @@
 static const char press_help[] =
 "Usage: sealkey press [--state DIR]\n"
 "\n"
-"Touches a running key (run --presence manual): grants the request that waits\n"
-"for its user, or else the next one within 10 seconds, as long as this command\n"
-"runs. Exit status 1 if none came in that time.\n"
+"Touches a running key (run --presence manual): grants the request that\n"
+"waits for its user, or else the next one within 10 seconds, as long as this\n"
+"command runs. Exit status 1 if none came in that time.\n"
 "\n"
 "  --state DIR         the key's state directory\n"
 "  --help, --version\n";
