@@ -24,6 +24,8 @@
 
 static const uint8_t get_info[] = { 0x04 };
 static const uint8_t selection[] = { 0x0b };
+static const uint8_t u2f_version[] = { 0, 3, 0, 0, 0, 0, 0 };
+static const uint8_t u2f_register[7 + 64 + 2] = { 0, 1, 0, 0, 0, 0, 64 };
 static const uint8_t key_agreement[] = { 0x06, 0xa2, 1, 2, 2, 2 };
 
 /* One computer, with one channel unless it asks for more. */
@@ -199,6 +201,28 @@ reply_status(struct computer *c)
 	return r[7];
 }
 
+/* The status word of the reply to a MSG that c got; -1: none is there. */
+static int
+reply_sw(struct computer *c)
+{
+	const uint8_t *r = next(c);
+	uint8_t reply[2048];
+	unsigned len, n;
+
+	if (r == NULL)
+		return -1;
+	assert_int_equal(r[4], CTAPHID_CMD_MSG | 0x80);
+	len = r[5] << 8 | r[6];
+	assert_in_range(len, 2, sizeof(reply) - CTAPHID_REPORT_LEN);
+	memcpy(reply, r + 7, 57);
+	for (n = 57; n < len; n += 59) {
+		r = next(c);
+		assert_non_null(r);
+		memcpy(reply + n, r + 5, 59);
+	}
+	return reply[len - 2] << 8 | reply[len - 1];
+}
+
 static int
 hid_error(struct computer *c)
 {
@@ -283,11 +307,11 @@ wait_for_keys(struct bench *b)
 }
 
 static struct bench *
-open_bench(enum presence_mode mode)
+open_bench_with(enum presence_mode mode, bool no_u2f)
 {
 	struct bench *b = calloc(1, sizeof(*b));
 	struct device_config cfg = { .create = true,
-	    .attestation = ATTESTATION_SELF };
+	    .attestation = ATTESTATION_SELF, .no_u2f = no_u2f };
 	char msg[DEVICE_MESSAGE_LEN];
 
 	strcpy(b->dir, "/tmp/sealkey-test-XXXXXX");
@@ -300,6 +324,19 @@ open_bench(enum presence_mode mode)
 	b->base = (struct transport){ &fake_ops, &loop_events, b->loop };
 	loop_attach(b->loop, &b->base, NULL, NULL);
 	return b;
+}
+
+static struct bench *
+open_bench(enum presence_mode mode)
+{
+	return open_bench_with(mode, false);
+}
+
+static int
+open_without_u2f(void **state)
+{
+	*state = open_bench_with(PRESENCE_AUTO, true);
+	return 0;
 }
 
 static int
@@ -651,6 +688,120 @@ a_press_is_kept_for_one_request(void **state)
 }
 
 static void
+ask_u2f(struct bench *b, struct computer *c, const void *apdu, size_t len)
+{
+	send_message(b, c, c->cid, CTAPHID_CMD_MSG, apdu, len);
+}
+
+static void
+u2f_asks_nobody_for_its_version(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	ask_u2f(b, c, u2f_version, sizeof(u2f_version));
+	assert_int_equal(reply_sw(c), 0x9000);
+	assert_null(next(c));
+	assert_true(device_idle(b->device));
+}
+
+static void
+u2f_is_touched_automatically(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	ask_u2f(b, c, u2f_register, sizeof(u2f_register));
+	assert_int_equal(reply_sw(c), 0x9000);
+	assert_null(next(c));
+}
+
+/* covers uf.6: without a keepalive, and without keeping the key busy */
+static void
+u2f_is_answered_at_once_and_a_press_is_for_the_next(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	for (int i = 0; i < 3; i++) {
+		ask_u2f(b, c, u2f_register, sizeof(u2f_register));
+		assert_int_equal(reply_sw(c), 0x6985);
+		assert_null(next(c));
+		assert_true(device_idle(b->device));
+		pass(b, 200);
+	}
+	assert_int_equal(press(b, false), 0);
+	assert_int_equal(b->pressed, 0);
+	pass(b, 200);
+	ask_u2f(b, c, u2f_register, sizeof(u2f_register));
+	assert_int_equal(b->pressed, 1);
+	assert_int_equal(reply_sw(c), 0x9000);
+	ask_u2f(b, c, u2f_register, sizeof(u2f_register));
+	assert_int_equal(reply_sw(c), 0x6985);
+	assert_int_equal(press(b, true), 0);
+	ask_u2f(b, c, u2f_register, sizeof(u2f_register));
+	assert_int_equal(b->pressed, 2);
+	assert_int_equal(reply_sw(c), 0x6985);
+}
+
+static void
+u2f_never_touched(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	ask_u2f(b, c, u2f_register, sizeof(u2f_register));
+	assert_int_equal(reply_sw(c), 0x6985);
+	assert_true(device_idle(b->device));
+}
+
+/* A byte of U2F is not a command of CTAP2. */
+static void
+u2f_waits_its_turn(void **state)
+{
+	struct bench *b = *state;
+	struct computer *a = plug(b, 0);
+	struct computer *c = plug(b, 1);
+
+	ask(b, a, selection, sizeof(selection));
+	ask_u2f(b, c, get_info, sizeof(get_info));
+	assert_int_equal(reply_sw(c), -1);
+	assert_int_equal(press(b, false), 0);
+	assert_int_equal(reply_status(a), CTAP2_OK);
+	assert_int_equal(reply_sw(c), 0x6700);
+}
+
+static uint8_t
+capabilities(struct bench *b, struct computer *c)
+{
+	static const uint8_t nonce[8] = { 1 };
+
+	send_message(b, c, c->cid, CTAPHID_CMD_INIT, nonce, sizeof(nonce));
+	return next(c)[7 + 16];
+}
+
+static void
+u2f_is_among_the_capabilities(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(capabilities(b, plug(b, 0)),
+	    CAPABILITY_WINK | CAPABILITY_CBOR);
+}
+
+static void
+without_u2f_its_messages_are_invalid(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	assert_int_equal(capabilities(b, c),
+	    CAPABILITY_WINK | CAPABILITY_CBOR | CAPABILITY_NMSG);
+	ask_u2f(b, c, u2f_version, sizeof(u2f_version));
+	assert_int_equal(hid_error(c), CTAPHID_ERR_INVALID_CMD);
+}
+
+static void
 a_press_gives_up_after_10_s(void **state)
 {
 	struct bench *b = *state;
@@ -838,6 +989,13 @@ main(void)
 		MANUAL(nobody_touches_for_30_s),
 		NEVER(nobody_touches_for_30_s),
 		MANUAL(a_press_is_kept_for_one_request),
+		MANUAL(u2f_asks_nobody_for_its_version),
+		AUTO(u2f_is_touched_automatically),
+		MANUAL(u2f_is_answered_at_once_and_a_press_is_for_the_next),
+		NEVER(u2f_never_touched),
+		MANUAL(u2f_waits_its_turn),
+		AUTO(u2f_is_among_the_capabilities),
+		TEST(without_u2f_its_messages_are_invalid, open_without_u2f),
 		MANUAL(a_press_gives_up_after_10_s),
 		MANUAL(a_withdrawn_press_does_nothing),
 		AUTO(others_have_no_button),
