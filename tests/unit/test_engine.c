@@ -1962,6 +1962,8 @@ blobs_with_a_meta_that_is_not_ours(void **state)
 		{ { 1, 0, 0 }, 3, false },
 		{ { 1, 4, 0 }, 3, false },
 		{ { 1, 255, 0 }, 3, false },
+		{ { 1, 1, 0x80 }, 3, false },	/* flags to come */
+		{ { 1, 1, 0x02 }, 3, false },	/* one that was stored */
 		{ { 1, 1 }, 2, false },
 		{ { 1, 1, 0, 0 }, 4, false },
 	};
@@ -2390,6 +2392,92 @@ no_comparison_without_a_retry(void **state)
 	}
 }
 
+/* It needs no operation: the same while one is under way. */
+static void
+info_is_told_at_any_time(void **state)
+{
+	uint8_t info[AUTH_MESSAGE_MAX], selection = CTAP_SELECTION;
+	struct rig *r = rig_new();
+	size_t len;
+
+	(void)state;
+	assert_int_equal(auth_command(r->au, CHANNEL, span(&selection, 1),
+	    r->now_ms), AUTH_USER);
+	len = auth_info(r->au, info, sizeof(info));
+	assert_true(len > 1 && info[0] == CTAP2_OK);
+	assert_true(cbor_check(span(info + 1, len - 1)));
+	for (size_t cap = 0; cap < len; cap++)
+		assert_int_equal(auth_info(r->au, info, cap), 0);
+	assert_int_equal(auth_info(r->au, info, len), len);
+	assert_int_equal(auth_current_want(r->au), AUTH_USER);
+	assert_int_equal(auth_user_input(r->au, USER_PRESENT, r->now_ms),
+	    AUTH_REPLY);
+	auth_replied(r->au);
+	assert_int_equal(rig_byte(r, CTAP_GET_INFO), CTAP2_OK);
+	assert_int_equal(r->reply_len, len);
+	rig_free(r);
+}
+
+static void
+pins_are_as_long_as_the_key_was_made(void **state)
+{
+	static const struct {
+		const char	*pin;
+		uint8_t		 status;
+	} pins[] = {
+		{ "12435", CTAP2_ERR_PIN_POLICY_VIOLATION },
+		{ "124356789", CTAP2_ERR_PIN_POLICY_VIOLATION },
+		{ "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9",
+		    CTAP2_ERR_PIN_POLICY_VIOLATION },
+		{ "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9",
+		    CTAP2_OK },
+		{ "124356", CTAP2_OK },
+		{ "12435678", CTAP2_OK },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(pins); i++) {
+		struct rig *r = rig_new();
+		struct pin_ask q = { .subcommand = 3,
+			.new_pin = pins[i].pin };
+
+		r->au->cfg.min_pin_length = 6;
+		r->au->cfg.max_pin_length = 8;
+		assert_int_equal(rig_pin(r, &q), pins[i].status);
+		assert_int_equal(r->state.pin_set,
+		    pins[i].status == CTAP2_OK);
+		rig_free(r);
+	}
+}
+
+/* covers cfg.5: one that would have to be cut is not kept at all */
+static void
+rp_ids_that_are_too_long_to_be_told_about_pins(void **state)
+{
+	static const size_t lens[] = { RP_ID_KEPT, RP_ID_KEPT + 1 };
+	uint8_t params[512], token[32], msg[AUTH_MESSAGE_MAX];
+	char rp_id[512] = "";
+	struct cbor_out out;
+
+	(void)state;
+	memset(rp_id, 'r', sizeof(rp_id) - 1);
+	for (size_t i = 0; i < COUNT(lens); i++) {
+		struct rig *r = rig_new();
+
+		get_permission(r, PERMISSION_ACFG, token);
+		cbor_out_init(&out, params, sizeof(params));
+		cbor_put_map(&out, 1);
+		cbor_put_uint(&out, 2);
+		cbor_put_array(&out, 1);
+		cbor_put_text(&out, span((uint8_t *)rp_id, lens[i]));
+		assert_int_equal(rig_send(r, mgmt_msg(msg, CTAP_CONFIG, 3,
+		    cbor_out_span(&out), token)), i == 0 ? CTAP2_OK :
+		    CTAP2_ERR_KEY_STORE_FULL);
+		assert_int_equal(r->state.min_pin_rp_count, i == 0);
+		rig_free(r);
+	}
+}
+
 /* What was written of an array goes when the whole of it cannot be kept. */
 static void
 a_large_blob_array_that_cannot_be_kept(void **state)
@@ -2544,6 +2632,29 @@ who_merely_asks_pushes_nobody_out(void **state)
  * As many hosts as there may be have tokens at once; one more takes the place
  * of the one that was silent for longest.
  */
+/* The operation goes on, for nobody; it leaves no session behind. */
+static void
+a_host_that_goes_while_it_is_served(void **state)
+{
+	struct rig *r = rig_with_account();
+	struct ask a = { .rk = false };
+	uint8_t token[32];
+
+	(void)state;
+	token_of_host(r, 3, token);
+	assert_int_equal(auth_command(r->au, r->channel, create_msg(r->msg,
+	    &a), r->now_ms), AUTH_USER);
+	auth_host_gone(r->au, 3);
+	assert_int_equal(occurrences(r->au, token, sizeof(token)), 0);
+	assert_int_equal(auth_user_input(r->au, USER_PRESENT, r->now_ms),
+	    AUTH_KEY);
+	assert_int_equal(auth_cancel(r->au, r->channel), AUTH_REPLY);
+	auth_replied(r->au);
+	for (size_t i = 0; i < HOSTS_MAX; i++)
+		assert_false(r->au->session[i].open);
+	rig_free(r);
+}
+
 static void
 the_host_unused_for_longest_makes_room(void **state)
 {
@@ -2989,12 +3100,17 @@ main(void)
 		cmocka_unit_test(the_persistent_token_is_in_no_place),
 		cmocka_unit_test(no_power_after_the_retry_is_spent),
 		cmocka_unit_test(no_comparison_without_a_retry),
+		cmocka_unit_test(info_is_told_at_any_time),
+		cmocka_unit_test(pins_are_as_long_as_the_key_was_made),
+		cmocka_unit_test(
+		    rp_ids_that_are_too_long_to_be_told_about_pins),
 		cmocka_unit_test(a_large_blob_array_that_cannot_be_kept),
 		cmocka_unit_test(reset_forgets_the_old_epoch),
 		cmocka_unit_test(the_end_leaves_zeros),
 		cmocka_unit_test(a_sudden_end_leaves_zeros),
 		cmocka_unit_test(the_store_has_changed_forgets_tokens),
 		cmocka_unit_test(who_merely_asks_pushes_nobody_out),
+		cmocka_unit_test(a_host_that_goes_while_it_is_served),
 		cmocka_unit_test(the_host_unused_for_longest_makes_room),
 		cmocka_unit_test(nothing_is_kept_of_a_host_that_has_gone),
 		cmocka_unit_test(tokens_are_wiped_when_they_expire),
