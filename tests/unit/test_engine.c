@@ -2500,6 +2500,9 @@ a_large_blob_array_that_cannot_be_kept(void **state)
 	r->fault_at = SIZE_MAX;
 	assert_int_equal(rig_send(r, blobs_msg(msg, span(all.p + 100,
 	    all.len - 100), 100, 0, token)), CTAP1_ERR_INVALID_SEQ);
+	/* nor does nothing at its end set it off again */
+	assert_int_equal(rig_send(r, blobs_msg(msg, span(all.p, 0),
+	    (uint32_t)all.len, 0, token)), CTAP1_ERR_INVALID_SEQ);
 	assert_int_equal(rig_send(r, blobs_msg(msg, all, 0, all.len, token)),
 	    CTAP2_OK);
 	assert_true(span_eq(all, span(r->blobs, r->blobs_len)));
