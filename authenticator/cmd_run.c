@@ -308,7 +308,9 @@ open_device(struct run *r, char *msg, size_t msglen)
 	const struct run_options *o = r->opt;
 	char path[PATH_MAX];
 	struct device_config cfg = { .path = path, .create = true,
-	    .attestation = o->attestation, .choice = o->choice };
+	    .attestation = o->attestation, .choice = o->choice,
+	    .message_max = o->socket == NULL && o->gadget == NULL ?
+	    UHID_MESSAGE_MAX : 0 };
 	struct pem_files pems = { 0 };
 	struct attestation_root root;
 	int error;

@@ -118,6 +118,7 @@ configure(struct device *d, const struct device_config *cfg,
 	out->uv = true;
 	out->choice = cfg->choice;
 	out->no_u2f = cfg->no_u2f;
+	out->message_max = cfg->message_max;
 	attestation_config(d->attestation, cfg->attestation,
 	    &out->attestation);
 	out->random = random_bytes;

@@ -30,6 +30,7 @@ struct device_config {
 	enum attestation_kind attestation;
 	enum account_choice choice;
 	bool		 no_u2f;
+	size_t		 message_max;	/* see auth_config */
 	const struct attestation_root *root;	/* NULL: our own */
 };
 

@@ -20,6 +20,13 @@
 
 #define TRANSPORT_REPORT_LEN	64
 
+/*
+ * The longest CTAPHID message that a host may send over uhid. The kernel
+ * keeps 31 reports for the key, and drops what does not fit without telling
+ * the host: a fast host overtakes a busy machine. 57 + 30 * 59 bytes fit.
+ */
+#define UHID_MESSAGE_MAX	1827
+
 /* One host. The owner of the loop may hang its own state on it. */
 struct host {
 	struct transport *transport;

@@ -84,6 +84,8 @@ struct auth_config {
 	uint8_t		min_pin_length;	/* code points; 0: 4 */
 	uint8_t		max_pin_length;	/* code points, 8 to 63; 0: 63 */
 	bool		no_u2f;		/* nothing but CTAP2 */
+	size_t		message_max;	/* bytes that hosts are told, 1024 to
+					 * AUTH_MESSAGE_MAX; 0: that */
 	enum account_choice choice;
 	struct auth_attestation attestation;
 	/* Fills out with len random bytes. The only callback; must not fail. */

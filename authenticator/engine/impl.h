@@ -408,6 +408,14 @@ struct auth_remembered *recall(struct auth_op *op, enum continuation what);
 void put_identifier(const struct auth *au, struct cbor_out *out);
 void put_store_state(const struct auth *au, struct cbor_out *out);
 
+/* The longest message that hosts are told of; bytes. */
+static inline size_t
+message_max(const struct auth *au)
+{
+	return au->cfg.message_max != 0 ? au->cfg.message_max :
+	    AUTH_MESSAGE_MAX;
+}
+
 /* The stages of each command, in its own file. */
 auth_stage info_reply;
 auth_stage sel_ask, sel_reply;

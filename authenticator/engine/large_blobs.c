@@ -8,7 +8,6 @@
  */
 #include "authenticator/engine/impl.h"
 
-#define FRAGMENT_MAX	(AUTH_MESSAGE_MAX - 64)	/* bytes, 6.10.2 */
 #define DIGEST_LEN	16
 #define ARRAY_MIN	17	/* bytes: an empty array and its digest */
 
@@ -30,6 +29,13 @@ is_pending(const struct auth *au, const struct auth_op *op)
 	return au->pending.active && au->pending.channel == op->channel;
 }
 
+/* maxFragmentLength, 6.10.2; bytes */
+static size_t
+fragment_max(const struct auth *au)
+{
+	return message_max(au) - 64;
+}
+
 /* lb.2, lb.3 */
 static enum auth_want
 get_begin(struct auth *au, struct auth_op *op)
@@ -39,7 +45,7 @@ get_begin(struct auth *au, struct auth_op *op)
 	if (req->length.there || req->auth.param.p != NULL ||
 	    req->auth.protocol.there)
 		return fail(au, CTAP1_ERR_INVALID_PARAMETER);
-	if (req->get.v > FRAGMENT_MAX)
+	if (req->get.v > fragment_max(au))
 		return fail(au, CTAP1_ERR_INVALID_LENGTH);
 	op->lookup.blobs = au->blobs;
 	return ask_lookup(op, LOOKUP_BLOBS);
@@ -150,7 +156,7 @@ set_fragment(struct auth *au, struct auth_op *op)
 	enum ctap_status status;
 
 	/* lb.4 */
-	if (req->set.len > FRAGMENT_MAX)
+	if (req->set.len > fragment_max(au))
 		return fail(au, CTAP1_ERR_INVALID_LENGTH);
 	status = req->offset.v == 0 ? check_first(au, op) :
 	    check_next(au, op);

@@ -110,8 +110,7 @@ put_aaguid(const struct auth *au, struct cbor_out *out)
 static void
 put_message_max(const struct auth *au, struct cbor_out *out)
 {
-	(void)au;
-	cbor_put_uint(out, AUTH_MESSAGE_MAX);
+	cbor_put_uint(out, message_max(au));
 }
 
 static void
