@@ -96,6 +96,30 @@ same()
 	return 1
 }
 
+# typing LINE... -- COMMAND...: the command, with the lines typed at its
+# questions. There is no terminal in the guest, so that programs which would
+# open one to ask for a PIN read their standard input.
+typing()
+{
+	local lines=()
+	while [ "$1" != -- ]; do
+		lines+=("$1")
+		shift
+	done
+	shift
+	printf '%s\n' "${lines[@]}" | "$@"
+}
+
+# mentions NAME TEXT: what the last command said has TEXT in it.
+mentions()
+{
+	if grep -qF -e "$2" "$work/said"; then
+		ok "$1"
+	else
+		not_ok "$1" "$work/said"
+	fi
+}
+
 # Ends a case: the plan, and whether all went well.
 finish()
 {
