@@ -11,7 +11,7 @@ static const char help[] =
 "Usage: sealkey reset [--state DIR] [--yes]\n"
 "\n"
 "Forgets every credential of a key for good, also those that relying parties\n"
-"keep for it. The key's attestation stays.\n"
+"keep for it, its PIN and its settings. The key's attestation stays.\n"
 "\n"
 "  --state DIR         the key's state directory\n"
 "  --yes               do not ask; needed where there is no terminal\n"

@@ -112,6 +112,13 @@ struct auth_state {
 	uint32_t	store_generation;
 };
 
+/* What a reset leaves: the counter, so that no relying party sees it fall. */
+static inline struct auth_state
+auth_state_after_reset(const struct auth_state *s)
+{
+	return (struct auth_state){ .counter_ceiling = s->counter_ceiling };
+}
+
 enum lookup_kind {
 	LOOKUP_ID,	/* by credential ID and RP: at most one */
 	LOOKUP_RP,	/* by RP: the newest one older than before */

@@ -405,9 +405,9 @@ device_host_gone(struct device *d, uint32_t host)
 }
 
 size_t
-device_info(const struct device *d, uint8_t *out, size_t cap)
+device_info(struct device *d, uint64_t channel, uint8_t *out, size_t cap)
 {
-	return auth_info(d->engine, out, cap);
+	return auth_info(d->engine, channel, out, cap);
 }
 
 uint64_t
@@ -530,14 +530,16 @@ int
 device_reset(struct device *d)
 {
 	struct auth_change change = { .reset = true };
-	struct auth_state state;
-	int r = store_load(d->store, &state);
+	struct auth_state old, state;
+	int r = store_load(d->store, &old);
 
 	if (r == 0) {
+		state = auth_state_after_reset(&old);
 		random_bytes(NULL, state.epoch, sizeof(state.epoch));
 		change.state = &state;
 		r = manage(d, &change);
 	}
+	explicit_bzero(&old, sizeof(old));
 	explicit_bzero(&state, sizeof(state));
 	return r;
 }

@@ -70,7 +70,8 @@ enum device_want device_abort(struct device *d, uint64_t channel,
     uint64_t now_ms);
 enum device_want device_tick(struct device *d, uint64_t now_ms);
 void device_host_gone(struct device *d, uint32_t host);
-size_t device_info(const struct device *d, uint8_t *out, size_t cap);
+size_t device_info(struct device *d, uint64_t channel, uint8_t *out,
+    size_t cap);
 uint64_t device_deadline(const struct device *d);
 int device_keys_fd(const struct device *d);	/* -1: never waits */
 bool device_idle(const struct device *d);

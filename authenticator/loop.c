@@ -190,7 +190,8 @@ answer_at_once(struct loop *l, struct loop_host *lh,
 	if (!l->busy || ev->cmd != CTAPHID_CMD_CBOR || ev->msg.len != 1 ||
 	    ev->msg.p[0] != CTAP_GET_INFO)
 		return false;
-	len = device_info(l->device, info, sizeof(info));
+	len = device_info(l->device, (uint64_t)lh->number << 32 | ev->cid, info,
+	    sizeof(info));
 	if (len > 0)
 		ctaphid_reply(&lh->hid, ev->serial, span(info, len));
 	return len > 0;

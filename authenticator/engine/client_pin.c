@@ -151,11 +151,11 @@ change_pin(struct auth *au, struct auth_op *op)
  * bits are ignored. The persistent token stands alone.
  */
 static enum ctap_status
-check_permissions(const struct ctap_client_pin *req)
+check_permissions(struct ctap_client_pin *req)
 {
 	uint64_t denied = PERMISSION_BE;
 	uint64_t of_rp = PERMISSION_MC | PERMISSION_GA;
-	uint64_t permissions = req->permissions.v;
+	uint64_t permissions = req->permissions.v &= PERMISSIONS;
 
 	if (permissions == 0)
 		return CTAP1_ERR_INVALID_PARAMETER;
@@ -204,7 +204,7 @@ get_token_by_pin(struct auth *au, struct auth_op *op)
 static enum auth_want
 get_token_by_uv(struct auth *au, struct auth_op *op)
 {
-	const struct ctap_client_pin *req = &op->req.pin;
+	struct ctap_client_pin *req = &op->req.pin;
 	enum ctap_status status = check_permissions(req);
 
 	if (status != CTAP2_OK)
@@ -304,7 +304,8 @@ pin_compare(struct auth *au, struct auth_op *op)
 		op->state.ppuat_generation++;
 		op->state.ppuat_pcmr = false;
 	}
-	if (op->req.pin.permissions.v == PERMISSION_PCMR &&
+	if (op->req.pin.subcommand == 0x09 &&
+	    op->req.pin.permissions.v == PERMISSION_PCMR &&
 	    op->status == CTAP2_OK)
 		op->state.ppuat_pcmr = true;
 	op->change = (struct auth_change){ .state = &op->state };

@@ -125,7 +125,7 @@ set_min_pin_length(struct auth *au, struct auth_op *op)
 	if (p.force == OPT_TRUE || (au->state.pin_set &&
 	    au->state.pin_length < length))
 		op->state.force_pin_change = true;
-	if (op->state.force_pin_change && !au->state.force_pin_change) {
+	if (op->state.force_pin_change) {
 		op->state.ppuat_generation++;
 		op->state.ppuat_pcmr = false;
 	}

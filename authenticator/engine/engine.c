@@ -118,11 +118,24 @@ sessions_sweep(struct auth *au, uint64_t now_ms)
 		list = remembered_expire(ses, now_ms);
 		if (list < next)
 			next = list;
-		if (next == UINT64_MAX)
+		if (next == UINT64_MAX) {
+			/* whoever is served gets a new one if it needs it */
+			if (au->op.session == ses)
+				au->op.session = NULL;
 			explicit_bzero(ses, sizeof(*ses));
+		}
 		if (next < au->sweep_ms)
 			au->sweep_ms = next;
 	}
+}
+
+/* gn.5, cm.9, lb.11: what it had begun step by step is over */
+void
+channel_goes_on(struct auth *au, uint64_t channel)
+{
+	remembered_end(session_find(au, channel), channel);
+	if (au->pending.channel == channel && au->op.want != AUTH_COMMIT)
+		blobs_forget(au);
 }
 
 void
@@ -339,10 +352,7 @@ auth_apdu(struct auth *au, uint64_t channel, struct span msg,
 	begin(au, channel, now_ms);
 	op->u2f = true;
 	au->reply_len = 0;
-	/* gn.5, cm.9, lb.11: as any command */
-	remembered_end(op->session, channel);
-	if (au->pending.channel == channel)
-		blobs_forget(au);
+	channel_goes_on(au, channel);
 	sw = u2f_decode(au, op, msg);
 	if (sw == SW_NO_ERROR)
 		return run(au);
@@ -452,9 +462,7 @@ auth_cancel(struct auth *au, uint64_t channel)
 enum auth_want
 auth_abort(struct auth *au, uint64_t channel)
 {
-	remembered_end(session_find(au, channel), channel);
-	if (au->pending.channel == channel && au->op.want != AUTH_COMMIT)
-		blobs_forget(au);
+	channel_goes_on(au, channel);
 	return auth_cancel(au, channel);
 }
 
@@ -546,5 +554,7 @@ auth_store_changed(struct auth *au, const struct auth_state *state)
 {
 	assert(!au->busy);
 	au->state = *state;
+	if (!state->pin_set)
+		au->pin_mismatches = 0;
 	sessions_wipe(au);
 }

@@ -164,9 +164,11 @@ bool auth_has_u2f(const struct auth *au);
 
 /*
  * The reply to authenticatorGetInfo, which needs no operation and may be
- * given while one is under way. Its length; 0: it does not fit cap bytes.
+ * given while one of another channel is under way. Its length; 0: it does
+ * not fit cap bytes.
  */
-size_t auth_info(const struct auth *au, uint8_t *out, size_t cap);
+size_t auth_info(struct auth *au, uint64_t channel, uint8_t *out,
+    size_t cap);
 
 /* Reports on the current want; each returns the next one. */
 enum auth_want auth_user_input(struct auth *au, enum user_answer answer,

@@ -58,6 +58,7 @@ enum permission {
 	PERMISSION_LBW = 0x10,
 	PERMISSION_ACFG = 0x20,
 	PERMISSION_PCMR = 0x40,
+	PERMISSIONS = 0x7f,		/* those that are defined */
 };
 
 /* Only inside the engine, beside the values of enum auth_want. */
@@ -265,6 +266,8 @@ enum auth_want ask_commit(struct auth_op *op);
  */
 struct auth_session *session_open(struct auth *au, struct auth_op *op,
     uint64_t expires_ms);
+/* A command that has no part in what the channel does step by step. */
+void channel_goes_on(struct auth *au, uint64_t channel);
 /* Forgets tokens, key agreement and continuations of every host. */
 void sessions_wipe(struct auth *au);
 /* False if OpenSSL has no memory. */

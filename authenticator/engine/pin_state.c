@@ -15,9 +15,12 @@ pin_retries(const struct auth *au)
 	    PIN_RETRIES - au->state.pin_failures : 0;
 }
 
+/* 6.5.3.1: who has no PIN retries left has none of these either */
 unsigned
 uv_retries(const struct auth *au)
 {
+	if (au->state.pin_set && pin_retries(au) == 0)
+		return 0;
 	return au->state.uv_failures < UV_RETRIES ?
 	    UV_RETRIES - au->state.uv_failures : 0;
 }
@@ -159,7 +162,7 @@ check_new_pin(const struct auth *au, struct span pin)
 /*
  * pin.10: takes the new PIN out of newPinEnc, which has been verified, and into
  * op->state. A block that is too short is no PIN; one that is too long, or
- * full, is one that is too long.
+ * full, is one that is too long (certification run, pin1-11 and pin2-17).
  */
 enum ctap_status
 pin_take_new(struct auth *au, struct auth_op *op)
@@ -227,9 +230,7 @@ uv_want(struct auth_op *op, enum prompt_reason reason, struct span rp_id,
 static enum auth_want
 uv_ask(struct auth *au, struct auth_op *op)
 {
-	/* 6.5.3.1: who has no PIN retries left has none of these either */
-	if (uv_retries(au) == 0 || op->uv_attempts == UV_INTERNAL_RETRIES ||
-	    (au->state.pin_set && pin_retries(au) == 0))
+	if (uv_retries(au) == 0 || op->uv_attempts == UV_INTERNAL_RETRIES)
 		return fail(au, uv_failed(au, op));
 	op->uv_phase = UV_ASKED;
 	op->uv_attempts++;

@@ -31,7 +31,7 @@ put_options(const struct auth *au, struct cbor_out *out)
 	} options[] = {
 		{ "rk", ON },
 		{ "up", ON },
-		{ "uv", on_if(au->cfg.uv) },
+		{ "uv", au->cfg.uv ? ON : ABSENT },
 		{ "plat", OFF },
 		{ "uvAcfg", au->cfg.uv ? ON : ABSENT },
 		{ "alwaysUv", on_if(always_uv(au)) },
@@ -261,9 +261,12 @@ info_reply(struct auth *au, struct auth_op *op)
 }
 
 size_t
-auth_info(const struct auth *au, uint8_t *out, size_t cap)
+auth_info(struct auth *au, uint64_t channel, uint8_t *out, size_t cap)
 {
 	struct cbor_out info;
+
+	/* gn.5, cm.9, lb.11: it is a command like any other */
+	channel_goes_on(au, channel);
 
 	if (cap == 0)
 		return 0;
@@ -308,9 +311,7 @@ rst_check(struct auth *au, struct auth_op *op)
 enum auth_want
 rst_commit(struct auth *au, struct auth_op *op)
 {
-	op->state = (struct auth_state){
-		.counter_ceiling = au->state.counter_ceiling,
-	};
+	op->state = auth_state_after_reset(&au->state);
 	auth_random(au, op->state.epoch, sizeof(op->state.epoch));
 	op->change = (struct auth_change){
 		.reset = true,

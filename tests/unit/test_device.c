@@ -124,6 +124,32 @@ test_damaged_software_key(void **state)
 	scratch_free(&dir);
 }
 
+/* The owner's reset is the reset of the standard: but for the counter, new. */
+static void
+test_reset_leaves_the_counter(void **state)
+{
+	struct auth_state before, after, want = { .counter_ceiling = 700 };
+	struct auth_change change = { .state = &before };
+	struct scratch dir;
+	struct device *d;
+
+	(void)state;
+	make_key(&dir);
+	assert_int_equal(open_device(&dir, false, true, &d), 0);
+	memset(&before, 1, sizeof(before));
+	before.counter_ceiling = 700;
+	before.credentials = 0;
+	before.min_pin_rp_count = 0;
+	assert_int_equal(store_commit(device_store(d), &change, NULL), 0);
+	assert_int_equal(device_reset(d), 0);
+	assert_int_equal(store_load(device_store(d), &after), 0);
+	assert_memory_not_equal(after.epoch, before.epoch, KEY_EPOCH_LEN);
+	memcpy(want.epoch, after.epoch, KEY_EPOCH_LEN);
+	assert_memory_equal(&after, &want, sizeof(want));
+	device_close(d);
+	scratch_free(&dir);
+}
+
 static void
 test_readable_software_key(void **state)
 {
@@ -268,6 +294,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_damaged_software_key),
+		cmocka_unit_test(test_reset_leaves_the_counter),
 		cmocka_unit_test(test_readable_software_key),
 		cmocka_unit_test(test_log_alone_gets_no_key),
 		cmocka_unit_test(test_waits_for_a_short_use),

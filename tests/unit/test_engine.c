@@ -2403,12 +2403,12 @@ info_is_told_at_any_time(void **state)
 	(void)state;
 	assert_int_equal(auth_command(r->au, CHANNEL, span(&selection, 1),
 	    r->now_ms), AUTH_USER);
-	len = auth_info(r->au, info, sizeof(info));
+	len = auth_info(r->au, STRANGER, info, sizeof(info));
 	assert_true(len > 1 && info[0] == CTAP2_OK);
 	assert_true(cbor_check(span(info + 1, len - 1)));
 	for (size_t cap = 0; cap < len; cap++)
-		assert_int_equal(auth_info(r->au, info, cap), 0);
-	assert_int_equal(auth_info(r->au, info, len), len);
+		assert_int_equal(auth_info(r->au, STRANGER, info, cap), 0);
+	assert_int_equal(auth_info(r->au, STRANGER, info, len), len);
 	assert_int_equal(auth_current_want(r->au), AUTH_USER);
 	assert_int_equal(auth_user_input(r->au, USER_PRESENT, r->now_ms),
 	    AUTH_REPLY);
