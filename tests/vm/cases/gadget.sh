@@ -53,4 +53,7 @@ check "it is a device of the usbhid driver" \
     grep -q DRIVER=usbhid "/sys/class/hidraw/${hidraw##*/}/device/../uevent"
 check_token "$hidraw"
 check "it ends when asked to" stop_sealkey
+# a plugged key that nobody serves keeps others waiting
+check "it is unplugged" set_gadget UDC ""
+check "its device is gone" hidraw_gone usb
 finish

@@ -7,6 +7,7 @@
 # credentials without (makeCredUvNotRqd), and for one when it unlocks, and so
 # gets another secret, as CTAP wants it.
 #
+# Machine: clients
 # Time limit: 300 s
 
 . "$VM_REPO/tests/vm/guest.sh"

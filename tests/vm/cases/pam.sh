@@ -3,6 +3,7 @@
 #
 # pam_u2f with a key over uhid: pamu2fcfg registers, pamtester logs in.
 #
+# Machine: clients
 # Time limit: 180 s
 
 . "$VM_REPO/tests/vm/guest.sh"

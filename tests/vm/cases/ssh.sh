@@ -5,6 +5,7 @@
 # and not, with verification and without, fetches the resident ones back, and
 # ssh logs in with each at a real sshd.
 #
+# Machine: clients
 # Time limit: 300 s
 
 . "$VM_REPO/tests/vm/guest.sh"

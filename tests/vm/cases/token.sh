@@ -4,6 +4,7 @@
 # fido2-token as the one who manages a key over uhid: its PIN, what it
 # stores, large blobs, configuration, and reset, in time and too late.
 #
+# Machine: clients
 # Time limit: 300 s
 
 . "$VM_REPO/tests/vm/guest.sh"
