@@ -52,6 +52,14 @@ struct transcript_target {
 	 * touches does so between two of them, as its hosts poll.
 	 */
 	void	(*apdu)(void *t, uint64_t channel, struct span msg);
+	/*
+	 * CTAPHID as it is on the wire; NULL: cannot. A report to the key;
+	 * false: the key is gone. One from the key, waited for at most so
+	 * long: 1, 0 for none, -1 if the key is gone.
+	 */
+	bool	(*report)(void *t, const uint8_t report[static 64]);
+	int	(*next_report)(void *t, uint8_t report[static 64],
+		    unsigned wait_ms);
 };
 
 struct transcript_result {

@@ -7,9 +7,9 @@
  * One file a case. They run in the simulator, which is seeded, so that
  * tokens and keys are those that the fuzz target will meet again.
  */
+#include "conformance/sim.h"
 #include "conformance/transcript.h"
 #include "tests/conversation.h"
-#include "tests/sim.h"
 
 #include <stdio.h>
 #include <stdlib.h>

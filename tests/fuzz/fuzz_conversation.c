@@ -11,8 +11,8 @@
  * sees it, with its key agreement key.
  */
 #include "authenticator/engine/impl.h"
+#include "conformance/sim.h"
 #include "tests/conversation.h"
-#include "tests/sim.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -29,7 +29,7 @@
 #include <openssl/param_build.h>
 #include <openssl/sha.h>
 
-#include "tests/sim.h"
+#include "conformance/sim.h"
 
 #define COUNT(t) (sizeof(t) / sizeof((t)[0]))
 

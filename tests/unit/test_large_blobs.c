@@ -3,7 +3,7 @@
  * authenticatorLargeBlobs when the store fails or the host vanishes; the
  * conversation itself is in conformance/cases/large_blobs.txt.
  */
-#include "tests/sim.h"
+#include "conformance/sim.h"
 
 #include <errno.h>
 #include <setjmp.h>

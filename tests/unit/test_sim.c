@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "tests/sim.h"
+#include "conformance/sim.h"
 
 static const uint8_t make[] = {
 	0x01, 0xa4, 0x01, 0x58, 0x20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs the cases of conformance/ in the simulator. Prints TAP. */
+#include "conformance/sim.h"
 #include "conformance/transcript.h"
-#include "tests/sim.h"
 
 #include <glob.h>
 #include <stdlib.h>

@@ -18,9 +18,9 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "conformance/sim.h"
 #include "ctap/apdu.h"
 #include "ctap/cose.h"
-#include "tests/sim.h"
 
 #define LEAF_LEN	3	/* of the simulator's */
 

@@ -7,8 +7,8 @@
  * It performs every want but AUTH_USER by itself; for that it stops, and
  * the test answers.
  */
-#ifndef TESTS_SIM_H
-#define TESTS_SIM_H
+#ifndef CONFORMANCE_SIM_H
+#define CONFORMANCE_SIM_H
 
 #include "authenticator/engine/engine.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define OPENSSL_SUPPRESS_DEPRECATED
-#include "tests/sim.h"
+#include "conformance/sim.h"
 
 #include "ctap/cbor.h"
 
