@@ -505,6 +505,12 @@ sim_cancel(struct sim *s, uint64_t channel)
 }
 
 enum auth_want
+sim_abort(struct sim *s, uint64_t channel)
+{
+	return run(s, auth_abort(s->auth, channel));
+}
+
+enum auth_want
 sim_advance(struct sim *s, uint64_t ms)
 {
 	uint64_t end = s->now_ms + ms;

@@ -61,6 +61,8 @@ enum auth_want sim_apdu(struct sim *s, uint64_t channel, struct span msg);
 bool sim_touch(struct sim *s);
 enum auth_want sim_answer(struct sim *s, enum user_answer answer);
 enum auth_want sim_cancel(struct sim *s, uint64_t channel);
+/* Nobody wants the reply any more. */
+enum auth_want sim_abort(struct sim *s, uint64_t channel);
 /* Lets time pass, and the engine see every deadline in it. */
 enum auth_want sim_advance(struct sim *s, uint64_t ms);
 

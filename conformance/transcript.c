@@ -2,6 +2,7 @@
 #include "conformance/transcript.h"
 
 #include "conformance/expr.h"
+#include "conformance/hid_lines.h"
 #include "ctap/status.h"
 
 #include <stdarg.h>
@@ -20,6 +21,7 @@ struct run {
 	uint64_t	 channel;
 	struct span	 reply;		/* of the last message */
 	bool		 awaited;	/* and nobody has looked at it yet */
+	struct hid_lines *hid;		/* NULL: no line spoke CTAPHID yet */
 	struct transcript_result result;
 	const char	*name;
 	unsigned	 line;
@@ -45,6 +47,20 @@ at_end(struct run *r, const char *text)
 {
 	expr_blank(&text);
 	return *text == '\0' || failed(r, "what is \"%.40s\"?", text);
+}
+
+/* "word  rest": whether line starts with word; *rest is behind it. */
+static bool
+keyword(const char *line, const char *word, const char **rest)
+{
+	size_t len = strlen(word);
+
+	if (strncmp(line, word, len) != 0 ||
+	    (line[len] != ' ' && line[len] != '\t'))
+		return false;
+	*rest = line + len;
+	expr_blank(rest);
+	return true;
 }
 
 static const char *
@@ -126,7 +142,31 @@ send_u2f(struct run *r, const char *text)
 	return send_apdu(r, text, span(apdu, 7 + data.len + 2));
 }
 
+/* The lines that speak CTAPHID: hid_lines.h */
+
+static struct hid_lines *
+hid_lines(struct run *r)
+{
+	if (r->hid == NULL)
+		r->hid = calloc(1, sizeof(*r->hid));
+	if (r->hid == NULL)
+		return NULL;
+	r->hid->target = r->target;
+	r->hid->t = r->t;
+	r->hid->env = &r->env;
+	return r->hid;
+}
+
+static bool
+has_hid(struct run *r)
+{
+	if (r->target->report == NULL)
+		return failed(r, "the target has no reports");
+	return hid_lines(r) != NULL || failed(r, "no memory");
+}
+
 /*
+ * > hid ..., or
  * > [#CHANNEL] cbor CMD [EXPR] | raw h'..' | u2f INS P1 [EXPR] | apdu h'..'
  */
 static bool
@@ -136,6 +176,9 @@ do_send(struct run *r, const char *text)
 	struct cbor_out out;
 	struct span raw;
 
+	if (keyword(text, "hid", &text))
+		return has_hid(r) && (hid_send(r->hid, text) ||
+		    failed(r, "%s", r->env.why));
 	r->channel = parse_channel(&text);
 	expr_blank(&text);
 	if (strncmp(text, "u2f ", 4) == 0)
@@ -188,13 +231,14 @@ static bool
 expect_sw(struct run *r, const char *text)
 {
 	static uint8_t item[TRANSCRIPT_REPLY_MAX + 8];
-	const uint8_t *end = r->reply.p + r->reply.len - 2;
+	const uint8_t *end;
 	unsigned long want = strtoul(text, (char **)&text, 16);
 	struct cbor_out out;
 	struct cbor_in in;
 
 	if (r->reply.len < 2)
 		return failed(r, "no status word");
+	end = r->reply.p + r->reply.len - 2;
 	if (want != ((unsigned)end[0] << 8 | end[1]))
 		return failed(r, "%02x%02x, not %04lx", end[0], end[1], want);
 	expr_blank(&text);
@@ -208,17 +252,17 @@ expect_sw(struct run *r, const char *text)
 	return at_end(r, text);
 }
 
-/* < ok [PATTERN], < error NAME, or < sw WORD [PATTERN] */
+/* ok [PATTERN], error NAME, or sw WORD [PATTERN] */
 static bool
-do_expect(struct run *r, const char *text)
+expect_reply(struct run *r, const char *text)
 {
 	const char *name;
 	struct cbor_in in;
 
-	if (!want_reply(r))
-		return false;
 	if (strncmp(text, "sw ", 3) == 0)
 		return expect_sw(r, text + 3);
+	if (r->reply.len == 0)
+		return failed(r, "an empty reply");
 	name = ctap_status_name(r->reply.p[0]);
 	if (strncmp(text, "error ", 6) == 0) {
 		text += 6;
@@ -243,6 +287,19 @@ do_expect(struct run *r, const char *text)
 	if (!expr_match(&r->env, &text, &in))
 		return failed(r, "%s", r->env.why);
 	return at_end(r, text);
+}
+
+/* < hid ..., or < REPLY */
+static bool
+do_expect(struct run *r, const char *text)
+{
+	if (!keyword(text, "hid", &text))
+		return want_reply(r) && expect_reply(r, text);
+	if (!has_hid(r))
+		return false;
+	if (!hid_expect(r->hid, text, &r->reply, &text))
+		return failed(r, "%s", r->env.why);
+	return text == NULL || expect_reply(r, text);
 }
 
 /* ? touch|verify|nothing ["RP ID"] */
@@ -502,6 +559,9 @@ do_platform(struct run *r, const char *text)
 {
 	struct token_request q = { .pin = "" };
 
+	if (sscanf(text, "channel $%23s", q.name) == 1)
+		return has_hid(r) && (hid_channel(r->hid, q.name) ||
+		    failed(r, "%s", r->env.why));
 	if (sscanf(text, "agree %d", &q.protocol) == 1)
 		return do_agree(r, q.protocol);
 	if (sscanf(text, "token %d %i %127s $%23s %63s", &q.protocol,
@@ -509,8 +569,8 @@ do_platform(struct run *r, const char *text)
 		return do_token(r, &q);
 	if (sscanf(text, "pin %d %63s", &q.protocol, q.pin) == 2)
 		return do_set_pin(r, q.protocol, q.pin);
-	return failed(r, "* agree N, * pin N PIN, or * token N PERMISSIONS "
-	    "RP $NAME [PIN]");
+	return failed(r, "* agree N, * pin N PIN, * token N PERMISSIONS "
+	    "RP $NAME [PIN], or * channel $NAME");
 }
 
 static bool
@@ -595,20 +655,6 @@ next_line(const char **text, unsigned *number, char line[LINE_MAX_LEN])
 		(*number)++;
 	}
 	return len > 0;
-}
-
-/* "word  rest": whether line starts with word; *rest is behind it. */
-static bool
-keyword(const char *line, const char *word, const char **rest)
-{
-	size_t len = strlen(word);
-
-	if (strncmp(line, word, len) != 0 ||
-	    (line[len] != ' ' && line[len] != '\t'))
-		return false;
-	*rest = line + len;
-	expr_blank(rest);
-	return true;
 }
 
 /* let NAME EXPR: before the first case for all of them, or in one */
@@ -699,8 +745,11 @@ transcript_run(const char *name, const char *text,
 		snprintf(title, sizeof(title), "%s", rest);
 		r.result.title = title;
 		r.result.ok = true;
-		if (run_prelude(&r, prelude))
-			run_lines(&r, text, number);
+		if (run_prelude(&r, prelude) &&
+		    run_lines(&r, text, number) &&
+		    r.hid != NULL && !hid_end(r.hid))
+			failed(&r, "%s", r.env.why);
+		free(r.hid);
 		if (r.t != NULL)
 			target->close(r.t);
 		else if (r.result.ok)

@@ -60,6 +60,11 @@ struct transcript_target {
 	bool	(*report)(void *t, const uint8_t report[static 64]);
 	int	(*next_report)(void *t, uint8_t report[static 64],
 		    unsigned wait_ms);
+	/*
+	 * How long the key may take for what has to come at once; 0: its
+	 * clock is virtual, and times are kept to the millisecond.
+	 */
+	unsigned patience_ms;
 };
 
 struct transcript_result {

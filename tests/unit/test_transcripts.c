@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs the cases of conformance/ in the simulator. Prints TAP. */
 #include "conformance/sim.h"
+#include "conformance/sim_hid.h"
 #include "conformance/transcript.h"
 
 #include <glob.h>
 #include <stdlib.h>
 
+struct simulated {
+	struct sim	*sim;
+	struct sim_hid	*hid;
+};
+
 static void *
 open_sim(const struct transcript_given *given)
 {
+	struct simulated *t = calloc(1, sizeof(*t));
 	struct sim_setup setup = {
 		.no_uv = given->no_uv,
 		.no_pin = given->no_pin,
@@ -17,37 +24,50 @@ open_sim(const struct transcript_given *given)
 		.choice = given->host_chooses ? CHOICE_HOST : CHOICE_TOKEN,
 	};
 
+	if (t == NULL)
+		exit(1);
 	if (strcmp(given->attestation, "self") == 0)
 		setup.attestation = ATTESTATION_SELF;
 	else if (strcmp(given->attestation, "none") == 0)
 		setup.attestation = ATTESTATION_NONE;
 	for (size_t i = 0; i < AUTH_ALGS_MAX - 1; i++)
 		setup.algs[i] = given->algs[i];
-	return sim_new(&setup);
+	t->sim = sim_new(&setup);
+	t->hid = sim_hid_new(t->sim, setup.no_u2f);
+	return t;
 }
 
 static void
-close_sim(void *t)
+close_sim(void *arg)
 {
-	sim_free(t);
+	struct simulated *t = arg;
+
+	sim_hid_free(t->hid);
+	sim_free(t->sim);
+	free(t);
 }
 
 static void
-send_sim(void *t, uint64_t channel, struct span msg)
+send_sim(void *arg, uint64_t channel, struct span msg)
 {
-	sim_send(t, channel, msg);
+	struct simulated *t = arg;
+
+	sim_send(t->sim, channel, msg);
 }
 
 static void
-apdu_sim(void *t, uint64_t channel, struct span msg)
+apdu_sim(void *arg, uint64_t channel, struct span msg)
 {
-	sim_apdu(t, channel, msg);
+	struct simulated *t = arg;
+
+	sim_apdu(t->sim, channel, msg);
 }
 
 static enum transcript_state
-state_sim(void *t, struct span *reply, struct span *rp_id)
+state_sim(void *arg, struct span *reply, struct span *rp_id)
 {
-	struct sim *s = t;
+	struct simulated *t = arg;
+	struct sim *s = t->sim;
 
 	*reply = s->reply;
 	if (s->want == AUTH_REPLY)
@@ -60,14 +80,8 @@ state_sim(void *t, struct span *reply, struct span *rp_id)
 }
 
 static bool
-act_sim(void *t, const char *what, uint64_t channel)
+act(struct sim *s, const char *what, uint64_t channel)
 {
-	struct sim *s = t;
-
-	if (strcmp(what, "replug") == 0) {
-		sim_power_cycle(s);
-		return true;
-	}
 	if (strcmp(what, "cancel") == 0) {
 		sim_cancel(s, channel);
 		return true;
@@ -87,15 +101,50 @@ act_sim(void *t, const char *what, uint64_t channel)
 	return true;
 }
 
-static void
-advance_sim(void *t, uint64_t ms)
+static bool
+act_sim(void *arg, const char *what, uint64_t channel)
 {
-	sim_advance(t, ms);
+	struct simulated *t = arg;
+
+	if (strcmp(what, "replug") == 0) {
+		sim_power_cycle(t->sim);
+		sim_hid_power_cycle(t->hid);
+		return true;
+	}
+	if (!act(t->sim, what, channel))
+		return false;
+	sim_hid_acted(t->hid);
+	return true;
+}
+
+static void
+advance_sim(void *arg, uint64_t ms)
+{
+	struct simulated *t = arg;
+
+	sim_hid_advance(t->hid, ms);
+}
+
+static bool
+report_sim(void *arg, const uint8_t report[static 64])
+{
+	struct simulated *t = arg;
+
+	sim_hid_report(t->hid, report);
+	return true;
+}
+
+static int
+next_report_sim(void *arg, uint8_t report[static 64], unsigned wait_ms)
+{
+	struct simulated *t = arg;
+
+	return sim_hid_next(t->hid, report, wait_ms);
 }
 
 static const struct transcript_target in_sim = {
 	open_sim, close_sim, send_sim, state_sim, act_sim, advance_sim,
-	apdu_sim,
+	apdu_sim, report_sim, next_report_sim, 0,
 };
 
 static struct {
