@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A token as the client mode sees it: something that makes credentials and
- * assertions. Two kinds: the engine in this process (a state directory), and
- * any CTAP2 token that libfido2 can talk to.
+ * assertions, and keeps large blobs. Two kinds: the engine in this process (a
+ * state directory), and any CTAP2 token behind CTAPHID. Both speak the same
+ * messages (token_ctap.h), so what works with one works with the other.
  *
  * Every verb returns 0, an enum ctap_status (positive) that the token
  * answered, or -errno if there was no proper answer: -ENODEV, -EIO the token
@@ -25,14 +26,29 @@
 #define TOKEN_TRANSPORT_LEN	16	/* bytes of a name, with the NUL */
 #define TOKEN_SALT_LEN		32	/* bytes, CTAP 2.3, 12.7 */
 #define TOKEN_SALTS_MAX		64	/* bytes: two salts */
+#define TOKEN_PIN_MAX		63	/* bytes, CTAP 2.3, 6.5.1 */
+#define TOKEN_BLOB_KEY_LEN	32	/* bytes, CTAP 2.3, 12.3 */
 #define TOKEN_TIMEOUT_MS	60000	/* for a token to answer at all */
 
 /* What of authenticatorGetInfo a client decides by. */
 struct token_info {
 	bool	rk;
 	bool	uv;		/* built-in verification, set up */
+	bool	pin;		/* it has a PIN */
+	bool	uv_tokens;	/* option pinUvAuthToken */
+	bool	always_uv;
+	bool	make_without_uv;	/* option makeCredUvNotRqd */
+	bool	verifies;	/* built in, or by the PIN it was opened with */
+	unsigned protocol;	/* the best of both sides; 0: none */
 	bool	cred_protect;
 	bool	hmac_secret;
+	bool	hmac_secret_mc;
+	bool	cred_blob;
+	size_t	cred_blob_max;	/* bytes */
+	bool	min_pin_length;
+	bool	large_blob_key;	/* the extension, */
+	bool	large_blobs;	/* and the storage that goes with it */
+	size_t	blobs_max;	/* bytes, with the digest */
 	size_t	message_max;	/* bytes of a request */
 	size_t	list_max;	/* descriptors; 0: not said */
 	int	algs[TOKEN_ALGS_MAX];
@@ -55,7 +71,11 @@ struct token_make {
 	bool		rk;
 	bool		uv;
 	bool		hmac_secret;
+	struct span	salts;			/* 0, 32 or 64 bytes: -mc */
 	unsigned	protect;		/* cred_protect; 0: none */
+	struct span	cred_blob;		/* p NULL: none */
+	bool		min_pin_length;
+	bool		large_blob_key;
 };
 
 struct token_get {
@@ -66,12 +86,23 @@ struct token_get {
 	bool		silent;			/* up: false */
 	bool		uv;
 	struct span	salts;			/* 0, 32 or 64 bytes */
+	bool		cred_blob;
+	bool		large_blob_key;
+	bool		will_write;		/* blobs_write() comes next */
+};
+
+/* What hmac-secret gave, decrypted; a secret. */
+struct token_outputs {
+	uint8_t		bytes[TOKEN_SALTS_MAX];
+	size_t		len;			/* 0: none */
 };
 
 struct token_credential {
 	struct span	fmt;
 	struct span	auth_data;
 	struct span	att_stmt;		/* CBOR */
+	struct span	large_blob_key;		/* p NULL: none */
+	struct token_outputs hmac;
 };
 
 struct token_assertion {
@@ -79,20 +110,33 @@ struct token_assertion {
 	struct span	auth_data;
 	struct span	signature;
 	struct span	user_id;		/* p NULL: not said */
-	uint8_t		hmac[TOKEN_SALTS_MAX];	/* decrypted; a secret */
-	size_t		hmac_len;		/* bytes; 0: none */
+	struct span	large_blob_key;		/* p NULL: none */
+	struct token_outputs hmac;
 };
 
 struct token;
 
 struct token_ops {
-	const char *name;
 	int	(*info)(struct token *t, struct token_info *out);
 	int	(*make)(struct token *t, const struct token_make *req,
 		    struct token_credential *out);
 	/* The first assertion, where a token has several. */
 	int	(*get)(struct token *t, const struct token_get *req,
 		    struct token_assertion *out);
+	/*
+	 * The large-blob array without its digest; the empty one if that is
+	 * wrong (CTAP 2.3, 6.10.3).
+	 */
+	int	(*blobs_read)(struct token *t, struct span *out);
+	/* Takes the array, of another verb's memory not even a part. */
+	int	(*blobs_write)(struct token *t, struct span array);
+	/*
+	 * The PIN to verify the user by, at most TOKEN_PIN_MAX bytes. A token
+	 * that has a PIN is given this one, and verifies in no other way.
+	 * After it was wrong once it is not tried again: there are only so
+	 * many retries.
+	 */
+	void	(*set_pin)(struct token *t, struct span pin);
 	void	(*free)(struct token *t);
 };
 

@@ -4,6 +4,8 @@
 #include "ctap/authdata.h"
 #include "ctap/request.h"
 
+#include <stddef.h>
+
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 #define MESSAGE_DEFAULT	1024	/* bytes, CTAP 2.3, 6.4: maxMsgSize absent */
 
@@ -62,43 +64,95 @@ put_descriptors(struct cbor_out *out, const struct span *ids, size_t count)
 }
 
 static void
-put_make_extensions(struct cbor_out *out, const struct token_make *req)
+put_true(struct cbor_out *out, const char *name, bool wanted)
 {
-	cbor_put_map(out, (req->protect != 0) + req->hmac_secret);
+	if (!wanted)
+		return;
+	cbor_put_str(out, name);
+	cbor_put_bool(out, true);
+}
+
+static bool
+has_salts(const struct token_proof *proof)
+{
+	return proof != NULL && proof->salt_enc.p != NULL;
+}
+
+static bool
+has_auth(const struct token_proof *proof)
+{
+	return proof != NULL && proof->auth_param.p != NULL;
+}
+
+static void
+put_hmac(struct cbor_out *out, const char *name,
+    const struct token_proof *proof)
+{
+	if (!has_salts(proof))
+		return;
+	cbor_put_str(out, name);
+	cbor_put_map(out, 4);
+	cbor_put_uint(out, 0x01);
+	cbor_put_raw(out, proof->key);
+	cbor_put_uint(out, 0x02);
+	cbor_put_bytes(out, proof->salt_enc);
+	cbor_put_uint(out, 0x03);
+	cbor_put_bytes(out, proof->salt_auth);
+	cbor_put_uint(out, 0x04);
+	cbor_put_uint(out, proof->protocol);
+}
+
+/* pinUvAuthParam and pinUvAuthProtocol */
+static void
+put_auth(struct cbor_out *out, unsigned key, const struct token_proof *proof)
+{
+	if (!has_auth(proof))
+		return;
+	cbor_put_uint(out, key);
+	cbor_put_bytes(out, proof->auth_param);
+	cbor_put_uint(out, key + 1);
+	cbor_put_uint(out, proof->protocol);
+}
+
+static size_t
+count_make_extensions(const struct token_make *req,
+    const struct token_proof *proof)
+{
+	return (size_t)(req->cred_blob.p != NULL) + (req->protect != 0) +
+	    req->hmac_secret + req->large_blob_key + req->min_pin_length +
+	    has_salts(proof);
+}
+
+static void
+put_make_extensions(struct cbor_out *out, const struct token_make *req,
+    const struct token_proof *proof)
+{
+	cbor_put_map(out, count_make_extensions(req, proof));
+	if (req->cred_blob.p != NULL) {
+		cbor_put_str(out, "credBlob");
+		cbor_put_bytes(out, req->cred_blob);
+	}
 	if (req->protect != 0) {
 		cbor_put_str(out, "credProtect");
 		cbor_put_uint(out, req->protect);
 	}
-	if (req->hmac_secret) {
-		cbor_put_str(out, "hmac-secret");
-		cbor_put_bool(out, true);
-	}
-}
-
-/* Absent is the default of each: only what differs is sent. */
-static void
-put_make_options(struct cbor_out *out, const struct token_make *req)
-{
-	cbor_put_map(out, req->rk + req->uv);
-	if (req->rk) {
-		cbor_put_str(out, "rk");
-		cbor_put_bool(out, true);
-	}
-	if (req->uv) {
-		cbor_put_str(out, "uv");
-		cbor_put_bool(out, true);
-	}
+	put_true(out, "hmac-secret", req->hmac_secret);
+	put_true(out, "largeBlobKey", req->large_blob_key);
+	put_true(out, "minPinLength", req->min_pin_length);
+	put_hmac(out, "hmac-secret-mc", proof);
 }
 
 size_t
-token_encode_make(const struct token_make *req, uint8_t *p, size_t cap)
+token_encode_make(const struct token_make *req,
+    const struct token_proof *proof, uint8_t *p, size_t cap)
 {
-	bool ext = req->protect != 0 || req->hmac_secret;
-	bool options = req->rk || req->uv;
+	bool uv = req->uv && !has_auth(proof), options = req->rk || uv;
+	bool ext = count_make_extensions(req, proof) > 0;
 	struct cbor_out out;
 
 	begin(&out, p, cap, CTAP_MAKE_CREDENTIAL);
-	cbor_put_map(&out, 4 + (req->exclude_count > 0) + ext + options);
+	cbor_put_map(&out, 4 + (req->exclude_count > 0) + ext + options +
+	    2 * has_auth(proof));
 	cbor_put_uint(&out, 0x01);
 	cbor_put_bytes(&out, req->client_data_hash);
 	cbor_put_uint(&out, 0x02);
@@ -115,55 +169,49 @@ token_encode_make(const struct token_make *req, uint8_t *p, size_t cap)
 	}
 	if (ext) {
 		cbor_put_uint(&out, 0x06);
-		put_make_extensions(&out, req);
+		put_make_extensions(&out, req, proof);
 	}
+	/* Absent is the default of each: only what differs is sent. */
 	if (options) {
 		cbor_put_uint(&out, 0x07);
-		put_make_options(&out, req);
+		cbor_put_map(&out, req->rk + uv);
+		put_true(&out, "rk", req->rk);
+		put_true(&out, "uv", uv);
 	}
+	put_auth(&out, 0x08, proof);
 	return finish(&out);
 }
 
-static void
-put_hmac(struct cbor_out *out, const struct token_hmac *hmac)
+static size_t
+count_get_extensions(const struct token_get *req,
+    const struct token_proof *proof)
 {
-	cbor_put_map(out, 1);
-	cbor_put_str(out, "hmac-secret");
-	cbor_put_map(out, 4);
-	cbor_put_uint(out, 0x01);
-	cbor_put_raw(out, hmac->key);
-	cbor_put_uint(out, 0x02);
-	cbor_put_bytes(out, hmac->salt_enc);
-	cbor_put_uint(out, 0x03);
-	cbor_put_bytes(out, hmac->salt_auth);
-	cbor_put_uint(out, 0x04);
-	cbor_put_uint(out, hmac->protocol);
+	return (size_t)req->cred_blob + has_salts(proof) +
+	    req->large_blob_key;
 }
 
 static void
-put_get_options(struct cbor_out *out, const struct token_get *req)
+put_get_options(struct cbor_out *out, bool silent, bool uv)
 {
-	cbor_put_map(out, req->silent + req->uv);
-	if (req->silent) {
+	cbor_put_map(out, silent + uv);
+	if (silent) {
 		cbor_put_str(out, "up");
 		cbor_put_bool(out, false);
 	}
-	if (req->uv) {
-		cbor_put_str(out, "uv");
-		cbor_put_bool(out, true);
-	}
+	put_true(out, "uv", uv);
 }
 
 size_t
-token_encode_get(const struct token_get *req, const struct token_hmac *hmac,
+token_encode_get(const struct token_get *req, const struct token_proof *proof,
     uint8_t *p, size_t cap)
 {
-	bool options = req->silent || req->uv;
+	bool uv = req->uv && !has_auth(proof), options = req->silent || uv;
+	size_t ext = count_get_extensions(req, proof);
 	struct cbor_out out;
 
 	begin(&out, p, cap, CTAP_GET_ASSERTION);
-	cbor_put_map(&out,
-	    2 + (req->allow_count > 0) + (hmac != NULL) + options);
+	cbor_put_map(&out, 2 + (req->allow_count > 0) + (ext > 0) + options +
+	    2 * has_auth(proof));
 	cbor_put_uint(&out, 0x01);
 	cbor_put_text(&out, req->rp_id);
 	cbor_put_uint(&out, 0x02);
@@ -172,14 +220,18 @@ token_encode_get(const struct token_get *req, const struct token_hmac *hmac,
 		cbor_put_uint(&out, 0x03);
 		put_descriptors(&out, req->allow, req->allow_count);
 	}
-	if (hmac != NULL) {
+	if (ext > 0) {
 		cbor_put_uint(&out, 0x04);
-		put_hmac(&out, hmac);
+		cbor_put_map(&out, ext);
+		put_true(&out, "credBlob", req->cred_blob);
+		put_hmac(&out, "hmac-secret", proof);
+		put_true(&out, "largeBlobKey", req->large_blob_key);
 	}
 	if (options) {
 		cbor_put_uint(&out, 0x05);
-		put_get_options(&out, req);
+		put_get_options(&out, req->silent, uv);
 	}
+	put_auth(&out, 0x06, proof);
 	return finish(&out);
 }
 
@@ -197,23 +249,210 @@ token_encode_key_agreement(unsigned protocol, uint8_t *p, size_t cap)
 	return finish(&out);
 }
 
+size_t
+token_encode_ask(const struct token_ask *ask, uint8_t *p, size_t cap)
+{
+	bool pin = ask->way != TOKEN_BY_UV;
+	bool permissions = ask->way != TOKEN_BY_PIN_ALONE;
+	bool rp_id = permissions && ask->rp_id.p != NULL;
+	struct cbor_out out;
+
+	begin(&out, p, cap, CTAP_CLIENT_PIN);
+	cbor_put_map(&out, 3 + pin + permissions + rp_id);
+	cbor_put_uint(&out, 0x01);
+	cbor_put_uint(&out, ask->protocol);
+	cbor_put_uint(&out, 0x02);
+	cbor_put_uint(&out, ask->way);
+	cbor_put_uint(&out, 0x03);
+	cbor_put_raw(&out, ask->key);
+	if (pin) {
+		cbor_put_uint(&out, 0x06);
+		cbor_put_bytes(&out, ask->pin_hash_enc);
+	}
+	if (permissions) {
+		cbor_put_uint(&out, 0x09);
+		cbor_put_uint(&out, ask->permissions);
+	}
+	if (rp_id) {
+		cbor_put_uint(&out, 0x0a);
+		cbor_put_text(&out, ask->rp_id);
+	}
+	return finish(&out);
+}
+
+size_t
+token_encode_blobs_get(size_t offset, size_t count, uint8_t *p, size_t cap)
+{
+	struct cbor_out out;
+
+	begin(&out, p, cap, CTAP_LARGE_BLOBS);
+	cbor_put_map(&out, 2);
+	cbor_put_uint(&out, 0x01);
+	cbor_put_uint(&out, count);
+	cbor_put_uint(&out, 0x03);
+	cbor_put_uint(&out, offset);
+	return finish(&out);
+}
+
+size_t
+token_encode_blobs_set(size_t offset, size_t total, struct span part,
+    const struct token_proof *proof, uint8_t *p, size_t cap)
+{
+	struct cbor_out out;
+
+	begin(&out, p, cap, CTAP_LARGE_BLOBS);
+	cbor_put_map(&out, 2 + (offset == 0) + 2 * has_auth(proof));
+	cbor_put_uint(&out, 0x02);
+	cbor_put_bytes(&out, part);
+	cbor_put_uint(&out, 0x03);
+	cbor_put_uint(&out, offset);
+	if (offset == 0) {
+		cbor_put_uint(&out, 0x04);
+		cbor_put_uint(&out, total);
+	}
+	put_auth(&out, 0x05, proof);
+	return finish(&out);
+}
+
+/*
+ * A member of a reply: what reads it, and where to. Unlike the tables of
+ * cbor_members(), these need no function for every member.
+ */
+struct field {
+	int		 key;
+	const char	*name;		/* NULL: the key is an integer */
+	bool		 required;
+	bool		(*take)(struct cbor_in *in, void *to);
+	size_t		 offset;	/* bytes into what is filled */
+};
+
+static const struct field *
+find_field(const struct field *table, size_t count, bool named, int64_t key,
+    struct span name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (named != (table[i].name != NULL))
+			continue;
+		if (named ? span_eq(span_str(table[i].name), name) :
+		    table[i].key == key)
+			return &table[i];
+	}
+	return NULL;
+}
+
+/*
+ * The next key of a map; false if it cannot be read. One that is neither
+ * text nor an integer has the name "", which no field has.
+ */
+static bool
+take_key(struct cbor_in *in, bool *named, int64_t *key, struct span *name)
+{
+	enum cbor_kind kind = cbor_peek(in);
+
+	*named = kind != CBOR_UINT && kind != CBOR_NEGINT;
+	*name = span("", 0);
+	if (kind == CBOR_TEXT)
+		return cbor_text(in, name);
+	return *named ? cbor_any(in, NULL) : cbor_int(in, key);
+}
+
+static bool
+take_fields(struct cbor_in *in, const struct field *table, size_t count,
+    void *to)
+{
+	const struct field *f;
+	struct span name;
+	uint32_t seen = 0;
+	int64_t key = 0;
+	size_t pairs;
+	bool named;
+
+	if (!cbor_map(in, &pairs))
+		return false;
+	while (pairs-- > 0) {
+		if (!take_key(in, &named, &key, &name))
+			return false;
+		f = find_field(table, count, named, key, name);
+		if (!(f == NULL ? cbor_any(in, NULL) :
+		    f->take(in, (uint8_t *)to + f->offset)))
+			return false;
+		if (f != NULL)
+			seen |= UINT32_C(1) << (f - table);
+	}
+	for (size_t i = 0; i < count; i++)
+		if (table[i].required && !(seen & UINT32_C(1) << i))
+			return false;
+	return true;
+}
+
 /* A whole reply body: canonical, and as the table says. */
 static bool
-decode(struct span body, const struct cbor_member *table, size_t count,
-    void *arg)
+decode(struct span body, const struct field *table, size_t count, void *to)
 {
 	struct cbor_in in;
 
 	if (!cbor_check(body))
 		return false;
 	cbor_in_init(&in, body);
-	return cbor_members(&in, table, count, arg);
+	return take_fields(&in, table, count, to);
 }
 
 static bool
-take_extensions(struct cbor_in *in, void *arg)
+take_bytes(struct cbor_in *in, void *to)
 {
-	struct token_info *info = arg;
+	return cbor_bytes(in, to);
+}
+
+static bool
+take_text(struct cbor_in *in, void *to)
+{
+	return cbor_text(in, to);
+}
+
+static bool
+take_any(struct cbor_in *in, void *to)
+{
+	return cbor_any(in, to);
+}
+
+static bool
+take_bool(struct cbor_in *in, void *to)
+{
+	return cbor_bool(in, to);
+}
+
+static bool
+take_int(struct cbor_in *in, void *to)
+{
+	return cbor_int(in, to);
+}
+
+static bool
+take_size(struct cbor_in *in, void *to)
+{
+	uint64_t v;
+
+	if (!cbor_uint(in, &v))
+		return false;
+	*(size_t *)to = v > SIZE_MAX ? SIZE_MAX : (size_t)v;
+	return true;
+}
+
+static bool
+take_extensions(struct cbor_in *in, void *to)
+{
+	struct token_info *info = to;
+	const struct {
+		const char *name;
+		bool *there;
+	} known[] = {
+		{ "credBlob", &info->cred_blob },
+		{ "credProtect", &info->cred_protect },
+		{ "hmac-secret", &info->hmac_secret },
+		{ "hmac-secret-mc", &info->hmac_secret_mc },
+		{ "largeBlobKey", &info->large_blob_key },
+		{ "minPinLength", &info->min_pin_length },
+	};
 	struct span s;
 	size_t n;
 
@@ -222,62 +461,54 @@ take_extensions(struct cbor_in *in, void *arg)
 	while (n-- > 0) {
 		if (!cbor_text(in, &s))
 			return false;
-		info->cred_protect |= span_eq(s, span_str("credProtect"));
-		info->hmac_secret |= span_eq(s, span_str("hmac-secret"));
+		for (size_t i = 0; i < COUNT(known); i++)
+			*known[i].there |= span_eq(s, span_str(known[i].name));
+	}
+	return true;
+}
+
+#define INFO(member)	offsetof(struct token_info, member)
+
+static bool
+take_options(struct cbor_in *in, void *to)
+{
+	static const struct field table[] = {
+		{ 0, "rk", false, take_bool, INFO(rk) },
+		{ 0, "uv", false, take_bool, INFO(uv) },
+		{ 0, "alwaysUv", false, take_bool, INFO(always_uv) },
+		{ 0, "clientPin", false, take_bool, INFO(pin) },
+		{ 0, "largeBlobs", false, take_bool, INFO(large_blobs) },
+		{ 0, "pinUvAuthToken", false, take_bool, INFO(uv_tokens) },
+		{ 0, "makeCredUvNotRqd", false, take_bool,
+		    INFO(make_without_uv) },
+	};
+
+	return take_fields(in, table, COUNT(table), to);
+}
+
+/* Two where the token has it, whatever its order says. */
+static bool
+take_protocols(struct cbor_in *in, void *to)
+{
+	unsigned *best = to;
+	uint64_t v;
+	size_t n;
+
+	if (!cbor_array(in, &n))
+		return false;
+	while (n-- > 0) {
+		if (!cbor_uint(in, &v))
+			return false;
+		if (v <= 2 && v > *best)
+			*best = (unsigned)v;
 	}
 	return true;
 }
 
 static bool
-take_rk(struct cbor_in *in, void *arg)
+take_transports(struct cbor_in *in, void *to)
 {
-	return cbor_bool(in, &((struct token_info *)arg)->rk);
-}
-
-static bool
-take_uv(struct cbor_in *in, void *arg)
-{
-	return cbor_bool(in, &((struct token_info *)arg)->uv);
-}
-
-static bool
-take_options(struct cbor_in *in, void *arg)
-{
-	static const struct cbor_member table[] = {
-		{ 0, "rk", false, take_rk },
-		{ 0, "uv", false, take_uv },
-	};
-
-	return cbor_members(in, table, COUNT(table), arg);
-}
-
-static bool
-take_size(struct cbor_in *in, size_t *out)
-{
-	uint64_t v;
-
-	if (!cbor_uint(in, &v))
-		return false;
-	*out = v > SIZE_MAX ? SIZE_MAX : (size_t)v;
-	return true;
-}
-
-static bool
-take_message_max(struct cbor_in *in, void *arg)
-{
-	return take_size(in, &((struct token_info *)arg)->message_max);
-}
-
-static bool
-take_list_max(struct cbor_in *in, void *arg)
-{
-	return take_size(in, &((struct token_info *)arg)->list_max);
-}
-
-static bool
-take_transports(struct cbor_in *in, void *arg)
-{
-	struct token_info *info = arg;
+	struct token_info *info = to;
 	struct span s;
 	size_t n;
 
@@ -296,25 +527,19 @@ take_transports(struct cbor_in *in, void *arg)
 }
 
 static bool
-take_alg(struct cbor_in *in, void *arg)
+take_algs(struct cbor_in *in, void *to)
 {
-	return cbor_int(in, arg);
-}
-
-static bool
-take_algs(struct cbor_in *in, void *arg)
-{
-	static const struct cbor_member table[] = {
-		{ 0, "alg", true, take_alg },
+	static const struct field table[] = {
+		{ 0, "alg", true, take_int, 0 },
 	};
-	struct token_info *info = arg;
+	struct token_info *info = to;
 	int64_t alg;
 	size_t n;
 
 	if (!cbor_array(in, &n))
 		return false;
 	while (n-- > 0) {
-		if (!cbor_members(in, table, COUNT(table), &alg))
+		if (!take_fields(in, table, COUNT(table), &alg))
 			return false;
 		if (info->alg_count < TOKEN_ALGS_MAX && alg >= INT32_MIN &&
 		    alg <= INT32_MAX)
@@ -326,13 +551,16 @@ take_algs(struct cbor_in *in, void *arg)
 bool
 token_decode_info(struct span body, struct token_info *out)
 {
-	static const struct cbor_member table[] = {
-		{ 0x02, NULL, false, take_extensions },
-		{ 0x04, NULL, false, take_options },
-		{ 0x05, NULL, false, take_message_max },
-		{ 0x07, NULL, false, take_list_max },
-		{ 0x09, NULL, false, take_transports },
-		{ 0x0a, NULL, false, take_algs },
+	static const struct field table[] = {
+		{ 0x02, NULL, false, take_extensions, 0 },
+		{ 0x04, NULL, false, take_options, 0 },
+		{ 0x05, NULL, false, take_size, INFO(message_max) },
+		{ 0x06, NULL, false, take_protocols, INFO(protocol) },
+		{ 0x07, NULL, false, take_size, INFO(list_max) },
+		{ 0x09, NULL, false, take_transports, 0 },
+		{ 0x0a, NULL, false, take_algs, 0 },
+		{ 0x0b, NULL, false, take_size, INFO(blobs_max) },
+		{ 0x0f, NULL, false, take_size, INFO(cred_blob_max) },
 	};
 
 	memset(out, 0, sizeof(*out));
@@ -340,32 +568,17 @@ token_decode_info(struct span body, struct token_info *out)
 	return decode(body, table, COUNT(table), out);
 }
 
-static bool
-take_fmt(struct cbor_in *in, void *arg)
-{
-	return cbor_text(in, &((struct token_credential *)arg)->fmt);
-}
-
-static bool
-take_credential_data(struct cbor_in *in, void *arg)
-{
-	return cbor_bytes(in, &((struct token_credential *)arg)->auth_data);
-}
-
-static bool
-take_statement(struct cbor_in *in, void *arg)
-{
-	return cbor_any(in, &((struct token_credential *)arg)->att_stmt);
-}
+#define CRED(member)	offsetof(struct token_credential, member)
 
 bool
 token_decode_credential(struct span body, struct token_credential *out)
 {
 	/* Optional in CTAP 2.2 for "none", but ours always says it. */
-	static const struct cbor_member table[] = {
-		{ 0x01, NULL, true, take_fmt },
-		{ 0x02, NULL, true, take_credential_data },
-		{ 0x03, NULL, false, take_statement },
+	static const struct field table[] = {
+		{ 0x01, NULL, true, take_text, CRED(fmt) },
+		{ 0x02, NULL, true, take_bytes, CRED(auth_data) },
+		{ 0x03, NULL, false, take_any, CRED(att_stmt) },
+		{ 0x05, NULL, false, take_bytes, CRED(large_blob_key) },
 	};
 	static const uint8_t empty_map[] = { 0xa0 };
 
@@ -374,58 +587,38 @@ token_decode_credential(struct span body, struct token_credential *out)
 	return decode(body, table, COUNT(table), out);
 }
 
+/* The id of a descriptor, or of a user. */
 static bool
-take_id(struct cbor_in *in, void *arg)
+take_id(struct cbor_in *in, void *to)
 {
-	return cbor_bytes(in, arg);
-}
-
-static bool
-take_credential(struct cbor_in *in, void *arg)
-{
-	static const struct cbor_member table[] = {
-		{ 0, "id", true, take_id },
+	static const struct field table[] = {
+		{ 0, "id", true, take_bytes, 0 },
 	};
 
-	return cbor_members(in, table, COUNT(table),
-	    &((struct token_assertion *)arg)->credential_id);
+	return take_fields(in, table, COUNT(table), to);
 }
 
-static bool
-take_user(struct cbor_in *in, void *arg)
-{
-	static const struct cbor_member table[] = {
-		{ 0, "id", true, take_id },
-	};
-
-	return cbor_members(in, table, COUNT(table),
-	    &((struct token_assertion *)arg)->user_id);
-}
-
-static bool
-take_assertion_data(struct cbor_in *in, void *arg)
-{
-	return cbor_bytes(in, &((struct token_assertion *)arg)->auth_data);
-}
-
-static bool
-take_signature(struct cbor_in *in, void *arg)
-{
-	return cbor_bytes(in, &((struct token_assertion *)arg)->signature);
-}
+#define GOT(member)	offsetof(struct token_assertion, member)
 
 bool
 token_decode_assertion(struct span body, struct token_assertion *out)
 {
-	static const struct cbor_member table[] = {
-		{ 0x01, NULL, false, take_credential },
-		{ 0x02, NULL, true, take_assertion_data },
-		{ 0x03, NULL, true, take_signature },
-		{ 0x04, NULL, false, take_user },
+	static const struct field table[] = {
+		{ 0x01, NULL, false, take_id, GOT(credential_id) },
+		{ 0x02, NULL, true, take_bytes, GOT(auth_data) },
+		{ 0x03, NULL, true, take_bytes, GOT(signature) },
+		{ 0x04, NULL, false, take_id, GOT(user_id) },
+		{ 0x07, NULL, false, take_bytes, GOT(large_blob_key) },
 	};
 
 	memset(out, 0, sizeof(*out));
 	return decode(body, table, COUNT(table), out);
+}
+
+static bool
+take_coordinate(struct cbor_in *in, void *to)
+{
+	return cbor_bytes_len(in, to, 32);
 }
 
 struct point {
@@ -433,33 +626,21 @@ struct point {
 };
 
 static bool
-take_x(struct cbor_in *in, void *arg)
+take_peer(struct cbor_in *in, void *to)
 {
-	return cbor_bytes_len(in, &((struct point *)arg)->x, 32);
-}
-
-static bool
-take_y(struct cbor_in *in, void *arg)
-{
-	return cbor_bytes_len(in, &((struct point *)arg)->y, 32);
-}
-
-static bool
-take_peer(struct cbor_in *in, void *arg)
-{
-	static const struct cbor_member table[] = {
-		{ -2, NULL, true, take_x },
-		{ -3, NULL, true, take_y },
+	static const struct field table[] = {
+		{ -2, NULL, true, take_coordinate, offsetof(struct point, x) },
+		{ -3, NULL, true, take_coordinate, offsetof(struct point, y) },
 	};
 
-	return cbor_members(in, table, COUNT(table), arg);
+	return take_fields(in, table, COUNT(table), to);
 }
 
 bool
 token_decode_key_agreement(struct span body, struct span *x, struct span *y)
 {
-	static const struct cbor_member table[] = {
-		{ 0x01, NULL, true, take_peer },
+	static const struct field table[] = {
+		{ 0x01, NULL, true, take_peer, 0 },
 	};
 	struct point point;
 
@@ -470,21 +651,46 @@ token_decode_key_agreement(struct span body, struct span *x, struct span *y)
 	return true;
 }
 
-static bool
-take_protect(struct cbor_in *in, void *arg)
+bool
+token_decode_token(struct span body, struct span *out)
 {
-	return cbor_any(in, &((struct token_auth_data *)arg)->protect);
+	static const struct field table[] = {
+		{ 0x02, NULL, true, take_bytes, 0 },
+	};
+
+	return decode(body, table, COUNT(table), out);
+}
+
+bool
+token_decode_blobs(struct span body, struct span *out)
+{
+	static const struct field table[] = {
+		{ 0x01, NULL, true, take_bytes, 0 },
+	};
+
+	return decode(body, table, COUNT(table), out);
 }
 
 /* true at creation, encrypted bytes in an assertion */
 static bool
-take_hmac(struct cbor_in *in, void *arg)
+take_hmac(struct cbor_in *in, void *to)
 {
-	struct token_auth_data *ad = arg;
+	struct token_auth_data *ad = to;
 
 	if (cbor_peek(in) == CBOR_BOOL)
 		return cbor_bool(in, &ad->hmac_secret);
 	return cbor_bytes(in, &ad->hmac_output);
+}
+
+/* whether it is kept, at creation; what was kept, in an assertion */
+static bool
+take_cred_blob(struct cbor_in *in, void *to)
+{
+	struct token_auth_data *ad = to;
+
+	if (cbor_peek(in) == CBOR_BOOL)
+		return cbor_bool(in, &ad->cred_blob_kept);
+	return cbor_bytes(in, &ad->cred_blob);
 }
 
 /* WebAuthn Level 3, 6.5.1: AAGUID, length, ID, COSE_Key */
@@ -507,9 +713,13 @@ take_attested(struct cbor_in *in, struct token_auth_data *out)
 bool
 token_decode_auth_data(struct span data, struct token_auth_data *out)
 {
-	static const struct cbor_member table[] = {
-		{ 0, "credProtect", false, take_protect },
-		{ 0, "hmac-secret", false, take_hmac },
+	static const struct field table[] = {
+		{ 0, "credBlob", false, take_cred_blob, 0 },
+		{ 0, "credProtect", false, take_any,
+		    offsetof(struct token_auth_data, protect) },
+		{ 0, "hmac-secret", false, take_hmac, 0 },
+		{ 0, "hmac-secret-mc", false, take_bytes,
+		    offsetof(struct token_auth_data, hmac_output) },
 	};
 	struct cbor_in in;
 
@@ -521,6 +731,6 @@ token_decode_auth_data(struct span data, struct token_auth_data *out)
 	if ((out->flags & AUTHDATA_AT) && !take_attested(&in, out))
 		return false;
 	if (out->flags & AUTHDATA_ED)
-		return cbor_members(&in, table, COUNT(table), out);
+		return take_fields(&in, table, COUNT(table), out);
 	return true;
 }

@@ -71,7 +71,7 @@ plan_selection(struct creation *cr)
 	if (o->resident_key == REQUIREMENT_REQUIRED && !info->rk)
 		return dom_fail(cr->err, "ConstraintError",
 		    "the token makes no discoverable credentials");
-	if (o->user_verification == REQUIREMENT_REQUIRED && !info->uv)
+	if (o->user_verification == REQUIREMENT_REQUIRED && !info->verifies)
 		return dom_fail(cr->err, "ConstraintError",
 		    "the token has no built-in user verification");
 	cr->req.rk = o->resident_key != REQUIREMENT_DISCOURAGED && info->rk;
@@ -80,7 +80,7 @@ plan_selection(struct creation *cr)
 	 * users only (CTAP 2.3, 6.1.2, step 7): browsers verify them, even
 	 * where the site would rather not.
 	 */
-	cr->req.uv = info->uv && (cr->req.rk ||
+	cr->req.uv = info->verifies && (cr->req.rk ||
 	    o->user_verification != REQUIREMENT_DISCOURAGED);
 	return true;
 }
@@ -120,7 +120,7 @@ plan_exclude(struct creation *cr)
 		cr->req.exclude = list.ids;
 		cr->req.exclude_count = list.count;
 	} else if (client_probe(cr->c, cr->rp_id, &list, false, &found) ||
-	    (cr->c->info.uv &&
+	    (cr->c->info.verifies &&
 	    client_probe(cr->c, cr->rp_id, &list, true, &found))) {
 		cr->req.exclude = found;
 		cr->req.exclude_count = 1;

@@ -22,7 +22,7 @@ static bool
 plan_verification(struct request *rq)
 {
 	enum requirement uv = rq->options.user_verification;
-	bool can = rq->c->info.uv;
+	bool can = rq->c->info.verifies;
 
 	if (uv == REQUIREMENT_REQUIRED && !can)
 		return dom_fail(rq->err, "NotAllowedError",
@@ -166,14 +166,14 @@ put_outputs(const struct request *rq, const char *name, const char *first,
 {
 	const struct token_assertion *got = &rq->got;
 
-	if (got->hmac_len < TOKEN_SALT_LEN)
+	if (got->hmac.len < TOKEN_SALT_LEN)
 		return;
 	json_out_name(out, name);
 	json_out_open(out, '{');
-	client_put(out, first, span(got->hmac, TOKEN_SALT_LEN));
-	if (got->hmac_len == TOKEN_SALTS_MAX)
+	client_put(out, first, span(got->hmac.bytes, TOKEN_SALT_LEN));
+	if (got->hmac.len == TOKEN_SALTS_MAX)
 		client_put(out, second,
-		    span(got->hmac + TOKEN_SALT_LEN, TOKEN_SALT_LEN));
+		    span(got->hmac.bytes + TOKEN_SALT_LEN, TOKEN_SALT_LEN));
 	json_out_close(out, '}');
 }
 

@@ -62,6 +62,9 @@ check_make(const struct ctap_make_credential *got,
 	check(got->ext.cred_protect.there == (req->protect != 0));
 	check(!got->ext.cred_protect.there ||
 	    got->ext.cred_protect.v == req->protect);
+	check(span_eq(got->ext.cred_blob, req->cred_blob));
+	check((got->ext.large_blob_key == OPT_TRUE) == req->large_blob_key);
+	check((got->ext.min_pin_length == OPT_TRUE) == req->min_pin_length);
 }
 
 static struct span
@@ -90,6 +93,23 @@ fake_auth_data(struct fake_token *f, struct span rp_id, bool attested)
 	return span(f->auth_data, len);
 }
 
+static void
+remember_salts(struct fake_token *f, struct span salts)
+{
+	check(salts.len <= sizeof(f->salts));
+	if (salts.len > 0)
+		memcpy(f->salts, salts.p, salts.len);
+}
+
+/* Not an HMAC, but as recognisable. */
+static void
+give_outputs(const struct fake_token *f, struct span salts,
+    struct token_outputs *out)
+{
+	memcpy(out->bytes, f->salts, salts.len);
+	out->len = salts.len;
+}
+
 static int
 fake_make(struct token *t, const struct token_make *req,
     struct token_credential *out)
@@ -97,7 +117,7 @@ fake_make(struct token *t, const struct token_make *req,
 	struct fake_token *f = fake(t);
 
 	f->makes++;
-	f->request_len = token_encode_make(req, f->request,
+	f->request_len = token_encode_make(req, NULL, f->request,
 	    sizeof(f->request));
 	if (f->request_len == 0)
 		return -EMSGSIZE;
@@ -108,6 +128,12 @@ fake_make(struct token *t, const struct token_make *req,
 	memcpy(f->hash, req->client_data_hash.p, sizeof(f->hash));
 	if (f->status != 0)
 		return f->status;
+	memset(out, 0, sizeof(*out));
+	remember_salts(f, req->salts);
+	if (req->salts.len > 0)
+		give_outputs(f, req->salts, &out->hmac);
+	if (req->large_blob_key)
+		out->large_blob_key = f->large_blob_key;
 	out->fmt = span_str(f->fmt);
 	out->att_stmt = f->att_stmt;
 	out->auth_data = fake_auth_data(f, req->rp_id, true);
@@ -142,9 +168,7 @@ remember_get(struct fake_token *f, const struct token_get *req)
 {
 	f->get = *req;
 	memcpy(f->hash, req->client_data_hash.p, sizeof(f->hash));
-	check(req->salts.len <= sizeof(f->salts));
-	if (req->salts.len > 0)
-		memcpy(f->salts, req->salts.p, req->salts.len);
+	remember_salts(f, req->salts);
 }
 
 static int
@@ -175,10 +199,40 @@ fake_get(struct token *t, const struct token_get *req,
 		out->user_id = span("user", 4);
 	out->auth_data = fake_auth_data(f, req->rp_id, false);
 	out->signature = span(f->sig, sizeof(f->sig));
-	/* Not an HMAC, but as recognisable. */
-	memcpy(out->hmac, f->salts, req->salts.len);
-	out->hmac_len = req->salts.len;
+	give_outputs(f, req->salts, &out->hmac);
+	if (req->large_blob_key)
+		out->large_blob_key = f->large_blob_key;
 	return 0;
+}
+
+static int
+fake_blobs_read(struct token *t, struct span *out)
+{
+	*out = span(fake(t)->blobs, fake(t)->blobs_len);
+	return fake(t)->blobs_status;
+}
+
+static int
+fake_blobs_write(struct token *t, struct span array)
+{
+	struct fake_token *f = fake(t);
+
+	f->writes++;
+	check(cbor_check(array));
+	check(array.len + 16 <= f->info.blobs_max);
+	check(array.len <= sizeof(f->blobs));
+	if (f->blobs_status != 0)
+		return f->blobs_status;
+	memcpy(f->blobs, array.p, array.len);
+	f->blobs_len = array.len;
+	return 0;
+}
+
+static void
+fake_set_pin(struct token *t, struct span pin)
+{
+	(void)t;
+	(void)pin;
 }
 
 static void
@@ -188,10 +242,12 @@ fake_free(struct token *t)
 }
 
 static const struct token_ops fake_ops = {
-	.name = "fake",
 	.info = fake_info,
 	.make = fake_make,
 	.get = fake_get,
+	.blobs_read = fake_blobs_read,
+	.blobs_write = fake_blobs_write,
+	.set_pin = fake_set_pin,
 	.free = fake_free,
 };
 
@@ -203,8 +259,17 @@ fake_token_init(struct fake_token *f)
 		.info = {
 			.rk = true,
 			.uv = true,
+			.verifies = true,
+			.make_without_uv = true,
 			.cred_protect = true,
 			.hmac_secret = true,
+			.hmac_secret_mc = true,
+			.cred_blob = true,
+			.cred_blob_max = 32,
+			.min_pin_length = true,
+			.large_blob_key = true,
+			.large_blobs = true,
+			.blobs_max = sizeof(f->blobs) + 16,
 			.message_max = AUTH_MESSAGE_MAX,
 			.list_max = 64,
 			.algs = { COSE_ES256, COSE_EDDSA, COSE_RS256 },
@@ -219,4 +284,8 @@ fake_token_init(struct fake_token *f)
 	memset(f->id, 0x1d, sizeof(f->id));
 	memset(f->aaguid, 0xaa, sizeof(f->aaguid));
 	memset(f->sig, 0x51, sizeof(f->sig));
+	memset(f->key, 0xb1, sizeof(f->key));
+	f->large_blob_key = span(f->key, sizeof(f->key));
+	f->blobs[0] = 0x80;
+	f->blobs_len = 1;
 }

@@ -27,9 +27,15 @@ struct fake_token {
 	struct span	 has_id;	/* p NULL: any that is asked for */
 	bool		 hidden;	/* has_id shows only to uv */
 	struct span	 raw_auth_data;	/* instead of a proper one */
+	struct span	 large_blob_key;	/* p NULL: has none */
+	struct span	 has_app_id;	/* has_id is known for this RP ID */
+	struct span	 get_extensions;	/* of assertions; CBOR */
+	int		 blobs_status;	/* of blobs_read and _write */
+	uint8_t		 blobs[1024];	/* the array, without a digest */
+	size_t		 blobs_len;
 
 	/* What happened. */
-	unsigned	 makes, gets, probes;
+	unsigned	 makes, gets, probes, writes;
 	uint8_t		 request[AUTH_MESSAGE_MAX];
 	size_t		 request_len;
 	struct token_make make;		/* what it points to is gone */
@@ -40,6 +46,7 @@ struct fake_token {
 	uint8_t		 id[FAKE_ID_LEN];
 	uint8_t		 auth_data[2048];
 	uint8_t		 sig[8];
+	uint8_t		 key[TOKEN_BLOB_KEY_LEN];
 };
 
 void fake_token_init(struct fake_token *f);

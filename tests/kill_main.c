@@ -16,7 +16,7 @@
  * far as ready, and as many registrations and sign-ins must have been
  * acknowledged, or the test has failed.
  *
- * Prints TAP. The load goes through the socket and libfido2, as a client's.
+ * Prints TAP. The load goes through the socket, as a client's.
  */
 #include "authenticator/token.h"
 #include "ctap/authdata.h"

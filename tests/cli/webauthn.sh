@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # webauthn.sh: the command line of the client mode (TAP): wrong use, batches,
-# errors, and that the engine in the process and libfido2 through a socket get
+# errors, and that the engine in the process and one behind a socket get
 # the same out of the same key. What relying parties say is tests/rp/pipe.sh.
 #
 # SEALKEY names the program; build/sealkey.

@@ -1109,7 +1109,7 @@ test_create_on_a_token_that_can_do_less(void **state)
 {
 	struct fixture *f = *state;
 
-	f->client.info.rk = f->client.info.uv = false;
+	f->client.info.rk = f->client.info.verifies = false;
 	f->client.info.cred_protect = f->client.info.hmac_secret = false;
 	create_works(f, CREATE ",\"authenticatorSelection\":{\"residentKey\":"
 	    "\"preferred\",\"userVerification\":\"preferred\"},\"extensions\":"
@@ -1838,7 +1838,7 @@ test_reply_get_assertion(void **state)
 	assert_true(span_eq(got.auth_data, span_str("ad!")));
 	assert_true(span_eq(got.signature, span_str("sig")));
 	assert_true(span_eq(got.user_id, span("\7", 1)));
-	assert_int_equal(got.hmac_len, 0);
+	assert_int_equal(got.hmac.len, 0);
 	for (size_t len = 0; len < sizeof(body); len++)
 		assert_false(token_decode_assertion(span(body, len), &got));
 }
@@ -1879,7 +1879,7 @@ test_request_with_hmac_secret(void **state)
 	uint8_t out[512], hash[32] = { 0 };
 	struct token_get req = { .client_data_hash = span(hash, 32),
 	    .rp_id = span_str("example.com") };
-	struct token_hmac hmac = { .salt_enc = span(enc, sizeof(enc)),
+	struct token_proof hmac = { .salt_enc = span(enc, sizeof(enc)),
 	    .salt_auth = span(auth, sizeof(auth)), .protocol = 2 };
 	union ctap_request got;
 	size_t len;
