@@ -10,7 +10,6 @@
 
 #include <openssl/evp.h>
 
-#define LINE_MAX_LEN	2048
 #define CLIENT_PIN	0x06
 
 /* One case while it runs. */
@@ -22,10 +21,14 @@ struct run {
 	struct span	 reply;		/* of the last message */
 	bool		 awaited;	/* and nobody has looked at it yet */
 	struct hid_lines *hid;		/* NULL: no line spoke CTAPHID yet */
-	struct transcript_result result;
+	struct transcript_result *result;
 	const char	*name;
 	unsigned	 line;
 };
+
+/* What a result points to: the longest messages there are. */
+static uint8_t last_sent[EXPR_VALUE_MAX + 16];
+static uint8_t last_received[TRANSCRIPT_REPLY_MAX];
 
 static bool
 failed(struct run *r, const char *fmt, ...)
@@ -36,10 +39,41 @@ failed(struct run *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	snprintf(r->result.why, sizeof(r->result.why), "%.40s:%u: %s",
+	snprintf(r->result->why, sizeof(r->result->why), "%.40s:%u: %s",
 	    r->name, r->line, what);
-	r->result.ok = false;
+	r->result->outcome = OUTCOME_FAILED;
 	return false;
+}
+
+/* The target cannot do that, and has said why. */
+static bool
+skipped(struct run *r)
+{
+	r->result->outcome = OUTCOME_SKIPPED;
+	return false;
+}
+
+/* Remembers what goes out, for whoever wants to know why a case failed. */
+static void
+record_sent(struct run *r, struct span msg, bool apdu)
+{
+	size_t len = msg.len < sizeof(last_sent) ? msg.len : sizeof(last_sent);
+
+	memcpy(last_sent, msg.p, len);
+	r->result->sent = span(last_sent, len);
+	r->result->received = span(NULL, 0);
+	r->result->apdu = apdu;
+	r->awaited = true;
+}
+
+static void
+record_received(struct run *r)
+{
+	size_t len = r->reply.len < sizeof(last_received) ? r->reply.len :
+	    sizeof(last_received);
+
+	memcpy(last_received, r->reply.p, len);
+	r->result->received = span(last_received, len);
 }
 
 static bool
@@ -71,6 +105,8 @@ state_name(enum transcript_state s)
 		return "touch";
 	case STATE_VERIFY:
 		return "verify";
+	case STATE_USER:
+		return "a question to the user";
 	case STATE_REPLY:
 		return "reply";
 	default:
@@ -113,8 +149,8 @@ send_apdu(struct run *r, const char *text, struct span apdu)
 		return false;
 	if (r->target->apdu == NULL)
 		return failed(r, "the target has no U2F");
+	record_sent(r, apdu, true);
 	r->target->apdu(r->t, r->channel, apdu);
-	r->awaited = true;
 	return true;
 }
 
@@ -206,9 +242,18 @@ do_send(struct run *r, const char *text)
 	}
 	if (out.overflow || !at_end(r, text))
 		return failed(r, "too long, or something behind it");
+	record_sent(r, raw, false);
 	r->target->send(r->t, r->channel, raw);
-	r->awaited = true;
 	return true;
+}
+
+static bool
+trouble(struct run *r)
+{
+	const char *what = r->target->trouble != NULL ?
+	    r->target->trouble(r->target->arg) : NULL;
+
+	return failed(r, "%s", what != NULL ? what : "the target failed");
 }
 
 static bool
@@ -217,13 +262,16 @@ want_reply(struct run *r)
 	struct span rp_id;
 	enum transcript_state e = r->target->state(r->t, &r->reply, &rp_id);
 
+	if (e == STATE_TROUBLE)
+		return trouble(r);
 	if (e != STATE_REPLY)
 		return failed(r, "no reply, but %s", state_name(e));
 	/* one message has one reply */
 	if (!r->awaited)
 		return failed(r, "no reply since the last one");
 	r->awaited = false;
-	return true;
+	record_received(r);
+	return r->reply.len > 0 || failed(r, "an empty reply");
 }
 
 /* < sw WORD [PATTERN]: of the data, as a byte string */
@@ -302,6 +350,19 @@ do_expect(struct run *r, const char *text)
 	return text == NULL || expect_reply(r, text);
 }
 
+/* Whether a state is what the word of so many letters says. */
+static bool
+is_prompt(const struct run *r, enum transcript_state e, const char *word,
+    size_t len)
+{
+	const char *name = state_name(e);
+	bool nothing = strncmp(word, "nothing", len) == 0;
+
+	if (e == STATE_USER || (e == STATE_REPLY && r->target->answers))
+		return !nothing;
+	return strlen(name) == len && strncmp(word, name, len) == 0;
+}
+
 /* ? touch|verify|nothing ["RP ID"] */
 static bool
 do_prompt(struct run *r, const char *text)
@@ -309,17 +370,35 @@ do_prompt(struct run *r, const char *text)
 	struct span reply, rp_id = { NULL, 0 };
 	enum transcript_state e = r->target->state(r->t, &reply, &rp_id);
 	const char *name = state_name(e);
+	size_t len = strcspn(text, " ");
 
-	if (strncmp(text, name, strlen(name)) != 0)
+	if (e == STATE_TROUBLE)
+		return trouble(r);
+	if (!is_prompt(r, e, text, len))
 		return failed(r, "%s, not %s", name, text);
-	text += strlen(name);
+	text += len;
 	expr_blank(&text);
 	if (*text != '"')
 		return at_end(r, text);
+	if (e == STATE_USER || e == STATE_REPLY)
+		return true;		/* nobody can see for whom */
 	if (strlen(text) != rp_id.len + 2 ||
 	    memcmp(text + 1, rp_id.p, rp_id.len) != 0)
 		return failed(r, "prompt is for another RP");
 	return true;
+}
+
+static bool
+did(struct run *r, enum transcript_step step, const char *what)
+{
+	switch (step) {
+	case STEP_DONE:
+		return true;
+	case STEP_CANNOT:
+		return skipped(r);
+	default:
+		return failed(r, "%s", what);
+	}
 }
 
 /* @ +31s, @ +100ms */
@@ -336,15 +415,18 @@ do_advance(struct run *r, const char *text)
 		n *= 1000;
 	else if (strcmp(unit, "ms") != 0)
 		return failed(r, "time in s or ms");
-	r->target->advance(r->t, n);
-	return true;
+	return did(r, r->target->advance(r->t, n, r->result->why),
+	    "time cannot pass");
 }
 
 static bool
 do_act(struct run *r, const char *text)
 {
-	return r->target->act(r->t, text, r->channel) ||
-	    failed(r, "cannot %s now", text);
+	char what[64];
+
+	snprintf(what, sizeof(what), "cannot %.40s now", text);
+	return did(r, r->target->act(r->t, text, r->channel, r->result->why),
+	    what);
 }
 
 /* = EXPR ~ PATTERN */
@@ -376,12 +458,11 @@ fixed_random(void *arg, uint8_t *out, size_t len)
 	memset(out, 0x5a, len);
 }
 
-static bool
+static void
 transact(struct run *r, const uint8_t *msg, size_t len)
 {
+	record_sent(r, span(msg, len), false);
 	r->target->send(r->t, r->channel, span(msg, len));
-	r->awaited = true;
-	return true;
 }
 
 /* Coordinates of a COSE_Key that getKeyAgreement answered. */
@@ -515,8 +596,8 @@ do_token(struct run *r, const struct token_request *q)
 	cbor_out_init(&out, msg + 1, sizeof(msg) - 1);
 	put_token_request(r, q, &out);
 	transact(r, msg, 1 + out.len);
-	if (q->pin[0] == '\0')
-		r->target->act(r->t, "verify", r->channel);
+	if (q->pin[0] == '\0' && !do_act(r, "verify"))
+		return false;
 	return take_token(r, q->name);
 }
 
@@ -634,7 +715,7 @@ parse_given(struct transcript_given *g, const char *text)
  * without comment lines; false at the end.
  */
 static bool
-next_line(const char **text, unsigned *number, char line[LINE_MAX_LEN])
+next_line(const char **text, unsigned *number, char line[TRANSCRIPT_LINE_MAX])
 {
 	size_t len = 0, n;
 
@@ -644,8 +725,8 @@ next_line(const char **text, unsigned *number, char line[LINE_MAX_LEN])
 		if (len > 0 && **text != '\t')
 			break;
 		if (**text != '#' && n > 0) {
-			if (n >= LINE_MAX_LEN - len)
-				n = LINE_MAX_LEN - len - 1;
+			if (n >= TRANSCRIPT_LINE_MAX - len)
+				n = TRANSCRIPT_LINE_MAX - len - 1;
 			memcpy(line + len, *text, n);
 			len += n;
 			line[len] = '\0';
@@ -680,7 +761,7 @@ do_let(struct run *r, const char *text)
 static bool
 run_prelude(struct run *r, const char *text)
 {
-	char line[LINE_MAX_LEN];
+	char line[TRANSCRIPT_LINE_MAX];
 	const char *rest;
 	unsigned number = 0;
 
@@ -696,36 +777,107 @@ run_prelude(struct run *r, const char *text)
 	return true;
 }
 
-static bool
-run_lines(struct run *r, const char *text, unsigned number)
+bool
+transcript_line(const char **text, unsigned *number,
+    char line[static TRANSCRIPT_LINE_MAX])
 {
-	struct transcript_given given = { 0 };
-	char line[LINE_MAX_LEN];
-	static char covers[256];
 	const char *rest;
-	bool ok = true;
 
-	covers[0] = '\0';
-	r->result.covers = covers;
-	while (ok && next_line(&text, &number, line)) {
-		r->line = number;
-		if (keyword(line, "title", &rest))
-			break;
-		if (keyword(line, "covers", &rest)) {
-			snprintf(covers, sizeof(covers), "%s", rest);
-		} else if (keyword(line, "let", &rest)) {
-			ok = do_let(r, rest);
-		} else if (keyword(line, "given", &rest)) {
-			ok = parse_given(&given, rest) ||
-			    failed(r, "what is given?");
-		} else {
-			if (r->t == NULL)
-				r->t = r->target->open(&given);
-			ok = r->t != NULL ? do_line(r, line) :
-			    failed(r, "the target cannot be like that");
-		}
+	return next_line(text, number, line) &&
+	    !keyword(line, "title", &rest);
+}
+
+/* What the lines of a case say about it; they are checked when it runs. */
+static void
+look_ahead(struct transcript_case *c)
+{
+	const char *text = c->body, *rest;
+	char line[TRANSCRIPT_LINE_MAX];
+	unsigned number = c->line;
+
+	while (transcript_line(&text, &number, line)) {
+		if (keyword(line, "covers", &rest))
+			snprintf(c->covers, sizeof(c->covers), "%s", rest);
+		else if (keyword(line, "given", &rest) &&
+		    !parse_given(&c->given, rest))
+			snprintf(c->wrong, sizeof(c->wrong), "given what?");
 	}
-	return ok;
+}
+
+bool
+transcript_next(struct transcript_file *f, struct transcript_case *c)
+{
+	char line[TRANSCRIPT_LINE_MAX];
+	const char *rest;
+
+	if (f->at == NULL)
+		f->at = f->text;
+	while (next_line(&f->at, &f->line, line)) {
+		if (!keyword(line, "title", &rest))
+			continue;
+		*c = (struct transcript_case){ .file = f->name,
+		    .line = f->line, .prelude = f->text, .body = f->at };
+		snprintf(c->title, sizeof(c->title), "%.*s",
+		    (int)sizeof(c->title) - 1, rest);
+		look_ahead(c);
+		return true;
+	}
+	return false;
+}
+
+static bool
+open_target(struct run *r, const struct transcript_case *c)
+{
+	if (c->wrong[0] != '\0')
+		return failed(r, "%s", c->wrong);
+	r->t = r->target->open(r->target->arg, c, r->result->why);
+	if (r->t != NULL)
+		return true;
+	return r->result->why[0] != '\0' ? skipped(r) : trouble(r);
+}
+
+static bool
+run_lines(struct run *r, const struct transcript_case *c)
+{
+	char line[TRANSCRIPT_LINE_MAX];
+	const char *text = c->body, *rest;
+	unsigned number = c->line, steps = 0;
+
+	while (transcript_line(&text, &number, line)) {
+		r->line = number;
+		if (keyword(line, "covers", &rest) ||
+		    keyword(line, "given", &rest))
+			continue;
+		if (keyword(line, "let", &rest)) {
+			if (!do_let(r, rest))
+				return false;
+			continue;
+		}
+		steps++;
+		if (r->t == NULL && !open_target(r, c))
+			return false;
+		if (!do_line(r, line))
+			return false;
+	}
+	return steps > 0 || failed(r, "a case without steps");
+}
+
+void
+transcript_run_case(const struct transcript_case *c,
+    const struct transcript_target *target, struct transcript_result *result)
+{
+	struct run r = { .target = target, .name = c->file, .line = c->line,
+	    .result = result };
+
+	*result = (struct transcript_result){ .of = c,
+	    .outcome = OUTCOME_PASSED };
+	if (run_prelude(&r, c->prelude) && run_lines(&r, c) &&
+	    r.hid != NULL && !hid_end(r.hid))
+		failed(&r, "%s", r.env.why);
+	free(r.hid);
+	if (r.t != NULL)
+		target->close(r.t);
+	expr_env_done(&r.env);
 }
 
 unsigned
@@ -733,37 +885,23 @@ transcript_run(const char *name, const char *text,
     const struct transcript_target *target,
     void (*done)(void *arg, const struct transcript_result *r), void *arg)
 {
-	char line[LINE_MAX_LEN], title[LINE_MAX_LEN];
-	unsigned number = 0, cases = 0;
-	const char *prelude = text, *rest;
+	struct transcript_file file = { .name = name, .text = text };
+	struct transcript_result result;
+	struct transcript_case c;
+	unsigned cases = 0;
 
-	while (next_line(&text, &number, line)) {
-		struct run r = { .target = target, .name = name };
-
-		if (!keyword(line, "title", &rest))
-			continue;
-		snprintf(title, sizeof(title), "%s", rest);
-		r.result.title = title;
-		r.result.ok = true;
-		if (run_prelude(&r, prelude) &&
-		    run_lines(&r, text, number) &&
-		    r.hid != NULL && !hid_end(r.hid))
-			failed(&r, "%s", r.env.why);
-		free(r.hid);
-		if (r.t != NULL)
-			target->close(r.t);
-		else if (r.result.ok)
-			failed(&r, "a case without steps");
-		expr_env_done(&r.env);
-		done(arg, &r.result);
+	while (transcript_next(&file, &c)) {
+		transcript_run_case(&c, target, &result);
+		done(arg, &result);
 		cases++;
 	}
-	if (cases == 0) {
-		struct run r = { .name = name, .result.title = "a case" };
-
-		failed(&r, "there is none in this file");
-		done(arg, &r.result);
-		cases++;
-	}
-	return cases;
+	if (cases > 0)
+		return cases;
+	c = (struct transcript_case){ .file = name, .title = "a case" };
+	result = (struct transcript_result){ .of = &c,
+	    .outcome = OUTCOME_FAILED };
+	snprintf(result.why, sizeof(result.why), "%.40s: there is none in "
+	    "this file", name);
+	done(arg, &result);
+	return 1;
 }

@@ -41,8 +41,10 @@ put_event(struct recorder *r, enum conversation_event event)
 }
 
 static void *
-open_recorder(const struct transcript_given *given)
+open_recorder(void *arg, const struct transcript_case *c,
+    char why[static TRANSCRIPT_WHY_MAX])
 {
+	const struct transcript_given *given = &c->given;
 	bool self = strcmp(given->attestation, "self") == 0;
 	struct sim_setup setup = {
 		.no_uv = given->no_uv,
@@ -60,6 +62,8 @@ open_recorder(const struct transcript_given *given)
 	    (given->always_uv ? KEY_ALWAYS_UV : 0) |
 	    (given->host_chooses ? 0 : KEY_CHOOSES) | (self ? KEY_SELF : 0));
 
+	(void)arg;
+	(void)why;
 	if (r == NULL)
 		abort();
 	r->sim = sim_new(&setup);
@@ -121,8 +125,9 @@ state_recorder(void *t, struct span *reply, struct span *rp_id)
 	    STATE_VERIFY : STATE_TOUCH;
 }
 
-static bool
-act_recorder(void *t, const char *what, uint64_t channel)
+static enum transcript_step
+act_recorder(void *t, const char *what, uint64_t channel,
+    char why[static TRANSCRIPT_WHY_MAX])
 {
 	static const struct {
 		const char *what;
@@ -136,6 +141,7 @@ act_recorder(void *t, const char *what, uint64_t channel)
 	};
 	struct recorder *r = t;
 
+	(void)why;
 	if (strcmp(what, "replug") == 0) {
 		put_event(r, EVENT_REPLUG);
 		sim_power_cycle(r->sim);
@@ -152,15 +158,16 @@ act_recorder(void *t, const char *what, uint64_t channel)
 		else if (r->sim->want == AUTH_USER)
 			sim_answer(r->sim, acts[i].answer);
 	}
-	return true;
+	return STEP_DONE;
 }
 
-static void
-advance_recorder(void *t, uint64_t ms)
+static enum transcript_step
+advance_recorder(void *t, uint64_t ms, char why[static TRANSCRIPT_WHY_MAX])
 {
 	struct recorder *r = t;
 	uint8_t tenths;
 
+	(void)why;
 	sim_advance(r->sim, ms);
 	for (; ms > 0; ms -= tenths * UINT64_C(100)) {
 		tenths = (uint8_t)(ms > 25500 ? 255 : (ms + 99) / 100);
@@ -169,11 +176,17 @@ advance_recorder(void *t, uint64_t ms)
 		if (ms < tenths * UINT64_C(100))
 			break;
 	}
+	return STEP_DONE;
 }
 
 static const struct transcript_target recorder = {
-	open_recorder, close_recorder, send_recorder, state_recorder,
-	act_recorder, advance_recorder, apdu_recorder,
+	.open = open_recorder,
+	.close = close_recorder,
+	.send = send_recorder,
+	.state = state_recorder,
+	.act = act_recorder,
+	.advance = advance_recorder,
+	.apdu = apdu_recorder,
 };
 
 /* Cases that want other algorithms fail on the way; they seed too. */
