@@ -24,6 +24,7 @@
 #include "authenticator/note.h"
 #include "authenticator/pem_file.h"
 #include "authenticator/reactor.h"
+#include "authenticator/settings.h"
 
 #include "uhid/transport.h"
 
@@ -46,6 +47,8 @@ static const char help[] =
 "  --name NAME            what the device is called (default: sealkey)\n"
 "  --presence MODE        who touches the key: auto (it answers at once,\n"
 "                         default), manual (\"sealkey press\"), never\n"
+"  --set NAME=VALUE       what kind of key it is: \"--set help\" lists the\n"
+"                         names; may be repeated\n"
 "  --attestation KIND     packed (default), self or none\n"
 "  --attestation-root CERT.pem, --attestation-root-key KEY.pem\n"
 "                         a root to attest under, instead of the key's own\n"
@@ -62,6 +65,7 @@ enum {
 	OPT_GADGET,
 	OPT_NAME,
 	OPT_PRESENCE,
+	OPT_SET,
 	OPT_ATTESTATION,
 	OPT_ROOT,
 	OPT_ROOT_KEY,
@@ -76,6 +80,7 @@ static const struct option options[] = {
 	{ "gadget", required_argument, NULL, OPT_GADGET },
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "presence", required_argument, NULL, OPT_PRESENCE },
+	{ "set", required_argument, NULL, OPT_SET },
 	{ "attestation", required_argument, NULL, OPT_ATTESTATION },
 	{ "attestation-root", required_argument, NULL, OPT_ROOT },
 	{ "attestation-root-key", required_argument, NULL, OPT_ROOT_KEY },
@@ -101,8 +106,8 @@ struct run_options {
 	const char	*root_key;
 	int		 transports;	/* how many were named */
 	int		 presence;	/* enum presence_mode */
-	int		 attestation;	/* enum attestation_kind */
-	int		 choice;	/* enum account_choice; -1: depends */
+	bool		 choice;	/* was named */
+	struct auth_config auth;	/* as --set and its like made it */
 	int		 ready_fd;	/* -1: none */
 };
 
@@ -145,6 +150,30 @@ take_choice(const struct cli *cli, const char *option,
 		    optarg);
 	*out = i;
 	return CLI_DONE;
+}
+
+static int
+take_setting(const struct cli *cli, struct run_options *o)
+{
+	char msg[SETTINGS_MESSAGE_LEN];
+
+	if (strncmp(optarg, "accountChoice=", 14) == 0)
+		o->choice = true;
+	if (settings_assign(&o->auth, optarg, msg, sizeof(msg)) == 0)
+		return CLI_DONE;
+	return cli_wrong_use(cli, "--set: %s", msg);
+}
+
+/* An option of a setting's name */
+static int
+take_named(const struct cli *cli, struct auth_config *auth, const char *name,
+    const char *option)
+{
+	char msg[SETTINGS_MESSAGE_LEN];
+
+	if (settings_set(auth, name, optarg, msg, sizeof(msg)) == 0)
+		return CLI_DONE;
+	return cli_wrong_use(cli, "%s cannot be \"%s\"", option, optarg);
 }
 
 static int
@@ -193,12 +222,15 @@ take_option(const struct cli *cli, int opt, struct run_options *o)
 	case OPT_PRESENCE:
 		return take_choice(cli, "--presence", presence_names,
 		    &o->presence);
+	case OPT_SET:
+		return take_setting(cli, o);
 	case OPT_ATTESTATION:
-		return take_choice(cli, "--attestation", attestation_names,
-		    &o->attestation);
+		return take_named(cli, &o->auth, "attestation",
+		    "--attestation");
 	case OPT_CHOICE:
-		return take_choice(cli, "--account-choice", choice_names,
-		    &o->choice);
+		o->choice = true;
+		return take_named(cli, &o->auth, "accountChoice",
+		    "--account-choice");
 	case OPT_READY_FD:
 		return take_ready_fd(cli, &o->ready_fd);
 	}
@@ -217,9 +249,9 @@ check_options(const struct cli *cli, struct run_options *o)
 	if ((o->root == NULL) != (o->root_key == NULL))
 		return cli_wrong_use(cli, "--attestation-root and "
 		    "--attestation-root-key go together");
-	if (o->choice == -1)
-		o->choice = o->presence == PRESENCE_AUTO ? CHOICE_TOKEN :
-		    CHOICE_HOST;
+	if (!o->choice)
+		o->auth.choice = o->presence == PRESENCE_AUTO ?
+		    CHOICE_TOKEN : CHOICE_HOST;
 	return CLI_DONE;
 }
 
@@ -236,6 +268,10 @@ read_options(int argc, char **argv, struct run_options *o, bool *done)
 	while ((opt = cli_next(&cli)) != CLI_END) {
 		if (opt == CLI_STOP)
 			return cli.status;
+		if (opt == OPT_SET && strcmp(optarg, "help") == 0) {
+			settings_print(stdout);
+			return CLI_DONE;
+		}
 		status = take_option(&cli, opt, o);
 		if (status != CLI_DONE)
 			return status;
@@ -308,13 +344,15 @@ open_device(struct run *r, char *msg, size_t msglen)
 	const struct run_options *o = r->opt;
 	char path[PATH_MAX];
 	struct device_config cfg = { .path = path, .create = true,
-	    .attestation = o->attestation, .choice = o->choice,
-	    .message_max = o->socket == NULL && o->gadget == NULL ?
-	    UHID_MESSAGE_MAX : 0 };
+	    .auth = o->auth };
 	struct pem_files pems = { 0 };
 	struct attestation_root root;
 	int error;
 
+	/* what the kernel takes from hosts in one go */
+	if (o->socket == NULL && o->gadget == NULL &&
+	    cfg.auth.message_max > UHID_MESSAGE_MAX)
+		cfg.auth.message_max = UHID_MESSAGE_MAX;
 	error = paths_state(o->state, path, msg, msglen);
 	if (error == 0 && o->root != NULL) {
 		error = pem_files_read(&pems, o->root, o->root_key, msg,
@@ -375,8 +413,8 @@ open_control(struct run *r, char *msg, size_t msglen)
 {
 	const struct control_facts facts = {
 		.presence = presence_names[r->opt->presence],
-		.attestation = attestation_names[r->opt->attestation],
-		.account_choice = choice_names[r->opt->choice],
+		.attestation = attestation_names[r->opt->auth.attestation.kind],
+		.account_choice = choice_names[r->opt->auth.choice],
 	};
 	struct device *d = r->device;
 	char path[PATH_MAX];
@@ -516,13 +554,15 @@ tell_ready(const struct run *r)
 int
 cmd_run(int argc, char **argv)
 {
-	struct run_options o = { .name = "sealkey", .choice = -1,
-	    .ready_fd = -1 };
+	struct run_options o = { .name = "sealkey", .ready_fd = -1 };
+	struct device_config defaults;
 	struct run r = { .opt = &o, .signal_fd = -1, .reactor.epfd = -1 };
 	char msg[DEVICE_MESSAGE_LEN] = "out of memory";
 	int status;
 	bool done;
 
+	device_config_default(&defaults);
+	o.auth = defaults.auth;
 	status = read_options(argc, argv, &o, &done);
 	if (done)
 		return status;

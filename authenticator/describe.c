@@ -34,6 +34,18 @@ describe_alg(int alg)
 	return NULL;
 }
 
+int
+describe_alg_named(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(alg_names) / sizeof(alg_names[0]); i++) {
+		if (strcmp(alg_names[i].name, name) == 0)
+			return alg_names[i].alg;
+	}
+	return 0;
+}
+
 void
 describe_aaguid(const uint8_t aaguid[static 16], char out[static 37])
 {

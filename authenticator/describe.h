@@ -18,8 +18,9 @@ json_t *describe_device(struct device *d);
 
 json_t *describe_credential(const struct credential *cred);
 
-/* "ES256", or NULL. */
+/* "ES256", or NULL; and back, 0 if there is none of that name. */
 const char *describe_alg(int alg);
+int describe_alg_named(const char *name);
 
 /* 36 characters and a NUL. */
 void describe_aaguid(const uint8_t aaguid[static 16], char out[static 37]);

@@ -102,24 +102,28 @@ open_keys(struct device *d, bool create, char *msg, size_t msglen)
 	return r;
 }
 
+void
+device_config_default(struct device_config *cfg)
+{
+	auth_config_default(&cfg->auth);
+	cfg->auth.firmware_version = FIRMWARE_VERSION;
+	memcpy(cfg->auth.algs, algs, sizeof(algs));
+	cfg->auth.alg_count = sizeof(algs) / sizeof(algs[0]);
+}
+
 static void
 configure(struct device *d, const struct device_config *cfg,
     struct auth_config *out)
 {
-	size_t i;
-
-	memset(out, 0, sizeof(*out));
+	*out = cfg->auth;
 	memcpy(out->aaguid, device_aaguid, sizeof(out->aaguid));
-	out->firmware_version = FIRMWARE_VERSION;
-	for (i = 0; i < sizeof(algs) / sizeof(algs[0]); i++) {
-		if (d->keys->ops->has_alg(d->keys, algs[i]))
-			out->algs[out->alg_count++] = algs[i];
+	out->alg_count = 0;
+	for (size_t i = 0; i < cfg->auth.alg_count; i++) {
+		if (d->keys->ops->has_alg(d->keys, cfg->auth.algs[i]))
+			out->algs[out->alg_count++] = cfg->auth.algs[i];
 	}
-	out->uv = true;
-	out->choice = cfg->choice;
-	out->no_u2f = cfg->no_u2f;
-	out->message_max = cfg->message_max;
-	attestation_config(d->attestation, cfg->attestation,
+	out->capacity = store_capacity(d->store);
+	attestation_config(d->attestation, cfg->auth.attestation.kind,
 	    &out->attestation);
 	out->random = random_bytes;
 }
@@ -148,6 +152,12 @@ start_engine(struct device *d, const struct device_config *cfg,
 		goto out;
 	}
 	configure(d, cfg, &ac);
+	if (ac.alg_count == 0) {
+		snprintf(msg, msglen, "the %s key provider has none of the "
+		    "algorithms that are wanted", d->keys->ops->name);
+		r = -EINVAL;
+		goto out;
+	}
 	d->engine = auth_init(d->engine_mem, &ac, &state, now_ms);
 	if (d->engine == NULL) {
 		snprintf(msg, msglen, "out of memory");
@@ -361,6 +371,12 @@ bool
 device_has_u2f(const struct device *d)
 {
 	return auth_has_u2f(d->engine);
+}
+
+bool
+device_has_ctap2(const struct device *d)
+{
+	return auth_has_ctap2(d->engine);
 }
 
 enum device_want

@@ -27,14 +27,19 @@ struct device_config {
 	const char	*path;		/* absolute, see paths_state() */
 	bool		 create;	/* make the key if there is none */
 	bool		 manage;	/* look and delete only: no engine */
-	enum attestation_kind attestation;
-	enum account_choice choice;
-	bool		 no_u2f;
-	size_t		 message_max;	/* see auth_config */
+	/*
+	 * What kind of key, from device_config_default(); its AAGUID,
+	 * attestation key, capacity and randomness are the device's own, and
+	 * of its algorithms those count that the key provider has.
+	 */
+	struct auth_config auth;
 	const struct attestation_root *root;	/* NULL: our own */
 };
 
 struct device;
+
+/* Sets cfg->auth to what every sealkey is without settings. */
+void device_config_default(struct device_config *cfg);
 
 /*
  * If another process has the directory open: -EBUSY at once if that is a
@@ -61,6 +66,7 @@ enum device_want device_command(struct device *d, uint64_t channel,
 enum device_want device_apdu(struct device *d, uint64_t channel,
     struct span msg, uint64_t now_ms);
 bool device_has_u2f(const struct device *d);
+bool device_has_ctap2(const struct device *d);
 enum device_want device_user(struct device *d, enum user_answer answer,
     uint64_t now_ms);
 enum device_want device_keys(struct device *d, uint64_t now_ms);

@@ -55,7 +55,8 @@ hid_config(const struct loop *l)
 {
 	return (struct ctaphid_config){
 		.version = { 0, 1, 0 },
-		.capabilities = CAPABILITY_WINK | CAPABILITY_CBOR |
+		.capabilities = CAPABILITY_WINK |
+		    (device_has_ctap2(l->device) ? CAPABILITY_CBOR : 0) |
 		    (device_has_u2f(l->device) ? 0 : CAPABILITY_NMSG),
 	};
 }

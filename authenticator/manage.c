@@ -60,12 +60,12 @@ manage_open(struct manage *m, const char *state)
 int
 manage_open_or_make(struct manage *m, const char *state)
 {
-	struct device_config cfg = { .create = true,
-	    .attestation = ATTESTATION_PACKED };
+	struct device_config cfg = { .create = true };
 	int r = manage_open(m, state);
 
 	if (r != -ENOENT)
 		return r;
+	device_config_default(&cfg);
 	r = paths_state(state, m->path, m->msg, sizeof(m->msg));
 	if (r < 0)
 		return r;

@@ -249,6 +249,12 @@ is_there(int dirfd, const char *name)
 	    errno != ENOENT;
 }
 
+uint32_t
+store_capacity(const struct store *st)
+{
+	return st->limit;
+}
+
 bool
 store_exists(int dirfd)
 {

@@ -63,6 +63,8 @@ int store_lock_read(int dirfd, char *buf, size_t size);
  * that lost it. Opens and makes nothing.
  */
 bool store_exists(int dirfd);
+/* How many credentials it takes. */
+uint32_t store_capacity(const struct store *st);
 
 /* As committed; a new store has counter 0 and a random epoch. */
 int store_load(struct store *st, struct auth_state *out);

@@ -57,15 +57,12 @@ int
 token_open_local(const char *path, enum attestation_kind attestation,
     struct token **out, char *msg, size_t msglen)
 {
-	const struct device_config cfg = {
-		.path = path,
-		.create = true,
-		.attestation = attestation,
-		.choice = CHOICE_TOKEN,
-	};
+	struct device_config cfg = { .path = path, .create = true };
 	struct local_token *l = calloc(1, sizeof(*l));
 	int r;
 
+	device_config_default(&cfg);
+	cfg.auth.attestation.kind = attestation;
 	if (l == NULL) {
 		snprintf(msg, msglen, "out of memory");
 		return -ENOMEM;

@@ -2,6 +2,7 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "conformance/sim.h"
 
+#include "authenticator/settings.h"
 #include "ctap/cbor.h"
 
 #include <errno.h>
@@ -146,20 +147,17 @@ static void
 configure(struct sim_private *p, const struct sim_setup *setup)
 {
 	struct auth_config *cfg = &p->cfg;
-	const int *algs = setup->algs[0] != 0 ? setup->algs : all_algs;
-	size_t max = setup->algs[0] != 0 ? AUTH_ALGS_MAX :
-	    sizeof(all_algs) / sizeof(all_algs[0]);
+	char msg[SETTINGS_MESSAGE_LEN];
 
+	auth_config_default(cfg);
 	memcpy(cfg->aaguid, aaguid, sizeof(aaguid));
 	cfg->firmware_version = 1;
-	cfg->uv = !setup->no_uv;
-	cfg->no_pin = setup->no_pin;
-	cfg->always_uv = setup->always_uv;
-	cfg->no_u2f = setup->no_u2f;
-	cfg->choice = setup->choice;
-	cfg->attestation.kind = setup->attestation;
-	for (size_t i = 0; i < max && algs[i] != 0; i++)
-		cfg->algs[cfg->alg_count++] = algs[i];
+	memcpy(cfg->algs, all_algs, sizeof(all_algs));
+	cfg->alg_count = sizeof(all_algs) / sizeof(all_algs[0]);
+	cfg->capacity = SIM_CREDENTIALS;
+	for (size_t i = 0; setup->set[i] != NULL; i++)
+		if (settings_assign(cfg, setup->set[i], msg, sizeof(msg)) < 0)
+			die(msg);
 	cfg->random = seeded_random;
 	cfg->random_arg = p;
 	p->random = setup->seed;

@@ -12,15 +12,12 @@
 
 #include "authenticator/engine/engine.h"
 
+#define SIM_SETTINGS_MAX	16
+
+/* Settings as authenticator/settings.h takes them, NULL behind the last. */
 struct sim_setup {
-	bool		no_uv;		/* verification is not set up */
-	bool		no_pin;
-	bool		always_uv;
-	bool		no_u2f;
-	enum account_choice choice;
-	enum attestation_kind attestation;
-	int		algs[AUTH_ALGS_MAX];	/* 0 at the end; none: all */
-	uint64_t	seed;
+	const char	*set[SIM_SETTINGS_MAX + 1];	/* "NAME=VALUE" */
+	uint64_t	 seed;
 };
 
 struct sim {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conformance/transcript.h"
 
+#include "authenticator/settings.h"
 #include "conformance/expr.h"
 #include "conformance/hid_lines.h"
 #include "ctap/status.h"
@@ -676,38 +677,26 @@ do_line(struct run *r, const char *line)
 	return failed(r, "what is \"%.40s\"?", line);
 }
 
-/*
- * given uv off, pin off, alwaysUv on, choice host, attestation NAME,
- * algs N...
- */
-static bool
-parse_given(struct transcript_given *g, const char *text)
+/* given NAME VALUE, e.g. given uv off: a setting of the key */
+static void
+parse_given(struct transcript_case *c, const char *text)
 {
-	char *end;
+	struct transcript_given *g = &c->given;
+	struct auth_config scratch = { .alg_count = 0 };
+	char name[64], msg[SETTINGS_MESSAGE_LEN];
+	char *set = g->text[g->count];
+	int used = 0;
 
-	if (strcmp(text, "uv off") == 0)
-		g->no_uv = true;
-	else if (strcmp(text, "pin off") == 0)
-		g->no_pin = true;
-	else if (strcmp(text, "alwaysUv on") == 0)
-		g->always_uv = true;
-	else if (strcmp(text, "u2f off") == 0)
-		g->no_u2f = true;
-	else if (strcmp(text, "choice host") == 0)
-		g->host_chooses = true;
-	else if (sscanf(text, "attestation %7s", g->attestation) == 1)
-		return true;
-	else if (strncmp(text, "algs ", 5) == 0)
-		for (size_t i = 0; i < 11; i++) {
-			g->algs[i] = (int)strtol(text + (i == 0 ? 5 : 0),
-			    &end, 10);
-			if (end == text || *end == '\0')
-				break;
-			text = end;
-		}
+	if (sscanf(text, "%63s %n", name, &used) != 1 || used == 0 ||
+	    g->count == TRANSCRIPT_SETTINGS_MAX ||
+	    (size_t)snprintf(set, sizeof(g->text[0]), "%s=%s", name,
+	    text + used) >= sizeof(g->text[0]))
+		snprintf(c->wrong, sizeof(c->wrong), "given NAME VALUE, at "
+		    "most %d times", TRANSCRIPT_SETTINGS_MAX);
+	else if (settings_assign(&scratch, set, msg, sizeof(msg)) < 0)
+		snprintf(c->wrong, sizeof(c->wrong), "%.150s", msg);
 	else
-		return false;
-	return true;
+		g->set[g->count++] = set;
 }
 
 /*
@@ -798,9 +787,8 @@ look_ahead(struct transcript_case *c)
 	while (transcript_line(&text, &number, line)) {
 		if (keyword(line, "covers", &rest))
 			snprintf(c->covers, sizeof(c->covers), "%s", rest);
-		else if (keyword(line, "given", &rest) &&
-		    !parse_given(&c->given, rest))
-			snprintf(c->wrong, sizeof(c->wrong), "given what?");
+		else if (keyword(line, "given", &rest))
+			parse_given(c, rest);
 	}
 }
 

@@ -17,15 +17,16 @@
 #define TRANSCRIPT_REPLY_MAX	7609
 #define TRANSCRIPT_WHY_MAX	512
 
-/* What a case asks its key to be (lines "given"). */
+#define TRANSCRIPT_SETTINGS_MAX	16
+
+/*
+ * What a case asks its key to be (lines "given NAME VALUE"): "NAME=VALUE",
+ * as authenticator/settings.h takes it; it is one that there is.
+ */
 struct transcript_given {
-	bool	no_uv;
-	bool	no_pin;
-	bool	always_uv;
-	bool	no_u2f;
-	bool	host_chooses;
-	char	attestation[8];		/* "packed", "self", "none" */
-	int	algs[12];		/* 0 at the end; none: default */
+	size_t		 count;
+	const char	*set[TRANSCRIPT_SETTINGS_MAX + 1];	/* NULL last */
+	char		 text[TRANSCRIPT_SETTINGS_MAX][96];
 };
 
 /* One case of a file, before it is run. */

@@ -227,12 +227,11 @@ open_device(const char *dir)
 	struct device_config cfg = {
 		.path = dir,
 		.create = true,
-		.attestation = ATTESTATION_PACKED,
-		.choice = CHOICE_TOKEN,
 	};
 	char msg[DEVICE_MESSAGE_LEN];
 	struct device *d;
 
+	device_config_default(&cfg);
 	if (device_open(&cfg, reactor_now_ms(), &d, msg, sizeof(msg)) != 0)
 		die(msg);
 	return d;

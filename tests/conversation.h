@@ -7,6 +7,8 @@
 #ifndef TESTS_CONVERSATION_H
 #define TESTS_CONVERSATION_H
 
+#include "conformance/sim.h"
+
 enum conversation_event {
 	EVENT_SEND_1 = 0,	/* on channel 1: length, message */
 	EVENT_SEND_2,		/* on channel 2 */
@@ -35,5 +37,11 @@ enum conversation_key {
 	KEY_SELF = 0x10,	/* self attestation */
 	KEY_NO_U2F = 0x20,
 };
+
+/* The key of that kind, a bitwise or of enum conversation_key. */
+void conversation_setup(int key, struct sim_setup *out);
+/* The kind that these settings ("NAME=VALUE", NULL at the end) make; -1: one
+ * that has no number. */
+int conversation_key(const char *const *settings);
 
 #endif

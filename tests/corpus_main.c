@@ -45,30 +45,24 @@ open_recorder(void *arg, const struct transcript_case *c,
     char why[static TRANSCRIPT_WHY_MAX])
 {
 	const struct transcript_given *given = &c->given;
-	bool self = strcmp(given->attestation, "self") == 0;
-	struct sim_setup setup = {
-		.no_uv = given->no_uv,
-		.no_pin = given->no_pin,
-		.no_u2f = given->no_u2f,
-		.always_uv = given->always_uv,
-		.choice = given->host_chooses ? CHOICE_HOST : CHOICE_TOKEN,
-		.attestation = self ? ATTESTATION_SELF : ATTESTATION_PACKED,
-		.algs = { COSE_ES256, COSE_EDDSA },
-	};
+	struct sim_setup setup = { .set = { NULL } };
 	struct recorder *r = calloc(1, sizeof(*r));
-	uint8_t key = (uint8_t)((given->no_uv ? KEY_NO_UV : 0) |
-	    (given->no_pin ? KEY_NO_PIN : 0) |
-	    (given->no_u2f ? KEY_NO_U2F : 0) |
-	    (given->always_uv ? KEY_ALWAYS_UV : 0) |
-	    (given->host_chooses ? 0 : KEY_CHOOSES) | (self ? KEY_SELF : 0));
+	int key = conversation_key(given->set);
+	uint8_t byte = (uint8_t)key;
 
 	(void)arg;
 	(void)why;
+	/* a kind of key that the fuzzer does not know */
+	if (key == -1) {
+		free(r);
+		return NULL;
+	}
+	conversation_setup(key, &setup);
 	if (r == NULL)
 		abort();
 	r->sim = sim_new(&setup);
 	put_event(r, EVENT_KEY);
-	put(r, &key, 1);
+	put(r, &byte, 1);
 	return r;
 }
 

@@ -23,13 +23,14 @@ enum needs {
 struct subcommand {
 	uint8_t	code;
 	uint8_t	needs;
-	bool	pin;		/* there only if clientPin is supported */
+	uint64_t features;	/* it takes all of them */
 	enum auth_want (*run)(struct auth *au, struct auth_op *op);
 };
 
 /* pin.1: mandatory parameters, then the protocol */
 static enum ctap_status
-check_needs(const struct ctap_client_pin *req, unsigned needs)
+check_needs(const struct auth *au, const struct ctap_client_pin *req,
+    unsigned needs)
 {
 	bool missing = false;
 
@@ -48,7 +49,7 @@ check_needs(const struct ctap_client_pin *req, unsigned needs)
 	if (missing)
 		return CTAP2_ERR_MISSING_PARAMETER;
 	if ((needs & NEEDS_PROTOCOL) &&
-	    !token_protocol_known(req->protocol.v))
+	    !token_protocol_known(au, req->protocol.v))
 		return CTAP1_ERR_INVALID_PARAMETER;
 	return CTAP2_OK;
 }
@@ -147,13 +148,38 @@ change_pin(struct auth *au, struct auth_op *op)
 }
 
 /*
+ * What this key can grant, by verification or by PIN (6.5.5.7). A row that
+ * needs nothing is always granted.
+ */
+static uint64_t
+grantable(const struct auth *au, bool by_uv)
+{
+	uint64_t of_rp = PERMISSION_MC | PERMISSION_GA;
+	uint64_t granted = 0;
+
+	if (by_uv || !has(au, FEATURE_NO_MC_GA_WITH_PIN))
+		granted |= of_rp;
+	if (has(au, FEATURE_CRED_MGMT))
+		granted |= PERMISSION_CM;
+	if (has(au, by_uv ? FEATURE_UV_BIO_ENROLL : FEATURE_BIO_ENROLL))
+		granted |= PERMISSION_BE;
+	if (has(au, FEATURE_LARGE_BLOBS))
+		granted |= PERMISSION_LBW;
+	if (has(au, by_uv ? FEATURE_UV_ACFG : FEATURE_AUTHNR_CFG))
+		granted |= PERMISSION_ACFG;
+	if (has(au, FEATURE_PER_CRED_MGMT_RO))
+		granted |= PERMISSION_PCMR;
+	return granted;
+}
+
+/*
  * Permissions of features that this key lacks cannot be granted; undefined
  * bits are ignored. The persistent token stands alone.
  */
 static enum ctap_status
-check_permissions(struct ctap_client_pin *req)
+check_permissions(const struct auth *au, struct ctap_client_pin *req,
+    bool by_uv)
 {
-	uint64_t denied = PERMISSION_BE;
 	uint64_t of_rp = PERMISSION_MC | PERMISSION_GA;
 	uint64_t permissions = req->permissions.v &= PERMISSIONS;
 
@@ -161,7 +187,7 @@ check_permissions(struct ctap_client_pin *req)
 		return CTAP1_ERR_INVALID_PARAMETER;
 	if ((permissions & of_rp) != 0 && req->rp_id.p == NULL)
 		return CTAP2_ERR_MISSING_PARAMETER;
-	if ((permissions & denied) != 0)
+	if ((permissions & ~grantable(au, by_uv)) != 0)
 		return CTAP2_ERR_UNAUTHORIZED_PERMISSION;
 	if ((permissions & PERMISSION_PCMR) != 0 &&
 	    permissions != PERMISSION_PCMR)
@@ -188,7 +214,7 @@ get_pin_token(struct auth *au, struct auth_op *op)
 static enum auth_want
 get_token_by_pin(struct auth *au, struct auth_op *op)
 {
-	enum ctap_status status = check_permissions(&op->req.pin);
+	enum ctap_status status = check_permissions(au, &op->req.pin, false);
 
 	if (status == CTAP2_OK)
 		status = pin_usable(au);
@@ -205,11 +231,11 @@ static enum auth_want
 get_token_by_uv(struct auth *au, struct auth_op *op)
 {
 	struct ctap_client_pin *req = &op->req.pin;
-	enum ctap_status status = check_permissions(req);
+	enum ctap_status status = check_permissions(au, req, true);
 
 	if (status != CTAP2_OK)
 		return fail(au, status);
-	if (!au->cfg.uv)
+	if (!uv_ready(au))
 		return fail(au, CTAP2_ERR_NOT_ALLOWED);
 	if (uv_retries(au) == 0)
 		return fail(au, CTAP2_ERR_UV_BLOCKED);
@@ -227,28 +253,29 @@ uv_retries_reply(struct auth *au, struct auth_op *op)
 	struct cbor_out out = reply_begin(au);
 
 	(void)op;
-	if (!au->cfg.uv)
-		return fail(au, CTAP2_ERR_INVALID_SUBCOMMAND);
 	cbor_put_map(&out, 1);
 	cbor_put_uint(&out, 0x05);
 	cbor_put_uint(&out, uv_retries(au));
 	return reply(au, &out);
 }
 
+#define BY_PIN		FEATURE_CLIENT_PIN
+#define NEW_TOKENS	FEATURE_PIN_UV_AUTH_TOKEN
+
 static const struct subcommand subcommands[] = {
-	{ 0x01, 0, true, pin_retries_reply },
-	{ 0x02, NEEDS_PROTOCOL, false, agreement_reply },
+	{ 0x01, 0, BY_PIN, pin_retries_reply },
+	{ 0x02, NEEDS_PROTOCOL, 0, agreement_reply },
 	{ 0x03, NEEDS_PROTOCOL | NEEDS_PEER | NEEDS_PARAM | NEEDS_NEW_PIN,
-	    true, set_pin },
+	    BY_PIN, set_pin },
 	{ 0x04, NEEDS_PROTOCOL | NEEDS_PEER | NEEDS_PARAM | NEEDS_NEW_PIN |
-	    NEEDS_PIN_HASH, true, change_pin },
-	{ 0x05, NEEDS_PROTOCOL | NEEDS_PEER | NEEDS_PIN_HASH, true,
+	    NEEDS_PIN_HASH, BY_PIN, change_pin },
+	{ 0x05, NEEDS_PROTOCOL | NEEDS_PEER | NEEDS_PIN_HASH, BY_PIN,
 	    get_pin_token },
-	{ 0x06, NEEDS_PROTOCOL | NEEDS_PEER | NEEDS_PERMISSIONS, false,
-	    get_token_by_uv },
-	{ 0x07, 0, false, uv_retries_reply },
+	{ 0x06, NEEDS_PROTOCOL | NEEDS_PEER | NEEDS_PERMISSIONS,
+	    FEATURE_UV | NEW_TOKENS, get_token_by_uv },
+	{ 0x07, 0, FEATURE_UV, uv_retries_reply },
 	{ 0x09, NEEDS_PROTOCOL | NEEDS_PEER | NEEDS_PIN_HASH |
-	    NEEDS_PERMISSIONS, true, get_token_by_pin },
+	    NEEDS_PERMISSIONS, BY_PIN | NEW_TOKENS, get_token_by_pin },
 };
 
 enum auth_want
@@ -261,9 +288,9 @@ pin_run(struct auth *au, struct auth_op *op)
 	while (n > 0 && s->code != op->req.pin.subcommand)
 		s++, n--;
 	/* pin.0 */
-	if (n == 0 || (s->pin && au->cfg.no_pin))
+	if (n == 0 || (s->features & ~au->features) != 0)
 		return fail(au, CTAP2_ERR_INVALID_SUBCOMMAND);
-	status = check_needs(&op->req.pin, s->needs);
+	status = check_needs(au, &op->req.pin, s->needs);
 	if (status != CTAP2_OK)
 		return fail(au, status);
 	return s->run(au, op);
@@ -347,8 +374,10 @@ static enum auth_want
 give_token(struct auth *au, struct auth_op *op)
 {
 	const struct ctap_client_pin *req = &op->req.pin;
+	uint8_t by_default = grantable(au, false) &
+	    (PERMISSION_MC | PERMISSION_GA);
 	uint8_t permissions = req->permissions.there ?
-	    (uint8_t)req->permissions.v : PERMISSION_MC | PERMISSION_GA;
+	    (uint8_t)req->permissions.v : by_default;
 	uint8_t rp_id_hash[32], persistent[PIN_TOKEN_LEN];
 	enum auth_want want;
 

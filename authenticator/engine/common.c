@@ -36,7 +36,7 @@ check_auth_protocol(const struct auth *au, const struct ctap_auth *param)
 	/* mc.2, ga.2 */
 	if (!param->protocol.there)
 		return CTAP2_ERR_MISSING_PARAMETER;
-	if (!token_protocol_known(param->protocol.v))
+	if (!token_protocol_known(au, param->protocol.v))
 		return CTAP1_ERR_INVALID_PARAMETER;
 	return CTAP2_OK;
 }

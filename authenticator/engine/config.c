@@ -47,11 +47,17 @@ static const struct cbor_member min_pin_members[] = {
 	{ 4, NULL, false, take_complexity },
 };
 
-static bool
-is_offered(const struct auth *au, uint64_t subcommand)
+bool
+config_offers(const struct auth *au, uint64_t subcommand)
 {
-	return subcommand == TOGGLE_ALWAYS_UV ||
-	    (subcommand == SET_MIN_PIN_LENGTH && !au->cfg.no_pin);
+	switch (subcommand) {
+	case TOGGLE_ALWAYS_UV:
+		return has(au, FEATURE_ALWAYS_UV);
+	case SET_MIN_PIN_LENGTH:
+		return has(au, FEATURE_SET_MIN_PIN_LENGTH);
+	default:
+		return false;
+	}
 }
 
 /* cfg.2, cfg.3: a token that may, unless there is nothing to get one with */
@@ -67,20 +73,21 @@ authorize(struct auth *au, struct auth_op *op)
 	memset(head, 0xff, 32);
 	head[32] = CTAP_CONFIG;
 	head[33] = (uint8_t)req->subcommand.v;
-	return token_authorize(op, &req->auth, span(head, sizeof(head)),
+	return token_authorize(au, op, &req->auth, span(head, sizeof(head)),
 	    req->params, PERMISSION_ACFG);
 }
 
 /* cfg.5: kept as they are told, cut as a credential's would be */
 static enum ctap_status
-take_rps(struct auth_op *op, const struct ctap_list *list)
+take_rps(const struct auth *au, struct auth_op *op,
+    const struct ctap_list *list)
 {
 	struct cbor_in at = ctap_list_begin(list);
 	struct span rp_id;
 
 	if (list->items.p == NULL)
 		return CTAP2_OK;
-	if (list->count > MIN_PIN_RPS_MAX)
+	if (list->count > au->cfg.min_pin_rps_max)
 		return CTAP2_ERR_KEY_STORE_FULL;
 	op->state.min_pin_rp_count = 0;
 	while (ctap_next_text(&at, &rp_id)) {
@@ -129,7 +136,7 @@ set_min_pin_length(struct auth *au, struct auth_op *op)
 		op->state.ppuat_generation++;
 		op->state.ppuat_pcmr = false;
 	}
-	return take_rps(op, &p.rp_ids);
+	return take_rps(au, op, &p.rp_ids);
 }
 
 /* cfg.1 to cfg.5 */
@@ -139,7 +146,7 @@ cfg_run(struct auth *au, struct auth_op *op)
 	const struct ctap_management *req = &op->req.mgmt;
 	enum ctap_status status = CTAP2_OK;
 
-	if (!is_offered(au, req->subcommand.v))
+	if (!config_offers(au, req->subcommand.v))
 		return fail(au, CTAP2_ERR_INVALID_SUBCOMMAND);
 	status = authorize(au, op);
 	if (status != CTAP2_OK)

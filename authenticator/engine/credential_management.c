@@ -157,7 +157,7 @@ authorize(struct auth *au, struct auth_op *op, unsigned needs)
 	    &req->auth, head, req->params))
 		return CTAP2_OK;
 	/* cm.3 */
-	status = token_authorize(op, &req->auth, head, req->params,
+	status = token_authorize(au, op, &req->auth, head, req->params,
 	    PERMISSION_CM);
 	if (status != CTAP2_OK)
 		return status;

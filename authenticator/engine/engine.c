@@ -4,25 +4,33 @@
 #include <assert.h>
 #include <errno.h>
 
-/* msg.1: commands that are not here answer INVALID_COMMAND. */
+#define TOKENS	(FEATURE_CLIENT_PIN | FEATURE_PIN_UV_AUTH_TOKEN | \
+	FEATURE_HMAC_SECRET)	/* what a key agreement is for */
+#define MANAGES	(FEATURE_CRED_MGMT | FEATURE_CRED_MGMT_PREVIEW)
+
+/*
+ * msg.1: commands that are not here, or that this key does not have, answer
+ * INVALID_COMMAND.
+ */
 static const struct auth_row rows[] = {
-	{ CTAP_MAKE_CREDENTIAL, { mc_blink, mc_check, mc_authorize,
+	{ CTAP_MAKE_CREDENTIAL, 0, { mc_blink, mc_check, mc_authorize,
 	    uv_perform, mc_exclude, mc_consent, mc_create, mc_replace,
 	    ext_hmac, mc_attest, mc_save, mc_reply } },
-	{ CTAP_GET_ASSERTION, { ga_blink, ga_check, ga_authorize, uv_perform,
-	    ga_find, ga_consent, ga_extend, ext_hmac, ga_sign, ga_save,
-	    ga_reply } },
-	{ CTAP_GET_NEXT_ASSERTION, { gn_find, gn_found, ext_hmac, ga_sign,
+	{ CTAP_GET_ASSERTION, 0, { ga_blink, ga_check, ga_authorize,
+	    uv_perform, ga_find, ga_consent, ga_extend, ext_hmac, ga_sign,
 	    ga_save, ga_reply } },
-	{ CTAP_GET_INFO, { info_reply } },
-	{ CTAP_CLIENT_PIN, { pin_run, pin_compare, uv_perform, pin_grant,
-	    pin_done } },
-	{ CTAP_RESET, { rst_check, rst_commit, rst_reply } },
-	{ CTAP_CREDENTIAL_MANAGEMENT, { cm_check, cm_find, cm_found,
+	{ CTAP_GET_NEXT_ASSERTION, 0, { gn_find, gn_found, ext_hmac, ga_sign,
+	    ga_save, ga_reply } },
+	{ CTAP_GET_INFO, 0, { info_reply } },
+	{ CTAP_CLIENT_PIN, TOKENS, { pin_run, pin_compare, uv_perform,
+	    pin_grant, pin_done } },
+	{ CTAP_RESET, 0, { rst_check, rst_commit, rst_reply } },
+	{ CTAP_CREDENTIAL_MANAGEMENT, MANAGES, { cm_check, cm_find, cm_found,
 	    cm_reply } },
-	{ CTAP_SELECTION, { sel_ask, sel_reply } },
-	{ CTAP_LARGE_BLOBS, { lb_run, lb_done } },
-	{ CTAP_CONFIG, { cfg_run, cfg_done } },
+	{ CTAP_SELECTION, FEATURE_FIDO_2_1 | FEATURE_FIDO_2_3, { sel_ask,
+	    sel_reply } },
+	{ CTAP_LARGE_BLOBS, FEATURE_LARGE_BLOBS, { lb_run, lb_done } },
+	{ CTAP_CONFIG, FEATURE_AUTHNR_CFG, { cfg_run, cfg_done } },
 };
 
 size_t
@@ -39,6 +47,7 @@ auth_init(void *mem, const struct auth_config *cfg,
 
 	memset(au, 0, sizeof(*au));
 	au->cfg = *cfg;
+	au->features = auth_config_features(cfg);
 	au->state = *state;
 	au->counter = state->counter_ceiling;
 	au->powered_ms = powered_ms;
@@ -287,11 +296,14 @@ finish(struct auth *au, enum ctap_status status)
 }
 
 static const struct auth_row *
-find_row(uint8_t cmd)
+find_row(const struct auth *au, uint8_t cmd)
 {
+	if (!auth_has_ctap2(au))
+		return NULL;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].cmd == cmd)
-			return &rows[i];
+			return rows[i].features == 0 ||
+			    has(au, rows[i].features) ? &rows[i] : NULL;
 	return NULL;
 }
 
@@ -326,7 +338,7 @@ auth_command(struct auth *au, uint64_t channel, struct span msg,
 	assert(msg.len > 0);
 	cmd = command_of(msg);
 	begin(au, channel, now_ms);
-	op->row = find_row(cmd);
+	op->row = find_row(au, cmd);
 	/* gn.5, cm.9 */
 	if (!remembered_is_for(op->session, cmd))
 		remembered_end(op->session, channel);
@@ -339,6 +351,12 @@ auth_command(struct auth *au, uint64_t channel, struct span msg,
 	if (status != CTAP2_OK)
 		return finish(au, status);
 	return run(au);
+}
+
+bool
+auth_has_ctap2(const struct auth *au)
+{
+	return has(au, FEATURES_FIDO2);
 }
 
 enum auth_want

@@ -70,28 +70,116 @@ struct auth_attestation {
 #define AUTH_ATTESTATION_BOUND	"sealkey attestation"
 
 /*
+ * What a key can have or lack, by the names of getInfo (CTAP 2.3, 6.4). A
+ * feature that builds on another one is off without it, whatever was asked
+ * for, and a version is claimed only if what it demands is there
+ * (features.c).
+ */
+#define FEATURE(n)	(UINT64_C(1) << (n))
+#define FEATURE_U2F_V2			FEATURE(0)	/* versions */
+#define FEATURE_FIDO_2_0		FEATURE(1)
+#define FEATURE_FIDO_2_1_PRE		FEATURE(2)
+#define FEATURE_FIDO_2_1		FEATURE(3)
+#define FEATURE_FIDO_2_3		FEATURE(4)
+#define FEATURE_PLAT			FEATURE(8)	/* options */
+#define FEATURE_RK			FEATURE(9)
+#define FEATURE_CLIENT_PIN		FEATURE(10)
+#define FEATURE_UV			FEATURE(11)	/* there is a way */
+#define FEATURE_UV_READY		FEATURE(12)	/* and it is set up,
+						 * if no bioEnroll does it */
+#define FEATURE_PIN_UV_AUTH_TOKEN	FEATURE(13)
+#define FEATURE_NO_MC_GA_WITH_PIN	FEATURE(14)
+#define FEATURE_LARGE_BLOBS		FEATURE(15)
+#define FEATURE_EP			FEATURE(16)
+#define FEATURE_BIO_ENROLL		FEATURE(17)
+#define FEATURE_UV_BIO_ENROLL		FEATURE(18)
+#define FEATURE_AUTHNR_CFG		FEATURE(19)
+#define FEATURE_UV_ACFG			FEATURE(20)
+#define FEATURE_CRED_MGMT		FEATURE(21)
+#define FEATURE_PER_CRED_MGMT_RO	FEATURE(22)
+#define FEATURE_CRED_MGMT_PREVIEW	FEATURE(23)
+#define FEATURE_SET_MIN_PIN_LENGTH	FEATURE(24)
+#define FEATURE_MC_UV_NOT_RQD		FEATURE(25)
+#define FEATURE_ALWAYS_UV		FEATURE(26)
+#define FEATURE_LONG_TOUCH		FEATURE(27)	/* other members */
+#define FEATURE_REMAINING		FEATURE(28)
+#define FEATURE_CRED_PROTECT		FEATURE(40)	/* extensions */
+#define FEATURE_CRED_BLOB		FEATURE(41)
+#define FEATURE_LARGE_BLOB_KEY		FEATURE(42)
+#define FEATURE_LARGE_BLOB		FEATURE(43)
+#define FEATURE_MIN_PIN_LENGTH		FEATURE(44)
+#define FEATURE_PIN_COMPLEXITY		FEATURE(45)
+#define FEATURE_HMAC_SECRET		FEATURE(46)
+#define FEATURE_HMAC_SECRET_MC		FEATURE(47)
+#define FEATURE_THIRD_PARTY_PAYMENT	FEATURE(48)
+#define FEATURE_UVM			FEATURE(49)
+
+#define FEATURES_FIDO2	(FEATURE_FIDO_2_0 | FEATURE_FIDO_2_1_PRE | \
+	FEATURE_FIDO_2_1 | FEATURE_FIDO_2_3)
+
+/* Transports, getInfo 09 and 1A */
+enum auth_transport {
+	TRANSPORT_USB = 0x01,
+	TRANSPORT_NFC = 0x02,
+	TRANSPORT_BLE = 0x04,
+	TRANSPORT_SMART_CARD = 0x08,
+	TRANSPORT_HYBRID = 0x10,
+	TRANSPORT_INTERNAL = 0x20,
+};
+
+#define AUTH_CERTIFICATIONS	7	/* names in the registry, getInfo 13 */
+#define AUTH_EP_RPS_MAX		8
+#define AUTH_URL_MAX		128	/* bytes */
+
+/*
  * What kind of key this is: what getInfo says, and so what it does. Spans
- * and the pointer live as long as it.
+ * and the pointer live as long as it. auth_config_default() makes the one
+ * that has everything a security key is bought for; then change it.
  */
 struct auth_config {
 	uint8_t		aaguid[16];
 	uint64_t	firmware_version;
+	uint64_t	features;
 	int		algs[AUTH_ALGS_MAX];	/* in order of preference */
 	size_t		alg_count;
-	bool		uv;		/* built-in verification is set up */
-	bool		no_pin;		/* clientPin is not supported */
+	uint8_t		protocols[2];	/* PIN/UV; preferred first, 0: none */
 	bool		always_uv;	/* on when new */
-	uint8_t		min_pin_length;	/* code points; 0: 4 */
-	uint8_t		max_pin_length;	/* code points, 8 to 63; 0: 63 */
-	bool		no_u2f;		/* nothing but CTAP2 */
+	uint8_t		min_pin_length;	/* code points, 4 to 63 */
+	uint8_t		max_pin_length;	/* code points, 8 to 63 */
+	uint8_t		min_pin_rps_max;	/* 1 to MIN_PIN_RPS_MAX */
 	size_t		message_max;	/* bytes that hosts are told, 1024 to
-					 * AUTH_MESSAGE_MAX; 0: that */
+					 * AUTH_MESSAGE_MAX */
+	uint8_t		list_max;	/* descriptors, 1 to AUTH_LIST_MAX */
+	uint8_t		cred_blob_max;	/* bytes, 32 to CRED_BLOB_MAX */
+	uint16_t	large_blobs_max;	/* bytes, 1024 to
+						 * LARGE_BLOBS_MAX */
+	uint8_t		uv_attempts;	/* preferredPlatformUvAttempts; 0:
+					 * the key repeats by itself */
+	uint32_t	uv_modality;	/* FIDO registry, 3.1; 0: not told */
+	uint8_t		certifications[AUTH_CERTIFICATIONS];	/* level; 0:
+					 * none; see auth_certification() */
+	unsigned	transports;	/* enum auth_transport */
+	unsigned	transports_for_reset;	/* 0: any */
+	char		policy_url[AUTH_URL_MAX];	/* "": none */
+	uint32_t	capacity;	/* discoverable credentials */
 	enum account_choice choice;
 	struct auth_attestation attestation;
+	/* enterprise attestation, for these RPs or as the platform says */
+	struct auth_attestation enterprise;
+	struct rp_id_text ep_rp[AUTH_EP_RPS_MAX];	/* len 0: no more */
 	/* Fills out with len random bytes. The only callback; must not fail. */
 	void		(*random)(void *arg, uint8_t *out, size_t len);
 	void		*random_arg;
 };
+
+/* All but what only the caller can know: AAGUID, algorithms, attestation,
+ * capacity, randomness. */
+void auth_config_default(struct auth_config *cfg);
+/* The features that a key with this configuration has in fact. */
+uint64_t auth_config_features(const struct auth_config *cfg);
+/* Name of a certification and its highest level; NULL: no more. */
+const char *auth_certification(size_t i, uint8_t *level_max);
+const char *auth_transport_name(size_t bit);	/* NULL: no more */
 
 enum auth_want {
 	AUTH_IDLE,	/* nothing under way */
@@ -157,10 +245,12 @@ enum auth_want auth_command(struct auth *au, uint64_t channel,
 /*
  * The same for an APDU (U2F). The reply is data, then a status word. Only if
  * auth_has_u2f(): not switched off, and able to make keys for ES256.
+ * auth_has_ctap2() is false for a key that has nothing but U2F.
  */
 enum auth_want auth_apdu(struct auth *au, uint64_t channel, struct span msg,
     uint64_t now_ms);
 bool auth_has_u2f(const struct auth *au);
+bool auth_has_ctap2(const struct auth *au);
 
 /*
  * The reply to authenticatorGetInfo, which needs no operation and may be

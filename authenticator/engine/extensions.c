@@ -16,7 +16,7 @@ take_salts(struct auth *au, struct auth_op *op,
 	struct ga_request *ga = &op->ga;
 	struct pin_agreement *a;
 
-	if (hs->protocol.there && !token_protocol_known(hs->protocol.v))
+	if (hs->protocol.there && !token_protocol_known(au, hs->protocol.v))
 		return CTAP1_ERR_INVALID_PARAMETER;
 	if (!up)
 		return CTAP2_ERR_UNSUPPORTED_OPTION;
@@ -69,24 +69,49 @@ make_large_blob_key(struct auth *au, struct auth_op *op)
 
 /* cb.1: what does not fit, or has no row to be kept in, is not stored */
 static bool
-cred_blob_fits(const struct auth_op *op)
+cred_blob_fits(const struct auth *au, const struct auth_op *op)
 {
 	return op->req.mc.options.rk == OPT_TRUE &&
-	    op->req.mc.ext.cred_blob.len <= CRED_BLOB_MAX;
+	    op->req.mc.ext.cred_blob.len <= au->cfg.cred_blob_max;
+}
+
+/* msg.5: one that this key does not have is as unknown as any other */
+static void
+forget_unknown(const struct auth *au, struct ctap_mc_extensions *ext)
+{
+	if (!has(au, FEATURE_CRED_PROTECT))
+		ext->cred_protect.there = false;
+	if (!has(au, FEATURE_CRED_BLOB))
+		ext->cred_blob = span(NULL, 0);
+	if (!has(au, FEATURE_LARGE_BLOB_KEY))
+		ext->large_blob_key = OPT_ABSENT;
+	if (!has(au, FEATURE_MIN_PIN_LENGTH))
+		ext->min_pin_length = OPT_ABSENT;
+	if (!has(au, FEATURE_PIN_COMPLEXITY))
+		ext->pin_complexity = OPT_ABSENT;
+	if (!has(au, FEATURE_HMAC_SECRET))
+		ext->hmac_secret = OPT_ABSENT;
+	if (!has(au, FEATURE_HMAC_SECRET_MC))
+		ext->hmac_secret_mc.there = false;
+	if (!has(au, FEATURE_THIRD_PARTY_PAYMENT))
+		ext->third_party_payment = OPT_ABSENT;
 }
 
 enum ctap_status
 ext_create(struct auth *au, struct auth_op *op)
 {
-	const struct ctap_mc_extensions *ext = &op->req.mc.ext;
+	struct ctap_mc_extensions *ext = &op->req.mc.ext;
 	struct credential *cred = &op->cred;
-	enum ctap_status status = take_protect(op);
+	enum ctap_status status;
+
+	forget_unknown(au, ext);
+	status = take_protect(op);
 
 	if (status == CTAP2_OK)
 		status = make_large_blob_key(au, op);
 	if (status != CTAP2_OK)
 		return status;
-	if (ext->cred_blob.len > 0 && cred_blob_fits(op)) {
+	if (ext->cred_blob.len > 0 && cred_blob_fits(au, op)) {
 		memcpy(cred->cred_blob, ext->cred_blob.p, ext->cred_blob.len);
 		cred->cred_blob_len = (uint8_t)ext->cred_blob.len;
 	}
@@ -105,8 +130,17 @@ ext_create(struct auth *au, struct auth_op *op)
 enum ctap_status
 ext_assert(struct auth *au, struct auth_op *op)
 {
-	const struct ctap_ga_extensions *ext = &op->req.ga.ext;
+	struct ctap_ga_extensions *ext = &op->req.ga.ext;
 
+	/* msg.5: as in forget_unknown() */
+	if (!has(au, FEATURE_CRED_BLOB))
+		ext->cred_blob = OPT_ABSENT;
+	if (!has(au, FEATURE_LARGE_BLOB_KEY))
+		ext->large_blob_key = OPT_ABSENT;
+	if (!has(au, FEATURE_HMAC_SECRET))
+		ext->hmac_secret.there = false;
+	if (!has(au, FEATURE_THIRD_PARTY_PAYMENT))
+		ext->third_party_payment = OPT_ABSENT;
 	/* lbk.2 */
 	if (ext->large_blob_key == OPT_FALSE)
 		return CTAP2_ERR_INVALID_OPTION;
@@ -179,7 +213,7 @@ is_told_about_pin(const struct auth *au, struct span rp_id)
 		const struct rp_id_text *t = &au->state.min_pin_rp[i];
 
 		if (span_eq(rp_id, span(t->s, t->len)))
-			return !au->cfg.no_pin;
+			return true;
 	}
 	return false;
 }
@@ -202,7 +236,7 @@ ext_create_output(struct auth *au, struct auth_op *op)
 	cbor_out_init(&out, op->extensions, sizeof(op->extensions));
 	cbor_put_map(&out, count);
 	if (blob)
-		put_named_bool(&out, "credBlob", cred_blob_fits(op));
+		put_named_bool(&out, "credBlob", cred_blob_fits(au, op));
 	if (ext->cred_protect.there)
 		put_named_uint(&out, "credProtect", op->cred.protect);
 	if (op->cred.hmac_secret)

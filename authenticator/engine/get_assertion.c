@@ -16,7 +16,7 @@ check_options(const struct auth *au, struct ctap_get_assertion *req)
 {
 	if (req->auth.param.p != NULL)
 		req->options.uv = OPT_FALSE;
-	if (req->options.uv == OPT_TRUE && !au->cfg.uv)
+	if (req->options.uv == OPT_TRUE && !uv_ready(au))
 		return CTAP2_ERR_INVALID_OPTION;
 	if (req->options.rk != OPT_ABSENT)
 		return CTAP2_ERR_UNSUPPORTED_OPTION;
@@ -34,7 +34,7 @@ ga_check(struct auth *au, struct auth_op *op)
 	if (status != CTAP2_OK)
 		return fail(au, status);
 	/* msg.7 */
-	if (req->allow.count > AUTH_LIST_MAX)
+	if (req->allow.count > au->cfg.list_max)
 		return fail(au, CTAP2_ERR_LIMIT_EXCEEDED);
 	if (!auth_sha256(au, req->rp_id, op->ga.rp_id_hash))
 		return fail(au, CTAP1_ERR_OTHER);
@@ -54,7 +54,7 @@ check_always_uv(const struct auth *au, struct ctap_get_assertion *req)
 		return token_required(au);
 	if (req->auth.param.p != NULL)
 		return CTAP2_OK;
-	if (!au->cfg.uv)
+	if (!uv_ready(au))
 		return token_required(au);
 	req->options.uv = OPT_TRUE;
 	return CTAP2_OK;

@@ -73,6 +73,7 @@ typedef enum auth_want auth_stage(struct auth *au, struct auth_op *op);
 
 struct auth_row {
 	uint8_t		 cmd;
+	uint64_t	 features;	/* there with one of them; 0: always */
 	auth_stage	*stages[STAGES_MAX + 1];	/* NULL at the end */
 };
 
@@ -227,6 +228,7 @@ struct blobs_pending {
 
 struct auth {
 	struct auth_config cfg;
+	uint64_t	features;	/* of cfg, in fact */
 	struct auth_state state;	/* as committed */
 	uint32_t	counter;	/* the last one given out */
 	uint64_t	powered_ms;
@@ -302,9 +304,9 @@ enum ctap_status token_check(struct auth_op *op,
  * over. PUAT_REQUIRED, MISSING_PARAMETER, INVALID_PARAMETER or
  * PIN_AUTH_INVALID.
  */
-enum ctap_status token_authorize(struct auth_op *op,
-    const struct ctap_auth *param, struct span a, struct span b,
-    uint8_t permission);
+enum ctap_status token_authorize(const struct auth *au,
+    struct auth_op *op, const struct ctap_auth *param, struct span a,
+    struct span b, uint8_t permission);
 /* The same by the persistent token; its permission is pcmr. */
 bool token_authorize_persistent(const struct auth *au,
     const struct ctap_auth *param, struct span a, struct span b);
@@ -317,7 +319,7 @@ uint64_t tokens_expire(struct auth_session *ses, uint64_t now_ms);
 bool token_present(const struct auth_op *op);
 /* After presence was tested: flags and permissions but lbw are gone. */
 void token_spend(struct auth_op *op);
-bool token_protocol_known(uint64_t protocol);
+bool token_protocol_known(const struct auth *au, uint64_t protocol);
 
 /* common.c: what makeCredential and getAssertion have in common */
 /* 6.1.2 and 6.2.2, steps 1 and 2 */
@@ -354,6 +356,8 @@ unsigned pin_retries(const struct auth *au);
 unsigned uv_retries(const struct auth *au);
 unsigned pin_min_length(const struct auth *au);
 unsigned pin_max_length(const struct auth *au);
+/* Built-in verification is there and set up: option uv is true. */
+bool uv_ready(const struct auth *au);
 bool is_protected(const struct auth *au);
 bool always_uv(const struct auth *au);
 /* PUAT_REQUIRED, or OPERATION_DENIED where no PIN can give a token. */
@@ -407,16 +411,17 @@ struct auth_remembered *remember(struct auth *au, struct auth_op *op,
 /* What the channel may go on with; NULL: nothing. */
 struct auth_remembered *recall(struct auth_op *op, enum continuation what);
 
+/* config.c: whether authenticatorConfig has that subcommand */
+bool config_offers(const struct auth *au, uint64_t subcommand);
+
 /* identifiers.c: members of getInfo */
 void put_identifier(const struct auth *au, struct cbor_out *out);
 void put_store_state(const struct auth *au, struct cbor_out *out);
 
-/* The longest message that hosts are told of; bytes. */
-static inline size_t
-message_max(const struct auth *au)
+static inline bool
+has(const struct auth *au, uint64_t feature)
 {
-	return au->cfg.message_max != 0 ? au->cfg.message_max :
-	    AUTH_MESSAGE_MAX;
+	return (au->features & feature) != 0;
 }
 
 /* The stages of each command, in its own file. */

@@ -33,7 +33,7 @@ is_pending(const struct auth *au, const struct auth_op *op)
 static size_t
 fragment_max(const struct auth *au)
 {
-	return message_max(au) - 64;
+	return au->cfg.message_max - 64;
 }
 
 /* lb.2, lb.3 */
@@ -59,7 +59,7 @@ check_first(struct auth *au, const struct auth_op *op)
 
 	if (!length->there)
 		return CTAP1_ERR_INVALID_PARAMETER;
-	if (length->v > LARGE_BLOBS_MAX)
+	if (length->v > au->cfg.large_blobs_max)
 		return CTAP2_ERR_LARGE_BLOB_STORAGE_FULL;
 	if (length->v < ARRAY_MIN)
 		return CTAP1_ERR_INVALID_PARAMETER;
@@ -99,7 +99,7 @@ authorize(struct auth *au, struct auth_op *op)
 		prefix[34 + i] = (uint8_t)(offset >> (8 * i));
 	if (!auth_sha256(au, req->set, digest))
 		return CTAP1_ERR_OTHER;
-	return token_authorize(op, &req->auth, span(prefix, sizeof(prefix)),
+	return token_authorize(au, op, &req->auth, span(prefix, sizeof(prefix)),
 	    span(digest, sizeof(digest)), PERMISSION_LBW);
 }
 

@@ -43,8 +43,10 @@ check_options(const struct auth *au, struct ctap_make_credential *req)
 {
 	if (req->auth.param.p != NULL)
 		req->options.uv = OPT_FALSE;
-	if (req->options.uv == OPT_TRUE && !au->cfg.uv)
+	if (req->options.uv == OPT_TRUE && !uv_ready(au))
 		return CTAP2_ERR_INVALID_OPTION;
+	if (req->options.rk != OPT_ABSENT && !has(au, FEATURE_RK))
+		return CTAP2_ERR_UNSUPPORTED_OPTION;
 	if (req->options.up == OPT_FALSE)
 		return CTAP2_ERR_INVALID_OPTION;
 	return CTAP2_OK;
@@ -63,7 +65,7 @@ mc_check(struct auth *au, struct auth_op *op)
 	if (status != CTAP2_OK)
 		return fail(au, status);
 	/* msg.7 */
-	if (req->exclude.count > AUTH_LIST_MAX)
+	if (req->exclude.count > au->cfg.list_max)
 		return fail(au, CTAP2_ERR_LIMIT_EXCEEDED);
 	if (!auth_sha256(au, req->rp_id, op->ga.rp_id_hash))
 		return fail(au, CTAP1_ERR_OTHER);
@@ -81,14 +83,13 @@ check_verification(const struct auth *au, struct ctap_make_credential *req)
 	if (req->auth.param.p != NULL && is_protected(au))
 		return CTAP2_OK;
 	if (always_uv(au)) {
-		if (!is_protected(au))
-			return token_required(au);
-		if (!au->cfg.uv)
+		if (!uv_ready(au))
 			return token_required(au);
 		req->options.uv = OPT_TRUE;
 	}
-	if (!is_protected(au) || req->options.uv == OPT_TRUE ||
-	    req->options.rk != OPT_TRUE)
+	if (!is_protected(au) || req->options.uv == OPT_TRUE)
+		return CTAP2_OK;
+	if (has(au, FEATURE_MC_UV_NOT_RQD) && req->options.rk != OPT_TRUE)
 		return CTAP2_OK;
 	return au->state.pin_set ? token_required(au) :
 	    CTAP2_ERR_OPERATION_DENIED;

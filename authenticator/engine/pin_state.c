@@ -28,38 +28,44 @@ uv_retries(const struct auth *au)
 unsigned
 pin_min_length(const struct auth *au)
 {
-	if (au->state.min_pin_length != 0)
-		return au->state.min_pin_length;
-	return au->cfg.min_pin_length != 0 ? au->cfg.min_pin_length :
-	    PIN_MIN_LENGTH;
+	return au->state.min_pin_length > au->cfg.min_pin_length ?
+	    au->state.min_pin_length : au->cfg.min_pin_length;
 }
 
 unsigned
 pin_max_length(const struct auth *au)
 {
-	return au->cfg.max_pin_length != 0 ? au->cfg.max_pin_length :
-	    PIN_BYTES_MAX;
+	return au->cfg.max_pin_length;
+}
+
+bool
+uv_ready(const struct auth *au)
+{
+	return has(au, FEATURE_UV_READY);
 }
 
 /* "Protected by some form of user verification", 6.1.2 */
 bool
 is_protected(const struct auth *au)
 {
-	return au->state.pin_set || au->cfg.uv;
+	return (has(au, FEATURE_CLIENT_PIN) && au->state.pin_set) ||
+	    uv_ready(au);
 }
 
 bool
 always_uv(const struct auth *au)
 {
-	return au->cfg.always_uv != au->state.always_uv_toggled;
+	return has(au, FEATURE_ALWAYS_UV) &&
+	    au->cfg.always_uv != au->state.always_uv_toggled;
 }
 
 /* What a host is told that has to bring a token, if a PIN can give one. */
 enum ctap_status
 token_required(const struct auth *au)
 {
-	return au->cfg.no_pin ? CTAP2_ERR_OPERATION_DENIED :
-	    CTAP2_ERR_PUAT_REQUIRED;
+	return has(au, FEATURE_CLIENT_PIN) &&
+	    !has(au, FEATURE_NO_MC_GA_WITH_PIN) ?
+	    CTAP2_ERR_PUAT_REQUIRED : CTAP2_ERR_OPERATION_DENIED;
 }
 
 /* pin.11: before a retry is spent, in the order of the standard */
@@ -212,7 +218,7 @@ uv_failed(const struct auth *au, const struct auth_op *op)
 		    CTAP2_ERR_UV_INVALID;
 	/* mc.11.2, ga.6.2 */
 	if (au->state.pin_set)
-		return CTAP2_ERR_PUAT_REQUIRED;
+		return token_required(au);
 	return uv_retries(au) == 0 ? CTAP2_ERR_PIN_BLOCKED :
 	    CTAP2_ERR_OPERATION_DENIED;
 }
@@ -230,7 +236,11 @@ uv_want(struct auth_op *op, enum prompt_reason reason, struct span rp_id,
 static enum auth_want
 uv_ask(struct auth *au, struct auth_op *op)
 {
-	if (uv_retries(au) == 0 || op->uv_attempts == UV_INTERNAL_RETRIES)
+	/* 6.5.3: a platform that repeats by itself gets one attempt */
+	unsigned attempts = op->row->cmd == CTAP_CLIENT_PIN &&
+	    au->cfg.uv_attempts > 1 ? 1 : UV_INTERNAL_RETRIES;
+
+	if (uv_retries(au) == 0 || op->uv_attempts == attempts)
 		return fail(au, uv_failed(au, op));
 	op->uv_phase = UV_ASKED;
 	op->uv_attempts++;

@@ -7,9 +7,10 @@
 #include "authenticator/engine/impl.h"
 
 bool
-token_protocol_known(uint64_t protocol)
+token_protocol_known(const struct auth *au, uint64_t protocol)
 {
-	return protocol == 1 || protocol == 2;
+	return protocol != 0 && (protocol == au->cfg.protocols[0] ||
+	    protocol == au->cfg.protocols[1]);
 }
 
 struct pin_agreement *
@@ -162,8 +163,9 @@ token_check(struct auth_op *op, const struct ctap_auth *param,
 }
 
 enum ctap_status
-token_authorize(struct auth_op *op, const struct ctap_auth *param,
-    struct span a, struct span b, uint8_t permission)
+token_authorize(const struct auth *au, struct auth_op *op,
+    const struct ctap_auth *param, struct span a, struct span b,
+    uint8_t permission)
 {
 	struct auth_token *t;
 	int protocol;
@@ -172,7 +174,7 @@ token_authorize(struct auth_op *op, const struct ctap_auth *param,
 		return CTAP2_ERR_PUAT_REQUIRED;
 	if (!param->protocol.there)
 		return CTAP2_ERR_MISSING_PARAMETER;
-	if (!token_protocol_known(param->protocol.v))
+	if (!token_protocol_known(au, param->protocol.v))
 		return CTAP1_ERR_INVALID_PARAMETER;
 	if (op->session == NULL)
 		return CTAP2_ERR_PIN_AUTH_INVALID;
@@ -195,7 +197,7 @@ token_authorize_persistent(const struct auth *au,
 
 	if (!au->state.ppuat_pcmr || param->param.p == NULL ||
 	    !param->protocol.there ||
-	    !token_protocol_known(param->protocol.v))
+	    !token_protocol_known(au, param->protocol.v))
 		return false;
 	persistent_token(au, token);
 	ok = pin_verify((int)param->protocol.v, token, a, b, param->param);

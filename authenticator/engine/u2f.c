@@ -45,7 +45,7 @@ auth_has_u2f(const struct auth *au)
 {
 	for (size_t i = 0; i < au->cfg.alg_count; i++)
 		if (au->cfg.algs[i] == COSE_ES256)
-			return !au->cfg.no_u2f;
+			return has(au, FEATURE_U2F_V2);
 	return false;
 }
 
@@ -134,11 +134,11 @@ static const struct u2f_command {
 	struct auth_row	 row;
 	bool		(*take)(struct auth_op *op, struct span data);
 } commands[] = {
-	{ { U2F_REGISTER, { ur_ask, ur_create, ur_certify, ur_attest,
+	{ { U2F_REGISTER, 0, { ur_ask, ur_create, ur_certify, ur_attest,
 	    ur_reply } }, take_register },
-	{ { U2F_AUTHENTICATE, { ua_find, ua_consent, ua_sign, ga_save,
+	{ { U2F_AUTHENTICATE, 0, { ua_find, ua_consent, ua_sign, ga_save,
 	    ua_reply } }, take_authenticate },
-	{ { U2F_VERSION, { u2f_version } }, take_nothing },
+	{ { U2F_VERSION, 0, { u2f_version } }, take_nothing },
 };
 
 static const struct u2f_command *

@@ -377,17 +377,9 @@ do_event(struct sim *s, uint8_t event, const uint8_t *data, size_t len,
 static struct sim *
 new_key(uint8_t key)
 {
-	struct sim_setup setup = {
-		.no_uv = key & KEY_NO_UV,
-		.no_pin = key & KEY_NO_PIN,
-		.no_u2f = key & KEY_NO_U2F,
-		.always_uv = key & KEY_ALWAYS_UV,
-		.choice = key & KEY_CHOOSES ? CHOICE_TOKEN : CHOICE_HOST,
-		.attestation = key & KEY_SELF ? ATTESTATION_SELF :
-		    ATTESTATION_PACKED,
-		.algs = { COSE_ES256, COSE_EDDSA },	/* RSA is too slow */
-	};
+	struct sim_setup setup;
 
+	conversation_setup(key, &setup);
 	return sim_new(&setup);
 }
 

@@ -75,8 +75,9 @@ open_device(struct scratch *dir, bool create, bool manage,
     struct device **out)
 {
 	struct device_config cfg = { .path = dir->path, .create = create,
-	    .manage = manage, .attestation = ATTESTATION_PACKED };
+	    .manage = manage };
 
+	device_config_default(&cfg);
 	msg[0] = '\0';
 	return device_open(&cfg, 0, out, msg, sizeof(msg));
 }

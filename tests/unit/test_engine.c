@@ -216,9 +216,9 @@ rig_new(void)
 	struct rig *r = calloc(1, sizeof(*r));
 
 	assert_non_null(r);
+	auth_config_default(&r->cfg);
 	r->cfg.algs[0] = COSE_ES256;
 	r->cfg.alg_count = 1;
-	r->cfg.uv = true;
 	r->cfg.attestation.alg = COSE_ES256;
 	r->cfg.attestation.blob = span_str("attestation");
 	r->cfg.attestation.x5c[0] = span(leaf, sizeof(leaf));
@@ -2140,7 +2140,7 @@ an_unprotected_key_ignores_what_proves_nothing(void **state)
 		.auth_param = span(garbage, sizeof(garbage)) };
 
 	(void)state;
-	r->au->cfg.uv = false;
+	r->au->features &= ~FEATURE_UV_READY;
 	assert_int_equal(rig_create(r, &a), CTAP2_OK);
 	assert_string_equal(r->trace, "UKLKC");
 	a.rk = false;
@@ -2988,7 +2988,9 @@ assert_signs_in(struct sim *s, struct span cose, struct span id)
 static void
 try_signatures(enum attestation_kind kind, int alg, bool rk)
 {
-	struct sim_setup setup = { .attestation = kind, .seed = 3 };
+	struct sim_setup setup = { .seed = 3, .set = {
+	    kind == ATTESTATION_SELF ? "attestation=self" :
+	    "attestation=packed" } };
 	struct sim *s = sim_new(&setup);
 	struct ask a = { .alg = alg, .rk = rk, .uv = true };
 	uint8_t buf[AUTH_MESSAGE_MAX], cose[COSE_KEY_MAX], id[1023];

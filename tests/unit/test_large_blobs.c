@@ -38,7 +38,7 @@ static int
 setup(void **state)
 {
 	/* nobody to verify: whoever comes may write */
-	struct sim_setup how = { .no_uv = true };
+	struct sim_setup how = { .set = { "uv=off" } };
 
 	*state = sim_new(&how);
 	return 0;

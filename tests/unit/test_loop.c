@@ -310,10 +310,13 @@ static struct bench *
 open_bench_with(enum presence_mode mode, bool no_u2f)
 {
 	struct bench *b = calloc(1, sizeof(*b));
-	struct device_config cfg = { .create = true,
-	    .attestation = ATTESTATION_SELF, .no_u2f = no_u2f };
+	struct device_config cfg = { .create = true };
 	char msg[DEVICE_MESSAGE_LEN];
 
+	device_config_default(&cfg);
+	cfg.auth.attestation.kind = ATTESTATION_SELF;
+	if (no_u2f)
+		cfg.auth.features &= ~FEATURE_U2F_V2;
 	strcpy(b->dir, "/tmp/sealkey-test-XXXXXX");
 	assert_non_null(mkdtemp(b->dir));
 	cfg.path = b->dir;

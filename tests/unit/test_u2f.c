@@ -162,9 +162,7 @@ attestation_key(const struct sim *s)
 static void
 the_leaf_attests(void **state)
 {
-	static const struct sim_setup setup = {
-		.attestation = ATTESTATION_PACKED,
-	};
+	static const struct sim_setup setup = { .set = { NULL } };
 	struct sim *s = sim_new(&setup);
 	struct registration reg;
 	const uint8_t *sig;
@@ -182,9 +180,9 @@ the_leaf_attests(void **state)
 
 /* The certificate is whole, the key's own, and signed by it. */
 static void
-check_own_certificate(enum attestation_kind kind)
+check_own_certificate(const char *attestation)
 {
-	struct sim_setup setup = { .attestation = kind };
+	struct sim_setup setup = { .set = { attestation } };
 	struct sim *s = sim_new(&setup);
 	struct registration reg;
 	const uint8_t *p, *end;
@@ -216,8 +214,8 @@ without_a_chain_the_key_attests_itself(void **state)
 	(void)state;
 	/* signatures have several lengths, and so has the certificate */
 	for (int i = 0; i < 16; i++)
-		check_own_certificate(ATTESTATION_SELF);
-	check_own_certificate(ATTESTATION_NONE);
+		check_own_certificate("attestation=self");
+	check_own_certificate("attestation=none");
 }
 
 static uint32_t
@@ -241,7 +239,7 @@ check_assertion(const struct sim *s, const struct registration *reg,
 static void
 the_credential_signs(void **state)
 {
-	static const struct sim_setup setup = { .no_uv = true };
+	static const struct sim_setup setup = { .set = { "uv=off" } };
 	struct sim *s = sim_new(&setup);
 	struct registration reg;
 
@@ -260,7 +258,7 @@ the_credential_signs(void **state)
 static void
 the_counter_survives_power_loss(void **state)
 {
-	static const struct sim_setup setup = { .no_uv = true };
+	static const struct sim_setup setup = { .set = { "uv=off" } };
 	struct sim *s = sim_new(&setup);
 	struct registration reg;
 	uint32_t before;
@@ -282,7 +280,7 @@ the_counter_survives_power_loss(void **state)
 static void
 failures_are_told_and_change_nothing(void **state)
 {
-	static const struct sim_setup setup = { .no_uv = true };
+	static const struct sim_setup setup = { .set = { "uv=off" } };
 	struct sim *s = sim_new(&setup);
 	struct registration reg;
 
@@ -329,7 +327,7 @@ expect_sw(struct auth *au, enum apdu_sw sw)
 static void
 a_handle_too_long_for_its_length_byte_fails(void **state)
 {
-	static const struct sim_setup setup = { .no_uv = true };
+	static const struct sim_setup setup = { .set = { "uv=off" } };
 	struct sim *s = sim_new(&setup);
 	struct key_op *op = auth_key_op(s->auth);
 
@@ -345,7 +343,7 @@ a_handle_too_long_for_its_length_byte_fails(void **state)
 static void
 a_user_who_refuses_is_not_there(void **state)
 {
-	static const struct sim_setup setup = { .no_uv = true };
+	static const struct sim_setup setup = { .set = { "uv=off" } };
 	struct sim *s = sim_new(&setup);
 	uint8_t apdu[5 + 64] = { 0, 1, 0, 0, 64 };
 
@@ -361,7 +359,7 @@ a_user_who_refuses_is_not_there(void **state)
 static void
 a_host_that_goes_stops_it(void **state)
 {
-	static const struct sim_setup setup = { .no_uv = true };
+	static const struct sim_setup setup = { .set = { "uv=off" } };
 	struct sim *s = sim_new(&setup);
 
 	(void)state;
@@ -379,10 +377,10 @@ u2f_is_a_setting_and_needs_es256(void **state)
 		struct sim_setup setup;
 		bool		 has;
 	} t[] = {
-		{ { .no_u2f = false }, true },
-		{ { .no_u2f = true }, false },
-		{ { .algs = { COSE_EDDSA } }, false },
-		{ { .algs = { COSE_EDDSA, COSE_ES256 } }, true },
+		{ { .set = { NULL } }, true },
+		{ { .set = { "versions=FIDO_2_1" } }, false },
+		{ { .set = { "algorithms=EdDSA" } }, false },
+		{ { .set = { "algorithms=EdDSA,ES256" } }, true },
 	};
 
 	(void)state;

@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kinds of key as text: see settings.h. */
+#include "authenticator/settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "authenticator/describe.h"
+#include "ctap/cbor.h"
+
+#define WORD_MAX	64	/* bytes of one element of a list */
+
+
+struct setting {
+	const char	*name;
+	bool		(*take)(struct auth_config *cfg,
+			    const struct setting *s, const char *value);
+	const char	*values;	/* what it can be, for people */
+	const char	*meaning;
+	uint64_t	 feature;	/* take_feature */
+	size_t		 offset;	/* take_number: of the member */
+	size_t		 size;		/* and its bytes */
+	uint64_t	 min, max;
+};
+
+static bool
+is_word(const char *value, const char *word)
+{
+	return strcmp(value, word) == 0;
+}
+
+static bool
+take_switch(const char *value, bool *on)
+{
+	*on = is_word(value, "on");
+	return *on || is_word(value, "off");
+}
+
+static void
+set_features(struct auth_config *cfg, uint64_t features, bool on)
+{
+	cfg->features = on ? cfg->features | features :
+	    cfg->features & ~features;
+}
+
+static bool
+take_feature(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	bool on;
+
+	if (!take_switch(value, &on))
+		return false;
+	set_features(cfg, s->feature, on);
+	return true;
+}
+
+/* on, off: there is none, unconfigured: nothing is enrolled */
+static bool
+take_uv(struct auth_config *cfg, const struct setting *s, const char *value)
+{
+	bool unconfigured = is_word(value, "unconfigured");
+	bool on = unconfigured;
+
+	(void)s;
+	if (!unconfigured && !take_switch(value, &on))
+		return false;
+	set_features(cfg, FEATURE_UV, on);
+	set_features(cfg, FEATURE_UV_READY, on && !unconfigured);
+	return true;
+}
+
+/* on and off as it comes from the factory, none: there is no such option */
+static bool
+take_always_uv(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	bool none = is_word(value, "none");
+	bool on = false;
+
+	(void)s;
+	if (!none && !take_switch(value, &on))
+		return false;
+	set_features(cfg, FEATURE_ALWAYS_UV, !none);
+	cfg->always_uv = on;
+	return true;
+}
+
+static bool
+take_number(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	unsigned char *at = (unsigned char *)cfg + s->offset;
+	uint64_t n;
+	char *end;
+
+	if (*value < '0' || *value > '9')
+		return false;
+	errno = 0;
+	n = strtoull(value, &end, 10);
+	if (errno != 0 || *end != '\0' || n < s->min || n > s->max)
+		return false;
+	switch (s->size) {
+	case 1:
+		*at = (uint8_t)n;
+		break;
+	case 2:
+		memcpy(at, &(uint16_t){ (uint16_t)n }, 2);
+		break;
+	case 4:
+		memcpy(at, &(uint32_t){ (uint32_t)n }, 4);
+		break;
+	default:
+		memcpy(at, &n, sizeof(n));
+	}
+	return true;
+}
+
+/*
+ * The next element of a list with commas; false at its end. One that is too
+ * long comes as a word that is nothing.
+ */
+static bool
+next_word(const char **list, char word[static WORD_MAX])
+{
+	size_t len = strcspn(*list, ",");
+
+	if (**list == '\0')
+		return false;
+	snprintf(word, WORD_MAX, "%.*s", (int)(len < WORD_MAX ? len : 1),
+	    len < WORD_MAX && len > 0 ? *list : "?");
+	*list += len;
+	if (**list == ',')
+		(*list)++;
+	return true;
+}
+
+/*
+ * What each version brought; whoever names only older ones gets an older
+ * key.
+ */
+#define SINCE_2_1	(FEATURE_PIN_UV_AUTH_TOKEN | FEATURE_LARGE_BLOBS | \
+	FEATURE_EP | FEATURE_BIO_ENROLL | FEATURE_UV_BIO_ENROLL | \
+	FEATURE_AUTHNR_CFG | FEATURE_UV_ACFG | FEATURE_CRED_MGMT | \
+	FEATURE_SET_MIN_PIN_LENGTH | FEATURE_MC_UV_NOT_RQD | \
+	FEATURE_ALWAYS_UV | FEATURE_REMAINING | FEATURE_CRED_PROTECT | \
+	FEATURE_CRED_BLOB | FEATURE_LARGE_BLOB_KEY | FEATURE_MIN_PIN_LENGTH)
+#define SINCE_2_3	(FEATURE_PER_CRED_MGMT_RO | FEATURE_LONG_TOUCH | \
+	FEATURE_LARGE_BLOB | FEATURE_PIN_COMPLEXITY | \
+	FEATURE_HMAC_SECRET_MC | FEATURE_THIRD_PARTY_PAYMENT)
+
+static void
+become_older(struct auth_config *cfg, uint64_t versions)
+{
+	if (!(versions & FEATURE_FIDO_2_3))
+		cfg->features &= ~SINCE_2_3;
+	if (versions & (FEATURE_FIDO_2_1 | FEATURE_FIDO_2_3))
+		return;
+	cfg->features &= ~SINCE_2_1;
+	cfg->protocols[0] = 1;
+	cfg->protocols[1] = 0;
+}
+
+static bool
+take_versions(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	static const struct {
+		const char	*name;
+		uint64_t	 feature;
+	} names[] = {
+		{ "U2F_V2", FEATURE_U2F_V2 },
+		{ "FIDO_2_0", FEATURE_FIDO_2_0 },
+		{ "FIDO_2_1_PRE", FEATURE_FIDO_2_1_PRE },
+		{ "FIDO_2_1", FEATURE_FIDO_2_1 },
+		{ "FIDO_2_3", FEATURE_FIDO_2_3 },
+	};
+	uint64_t versions = 0;
+	char word[WORD_MAX];
+
+	while (next_word(&value, word)) {
+		uint64_t found = 0;
+
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+			if (is_word(word, names[i].name))
+				found = names[i].feature;
+		if (found == 0)
+			return false;
+		versions |= found;
+	}
+	if (versions == 0)
+		return false;
+	set_features(cfg, s->feature, false);
+	set_features(cfg, versions, true);
+	become_older(cfg, versions);
+	return true;
+}
+
+/* By name or COSE number, in order of preference. */
+static bool
+take_algorithms(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	int algs[AUTH_ALGS_MAX];
+	char word[WORD_MAX], *end;
+	size_t count = 0;
+
+	(void)s;
+	while (next_word(&value, word)) {
+		int alg = describe_alg_named(word);
+
+		if (alg == 0)
+			alg = (int)strtol(word, &end, 10);
+		if (describe_alg(alg) == NULL || count == AUTH_ALGS_MAX)
+			return false;
+		for (size_t i = 0; i < count; i++)
+			if (algs[i] == alg)
+				return false;
+		algs[count++] = alg;
+	}
+	if (count == 0)
+		return false;
+	memset(cfg->algs, 0, sizeof(cfg->algs));
+	memcpy(cfg->algs, algs, count * sizeof(algs[0]));
+	cfg->alg_count = count;
+	return true;
+}
+
+static bool
+take_protocols(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	static const struct {
+		const char	*text;
+		uint8_t		 protocols[2];
+	} choices[] = {
+		{ "2,1", { 2, 1 } }, { "1,2", { 1, 2 } },
+		{ "2", { 2, 0 } }, { "1", { 1, 0 } }, { "none", { 0, 0 } },
+	};
+
+	(void)s;
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+		if (!is_word(value, choices[i].text))
+			continue;
+		memcpy(cfg->protocols, choices[i].protocols,
+		    sizeof(cfg->protocols));
+		return true;
+	}
+	return false;
+}
+
+static bool
+take_transports(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	unsigned set = 0, bit;
+	char word[WORD_MAX];
+
+	while (!is_word(value, "none") && next_word(&value, word)) {
+		for (bit = 0; auth_transport_name(bit) != NULL; bit++)
+			if (is_word(word, auth_transport_name(bit)))
+				break;
+		if (auth_transport_name(bit) == NULL)
+			return false;
+		set |= 1u << bit;
+	}
+	memcpy((unsigned char *)cfg + s->offset, &set, sizeof(set));
+	return true;
+}
+
+/* NAME:LEVEL */
+static bool
+take_certification(struct auth_config *cfg, const char *word)
+{
+	const char *name, *colon = strchr(word, ':');
+	unsigned long level;
+	uint8_t max;
+	char *end;
+
+	if (colon == NULL || colon[1] < '0' || colon[1] > '9')
+		return false;
+	level = strtoul(colon + 1, &end, 10);
+	for (size_t i = 0; (name = auth_certification(i, &max)) != NULL; i++) {
+		if (strlen(name) != (size_t)(colon - word) ||
+		    strncmp(word, name, strlen(name)) != 0)
+			continue;
+		if (*end != '\0' || level < 1 || level > max)
+			return false;
+		cfg->certifications[i] = (uint8_t)level;
+		return true;
+	}
+	return false;
+}
+
+static bool
+take_certifications(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	struct auth_config new = *cfg;
+	char word[WORD_MAX];
+
+	(void)s;
+	memset(new.certifications, 0, sizeof(new.certifications));
+	while (!is_word(value, "none") && next_word(&value, word))
+		if (!take_certification(&new, word))
+			return false;
+	*cfg = new;
+	return true;
+}
+
+static bool
+take_url(struct auth_config *cfg, const struct setting *s, const char *value)
+{
+	(void)s;
+	if (strlen(value) >= sizeof(cfg->policy_url) ||
+	    cbor_utf8_cut(span_str(value), strlen(value)) != strlen(value))
+		return false;
+	memset(cfg->policy_url, 0, sizeof(cfg->policy_url));
+	memcpy(cfg->policy_url, value, strlen(value));
+	return true;
+}
+
+static bool
+take_choice(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	(void)s;
+	if (!is_word(value, "token") && !is_word(value, "host"))
+		return false;
+	cfg->choice = is_word(value, "token") ? CHOICE_TOKEN : CHOICE_HOST;
+	return true;
+}
+
+static bool
+take_attestation(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	static const char *const names[] = { "packed", "self", "none" };
+
+	(void)s;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!is_word(value, names[i]))
+			continue;
+		cfg->attestation.kind = (enum attestation_kind)i;
+		return true;
+	}
+	return false;
+}
+
+#define SWITCH(n, f, m) \
+	{ .name = (n), .take = take_feature, .values = "on|off", \
+	    .meaning = (m), .feature = (f) }
+#define NUMBER(n, member, lo, hi, m) \
+	{ .name = (n), .take = take_number, .values = #lo ".." #hi, \
+	    .meaning = (m), \
+	    .offset = offsetof(struct auth_config, member), \
+	    .size = sizeof(((struct auth_config *)0)->member), \
+	    .min = (lo), .max = (hi) }
+
+static const struct setting settings[] = {
+	{ .name = "versions", .take = take_versions, .values = "LIST",
+	    .meaning = "U2F_V2, FIDO_2_0, "
+	    "FIDO_2_1_PRE, FIDO_2_1, FIDO_2_3; what came after the newest is "
+	    "off", .feature = FEATURE_U2F_V2 | FEATURES_FIDO2 },
+	{ .name = "algorithms", .take = take_algorithms, .values = "LIST",
+	    .meaning = "by name or COSE number, "
+	    "preferred first" },
+	SWITCH("rk", FEATURE_RK, "discoverable credentials"),
+	SWITCH("clientPin", FEATURE_CLIENT_PIN, "it can have a PIN"),
+	{ .name = "uv", .take = take_uv, .values = "on|off|unconfigured",
+	    .meaning = "built-in user verification" },
+	SWITCH("plat", FEATURE_PLAT, "says that it is part of the machine"),
+	{ .name = "alwaysUv", .take = take_always_uv, .values = "on|off|none",
+	    .meaning = "as from the factory; none: "
+	    "there is no such option" },
+	SWITCH("makeCredUvNotRqd", FEATURE_MC_UV_NOT_RQD, "credentials that "
+	    "are not discoverable need no verification"),
+	SWITCH("pinUvAuthToken", FEATURE_PIN_UV_AUTH_TOKEN, "tokens with "
+	    "permissions"),
+	SWITCH("noMcGaPermissionsWithClientPin", FEATURE_NO_MC_GA_WITH_PIN,
+	    "a PIN only manages the key"),
+	{ .name = "pinUvAuthProtocols", .take = take_protocols,
+	    .values = "2,1|1,2|2|1|none", .meaning = "preferred first" },
+	SWITCH("credMgmt", FEATURE_CRED_MGMT, "credentialManagement"),
+	SWITCH("perCredMgmtRO", FEATURE_PER_CRED_MGMT_RO, "persistent "
+	    "read-only tokens"),
+	SWITCH("credentialMgmtPreview", FEATURE_CRED_MGMT_PREVIEW,
+	    "its prototype, command 41"),
+	SWITCH("authnrCfg", FEATURE_AUTHNR_CFG, "authenticatorConfig"),
+	SWITCH("uvAcfg", FEATURE_UV_ACFG, "verification authorises it, too"),
+	SWITCH("setMinPINLength", FEATURE_SET_MIN_PIN_LENGTH, "its "
+	    "subcommand 03"),
+	SWITCH("largeBlobs", FEATURE_LARGE_BLOBS, "an array for large blobs"),
+	SWITCH("remainingDiscoverableCredentials", FEATURE_REMAINING,
+	    "says how many more fit"),
+	SWITCH("credProtect", FEATURE_CRED_PROTECT, "extension"),
+	SWITCH("credBlob", FEATURE_CRED_BLOB, "extension"),
+	SWITCH("largeBlobKey", FEATURE_LARGE_BLOB_KEY, "extension"),
+	SWITCH("minPinLength", FEATURE_MIN_PIN_LENGTH, "extension"),
+	SWITCH("pinComplexityPolicy", FEATURE_PIN_COMPLEXITY, "extension"),
+	SWITCH("hmac-secret", FEATURE_HMAC_SECRET, "extension"),
+	SWITCH("hmac-secret-mc", FEATURE_HMAC_SECRET_MC, "extension"),
+	SWITCH("thirdPartyPayment", FEATURE_THIRD_PARTY_PAYMENT, "extension"),
+	NUMBER("maxMsgSize", message_max, 1024, 7609, "bytes"),
+	NUMBER("maxCredentialCountInList", list_max, 1, 64, "descriptors"),
+	NUMBER("maxCredBlobLength", cred_blob_max, 32, 64, "bytes"),
+	NUMBER("maxSerializedLargeBlobArray", large_blobs_max, 1024, 4096,
+	    "bytes"),
+	NUMBER("minPINLength", min_pin_length, 4, 63, "code points"),
+	NUMBER("maxPINLength", max_pin_length, 8, 63, "code points"),
+	NUMBER("maxRPIDsForSetMinPINLength", min_pin_rps_max, 1, 8, "RP IDs"),
+	NUMBER("preferredPlatformUvAttempts", uv_attempts, 0, 25, "0: the "
+	    "key repeats by itself"),
+	NUMBER("uvModality", uv_modality, 0, 4294967295, "FIDO registry; 0: "
+	    "not told"),
+	NUMBER("firmwareVersion", firmware_version, 0, 18446744073709551615u,
+	    "any number"),
+	{ .name = "certifications", .take = take_certifications,
+	    .values = "LIST|none",
+	    .meaning = "NAME:LEVEL, "
+	    "like FIDO:1" },
+	{ .name = "transports", .take = take_transports, .values = "LIST|none",
+	    .meaning = "usb, nfc, ble, "
+	    "smart-card, hybrid, internal", .offset =
+	    offsetof(struct auth_config, transports) },
+	{ .name = "transportsForReset", .take = take_transports,
+	    .values = "LIST|none",
+	    .meaning = "none: any of "
+	    "them", .offset =
+	    offsetof(struct auth_config, transports_for_reset) },
+	{ .name = "pinComplexityPolicyURL", .take = take_url, .values = "URL",
+	    .meaning = "up to 127 bytes" },
+	{ .name = "accountChoice", .take = take_choice, .values = "token|host",
+	    .meaning = "who picks among "
+	    "accounts" },
+	{ .name = "attestation", .take = take_attestation,
+	    .values = "packed|self|none",
+	    .meaning = "of new "
+	    "credentials" },
+};
+
+static const struct setting *
+find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		if (is_word(name, settings[i].name))
+			return &settings[i];
+	return NULL;
+}
+
+int
+settings_set(struct auth_config *cfg, const char *name, const char *value,
+    char *msg, size_t msglen)
+{
+	const struct setting *s = find(name);
+
+	if (s == NULL) {
+		snprintf(msg, msglen, "there is no setting \"%.40s\" "
+		    "(\"--set help\" lists them)", name);
+		return -EINVAL;
+	}
+	if (!s->take(cfg, s, value)) {
+		snprintf(msg, msglen, "%s cannot be \"%.60s\"; it takes %s",
+		    s->name, value, s->values);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int
+settings_assign(struct auth_config *cfg, const char *assignment, char *msg,
+    size_t msglen)
+{
+	const char *equals = strchr(assignment, '=');
+	char name[WORD_MAX];
+
+	if (equals == NULL || equals == assignment ||
+	    equals - assignment >= WORD_MAX) {
+		snprintf(msg, msglen, "\"%.60s\" is not NAME=VALUE "
+		    "(\"--set help\" lists the names)", assignment);
+		return -EINVAL;
+	}
+	snprintf(name, sizeof(name), "%.*s", (int)(equals - assignment),
+	    assignment);
+	return settings_set(cfg, name, equals + 1, msg, msglen);
+}
+
+void
+settings_print(FILE *f)
+{
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		fprintf(f, "%s=%s\n\t%s\n", settings[i].name,
+		    settings[i].values, settings[i].meaning);
+}
