@@ -114,7 +114,7 @@ hex_bytes(struct expr_env *env, const char **text, uint8_t *out, size_t *len)
 {
 	int hi, lo;
 
-	for (*len = 0; **text != '\''; (*len)++) {
+	for (*len = 0; expr_blank(text), **text != '\''; (*len)++) {
 		hi = hex_digit((*text)[0]);
 		lo = hi < 0 ? -1 : hex_digit((*text)[1]);
 		if (lo < 0 || *len == EXPR_VALUE_MAX)

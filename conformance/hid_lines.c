@@ -612,12 +612,19 @@ expect_message(struct hid_lines *h, struct wanted *w, const char *text,
 		return expect_code(h, w, CTAPHID_CMD_ERROR, errors, text);
 	}
 	if (take_word(&text, "keepalive")) {
+		h->cannot = h->target->answers;
+		if (h->cannot)
+			return complain(h, "users answer at once");
 		w->after_processing = strncmp(text, "upneeded", 8) == 0;
 		return expect_code(h, w, CTAPHID_CMD_KEEPALIVE, statuses,
 		    text);
 	}
-	w->after_keepalives = true;
-	if (!take_command(h, &text, &cmd) || !receive(h, w, cmd))
+	if (!take_command(h, &text, &cmd))
+		return false;
+	/* INIT: what it aborts has had some */
+	w->after_keepalives = cmd == CTAPHID_CMD_CBOR ||
+	    cmd == CTAPHID_CMD_MSG || cmd == CTAPHID_CMD_INIT;
+	if (!receive(h, w, cmd))
 		return false;
 	if (cmd == CTAPHID_CMD_INIT)
 		return match_init(h, text);

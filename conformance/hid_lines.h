@@ -21,6 +21,7 @@ struct hid_lines {
 	const struct transcript_target *target;
 	void		*t;
 	struct expr_env	*env;		/* why: what was wrong */
+	bool		 cannot;	/* ... is that the target cannot */
 
 	/* reports that came while one of another channel was waited for */
 	size_t		 kept;

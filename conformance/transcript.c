@@ -194,11 +194,26 @@ hid_lines(struct run *r)
 	return r->hid;
 }
 
+/* What a line of theirs came to. */
+static bool
+hid_did(struct run *r, bool ok)
+{
+	if (ok)
+		return true;
+	if (!r->hid->cannot)
+		return failed(r, "%s", r->env.why);
+	snprintf(r->result->why, sizeof(r->result->why), "%s", r->env.why);
+	return skipped(r);
+}
+
 static bool
 has_hid(struct run *r)
 {
-	if (r->target->report == NULL)
-		return failed(r, "the target has no reports");
+	if (r->target->report == NULL) {
+		snprintf(r->result->why, sizeof(r->result->why),
+		    "needs CTAPHID reports");
+		return skipped(r);
+	}
 	return hid_lines(r) != NULL || failed(r, "no memory");
 }
 
@@ -214,8 +229,7 @@ do_send(struct run *r, const char *text)
 	struct span raw;
 
 	if (keyword(text, "hid", &text))
-		return has_hid(r) && (hid_send(r->hid, text) ||
-		    failed(r, "%s", r->env.why));
+		return has_hid(r) && hid_did(r, hid_send(r->hid, text));
 	r->channel = parse_channel(&text);
 	expr_blank(&text);
 	if (strncmp(text, "u2f ", 4) == 0)
@@ -344,11 +358,13 @@ do_expect(struct run *r, const char *text)
 {
 	if (!keyword(text, "hid", &text))
 		return want_reply(r) && expect_reply(r, text);
-	if (!has_hid(r))
+	if (!has_hid(r) ||
+	    !hid_did(r, hid_expect(r->hid, text, &r->reply, &text)))
 		return false;
-	if (!hid_expect(r->hid, text, &r->reply, &text))
-		return failed(r, "%s", r->env.why);
-	return text == NULL || expect_reply(r, text);
+	if (text == NULL)
+		return true;
+	record_received(r);
+	return expect_reply(r, text);
 }
 
 /* Whether a state is what the word of so many letters says. */
@@ -642,8 +658,7 @@ do_platform(struct run *r, const char *text)
 	struct token_request q = { .pin = "" };
 
 	if (sscanf(text, "channel $%23s", q.name) == 1)
-		return has_hid(r) && (hid_channel(r->hid, q.name) ||
-		    failed(r, "%s", r->env.why));
+		return has_hid(r) && hid_did(r, hid_channel(r->hid, q.name));
 	if (sscanf(text, "agree %d", &q.protocol) == 1)
 		return do_agree(r, q.protocol);
 	if (sscanf(text, "token %d %i %127s $%23s %63s", &q.protocol,
