@@ -14,7 +14,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-#define CERTIFICATE_DER_MAX	4096	/* bytes, of a brought root: its name
+#define CERTIFICATE_DER_MAX	3072	/* bytes, of a brought root: its name
 					 * is in every reply */
 
 enum certificate_kind {

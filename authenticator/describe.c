@@ -2,6 +2,7 @@
 /* Keys and credentials as JSON: see describe.h. */
 #include "authenticator/describe.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,10 @@ static const struct {
 	{ COSE_PS256, "PS256" },
 	{ COSE_ES256K, "ES256K" },
 	{ COSE_RS256, "RS256" },
+	{ COSE_ED448, "Ed448" },
+	{ COSE_ML_DSA_44, "ML-DSA-44" },
+	{ COSE_ML_DSA_65, "ML-DSA-65" },
+	{ COSE_ML_DSA_87, "ML-DSA-87" },
 };
 
 const char *
@@ -85,8 +90,9 @@ describe_device(struct device *d)
 static json_t *
 bytes(const uint8_t *p, size_t len)
 {
-	char text[BASE64URL_LEN(CREDENTIAL_ID_MAX) + 1];
+	char text[BASE64URL_LEN(COSE_KEY_MAX) + 1];
 
+	assert(len <= COSE_KEY_MAX);
 	base64url_encode(span(p, len), text);
 	return json_string(text);
 }

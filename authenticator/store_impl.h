@@ -21,7 +21,7 @@
 #define APPLICATION_ID	0x7365616b	/* "seak", in the database header */
 #define STORE_SMALL_LEN	(1 << 20)	/* bytes; read whole when opened */
 #define STORE_LIMIT	10000000	/* credentials */
-#define ROW_MAX		3072		/* bytes, serialised credential */
+#define ROW_MAX		5376		/* bytes, serialised credential */
 #define LARGE_BLOBS	"large blobs"	/* its name among the blobs */
 #define STATE_MAX	4096	/* bytes, serialised state */
 #define AD_MAX		  80		/* bytes */

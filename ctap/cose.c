@@ -5,7 +5,7 @@
 
 #include "ctap/cbor.h"
 
-/* RFC 9053, 7 and RFC 8230, 4. Canonical order is 1, 3, -1, -2, -3. */
+/* RFC 9053, 7; RFC 8230, 4; RFC 9964, 3. In canonical order: 1, 3, -1, ... */
 enum {
 	KTY = 1,
 	ALG = 3,
@@ -15,12 +15,14 @@ enum {
 	OKP_X = -2,
 	RSA_N = -1,
 	RSA_E = -2,
+	AKP_PUB = -1,
 };
 
 enum {
 	KTY_OKP = 1,
 	KTY_EC2 = 2,
 	KTY_RSA = 3,
+	KTY_AKP = 7,
 };
 
 static const uint8_t f4[] = { 0x01, 0x00, 0x01 };	/* 65537 */
@@ -46,7 +48,7 @@ put_bytes(struct cbor_out *w, int key, struct span value)
 static size_t
 end(const struct cbor_out *w)
 {
-	/* The widths of all curves and RSA up to 2048 bits fit. */
+	/* The widths of all curves, of RSA and of ML-DSA fit. */
 	assert(!w->overflow);
 	return w->len;
 }
@@ -111,5 +113,16 @@ cose_rsa(uint8_t out[static COSE_KEY_MAX], enum cose_alg alg, struct span n)
 	begin(&w, out, 4, KTY_RSA, alg);
 	put_bytes(&w, RSA_N, n);
 	put_bytes(&w, RSA_E, span(f4, sizeof(f4)));
+	return end(&w);
+}
+
+size_t
+cose_akp(uint8_t out[static COSE_KEY_MAX], enum cose_alg alg,
+    struct span pub)
+{
+	struct cbor_out w;
+
+	begin(&w, out, 3, KTY_AKP, alg);
+	put_bytes(&w, AKP_PUB, pub);
 	return end(&w);
 }

@@ -30,7 +30,7 @@
 #define KEY_BLOB_MAX	 800	/* bytes; a wrapped key, fits a credential ID */
 #define KEY_META_MAX	  64	/* bytes of the owner's inside a blob */
 #define KEY_EPOCH_LEN	  32
-#define KEY_SIG_MAX	 512	/* bytes; RSA-4096 */
+#define KEY_SIG_MAX	4627	/* bytes; ML-DSA-87 */
 #define KEY_SEAL_OVERHEAD 28	/* bytes: 12 nonce, 16 tag */
 #define KEY_TAG_LEN	  16
 #define KEY_WRAPPED_MAX	1024	/* bytes; a wrapped storage key */
@@ -45,7 +45,7 @@ enum key_verb {
 	KEY_OPEN,
 	/*
 	 * Signs data[0] || data[1] (the message, not its digest) as WebAuthn
-	 * wants it: ECDSA in DER, EdDSA and RSA bare.
+	 * wants it: ECDSA in DER, the others bare.
 	 * In: blob, epoch, bound, data. Out: alg, sig.
 	 */
 	KEY_SIGN,

@@ -14,16 +14,19 @@
 #include "tpm/key.h"
 
 #define SOFTALG_SECRET_MAX	256	/* bytes */
+#define SOFTALG_ROWS		 11
 
-struct p256;
+struct ecdsa;
 
 /* What OpenSSL takes long to make, made once. All zero: none. */
 struct softalg_tools {
-	struct p256	*p256;
-	EVP_MD		*sha256;
 	EVP_MD_CTX	*md_ctx;
-	EVP_PKEY_CTX	*ed25519;	/* imports */
-	EVP_PKEY_CTX	*rsa;		/* imports */
+	struct softalg_tool {		/* of one row */
+		bool		 ready;
+		struct ecdsa	*ecdsa;
+		EVP_MD		*md;
+		EVP_PKEY_CTX	*import;
+	} tool[SOFTALG_ROWS];
 };
 
 /* A secret, parsed. All zero: none. */
@@ -36,28 +39,41 @@ struct softalg {
 	int		 alg;
 	uint8_t		 code;		/* in blobs: never change one */
 	size_t		 secret_len;
+	int		 crv;		/* enum cose_curve; 0: has none */
+	const char	*md;		/* NULL: hashes by itself */
+	const char	*type;		/* NULL: ECDSA, see ecdsa.h */
+	size_t		 seed_len;	/* EdDSA and ML-DSA */
+	size_t		 pub_len;
 	/* NULL: by a search for primes. Writes the secret and op->out_pub. */
-	int		(*generate)(struct softalg_tools *t, uint8_t *secret,
+	int		(*generate)(struct softalg_tools *t,
+			    const struct softalg *a, uint8_t *secret,
 			    struct key_op *op);
 	/* NULL: not worth keeping parsed. */
 	int		(*parse)(struct softalg_tools *t,
-			    const uint8_t *secret, struct softalg_key *k);
+			    const struct softalg *a, const uint8_t *secret,
+			    struct softalg_key *k);
 	/* k is NULL without parse. Writes op->out_sig. */
 	int		(*sign)(struct softalg_tools *t,
-			    const uint8_t *secret, struct softalg_key *k,
-			    struct key_op *op);
+			    const struct softalg *a, const uint8_t *secret,
+			    struct softalg_key *k, struct key_op *op);
 };
 
 /* NULL: no such row. */
 const struct softalg *softalg_find(int alg);
 const struct softalg *softalg_find_code(uint8_t code);
 
-/* softalg_tools_done() is needed, and right, in either case. */
+/*
+ * Looks what this OpenSSL has: it may be built without a curve, and knows
+ * ML-DSA since 3.5. softalg_tools_done() is needed, and right, in any case.
+ */
 int softalg_tools_init(struct softalg_tools *t);
 void softalg_tools_done(struct softalg_tools *t);
 void softalg_key_done(struct softalg_key *k);
 
-/* The public key of an RSA secret, p || q, to op->out_pub. */
+/* Whether there is a row, and OpenSSL does what it says. */
+bool softalg_has(const struct softalg_tools *t, int alg);
+
+/* The public key of an RSA secret, p || q, for op->alg to op->out_pub. */
 int softalg_publish_primes(const uint8_t *secret, struct key_op *op);
 
 #endif

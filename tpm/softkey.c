@@ -75,9 +75,9 @@ struct softkeys {
 };
 
 bool
-softkey_has_alg(int alg)
+softkey_has_alg(const struct softkeys *sk, int alg)
 {
-	return softalg_find(alg) != NULL;
+	return softalg_has(&sk->tools, alg);
 }
 
 /* Wrapping keys, one for each epoch. */
@@ -214,7 +214,7 @@ do_create(struct softkeys *sk, struct wrap *w, const struct softalg *alg,
 
 	r = begin_plain(&o, alg, op);
 	if (r == 0)
-		r = alg->generate(&sk->tools, o.secret, op);
+		r = alg->generate(&sk->tools, alg, o.secret, op);
 	if (r == 0)
 		r = seal_blob(w, &o, op);
 	explicit_bzero(&o, sizeof(o));
@@ -231,7 +231,7 @@ finish_create(struct softkeys *sk, struct key_op *op, const uint8_t *primes)
 
 	r = find_wrap(sk, op->epoch, &w);
 	if (r == 0)
-		r = begin_plain(&o, softalg_find(COSE_RS256), op);
+		r = begin_plain(&o, softalg_find(op->alg), op);
 	if (r == 0)
 		r = softalg_publish_primes(primes, op);
 	if (r == 0) {
@@ -269,7 +269,7 @@ find_parsed(struct softkeys *sk, const struct wrap *w, const struct opened *o,
 			p = here;
 	}
 	parsed_done(p);
-	r = o->alg->parse(&sk->tools, o->secret, &p->key);
+	r = o->alg->parse(&sk->tools, o->alg, o->secret, &p->key);
 	if (r != 0) {
 		parsed_done(p);
 		return r;
@@ -287,16 +287,19 @@ static int
 do_sign(struct softkeys *sk, const struct wrap *w, const struct opened *o,
     struct key_op *op)
 {
+	const struct softalg *alg = o->alg;
 	struct parsed *p = NULL;
 	int r;
 
-	if (o->alg->parse != NULL) {
+	if (!softalg_has(&sk->tools, alg->alg))
+		return -ENOTSUP;
+	if (alg->parse != NULL) {
 		r = find_parsed(sk, w, o, op, &p);
 		if (r != 0)
 			return r;
 	}
-	return o->alg->sign(&sk->tools, o->secret, p != NULL ? &p->key : NULL,
-	    op);
+	return alg->sign(&sk->tools, alg, o->secret, p != NULL ? &p->key :
+	    NULL, op);
 }
 
 static int
@@ -401,7 +404,7 @@ softkey_start(struct softkeys *sk, struct key_op *op)
 		op->result = do_use(sk, w, op);
 		return true;
 	}
-	if (alg == NULL) {
+	if (!softalg_has(&sk->tools, op->alg)) {
 		op->result = -ENOTSUP;
 		return true;
 	}

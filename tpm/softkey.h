@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Software keys: the part of a provider that makes and uses keys in this
- * process (ES256, EdDSA, RS256), each in a blob wrapped under the storage
- * key and the epoch. The software provider has only these; others use them
- * for what their device cannot do. Blob format: software.md.
+ * process, each in a blob wrapped under the storage key and the epoch. The
+ * software provider has only these; others use them for what their device
+ * cannot do. Algorithms: softalg.c. Blob format: software.md.
  *
- * Every use authenticates the blob anew. Parsed RSA and Ed25519 keys are
- * kept (SOFTKEY_PARSED of them, least recently used out first), because
- * importing them costs as much as the signature; P-256 keys need not be,
- * see p256.h. The keys of an epoch that is no longer used are wiped when
+ * Every use authenticates the blob anew. Parsed RSA, EdDSA and ML-DSA keys
+ * are kept (SOFTKEY_PARSED of them, least recently used out first), because
+ * importing them costs as much as the signature; those of ECDSA need not be,
+ * see ecdsa.h. The keys of an epoch that is no longer used are wiped when
  * another epoch takes its place.
  *
  * RSA keys come from a child process, see rsa.h; everything else is done
@@ -34,7 +34,7 @@ void softkey_unlock(struct softkeys *sk,
     const uint8_t storage_key[static SEAL_KEY_LEN]);
 
 /* As their namesakes in struct keys_ops. */
-bool softkey_has_alg(int alg);
+bool softkey_has_alg(const struct softkeys *sk, int alg);
 bool softkey_start(struct softkeys *sk, struct key_op *op);
 struct key_op *softkey_poll(struct softkeys *sk);
 int softkey_fd(const struct softkeys *sk);

@@ -373,8 +373,7 @@ software_abandon(struct keys *k, struct key_op *op)
 static bool
 software_has_alg(const struct keys *k, int alg)
 {
-	(void)k;
-	return softkey_has_alg(alg);
+	return softkey_has_alg(((const struct software *)k)->softkeys, alg);
 }
 
 static void

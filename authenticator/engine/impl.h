@@ -26,7 +26,7 @@
 
 #include <openssl/evp.h>
 
-#define AUTHDATA_MAX	2048	/* bytes; 37, 18, ID 1023, key, extensions */
+#define AUTHDATA_MAX	4096	/* bytes; 37, 18, ID 1023, key, extensions */
 #define EXTENSIONS_MAX	 256	/* bytes of outputs; hmac-secret: 80 */
 #define COUNTER_BLOCK	 256	/* signature counters per reservation */
 #define CONTINUE_MS	30000	/* CTAP 2.3, 6.3 */

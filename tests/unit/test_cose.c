@@ -89,6 +89,44 @@ rs256_is_272_bytes_with_f4(void **state)
 	assert_memory_equal(out + sizeof(head) + 256, tail, sizeof(tail));
 }
 
+/* RFC 9864, 2.2: an algorithm of its own, on curve 7 */
+static void
+ed448_has_its_own_identifier(void **state)
+{
+	static const uint8_t head[] = { 0xa4, 0x01, 0x01, 0x03, 0x38, 0x34,
+		0x20, 0x07, 0x21, 0x58, 0x39 };
+	uint8_t x[57];
+	size_t len;
+
+	(void)state;
+	fill(x, sizeof(x), 7);
+	len = cose_okp(out, COSE_ED448, COSE_CRV_ED448, span(x, 57));
+	assert_int_equal(len, sizeof(head) + 57);
+	assert_memory_equal(out, head, sizeof(head));
+	assert_memory_equal(out + sizeof(head), x, 57);
+}
+
+/* RFC 9964, 3 and 4: kty 7, the key in -1 */
+static void
+ml_dsa_87_is_the_longest(void **state)
+{
+	static const uint8_t head[] = { 0xa3, 0x01, 0x07, 0x03, 0x38, 0x31,
+		0x20, 0x59, 0x0a, 0x20 };
+	uint8_t pub[2592];
+	size_t len;
+
+	(void)state;
+	fill(pub, sizeof(pub), 9);
+	len = cose_akp(out, COSE_ML_DSA_87, span(pub, sizeof(pub)));
+	assert_int_equal(len, COSE_KEY_MAX);
+	assert_memory_equal(out, head, sizeof(head));
+	assert_memory_equal(out + sizeof(head), pub, sizeof(pub));
+	len = cose_akp(out, COSE_ML_DSA_44, span(pub, 1312));
+	assert_int_equal(len, sizeof(head) + 1312);
+	assert_int_equal(out[5], 0x2f);
+	assert_true(cbor_check(span(out, len)));
+}
+
 static void
 every_encoding_is_canonical(void **state)
 {
@@ -120,6 +158,8 @@ main(void)
 		cmocka_unit_test(es512_has_full_width),
 		cmocka_unit_test(eddsa_is_42_bytes),
 		cmocka_unit_test(rs256_is_272_bytes_with_f4),
+		cmocka_unit_test(ed448_has_its_own_identifier),
+		cmocka_unit_test(ml_dsa_87_is_the_longest),
 		cmocka_unit_test(every_encoding_is_canonical),
 	};
 
