@@ -3,10 +3,11 @@
  * rp: a strict relying party on top of @simplewebauthn/server.
  *
  * It asks for what a careful site asks for and believes nothing: user
- * verification is required, every challenge is good for one answer, counters
- * must rise, attestation chains end in the trust anchors it was given. What
- * the library is known to let through is checked here as well, marked "own
- * check" below, because this program is what tells us that a key is right.
+ * verification is required unless it was told otherwise, every challenge is
+ * good for one answer, counters must rise, attestation chains end in the trust
+ * anchors it was given. What the library is known to let through is checked
+ * here as well, marked "own check" below, because this program is what tells
+ * us that a key is right.
  *
  * Owns: the store, which is a JSON file or, without a path, memory. One
  * process at a time.
@@ -272,8 +273,8 @@ export class RelyingParty {
 	}
 
 	async registrationOptions({ algs = [-7], attestation = 'direct',
-	    residentKey = 'required', exclude = false, userName = 'alice',
-	    extensions } = {})
+	    residentKey = 'required', userVerification = 'required',
+	    exclude = false, userName = 'alice', extensions } = {})
 	{
 		const { users, credentials } = this.#store.data;
 		const options = await generateRegistrationOptions({
@@ -286,7 +287,7 @@ export class RelyingParty {
 			attestationType: attestation,
 			supportedAlgorithmIDs: algs,
 			authenticatorSelection:
-			    { residentKey, userVerification: 'required' },
+			    { residentKey, userVerification },
 			excludeCredentials: exclude ?
 			    Object.values(credentials).map(descriptor) : [],
 			extensions,
@@ -294,7 +295,8 @@ export class RelyingParty {
 
 		users[userName] = options.user.id;
 		return this.#expect(options, 'register',
-		    { userName, algs, residentKey, userId: options.user.id });
+		    { userName, algs, residentKey, userVerification,
+		    userId: options.user.id });
 	}
 
 	async verifyRegistration(answer)
@@ -306,7 +308,8 @@ export class RelyingParty {
 			expectedChallenge: asked.challenge,
 			expectedOrigin: origin,
 			expectedRPID: rpID,
-			requireUserVerification: true,
+			requireUserVerification:
+			    asked.userVerification === 'required',
 			supportedAlgorithmIDs: asked.algs,
 		}));
 		require(result.verified, 'attestation signature is wrong');
@@ -373,20 +376,21 @@ export class RelyingParty {
 		};
 	}
 
-	async authenticationOptions({ allow = true, userName, extensions } = {})
+	async authenticationOptions({ allow = true, userName,
+	    userVerification = 'required', extensions } = {})
 	{
 		const known = Object.values(this.#store.data.credentials)
 		    .filter(c => !userName || c.userName === userName);
 		const allowed = allow ? known.map(descriptor) : [];
 		const options = await generateAuthenticationOptions({
 			rpID: this.site.rpID,
-			userVerification: 'required',
+			userVerification,
 			allowCredentials: allowed,
 			extensions,
 		});
 
 		return this.#expect(options, 'login',
-		    { allowed: allowed.map(({ id }) => id) });
+		    { allowed: allowed.map(({ id }) => id), userVerification });
 	}
 
 	async verifyAuthentication(answer)
@@ -403,7 +407,8 @@ export class RelyingParty {
 			expectedChallenge: asked.challenge,
 			expectedOrigin: origin,
 			expectedRPID: rpID,
-			requireUserVerification: true,
+			requireUserVerification:
+			    asked.userVerification === 'required',
 			credential: {
 				...stored,
 				publicKey:

@@ -334,8 +334,11 @@ for (const [name, text] of [['an empty file', ''], ['a truncated store', '{"'],
 
 const { spawn } = await import('node:child_process');
 
-/* Run the server as the tests do; browse(post, page) visits it. */
-async function serve(root, browse)
+/*
+ * Run the server as the tests do; browse(post, page) visits it. With steps, as
+ * JSON lines, it does those.
+ */
+async function serve(root, browse, steps)
 {
 	const dir = mkdtempSync(join(tmpdir(), 'rp-'));
 	const roots = join(dir, 'roots.pem');
@@ -344,8 +347,9 @@ async function serve(root, browse)
 	const child = spawn(process.execPath, [
 		new URL('server.mjs', import.meta.url).pathname,
 		'--roots', roots, '--require-attestation', '--once',
-		'--timeout', '20',
-	], { stdio: ['ignore', 'pipe', 'pipe'] });
+		'--timeout', '20', ...steps === undefined ? [] : ['--steps'],
+	], { stdio: ['pipe', 'pipe', 'pipe'] });
+	child.stdin.end(steps);
 	let out = '';
 	child.stdout.on('data', data => { out += data; });
 	const ended = new Promise(resolve => child.on('close', resolve));
@@ -366,16 +370,51 @@ await accepts('the server verifies both ceremonies', async () => {
 	const token = new Token();
 	const { code, accounts } = await serve(attestation.root,
 	    async (origin, post) => {
+		await post('/next');
 		await post('/register/verify', { answer: await token.create(
 		    await post('/register/options'), origin, attestation) });
+		await post('/next');
 		await post('/login/verify', { answer: await token.get(
 		    await post('/login/options'), origin) });
+		await post('/next');
 	    });
 
 	return !(code === 0 && accounts.length === 2 &&
 	    accounts[0].verified && accounts[0].ceremony === 'register' &&
 	    accounts[1].verified && accounts[1].ceremony === 'login' &&
 	    accounts[1].discoverable) && JSON.stringify([code, accounts]);
+});
+await accepts('the server does what its standard input says', async () => {
+	const steps = [
+		{ ceremony: 'register', userVerification: 'discouraged',
+		    residentKey: 'discouraged' },
+		{ ceremony: 'login', allow: true, userVerification: 'preferred',
+		    extensions: { prf: {} } },
+	];
+	const asked = [];
+	const { code, accounts } = await serve(attestation.root,
+	    async (origin, post) => {
+		const token = new Token();
+		const unverified = { change: p => { p.flags &= ~UV; } };
+
+		asked.push(await post('/next'));
+		const create = await post('/register/options');
+		await post('/register/verify', { answer: await token.create(
+		    create, origin, attestation, unverified) });
+		asked.push(await post('/next'));
+		const get = await post('/login/options');
+		await post('/login/verify', { answer:
+		    await token.get(get, origin, unverified) });
+		asked.push(create.authenticatorSelection.userVerification,
+		    get.allowCredentials.length, get.extensions,
+		    await post('/next'));
+	    }, steps.map(step => JSON.stringify(step)).join('\n'));
+
+	return !(code === 0 && accounts.length === 2 &&
+	    accounts.every(a => a.verified && !a.userVerified) &&
+	    JSON.stringify(asked) === JSON.stringify([...steps,
+	    'discouraged', 1, { prf: {} }, null])) &&
+	    JSON.stringify([code, accounts, asked]);
 });
 await accepts('the server refuses another root', async () => {
 	const { code, accounts } = await serve(other.root,

@@ -4,15 +4,23 @@
  *
  * The page registers a discoverable credential and signs in with an empty
  * allow list, with user verification and direct attestation; browsers and the
- * key need nobody at the keyboard for that. Standard output: one JSON account
- * per ceremony, refused ones too. Listens on the loopback interface only.
+ * key need nobody at the keyboard for that. With --steps it does instead what
+ * standard input says, one JSON object a line, each when it is read:
  *
- * Exit status: with --once 0 when both ceremonies were verified, 1 when one
+ *	{"ceremony":"register","attestation":"none","userName":"kim"}
+ *	{"ceremony":"login","allow":true,"extensions":{"prf":{...}}}
+ *
+ * The other members are those of registrationOptions() and
+ * authenticationOptions() in rp.mjs. Standard output: one JSON account per
+ * ceremony, refused ones too. Listens on the loopback interface only.
+ *
+ * Exit status: with --once 0 when all ceremonies were verified, 1 when one
  * was refused or the time was up; 2 wrong use.
  */
 
 import { createServer } from 'node:http';
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { load } from './runtime.mjs';
 
@@ -24,7 +32,8 @@ const USAGE = `usage: server.mjs --roots FILE.pem [options]
   --roots FILE.pem          trust anchors for attestation
   --require-attestation     refuse what has no chain to a trust anchor
   --attestation HOW         none, indirect, direct (default) or enterprise
-  --once                    end after one registration and one sign-in
+  --steps                   ceremonies as JSON lines on standard input
+  --once                    end after the last ceremony, or one refused
   --timeout S               with --once, wait this long; 120 seconds`;
 
 const OPTIONS = {
@@ -32,6 +41,7 @@ const OPTIONS = {
 	'roots': { type: 'string' },
 	'require-attestation': { type: 'boolean', default: false },
 	'attestation': { type: 'string', default: 'direct' },
+	'steps': { type: 'boolean', default: false },
 	'once': { type: 'boolean', default: false },
 	'timeout': { type: 'string', default: '120' },
 	'help': { type: 'boolean', default: false },
@@ -71,27 +81,65 @@ async function judge(ceremony, verify, given)
 	}
 }
 
+async function *stepsFrom(input)
+{
+	for await (const line of createInterface({ input }))
+		yield JSON.parse(line);
+}
+
 class Site {
 	#rp;
 	#attestation;
+	#given;
+	#steps;
+	#step = {};
+	#verified;
 	#done;
-	#verified = new Set();
 
-	/* done(verified) is called after a refusal or the last ceremony. */
-	constructor(rp, attestation, done)
+	/*
+	 * given: iterator of steps, if the page is not to do the two of its own.
+	 * done(verified) is called after a refusal or the last step.
+	 */
+	constructor(rp, attestation, given, done)
 	{
 		this.#rp = rp;
 		this.#attestation = attestation;
+		this.#given = given;
+		this.#steps = given ?? this.#both();
 		this.#done = done;
+	}
+
+	*#both()
+	{
+		yield { ceremony: 'register' };
+		if (this.#verified)
+			yield { ceremony: 'login' };
+	}
+
+	#page()
+	{
+		this.#steps = this.#given ?? this.#both();
+		return readFileSync(new URL('page.html', import.meta.url));
+	}
+
+	/* The next step, when there is one; null after the last. */
+	async #next()
+	{
+		const { value } = await this.#steps.next();
+
+		this.#step = value ?? {};
+		return value ?? null;
 	}
 
 	#options(ceremony)
 	{
 		if (ceremony === 'login')
-			return this.#rp.authenticationOptions({ allow: false });
+			return this.#rp.authenticationOptions(
+			    { allow: false, ...this.#step });
 		return this.#rp.registrationOptions({
 			algs: [-7, -8, -257],
 			attestation: this.#attestation,
+			...this.#step,
 		});
 	}
 
@@ -103,22 +151,30 @@ class Site {
 		    this.#rp.verifyRegistration(answer), given);
 
 		console.log(JSON.stringify(account));
-		if (account.verified)
-			this.#verified.add(ceremony);
+		this.#verified = account.verified;
 		return account;
+	}
+
+	async #post(path, request)
+	{
+		const [ceremony, what] = path.split('/');
+
+		if (path === 'next')
+			return this.#next();
+		return what === 'options' ? this.#options(ceremony) :
+		    this.#verify(ceremony, await readBody(request));
 	}
 
 	async handle(request, response)
 	{
 		const route = `${request.method} ${request.url}`;
 		const post = route.match(
-		    /^POST \/(register|login)\/(options|verify)$/);
+		    /^POST \/(next|(?:register|login)\/(?:options|verify))$/);
 
 		if (route === 'GET /') {
 			response.setHeader('Content-Type',
 			    'text/html; charset=utf-8');
-			response.end(readFileSync(
-			    new URL('page.html', import.meta.url)));
+			response.end(this.#page());
 			return;
 		}
 		if (!post) {
@@ -126,16 +182,13 @@ class Site {
 			return;
 		}
 
-		const [, ceremony, what] = post;
-		const result = what === 'options' ?
-		    await this.#options(ceremony) :
-		    await this.#verify(ceremony, await readBody(request));
+		const result = await this.#post(post[1], request);
 		response.setHeader('Content-Type', 'application/json');
 		response.end(JSON.stringify(result), () => {
-			if (result.verified === false)
-				this.#done(false);
-			else if (this.#verified.size === 2)
+			if (result === null)
 				this.#done(true);
+			else if (result.verified === false)
+				this.#done(false);
 		});
 	}
 }
@@ -183,7 +236,8 @@ function main()
 		requireAttestation: args['require-attestation'],
 		origin: 'http://localhost',
 	});
-	const site = new Site(rp, args.attestation, verified => {
+	const steps = args.steps ? stepsFrom(process.stdin) : undefined;
+	const site = new Site(rp, args.attestation, steps, verified => {
 		if (args.once)
 			process.exit(verified ? 0 : 1);
 	});

@@ -96,6 +96,18 @@ same()
 	return 1
 }
 
+# differs NAME IS FROM
+differs()
+{
+	if [ "$2" != "$3" ]; then
+		ok "$1"
+		return 0
+	fi
+	echo "it is \"$2\" again" >"$work/said"
+	not_ok "$1" "$work/said"
+	return 1
+}
+
 # typing LINE... -- COMMAND...: the command, with the lines typed at its
 # questions. There is no terminal in the guest, so that programs which would
 # open one to ask for a PIN read their standard input.

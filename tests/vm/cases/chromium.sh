@@ -1,94 +1,80 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Headless Chromium registers and signs in over uhid, at the relying party of
-# tests/rp, which trusts the key's test root and nothing else. Nobody is there
-# to press, type or choose anything.
+# Headless Chromium over uhid, at the relying party of tests/rp, which trusts
+# the key's test root and nothing else: it registers and signs in, keeps a
+# large blob, and gets secrets (prf). Nobody is there to press, type or choose
+# anything.
 #
 # Time limit: 360 s
 
 . "$VM_REPO/tests/vm/guest.sh"
+. "$VM_REPO/tests/vm/browser.sh"
 
-roots()
+check_plain()
 {
-	"$sealkey" attestation roots --state "$work/state" >"$work/roots.pem"
+	step "registration is verified" '{"ceremony":"register"}'
+	said "its attestation is packed, with a chain to the root" \
+	    '"fmt":"packed"' '"attestation":"basic"'
+	said "the user was verified" '"userVerified":true'
+	step "sign-in without a list is verified" '{"ceremony":"login"}' \
+	    '"discoverable":true'
+	said "the user was verified again" '"userVerified":true'
 }
 
-# Starts the relying party; sets site to its address and site_pid.
-start_site()
+# login USER EXTENSIONS: the step in which USER signs in, with a list
+login()
 {
-	local tries
-	node "$VM_REPO/tests/rp/server.mjs" --roots "$work/roots.pem" \
-	    --require-attestation --once --timeout 300 \
-	    >"$logs/ceremonies" 2>"$logs/site" {tap}>&- &
-	site_pid=$!
-	for tries in {1..150}; do
-		site=$(sed -n 's/^listening on //p' "$logs/site")
-		[ -n "$site" ] && return
-		[ -e "/proc/$site_pid" ] || break
-		sleep 0.2
+	echo '{"ceremony":"login","allow":true,"userName":"'"$1"'",' \
+	    '"extensions":'"$2"'}'
+}
+
+# The salts are BASE64URL, as in WebAuthn's JSON.
+check_prf()
+{
+	local salt made
+	step "a secret is made at registration" '{"ceremony":"register",
+	    "userName":"kim","extensions":{"prf":{"eval":{"first":"AAAA"}}}}' \
+	    '"prf":{"enabled":true,"results":{"first":"'
+	made=$(output first)
+	same "it has 32 bytes" "${#made}" 43
+	for salt in AAAA BBBB; do
+		step "signing in gives two for salts AAAA and $salt" "$(login kim \
+		    '{"prf":{"eval":{"first":"AAAA","second":"'$salt'"}}}')"
+		same "the first is that of registration" \
+		    "$(output first)" "$made"
 	done
-	give_up "the relying party does not start: $(tail "$logs/site")"
+	differs "another salt gives another secret" "$(output second)" "$made"
 }
 
-# --no-sandbox because Chromium's sandbox does not run for root; the rest
-# keeps it from looking for a display and for the network. An in-process GPU
-# shows pages in half the time, and crashes when the security key's dialog
-# closes.
-start_browser()
+check_blob()
 {
-	chromium --headless --no-sandbox --disable-gpu --disable-quic \
-	    --no-first-run --disable-background-networking \
-	    --disable-component-update --disable-sync \
-	    --user-data-dir="$work/profile" --enable-logging=stderr \
-	    --vmodule='*device_event_log*=1' "$site" \
-	    </dev/null >"$logs/chromium" 2>&1 {tap}>&- &
-	browser_pid=$!
-}
-
-# Waits for the relying party, or for the browser to leave it alone; sets
-# site_status.
-wait_site()
-{
-	site_status=0
-	wait -n "$site_pid" "$browser_pid" || site_status=$?
-	if [ ! -e "/proc/$browser_pid" ] && [ -e "/proc/$site_pid" ]; then
-		kill "$site_pid"
-		wait "$site_pid" 2>/dev/null
-		give_up "Chromium died with status $site_status, see its log"
-	fi
-	kill "$browser_pid"
-	wait "$browser_pid" 2>/dev/null
-}
-
-# said CEREMONY TEXT...: the relying party's account of it has all of that.
-said()
-{
-	local line text
-	line=$(grep "\"ceremony\":\"$1\"" "$logs/ceremonies")
-	echo "${line:-nothing came from the browser}"
-	shift
-	for text in "$@"; do
-		[[ $line == *"$text"* ]] || return
-	done
+	step "a key with room for a blob is registered" \
+	    '{"ceremony":"register","userName":"robin",
+	    "extensions":{"largeBlob":{"support":"required"}}}' \
+	    '"largeBlob":{"supported":true}'
+	step "a blob is written" \
+	    "$(login robin '{"largeBlob":{"write":"aGVsbG8"}}')" \
+	    '"largeBlob":{"written":true}'
+	step "it is read" "$(login robin '{"largeBlob":{"read":true}}')" \
+	    '"largeBlob":{"blob":"aGVsbG8"}'
+	step "another is written over it" \
+	    "$(login robin '{"largeBlob":{"write":"Z29vZGJ5ZQ"}}')" \
+	    '"largeBlob":{"written":true}'
+	step "that one is read" \
+	    "$(login robin '{"largeBlob":{"read":true}}')" \
+	    '"largeBlob":{"blob":"Z29vZGJ5ZQ"}'
 }
 
 start_udev
 modprobe uhid
 start_sealkey --uhid
 wait_hidraw uhid
-check "the running key tells its root" roots
-start_site
-start_browser
-wait_site
-
-check "registration is verified" said register '"verified":true'
-check "its attestation is packed, with a chain to the root" \
-    said register '"fmt":"packed"' '"attestation":"basic"'
-check "the user was verified" said register '"userVerified":true'
-check "sign-in without a list is verified" \
-    said login '"verified":true' '"discoverable":true'
-check "the user was verified again" said login '"userVerified":true'
-same "the relying party is content" "$site_status" 0
+start_site --require-attestation
+start_chromium --headless
+check_plain
+check_prf
+check_blob
+stop_browser
 check "the key ends when asked to" stop_sealkey
 finish

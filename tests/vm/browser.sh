@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# A relying party with a browser before it; sourced by cases after guest.sh.
+# The page does a ceremony whenever the case says so, and the case reads what
+# the relying party made of it:
+#
+#	start_site
+#	start_chromium --headless
+#	step "it registers" '{"ceremony":"register"}' '"fmt":"packed"'
+#	stop_browser
+#
+# Variables for the case:
+#	$site		the address of the page
+#	$account	the relying party's account of the last step, JSON
+# and $logs/accounts has them all.
+
+browser_pid=
+
+# start_site OPTION...: tests/rp/server.mjs, which trusts the key's test root
+# and nothing else
+start_site()
+{
+	local tries
+	"$sealkey" attestation roots --state "$work/state" \
+	    >"$work/roots.pem" || give_up "the key does not tell its root"
+	mkfifo "$work/steps" "$work/accounts"
+	# held open at both ends, so that nobody waits for anybody
+	exec {steps}<>"$work/steps" {accounts}<>"$work/accounts"
+	node "$VM_REPO/tests/rp/server.mjs" --roots "$work/roots.pem" \
+	    --steps "$@" <"$work/steps" >"$work/accounts" 2>"$logs/site" \
+	    {tap}>&- &
+	for tries in {1..150}; do
+		site=$(sed -n 's/^listening on //p' "$logs/site")
+		[ -n "$site" ] && return
+		[ -e "/proc/$!" ] || break
+		sleep 0.2
+	done
+	give_up "the relying party does not start: $(tail "$logs/site")"
+}
+
+# start_chromium OPTION...: --no-sandbox because Chromium's sandbox does not
+# run for root, --use-angle because with --disable-gpu the GPU process crashes
+# whenever the security key's dialog closes, and Chromium gives up at the sixth
+# time. The rest keeps it from looking for the network.
+start_chromium()
+{
+	chromium --no-sandbox --use-angle=swiftshader --disable-quic \
+	    --no-first-run --disable-background-networking \
+	    --disable-component-update --disable-sync \
+	    --user-data-dir="$work/profile" --enable-logging=stderr \
+	    --vmodule='*device_event_log*=1' "$@" "$site" \
+	    </dev/null >>"$logs/chromium" 2>&1 {tap}>&- &
+	browser_pid=$!
+}
+
+stop_browser()
+{
+	kill "$browser_pid"
+	wait "$browser_pid" 2>/dev/null
+}
+
+# ask STEP: tells the page what to do
+ask()
+{
+	echo "${1//$'\n'/ }" >&"$steps"
+}
+
+# answered: sets account to what comes of it. A browser that takes two minutes
+# has opened a dialog, and would not do the next step either.
+answered()
+{
+	read -r -t 120 -u "$accounts" account ||
+	    give_up "nothing came from the browser"
+	echo "$account" >>"$logs/accounts"
+}
+
+# said NAME TEXT...: ok if the account has all of that
+said()
+{
+	local name=$1 text
+	shift
+	echo "$account" >"$work/said"
+	for text in "$@"; do
+		[[ $account == *"$text"* ]] && continue
+		echo "no $text in it" >>"$work/said"
+		not_ok "$name" "$work/said"
+		return
+	done
+	ok "$name"
+}
+
+# step NAME STEP [TEXT]...: ok if it is done and verified
+step()
+{
+	local name=$1
+	ask "$2"
+	answered
+	shift 2
+	said "$name" '"verified":true' "$@"
+}
+
+# output NAME: the client extension output of that name, a string, in the last
+# account
+output()
+{
+	sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" <<<"$account"
+}
