@@ -70,10 +70,11 @@ ARQ	= $(if $(V),,@printf '  AR    %s\n' $@;)
 
 ENGINE_SRC := $(wildcard ctap/*.c authenticator/engine/*.c)
 PROGRAM_SRC := $(filter-out authenticator/main.c, \
-	   $(wildcard authenticator/*.c tpm/*.c uhid/*.c))
+	   $(wildcard authenticator/*.c tpm/*.c uhid/*.c conformance/*.c))
+CASES	:= $(wildcard conformance/cases/*.txt)
 # tests/X_main.c is a program of its own, build/tests/X; the rest is for all
 TOOL_SRC := $(wildcard tests/*_main.c)
-SUPPORT_SRC := $(filter-out $(TOOL_SRC),$(wildcard tests/*.c conformance/*.c))
+SUPPORT_SRC := $(filter-out $(TOOL_SRC),$(wildcard tests/*.c))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 FUZZER_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 ALL_SRC	:= $(ENGINE_SRC) $(PROGRAM_SRC) authenticator/main.c $(SUPPORT_SRC) \
@@ -101,7 +102,7 @@ $(BUILD)/sealkey: $(BUILD)/authenticator/main.o $(LIBSEALKEY) $(LIBENGINE)
 	$(LDQ)$(CC) $(LDHARD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(LIBENGINE): $(call object,$(ENGINE_SRC))
-$(LIBSEALKEY): $(call object,$(PROGRAM_SRC))
+$(LIBSEALKEY): $(call object,$(PROGRAM_SRC)) $(BUILD)/conformance/cases.o
 $(LIBSUPPORT): $(call object,$(SUPPORT_SRC))
 $(BUILD)/%.a:
 	$(ARQ)rm -f $@ && $(AR) rcs $@ $^
@@ -109,6 +110,14 @@ $(BUILD)/%.a:
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CCQ)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The folder too: a file may have gone.
+$(BUILD)/conformance/cases.S: conformance/embed $(CASES) conformance/cases
+	@mkdir -p $(@D)
+	@conformance/embed $(CASES) >$@
+
+$(BUILD)/conformance/cases.o: $(BUILD)/conformance/cases.S
+	$(CCQ)$(CC) -c -o $@ $<
 
 $(UNIT): %: %.o $(LIBS)
 	$(LDQ)$(CC) $(LDHARD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka

@@ -76,5 +76,6 @@ int cmd_reset(int argc, char **argv);
 int cmd_attestation(int argc, char **argv);
 int cmd_press(int argc, char **argv);
 int cmd_deny(int argc, char **argv);
+int cmd_conformance(int argc, char **argv);	/* in conformance/ */
 
 #endif

@@ -27,6 +27,7 @@ static const char help[] =
 "  reset         forget every credential\n"
 "  attestation   the trust anchors a relying party must be given\n"
 "  press, deny   answer a running key that waits for its user\n"
+"  conformance   judge a key: does it do what the specifications demand?\n"
 "\n"
 "  --help        this text, or that of a command\n"
 "  --version     the version\n"
@@ -45,6 +46,7 @@ static const struct command {
 	{ "attestation",	cmd_attestation },
 	{ "press",		cmd_press },
 	{ "deny",		cmd_deny },
+	{ "conformance",	cmd_conformance },
 };
 
 /*

@@ -271,6 +271,21 @@ trouble(struct run *r)
 	return failed(r, "%s", what != NULL ? what : "the target failed");
 }
 
+/* What every reply of CTAP2 is, whatever the case is about. */
+static bool
+is_canonical(struct run *r)
+{
+	struct span body;
+
+	if (r->reply.len == 0)
+		return failed(r, "an empty reply");
+	body = span(r->reply.p + 1, r->reply.len - 1);
+	if (r->reply.p[0] != CTAP2_OK && body.len > 0)
+		return failed(r, "error with a body");
+	return body.len == 0 || cbor_check(body) ||
+	    failed(r, "reply is not canonical CBOR");
+}
+
 static bool
 want_reply(struct run *r)
 {
@@ -286,7 +301,7 @@ want_reply(struct run *r)
 		return failed(r, "no reply since the last one");
 	r->awaited = false;
 	record_received(r);
-	return r->reply.len > 0 || failed(r, "an empty reply");
+	return r->result->apdu || is_canonical(r);
 }
 
 /* < sw WORD [PATTERN]: of the data, as a byte string */

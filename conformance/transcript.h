@@ -29,7 +29,7 @@ struct transcript_given {
 	char		 text[TRANSCRIPT_SETTINGS_MAX][96];
 };
 
-/* One case of a file, before it is run. */
+/* One case of a file, before it is run. Not to be copied. */
 struct transcript_case {
 	const char	*file;		/* its name, for messages */
 	unsigned	 line;		/* of its title */
