@@ -15,27 +15,15 @@ static void *
 open_sim(void *arg, const struct transcript_case *c,
     char why[static TRANSCRIPT_WHY_MAX])
 {
-	const struct transcript_given *given = &c->given;
 	struct simulated *t = calloc(1, sizeof(*t));
-	struct sim_setup setup = {
-		.no_uv = given->no_uv,
-		.no_pin = given->no_pin,
-		.always_uv = given->always_uv,
-		.no_u2f = given->no_u2f,
-		.choice = given->host_chooses ? CHOICE_HOST : CHOICE_TOKEN,
-	};
+	struct sim_setup setup = { .seed = 0 };
 
 	(void)arg;
 	if (t == NULL) {
 		snprintf(why, TRANSCRIPT_WHY_MAX, "no memory");
 		return NULL;
 	}
-	if (strcmp(given->attestation, "self") == 0)
-		setup.attestation = ATTESTATION_SELF;
-	else if (strcmp(given->attestation, "none") == 0)
-		setup.attestation = ATTESTATION_NONE;
-	for (size_t i = 0; i < AUTH_ALGS_MAX - 1; i++)
-		setup.algs[i] = given->algs[i];
+	memcpy(setup.set, c->given.set, sizeof(c->given.set));
 	t->sim = sim_new(&setup);
 	t->hid = sim_hid_new(t->sim, !auth_has_u2f(t->sim->auth));
 	return t;
