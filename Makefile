@@ -24,7 +24,7 @@ VARIANT	:= $(if $(SAN),/san)$(if $(FUZZ),/fuzz)$(if $(COVERAGE),/coverage)
 BUILD	?= build$(VARIANT)
 PREFIX	?= /usr/local
 DEST	= $(DESTDIR)$(PREFIX)
-PKGS	:= libcrypto libcbor sqlite3 jansson libpsl libmicrohttpd \
+PKGS	:= libcrypto libcbor sqlite3 jansson libpsl zlib libmicrohttpd \
 	   libsystemd
 
 # --- flags ----------------------------------------------------------------

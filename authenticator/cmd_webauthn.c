@@ -5,11 +5,16 @@
 #include "authenticator/paths.h"
 #include "authenticator/webauthn.h"
 #include "authenticator/webauthn_options.h"
+#include "ctap/cbor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define PIN_POINTS_MIN	4	/* CTAP 2.3, 6.5.1 */
 
 static const char help[] =
 "Usage: sealkey webauthn create --origin ORIGIN [OPTION]... < options.json\n"
@@ -28,6 +33,8 @@ static const char help[] =
 "                      --state gives to those who ask for attestation\n"
 "  --attachment KIND   cross-platform (default) or platform: what to claim\n"
 "                      to be\n"
+"  --pin-file FILE     verify with the PIN in the first line of FILE, if the\n"
+"                      key has one; else the key verifies by itself\n"
 "  --batch             one JSON object a line in, one a line out; a line that\n"
 "                      fails gives {\"error\": {\"name\", \"message\"}};\n"
 "                      blank lines are skipped\n"
@@ -42,6 +49,7 @@ enum {
 	OPT_DEVICE,
 	OPT_ATTESTATION,
 	OPT_ATTACHMENT,
+	OPT_PIN_FILE,
 	OPT_BATCH,
 };
 
@@ -52,6 +60,7 @@ static const struct option options[] = {
 	{ "device", required_argument, NULL, OPT_DEVICE },
 	{ "attestation", required_argument, NULL, OPT_ATTESTATION },
 	{ "attachment", required_argument, NULL, OPT_ATTACHMENT },
+	{ "pin-file", required_argument, NULL, OPT_PIN_FILE },
 	{ "batch", no_argument, NULL, OPT_BATCH },
 	CLI_COMMON,
 	{ NULL, 0, NULL, 0 }
@@ -68,6 +77,7 @@ struct webauthn_use {
 	const char	*device;
 	int		 attestation;	/* attestation_kind; -1: not said */
 	bool		 platform;
+	const char	*pin_file;
 	bool		 batch;
 };
 
@@ -106,6 +116,9 @@ take_option(const struct cli *cli, int opt, struct webauthn_use *use,
 	case OPT_ATTACHMENT:
 		choice = cli_choice(optarg, attachment_names);
 		use->platform = choice == 1;
+		break;
+	case OPT_PIN_FILE:
+		use->pin_file = optarg;
 		break;
 	case OPT_BATCH:
 		use->batch = true;
@@ -177,6 +190,49 @@ open_token(const struct webauthn_use *use, struct token **out)
 	else if ((r = paths_state(use->state, path, msg, sizeof(msg))) == 0)
 		r = token_open_local(path, kind, out, msg, sizeof(msg));
 	return r == 0 ? CLI_DONE : cli_error("webauthn: %s", msg);
+}
+
+/* CTAP 2.3, 6.5.1: 4 code points or more, at most 63 bytes of UTF-8. */
+static bool
+is_pin(struct span pin)
+{
+	size_t points = 0;
+
+	for (size_t i = 0; i < pin.len; i++)
+		points += (pin.p[i] & 0xc0) != 0x80;
+	return points >= PIN_POINTS_MIN && pin.len <= TOKEN_PIN_MAX &&
+	    memchr(pin.p, '\0', pin.len) == NULL &&
+	    cbor_utf8_cut(pin, pin.len) == pin.len;
+}
+
+/* The first line of a file; without a buffer that nobody would wipe. */
+static int
+give_pin(const char *path, struct token *token)
+{
+	char line[TOKEN_PIN_MAX + 2];
+	int status = CLI_DONE, fd;
+	ssize_t n = 1;
+	size_t len = 0;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return cli_error("webauthn: %s: %s", path, strerror(errno));
+	while (len < sizeof(line) && (n = read(fd, line + len, 1)) == 1 &&
+	    line[len] != '\n')
+		len++;
+	close(fd);
+	if (len > 0 && line[len - 1] == '\r')
+		len--;
+	if (n < 0)
+		status = cli_error("webauthn: %s: %s", path, strerror(errno));
+	else if (!is_pin(span(line, len)))
+		status = cli_error("webauthn: %s: the first line is no PIN, "
+		    "which has %d characters to %d bytes", path,
+		    PIN_POINTS_MIN, TOKEN_PIN_MAX);
+	else
+		token->ops->set_pin(token, span(line, len));
+	explicit_bzero(line, sizeof(line));
+	return status;
 }
 
 /* What was read, and whether there was more than fits. */
@@ -336,12 +392,19 @@ cmd_webauthn(int argc, char **argv)
 	    .options = options, .argc = argc, .argv = argv };
 	struct webauthn_use use = { .attestation = -1 };
 	struct token *token = NULL;
+	struct dom_error err;
 	int status;
 
 	status = read_use(&cli, &use);
 	if (!use.ready)
 		return status;
+	/* No key is made, or disturbed, for a page that may not use any. */
+	memset(&err, 0, sizeof(err));
+	if (!origin_is_usable(&use.origin, &err))
+		return cli_error("webauthn: %s: %s", err.name, err.message);
 	status = open_token(&use, &token);
+	if (status == CLI_DONE && use.pin_file != NULL)
+		status = give_pin(use.pin_file, token);
 	if (status == CLI_DONE)
 		status = run_client(&use, token);
 	token_free(token);

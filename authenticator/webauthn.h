@@ -12,6 +12,12 @@
  *  - A discoverable credential gets credProtect level 2, or 3 if user
  *    verification is required, unless the relying party says otherwise (as
  *    Chromium does) or the token does not have it.
+ *  - prf always goes with verification of the user, whatever the options say;
+ *    without, it has no results. At creation it has them if the token has
+ *    hmac-secret-mc.
+ *  - An AppID is one of the page's own site: lists of facets are not fetched.
+ *  - Large blobs that cannot be read or written fail the extension, not the
+ *    ceremony.
  *  - Lists that a token cannot take at once are narrowed by silent probes.
  *  - What the token answers is not judged: a broken answer has to reach the
  *    relying party that is to be tested with it. Only what cannot be taken

@@ -175,6 +175,41 @@ client_token_error(int r, bool create, struct dom_error *err)
 	    status_name(r), (unsigned)r);
 }
 
+/* WebAuthn Level 3, 10.1.4 */
+bool
+client_prf_salts(const struct webauthn_client *c, const struct salt_inputs *in,
+    uint8_t salts[static TOKEN_SALTS_MAX], struct span *out,
+    struct dom_error *err)
+{
+	static const char name[] = "WebAuthn PRF";	/* with its NUL */
+	const struct span context = span(name, sizeof(name));
+
+	if (in->first.p == NULL)
+		return true;
+	if (!client_hash(c, context, in->first, salts, err) ||
+	    (in->second.p != NULL && !client_hash(c, context, in->second,
+	    salts + TOKEN_SALT_LEN, err)))
+		return false;
+	*out = span(salts, in->second.p != NULL ? TOKEN_SALTS_MAX :
+	    TOKEN_SALT_LEN);
+	return true;
+}
+
+void
+client_put_outputs(struct json_out *out, const char *name, const char *first,
+    const char *second, const struct token_outputs *hmac)
+{
+	if (hmac->len < TOKEN_SALT_LEN)
+		return;
+	json_out_name(out, name);
+	json_out_open(out, '{');
+	client_put(out, first, span(hmac->bytes, TOKEN_SALT_LEN));
+	if (hmac->len == TOKEN_SALTS_MAX)
+		client_put(out, second,
+		    span(hmac->bytes + TOKEN_SALT_LEN, TOKEN_SALT_LEN));
+	json_out_close(out, '}');
+}
+
 void
 client_put(struct json_out *out, const char *name, struct span bytes)
 {

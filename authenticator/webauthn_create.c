@@ -21,6 +21,7 @@ struct creation {
 	struct client_data	 data;
 	struct span		 rp_id;
 	int			 algs[TOKEN_ALGS_MAX];
+	uint8_t			 salts[TOKEN_SALTS_MAX];
 	struct token_make	 req;
 	struct token_credential	 cred;
 	struct token_auth_data	 auth_data;
@@ -73,15 +74,56 @@ plan_selection(struct creation *cr)
 		    "the token makes no discoverable credentials");
 	if (o->user_verification == REQUIREMENT_REQUIRED && !info->verifies)
 		return dom_fail(cr->err, "ConstraintError",
-		    "the token has no built-in user verification");
+		    NO_VERIFICATION);
 	cr->req.rk = o->resident_key != REQUIREMENT_DISCOURAGED && info->rk;
 	/*
 	 * A protected token makes discoverable credentials for verified
-	 * users only (CTAP 2.3, 6.1.2, step 7): browsers verify them, even
-	 * where the site would rather not.
+	 * users only, some make others for them only, too (CTAP 2.3, 6.1.2,
+	 * step 7): browsers verify them, even where the site would rather
+	 * not.
 	 */
 	cr->req.uv = info->verifies && (cr->req.rk ||
+	    !info->make_without_uv || info->always_uv ||
 	    o->user_verification != REQUIREMENT_DISCOURAGED);
+	return true;
+}
+
+/* WebAuthn Level 3, 10.1.4: at once, where the token can. */
+static bool
+plan_prf(struct creation *cr)
+{
+	const struct create_options *o = &cr->options;
+	const struct token_info *info = &cr->c->info;
+
+	cr->req.hmac_secret = (o->prf || o->hmac_create_secret) &&
+	    info->hmac_secret;
+	/* As in assertions: the secret that goes with verification, or none */
+	if (o->prf_eval.first.p == NULL || !cr->req.hmac_secret ||
+	    !info->hmac_secret_mc || !info->verifies)
+		return true;
+	cr->req.uv = true;
+	return client_prf_salts(cr->c, &o->prf_eval, cr->salts,
+	    &cr->req.salts, cr->err);
+}
+
+static bool
+plan_blobs(struct creation *cr)
+{
+	const struct create_options *o = &cr->options;
+	const struct token_info *info = &cr->c->info;
+
+	if (info->cred_blob && o->cred_blob.len <= info->cred_blob_max)
+		cr->req.cred_blob = o->cred_blob;
+	if (o->large_blob == LARGE_BLOB_NONE)
+		return true;
+	/* CTAP 2.3, 12.3: for discoverable credentials only */
+	cr->req.large_blob_key = info->large_blob_key && info->large_blobs &&
+	    cr->req.rk;
+	if (o->large_blob == LARGE_BLOB_REQUIRED && !cr->req.large_blob_key)
+		return dom_fail(cr->err, "NotAllowedError", cr->req.rk ?
+		    "the token has no large blobs, which are required" :
+		    "a large blob is required, but no discoverable "
+		    "credential that could have one");
 	return true;
 }
 
@@ -103,8 +145,27 @@ plan_extensions(struct creation *cr)
 		    PROTECT_REQUIRED : PROTECT_OPTIONAL_WITH_LIST;
 	if (!info->cred_protect)
 		cr->req.protect = 0;
-	cr->req.hmac_secret = (o->prf || o->hmac_create_secret) &&
-	    info->hmac_secret;
+	cr->req.min_pin_length = o->min_pin_length && info->min_pin_length;
+	return plan_prf(cr) && plan_blobs(cr);
+}
+
+/* WebAuthn Level 3, 10.1.2: credentials that U2F made go by the AppID. */
+static bool
+plan_app_id(struct creation *cr)
+{
+	const struct credential_list *l = &cr->options.exclude;
+	const struct id_list list = { l->id, l->count };
+	const struct span *found;
+	struct span app_id;
+
+	if (cr->options.app_id_exclude.p == NULL)
+		return true;
+	if (!origin_app_id(&cr->c->origin, cr->options.app_id_exclude,
+	    &app_id, cr->err))
+		return false;
+	if (client_probe(cr->c, app_id, &list, false, &found))
+		return client_token_error(CTAP2_ERR_CREDENTIAL_EXCLUDED, true,
+		    cr->err);
 	return true;
 }
 
@@ -145,7 +206,8 @@ plan(struct creation *cr)
 	cr->req.user_id = o->user_id;
 	cr->req.user_name = cut(o->user_name);
 	cr->req.user_display_name = cut(o->user_display_name);
-	if (!plan_algs(cr) || !plan_selection(cr) || !plan_extensions(cr))
+	if (!plan_algs(cr) || !plan_selection(cr) || !plan_extensions(cr) ||
+	    !plan_app_id(cr))
 		return false;
 	plan_exclude(cr);
 	return true;
@@ -253,6 +315,13 @@ put_response(const struct creation *cr, struct json_out *out)
 	json_out_close(out, '}');
 }
 
+static void
+put_bool(struct json_out *out, const char *name, bool v)
+{
+	json_out_name(out, name);
+	json_out_bool(out, v);
+}
+
 /* "name":{"member":v} */
 static void
 put_nested(struct json_out *out, const char *name, const char *member,
@@ -260,8 +329,17 @@ put_nested(struct json_out *out, const char *name, const char *member,
 {
 	json_out_name(out, name);
 	json_out_open(out, '{');
-	json_out_name(out, member);
-	json_out_bool(out, v);
+	put_bool(out, member, v);
+	json_out_close(out, '}');
+}
+
+static void
+put_prf(const struct creation *cr, struct json_out *out)
+{
+	json_out_name(out, "prf");
+	json_out_open(out, '{');
+	put_bool(out, "enabled", cr->auth_data.hmac_secret);
+	client_put_outputs(out, "results", "first", "second", &cr->cred.hmac);
 	json_out_close(out, '}');
 }
 
@@ -269,18 +347,22 @@ static void
 put_extensions(const struct creation *cr, struct json_out *out)
 {
 	const struct create_options *o = &cr->options;
-	bool secret = cr->auth_data.hmac_secret;
 
 	json_out_name(out, "clientExtensionResults");
 	json_out_open(out, '{');
+	if (o->app_id_exclude.p != NULL)
+		put_bool(out, "appidExclude", true);
+	if (o->cred_blob.p != NULL)
+		put_bool(out, "credBlob", cr->auth_data.cred_blob_kept);
 	if (o->cred_props)
 		put_nested(out, "credProps", "rk", cr->req.rk);
 	if (o->prf)
-		put_nested(out, "prf", "enabled", secret);
-	if (o->hmac_create_secret) {
-		json_out_name(out, "hmacCreateSecret");
-		json_out_bool(out, secret);
-	}
+		put_prf(cr, out);
+	if (o->hmac_create_secret)
+		put_bool(out, "hmacCreateSecret", cr->auth_data.hmac_secret);
+	if (o->large_blob != LARGE_BLOB_NONE)
+		put_nested(out, "largeBlob", "supported",
+		    cr->cred.large_blob_key.p != NULL);
 	json_out_close(out, '}');
 }
 
@@ -318,6 +400,8 @@ webauthn_create(struct webauthn_client *c, struct span options,
 	put_extensions(&cr, out);
 	ok = client_put_tail(out, err);
 out:
+	explicit_bzero(&cr.cred.hmac, sizeof(cr.cred.hmac));
+	explicit_bzero(cr.salts, sizeof(cr.salts));
 	free(cr.object);
 	free(cr.data.text);
 	options_memory_done(&cr.memory);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authenticator/webauthn.h"
 
+#include "authenticator/token_cbor.h"
+#include "authenticator/webauthn_blob.h"
 #include "authenticator/webauthn_impl.h"
 
 #include <stdlib.h>
@@ -16,6 +18,10 @@ struct request {
 	uint8_t			 salts[TOKEN_SALTS_MAX];
 	struct token_get	 req;
 	struct token_assertion	 got;
+	bool			 used_app_id;
+	uint8_t			*blob;		/* largeBlob, if there is one */
+	size_t			 blob_len;
+	bool			 written;
 };
 
 static bool
@@ -26,10 +32,10 @@ plan_verification(struct request *rq)
 
 	if (uv == REQUIREMENT_REQUIRED && !can)
 		return dom_fail(rq->err, "NotAllowedError",
-		    "the token has no built-in user verification");
+		    NO_VERIFICATION);
 	/* prf always uses the secret that goes with verification. */
-	rq->req.uv = can &&
-	    (uv != REQUIREMENT_DISCOURAGED || rq->options.prf);
+	rq->req.uv = can && (uv != REQUIREMENT_DISCOURAGED ||
+	    rq->options.prf || rq->c->info.always_uv);
 	return true;
 }
 
@@ -40,6 +46,32 @@ probe(struct request *rq, const struct id_list *list,
 	return client_probe(rq->c, rq->rp_id, list, false, found) ||
 	    (rq->req.uv &&
 	    client_probe(rq->c, rq->rp_id, list, true, found));
+}
+
+/*
+ * WebAuthn Level 3, 10.1.1: a credential that U2F made goes by the AppID.
+ * Only if the token has none of the list that goes by the RP ID.
+ */
+static bool
+plan_app_id(struct request *rq)
+{
+	const struct credential_list *l = &rq->options.allow;
+	const struct id_list list = { l->id, l->count };
+	const struct span *found;
+	struct span app_id;
+
+	if (rq->options.app_id.p == NULL)
+		return true;
+	if (!origin_app_id(&rq->c->origin, rq->options.app_id, &app_id,
+	    rq->err))
+		return false;
+	if (list.count == 0 || probe(rq, &list, &found) ||
+	    !client_probe(rq->c, app_id, &list, false, &found))
+		return true;
+	rq->rp_id = app_id;
+	rq->req.rp_id = app_id;
+	rq->used_app_id = true;
+	return true;
 }
 
 /*
@@ -85,37 +117,39 @@ prf_inputs(const struct request *rq)
 	return &o->prf_eval;
 }
 
-/* WebAuthn Level 3, 10.1.4: what a page gives never is the salt itself. */
-static bool
-prf_salt(struct request *rq, struct span input, uint8_t *out)
-{
-	static const char context[] = "WebAuthn PRF";	/* with its NUL */
-
-	return client_hash(rq->c, span(context, sizeof(context)), input, out,
-	    rq->err);
-}
-
 static bool
 plan_salts(struct request *rq)
 {
 	const struct salt_inputs *in = &rq->options.hmac_get_secret;
-	uint8_t *second = rq->salts + TOKEN_SALT_LEN;
 
-	if (rq->options.prf)
-		in = prf_inputs(rq);
-	if (in->first.p == NULL || !rq->c->info.hmac_secret)
+	if (!rq->c->info.hmac_secret)
 		return true;
-	if (!rq->options.prf) {
-		memcpy(rq->salts, in->first.p, TOKEN_SALT_LEN);
-		if (in->second.p != NULL)
-			memcpy(second, in->second.p, TOKEN_SALT_LEN);
-	} else if (!prf_salt(rq, in->first, rq->salts) ||
-	    (in->second.p != NULL && !prf_salt(rq, in->second, second))) {
-		return false;
-	}
+	/* Without verification there is no secret that prf may use. */
+	if (rq->options.prf)
+		return !rq->req.uv || client_prf_salts(rq->c, prf_inputs(rq),
+		    rq->salts, &rq->req.salts, rq->err);
+	if (in->first.p == NULL)
+		return true;
+	memcpy(rq->salts, in->first.p, TOKEN_SALT_LEN);
+	if (in->second.p != NULL)
+		memcpy(rq->salts + TOKEN_SALT_LEN, in->second.p,
+		    TOKEN_SALT_LEN);
 	rq->req.salts = span(rq->salts,
 	    in->second.p != NULL ? TOKEN_SALTS_MAX : TOKEN_SALT_LEN);
 	return true;
+}
+
+static void
+plan_blobs(struct request *rq)
+{
+	const struct token_info *info = &rq->c->info;
+
+	rq->req.cred_blob = rq->options.cred_blob && info->cred_blob;
+	if (rq->options.large_blob == LARGE_BLOB_NONE ||
+	    !info->large_blob_key || !info->large_blobs)
+		return;
+	rq->req.large_blob_key = true;
+	rq->req.will_write = rq->options.large_blob == LARGE_BLOB_WRITE;
 }
 
 static bool
@@ -123,7 +157,9 @@ plan(struct request *rq)
 {
 	rq->req.client_data_hash = span(rq->data.hash, sizeof(rq->data.hash));
 	rq->req.rp_id = rq->rp_id;
-	return plan_verification(rq) && plan_allow(rq) && plan_salts(rq);
+	plan_blobs(rq);
+	return plan_verification(rq) && plan_app_id(rq) && plan_allow(rq) &&
+	    plan_salts(rq);
 }
 
 static bool
@@ -159,38 +195,98 @@ put_response(const struct request *rq, struct json_out *out)
 	json_out_close(out, '}');
 }
 
-/* The two outputs under the names that prf and hmacGetSecret have. */
-static void
-put_outputs(const struct request *rq, const char *name, const char *first,
-    const char *second, struct json_out *out)
+static bool
+write_blob(struct request *rq, struct span array,
+    const uint8_t key[static BLOB_KEY_LEN])
 {
-	const struct token_assertion *got = &rq->got;
+	struct token *token = rq->c->token;
+	size_t max = rq->c->info.blobs_max, len;
+	uint8_t *all;
+	bool ok;
 
-	if (got->hmac.len < TOKEN_SALT_LEN)
+	if (max < BLOBS_DIGEST_LEN || !blob_replace(array, key,
+	    rq->options.large_blob_write, max - BLOBS_DIGEST_LEN, &all, &len))
+		return false;
+	ok = token->ops->blobs_write(token, span(all, len)) == 0;
+	free(all);
+	return ok;
+}
+
+/*
+ * WebAuthn Level 3, 10.1.5, after the assertion: what fails here fails the
+ * extension, not the ceremony.
+ */
+static void
+use_blob(struct request *rq)
+{
+	struct token *token = rq->c->token;
+	uint8_t key[BLOB_KEY_LEN];
+	struct span array;
+
+	if (rq->got.large_blob_key.len != sizeof(key) ||
+	    !rq->req.large_blob_key)
 		return;
-	json_out_name(out, name);
+	/* What the answer points to goes with the next verb. */
+	memcpy(key, rq->got.large_blob_key.p, sizeof(key));
+	if (token->ops->blobs_read(token, &array) == 0) {
+		if (rq->req.will_write)
+			rq->written = write_blob(rq, array, key);
+		else if (!blob_find(array, key, &rq->blob, &rq->blob_len))
+			rq->blob = NULL;
+	}
+	explicit_bzero(key, sizeof(key));
+}
+
+static void
+put_blob(const struct request *rq, struct json_out *out)
+{
+	if (rq->options.large_blob == LARGE_BLOB_NONE)
+		return;
+	json_out_name(out, "largeBlob");
 	json_out_open(out, '{');
-	client_put(out, first, span(got->hmac.bytes, TOKEN_SALT_LEN));
-	if (got->hmac.len == TOKEN_SALTS_MAX)
-		client_put(out, second,
-		    span(got->hmac.bytes + TOKEN_SALT_LEN, TOKEN_SALT_LEN));
+	if (rq->options.large_blob == LARGE_BLOB_WRITE) {
+		json_out_name(out, "written");
+		json_out_bool(out, rq->written);
+	} else if (rq->blob != NULL) {
+		client_put(out, "blob", span(rq->blob, rq->blob_len));
+	}
 	json_out_close(out, '}');
 }
 
 static void
+put_cred_blob(const struct request *rq, struct json_out *out)
+{
+	struct token_auth_data ad;
+
+	if (rq->req.cred_blob &&
+	    token_decode_auth_data(rq->got.auth_data, &ad) &&
+	    ad.cred_blob.p != NULL)
+		client_put(out, "getCredBlob", ad.cred_blob);
+}
+
+/* All but largeBlob: that takes another verb, and the answer with
+ * it. Leaves the object open. */
+static void
 put_extensions(const struct request *rq, struct json_out *out)
 {
+	const struct token_outputs *hmac = &rq->got.hmac;
+
 	json_out_name(out, "clientExtensionResults");
 	json_out_open(out, '{');
+	if (rq->options.app_id.p != NULL) {
+		json_out_name(out, "appid");
+		json_out_bool(out, rq->used_app_id);
+	}
+	put_cred_blob(rq, out);
 	if (rq->options.prf) {
 		json_out_name(out, "prf");
 		json_out_open(out, '{');
-		put_outputs(rq, "results", "first", "second", out);
+		client_put_outputs(out, "results", "first", "second", hmac);
 		json_out_close(out, '}');
 	} else if (rq->options.hmac_get_secret.first.p != NULL) {
-		put_outputs(rq, "hmacGetSecret", "output1", "output2", out);
+		client_put_outputs(out, "hmacGetSecret", "output1", "output2",
+		    hmac);
 	}
-	json_out_close(out, '}');
 }
 
 bool
@@ -210,8 +306,12 @@ webauthn_get(struct webauthn_client *c, struct span options,
 	client_put_head(c, rq.got.credential_id, out);
 	put_response(&rq, out);
 	put_extensions(&rq, out);
+	use_blob(&rq);
+	put_blob(&rq, out);
+	json_out_close(out, '}');
 	ok = client_put_tail(out, err);
 out:
+	free(rq.blob);
 	explicit_bzero(&rq.got, sizeof(rq.got));
 	explicit_bzero(rq.salts, sizeof(rq.salts));
 	free(rq.data.text);

@@ -326,7 +326,6 @@ in_create_prf(struct options_in *in, const json_t *ext,
     struct create_options *o)
 {
 	json_t *prf = in_dict(in, ext, "extensions.prf", OPTIONAL), *eval;
-	struct salt_inputs unused;
 
 	if (prf == NULL)
 		return;
@@ -335,7 +334,7 @@ in_create_prf(struct options_in *in, const json_t *ext,
 		    "prf.evalByCredential is for assertions");
 	eval = in_dict(in, prf, "prf.eval", OPTIONAL);
 	if (eval != NULL)
-		in_prf_values(in, eval, &unused);
+		in_prf_values(in, eval, &o->prf_eval);
 	o->prf = true;
 }
 
@@ -357,6 +356,39 @@ in_protect(struct options_in *in, const json_t *ext, struct create_options *o)
 	    "extensions.enforceCredentialProtectionPolicy");
 }
 
+/* An extension, or a member of one, that the other ceremony has. */
+static void
+refuse(struct options_in *in, const json_t *obj, const char *path,
+    const char *other)
+{
+	if (in_member(in, obj, path, OPTIONAL) != NULL)
+		dom_fail(in->err, "NotSupportedError", "%s is for %s", path,
+		    other);
+}
+
+static const struct word supports[] = {
+	{ "preferred", LARGE_BLOB_PREFERRED },
+	{ "required", LARGE_BLOB_REQUIRED },
+	{ NULL, 0 },
+};
+
+/* WebAuthn Level 3, 10.1.5, registration */
+static void
+in_create_large_blob(struct options_in *in, const json_t *ext,
+    struct create_options *o)
+{
+	json_t *v = in_dict(in, ext, "extensions.largeBlob", OPTIONAL);
+
+	if (v == NULL)
+		return;
+	refuse(in, v, "largeBlob.read", "assertions");
+	refuse(in, v, "largeBlob.write", "assertions");
+	/* A word of another version is no demand. */
+	if (in_member(in, v, "largeBlob.support", OPTIONAL) != NULL)
+		o->large_blob = (enum large_blob)in_word(in, v,
+		    "largeBlob.support", supports, LARGE_BLOB_PREFERRED);
+}
+
 static void
 in_create_extensions(struct options_in *in, const json_t *obj,
     struct create_options *o)
@@ -366,8 +398,14 @@ in_create_extensions(struct options_in *in, const json_t *obj,
 	o->cred_props = in_bool(in, ext, "extensions.credProps");
 	o->hmac_create_secret = in_bool(in, ext,
 	    "extensions.hmacCreateSecret");
+	o->min_pin_length = in_bool(in, ext, "extensions.minPinLength");
+	in_bytes(in, ext, "extensions.credBlob", OPTIONAL, &o->cred_blob);
 	in_protect(in, ext, o);
 	in_create_prf(in, ext, o);
+	in_create_large_blob(in, ext, o);
+	refuse(in, ext, "extensions.appid", "assertions");
+	in_string(in, ext, "extensions.appidExclude", OPTIONAL,
+	    &o->app_id_exclude);
 }
 
 static void
@@ -472,6 +510,29 @@ in_hmac_get_secret(struct options_in *in, const json_t *ext,
 		    "32 bytes long");
 }
 
+/* WebAuthn Level 3, 10.1.5, assertion; listed: entries of allowCredentials */
+static void
+in_get_large_blob(struct options_in *in, const json_t *ext, size_t listed,
+    struct get_options *o)
+{
+	json_t *v = in_dict(in, ext, "extensions.largeBlob", OPTIONAL);
+	bool read = in_member(in, v, "largeBlob.read", OPTIONAL) != NULL;
+
+	refuse(in, v, "largeBlob.support", "registrations");
+	in_bytes(in, v, "largeBlob.write", OPTIONAL, &o->large_blob_write);
+	if (in_bool(in, v, "largeBlob.read"))
+		o->large_blob = LARGE_BLOB_READ;
+	if (o->large_blob_write.p == NULL)
+		return;
+	o->large_blob = LARGE_BLOB_WRITE;
+	if (read)
+		dom_fail(in->err, "NotSupportedError",
+		    "largeBlob reads or writes, not both");
+	if (listed != 1)
+		dom_fail(in->err, "NotSupportedError",
+		    "largeBlob.write needs one entry in allowCredentials");
+}
+
 static void
 in_get(struct options_in *in, const json_t *obj, struct get_options *o)
 {
@@ -486,6 +547,11 @@ in_get(struct options_in *in, const json_t *obj, struct get_options *o)
 	ext = in_dict(in, obj, "extensions", OPTIONAL);
 	in_get_prf(in, ext, o);
 	in_hmac_get_secret(in, ext, o);
+	o->cred_blob = in_bool(in, ext, "extensions.getCredBlob");
+	in_get_large_blob(in, ext, json_array_size(json_object_get(obj,
+	    "allowCredentials")), o);
+	in_string(in, ext, "extensions.appid", OPTIONAL, &o->app_id);
+	refuse(in, ext, "extensions.appidExclude", "registrations");
 }
 
 /* jansson quotes what it stumbled over: only plain characters of that. */

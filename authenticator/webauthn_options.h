@@ -48,6 +48,14 @@ enum conveyance {
 	CONVEYANCE_ENTERPRISE,
 };
 
+enum large_blob {
+	LARGE_BLOB_NONE,
+	LARGE_BLOB_PREFERRED,	/* create */
+	LARGE_BLOB_REQUIRED,
+	LARGE_BLOB_READ,	/* get */
+	LARGE_BLOB_WRITE,
+};
+
 /*
  * IDs that a token could have made. given tells whether the relying party
  * listed any at all, usable or not: an empty list means "whoever you are",
@@ -86,10 +94,15 @@ struct create_options {
 	enum conveyance	conveyance;
 
 	bool		cred_props;
-	bool		prf;
+	bool		prf;			/* given, with or without: */
+	struct salt_inputs prf_eval;
 	bool		hmac_create_secret;
 	unsigned	protect;		/* cred_protect; 0: not given */
 	bool		enforce_protect;
+	struct span	cred_blob;		/* p NULL: not given */
+	bool		min_pin_length;
+	enum large_blob	large_blob;
+	struct span	app_id_exclude;		/* p NULL: not given */
 };
 
 struct get_options {
@@ -103,6 +116,10 @@ struct get_options {
 	struct prf_entry prf_by_credential[WEBAUTHN_LIST_MAX];
 	size_t		prf_count;
 	struct salt_inputs hmac_get_secret;	/* 32 bytes each */
+	bool		cred_blob;
+	enum large_blob	large_blob;
+	struct span	large_blob_write;
+	struct span	app_id;			/* p NULL: not given */
 };
 
 /* What the spans of parsed options point into. */

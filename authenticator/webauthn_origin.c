@@ -150,8 +150,8 @@ is_localhost(const char *host)
 	    (len > 10 && strcmp(host + len - 10, ".localhost") == 0);
 }
 
-static bool
-check_context(const struct origin *o, struct dom_error *err)
+bool
+origin_is_usable(const struct origin *o, struct dom_error *err)
 {
 	if (o->kind == HOST_ADDRESS)
 		return dom_fail(err, "SecurityError", "the host of %s is an "
@@ -194,7 +194,7 @@ bool
 origin_check(struct origin *o, struct span rp_id, struct span *out,
     struct dom_error *err)
 {
-	if (!check_context(o, err))
+	if (!origin_is_usable(o, err))
 		return false;
 	if (rp_id.p == NULL || span_eq(rp_id, span_str(o->host))) {
 		*out = span_str(o->host);
@@ -215,5 +215,65 @@ origin_check(struct origin *o, struct span rp_id, struct span *out,
 		    "the RP ID %.*s is a public suffix",
 		    (int)rp_id.len, (const char *)rp_id.p);
 	*out = rp_id;
+	return true;
+}
+
+/* The origin of an absolute URL in plain ASCII. */
+static bool
+url_origin(struct span url, struct origin *out)
+{
+	char text[ORIGIN_MAX + 1];
+	const char *why, *slashes;
+	size_t len;
+
+	for (size_t i = 0; i < url.len; i++)
+		if (url.p[i] <= ' ' || url.p[i] > '~')
+			return false;
+	slashes = memmem(url.p, url.len, "://", 3);
+	if (slashes == NULL)
+		return false;
+	len = (size_t)(slashes + 3 - (const char *)url.p);
+	while (len < url.len && strchr("/?#", url.p[len]) == NULL)
+		len++;
+	if (len >= sizeof(text))
+		return false;
+	memcpy(text, url.p, len);
+	text[len] = '\0';
+	return origin_parse(text, out, &why);
+}
+
+static bool
+is_same_site(struct origin *a, struct origin *b)
+{
+	if (a->https != b->https)
+		return false;
+	if (strcmp(a->host, b->host) == 0)
+		return true;
+	if (b->kind != HOST_DOMAIN)
+		return false;
+	find_registrable(b);
+	if (!a->registrable_known)
+		find_registrable(a);
+	return a->registrable[0] != '\0' &&
+	    strcmp(a->registrable, b->registrable) == 0;
+}
+
+bool
+origin_app_id(struct origin *o, struct span app_id, struct span *out,
+    struct dom_error *err)
+{
+	struct origin theirs;
+
+	if (app_id.len == 0) {
+		*out = span_str(o->text);
+		return true;
+	}
+	if (app_id.len > APP_ID_MAX)
+		return dom_fail(err, "NotSupportedError",
+		    "the AppID is longer than %d bytes", APP_ID_MAX);
+	if (!url_origin(app_id, &theirs) || !is_same_site(o, &theirs))
+		return dom_fail(err, "SecurityError",
+		    "the AppID is not a URL of the site of %s", o->text);
+	*out = app_id;
 	return true;
 }

@@ -25,6 +25,7 @@
 #define DOMAIN_MAX	253	/* characters, RFC 1035 less the root label */
 #define LABEL_MAX	 63	/* characters */
 #define HOST_MAX	255	/* characters that are kept to be refused */
+#define APP_ID_MAX	512	/* bytes */
 #define ORIGIN_MAX	(8 + HOST_MAX + 6)	/* "https://", ":65535" */
 
 enum origin_host {
@@ -51,6 +52,18 @@ bool origin_parse(const char *s, struct origin *out, const char **why);
  * *out is the RP ID, and lives as long as o and rp_id.
  */
 bool origin_check(struct origin *o, struct span rp_id, struct span *out,
+    struct dom_error *err);
+
+/* Whether o can use WebAuthn at all; origin_check() asks the same. */
+bool origin_is_usable(const struct origin *o, struct dom_error *err);
+
+/*
+ * Whether a page of o may use the AppID of U2F (WebAuthn Level 3, 10.1.1) as
+ * browsers decide it today: a URL of its own site and scheme; lists of facets
+ * are not fetched. The empty one means the origin itself. *out lives as long
+ * as o and app_id.
+ */
+bool origin_app_id(struct origin *o, struct span app_id, struct span *out,
     struct dom_error *err);
 
 #endif

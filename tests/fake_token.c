@@ -87,6 +87,8 @@ fake_auth_data(struct fake_token *f, struct span rp_id, bool attested)
 		ad.public_key = f->public_key;
 		if (f->make.hmac_secret)
 			ad.extensions = span("\xa1\x6bhmac-secret\xf5", 14);
+	} else {
+		ad.extensions = f->get_extensions;
 	}
 	len = authdata_write(&ad, f->auth_data, sizeof(f->auth_data));
 	check(len > 0);
@@ -145,6 +147,8 @@ static const struct span *
 matching(const struct fake_token *f, const struct token_get *req)
 {
 	if (f->hidden && !req->uv)
+		return NULL;
+	if (f->has_app_id.p != NULL && !span_eq(req->rp_id, f->has_app_id))
 		return NULL;
 	for (size_t i = 0; i < req->allow_count; i++)
 		if (f->has_id.p == NULL || span_eq(req->allow[i], f->has_id))

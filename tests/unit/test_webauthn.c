@@ -747,7 +747,7 @@ static const struct member create_members[] = {
 	/* What browsers do not know is not looked at. */
 	{ CREATE ",\"unknown\":", "}", 127 },
 	{ CREATE ",\"extensions\":{\"unknown\":", "}}", 127 },
-	{ CREATE ",\"extensions\":{\"appid\":", "}}", 127 },
+	{ CREATE ",\"extensions\":{\"uvm\":", "}}", 127 },
 };
 
 static const struct member get_members[] = {
@@ -1270,7 +1270,7 @@ test_create_extensions(void **state)
 	create_works(f, CREATE ",\"extensions\":{\"credProps\":true,"
 	    "\"hmacCreateSecret\":true,\"prf\":{\"eval\":{\"first\":\"AA\"}},"
 	    "\"credentialProtectionPolicy\":\"userVerificationRequired\","
-	    "\"enforceCredentialProtectionPolicy\":true,\"appid\":\"x\"}}");
+	    "\"enforceCredentialProtectionPolicy\":true,\"uvm\":\"x\"}}");
 	assert_true(f->fake.make.hmac_secret);
 	assert_int_equal(f->fake.make.protect, 3);
 	assert_true(json_is_false(at(f->out,
