@@ -235,6 +235,15 @@ post_reset(struct control *c, struct request *rq)
 }
 
 static struct answer
+post_power_cycle(struct control *c, struct request *rq)
+{
+	int r = loop_power_cycle(c->loop, c->now_ms);
+
+	(void)rq;
+	return r < 0 ? store_failure(c, r) : success(json_object());
+}
+
+static struct answer
 get_roots(struct control *c, struct request *rq)
 {
 	struct device *d = loop_device(c->loop);
@@ -371,6 +380,7 @@ static const struct route {
 	{ "GET",	"/v1/credentials/",		get_credential },
 	{ "DELETE",	"/v1/credentials/",		delete_credential },
 	{ "POST",	"/v1/reset",			post_reset },
+	{ "POST",	"/v1/power-cycle",		post_power_cycle },
 	{ "GET",	"/v1/attestation/roots",	get_roots },
 	{ "POST",	"/v1/press",			post_press },
 	{ "POST",	"/v1/deny",			post_deny },

@@ -32,6 +32,7 @@ struct device {
 	struct keys	*keys;
 	struct store	*store;
 	struct attestation *attestation;
+	struct auth_config auth;	/* of the engine */
 	void		*engine_mem;	/* wiped by auth_done() */
 	struct auth	*engine;	/* NULL: managed only */
 	struct key_op	*pending;	/* the key provider works on it */
@@ -132,7 +133,6 @@ static int
 start_engine(struct device *d, const struct device_config *cfg,
     uint64_t now_ms, char *msg, size_t msglen)
 {
-	struct auth_config ac;
 	struct auth_state state;
 	int r;
 
@@ -151,14 +151,14 @@ start_engine(struct device *d, const struct device_config *cfg,
 		r = -ENOMEM;
 		goto out;
 	}
-	configure(d, cfg, &ac);
-	if (ac.alg_count == 0) {
+	configure(d, cfg, &d->auth);
+	if (d->auth.alg_count == 0) {
 		snprintf(msg, msglen, "the %s key provider has none of the "
 		    "algorithms that are wanted", d->keys->ops->name);
 		r = -EINVAL;
 		goto out;
 	}
-	d->engine = auth_init(d->engine_mem, &ac, &state, now_ms);
+	d->engine = auth_init(d->engine_mem, &d->auth, &state, now_ms);
 	if (d->engine == NULL) {
 		snprintf(msg, msglen, "out of memory");
 		r = -ENOMEM;
@@ -255,15 +255,21 @@ out:
 	return 0;
 }
 
+static void
+abandon(struct device *d)
+{
+	if (d->pending != NULL)
+		d->keys->ops->abandon(d->keys, d->pending);
+	d->pending = NULL;
+}
+
 /* Losing unused counters only makes the counter jump, so errors are fine. */
 static void
 stop_engine(struct device *d)
 {
 	const struct auth_change *settle = NULL;
 
-	if (d->pending != NULL)
-		d->keys->ops->abandon(d->keys, d->pending);
-	d->pending = NULL;
+	abandon(d);
 	if (auth_idle(d->engine))
 		settle = auth_settle(d->engine);
 	if (settle != NULL)
@@ -345,10 +351,8 @@ perform(struct device *d, enum auth_want want, uint64_t now_ms)
 static enum device_want
 stopped(struct device *d, enum auth_want want, uint64_t now_ms)
 {
-	if (d->pending != NULL && want != AUTH_KEY) {
-		d->keys->ops->abandon(d->keys, d->pending);
-		d->pending = NULL;
-	}
+	if (want != AUTH_KEY)
+		abandon(d);
 	return perform(d, want, now_ms);
 }
 
@@ -558,6 +562,32 @@ device_reset(struct device *d)
 	explicit_bzero(&old, sizeof(old));
 	explicit_bzero(&state, sizeof(state));
 	return r;
+}
+
+/* The new engine first, so that there is one whatever happens. */
+int
+device_power_cycle(struct device *d, uint64_t now_ms)
+{
+	void *mem = calloc(1, auth_size());
+	struct auth *engine = NULL;
+	struct auth_state state;
+	int r = mem != NULL ? store_load(d->store, &state) : -ENOMEM;
+
+	if (r == 0) {
+		engine = auth_init(mem, &d->auth, &state, now_ms);
+		r = engine != NULL ? 0 : -ENOMEM;
+	}
+	explicit_bzero(&state, sizeof(state));
+	if (r < 0) {
+		free(mem);
+		return r;
+	}
+	abandon(d);
+	auth_done(d->engine);
+	free(d->engine_mem);
+	d->engine = engine;
+	d->engine_mem = mem;
+	return 0;
 }
 
 struct store *

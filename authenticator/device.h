@@ -97,6 +97,13 @@ int device_transact(struct device *d, struct span request, uint8_t *reply,
 int device_delete(struct device *d, uint64_t seq);
 int device_reset(struct device *d);
 
+/*
+ * As if the power had gone and come back: what was not committed is gone,
+ * the operation under way as well. -ENOMEM or what store_load() says: then
+ * nothing happened.
+ */
+int device_power_cycle(struct device *d, uint64_t now_ms);
+
 struct store *device_store(struct device *d);
 /* Name of the key provider, and whether its keys live in hardware. */
 const char *device_keys_name(const struct device *d);

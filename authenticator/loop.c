@@ -270,24 +270,32 @@ take_event(struct loop *l, struct loop_host *lh,
 	}
 }
 
+/* The key as this host sees it when it was just plugged in. */
+static void
+init_hid(struct loop *l, struct loop_host *lh)
+{
+	const struct ctaphid_config config = hid_config(l);
+	uint32_t first_cid;
+
+	if (getrandom(&first_cid, sizeof(first_cid), 0) != sizeof(first_cid))
+		first_cid = lh->number;
+	ctaphid_init(&lh->hid, &config, first_cid);
+}
+
 static bool
 on_host_open(void *arg, struct host *h)
 {
 	struct loop *l = arg;
-	const struct ctaphid_config config = hid_config(l);
 	struct loop_host *lh;
-	uint32_t first_cid;
 
 	if (l->host_count >= HOSTS_MAX)
 		return false;
 	lh = calloc(1, sizeof(*lh));
 	if (lh == NULL)
 		return false;
-	if (getrandom(&first_cid, sizeof(first_cid), 0) != sizeof(first_cid))
-		first_cid = l->next_number;
 	lh->host = h;
 	lh->number = l->next_number++;
-	ctaphid_init(&lh->hid, &config, first_cid);
+	init_hid(l, lh);
 	h->owner = lh;
 	TAILQ_INSERT_TAIL(&l->hosts, lh, all);
 	l->host_count++;
@@ -474,6 +482,27 @@ void
 loop_withdraw(struct loop *l, struct press *press)
 {
 	presence_withdraw(&l->presence, press);
+}
+
+int
+loop_power_cycle(struct loop *l, uint64_t now_ms)
+{
+	struct loop_host *lh;
+	int r = device_power_cycle(l->device, now_ms);
+
+	if (r < 0)
+		return r;
+	l->now_ms = now_ms;
+	presence_unask(&l->presence);
+	l->active = NULL;
+	l->busy = false;
+	TAILQ_FOREACH(lh, &l->hosts, all) {
+		leave_queue(l, lh);
+		lh->holding = false;
+		init_hid(l, lh);
+		pump(l, lh);	/* reading goes on */
+	}
+	return 0;
 }
 
 struct device *

@@ -62,6 +62,13 @@ void loop_tick(struct loop *l, uint64_t now_ms);
 int loop_press(struct loop *l, struct press *press, uint64_t now_ms);
 void loop_withdraw(struct loop *l, struct press *press);
 
+/*
+ * As if the key had been unplugged and plugged in again, but for the device
+ * that the hosts see: no channels, nothing under way, and hosts that waited
+ * for a reply wait in vain. As device_power_cycle().
+ */
+int loop_power_cycle(struct loop *l, uint64_t now_ms);
+
 struct device *loop_device(struct loop *l);
 unsigned loop_host_count(const struct loop *l);
 enum presence_mode loop_presence(const struct loop *l);

@@ -965,6 +965,31 @@ managing_waits_for_the_engine(void **state)
 	assert_int_equal(device_reset(b->device), 0);
 }
 
+/* Channels and the request under way are gone; the key works again. */
+static void
+a_power_cycle_forgets_what_was_under_way(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+	struct computer *waits = plug(b, 1);
+	unsigned sent;
+
+	ask(b, c, selection, sizeof(selection));
+	ask(b, waits, selection, sizeof(selection));
+	assert_false(device_idle(b->device));
+	assert_int_equal(loop_power_cycle(b->loop, b->now_ms), 0);
+	assert_true(device_idle(b->device));
+	sent = waits->sent;
+	assert_int_equal(loop_press(b->loop, &b->press, b->now_ms), 0);
+	assert_int_equal(waits->sent, sent);
+	ask(b, c, get_info, sizeof(get_info));
+	assert_int_equal(c->report[c->sent - 1][4],
+	    0x80 | CTAPHID_CMD_ERROR);
+	assert_int_equal(c->report[c->sent - 1][7],
+	    CTAPHID_ERR_INVALID_CHANNEL);
+	loop_withdraw(b->loop, &b->press);
+}
+
 #define TEST(f, open)	cmocka_unit_test_setup_teardown(f, open, teardown)
 #define AUTO(f)		TEST(f, open_auto)
 #define MANUAL(f)	TEST(f, open_manual)
@@ -1009,6 +1034,7 @@ main(void)
 		AUTO(slow_keys_can_be_cancelled),
 		AUTO(slow_keys_of_a_lost_host_are_abandoned),
 		MANUAL(managing_waits_for_the_engine),
+		MANUAL(a_power_cycle_forgets_what_was_under_way),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
