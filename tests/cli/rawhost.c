@@ -8,6 +8,8 @@
  *	rawhost slow PATH N	N clients of a stream socket say a byte a
  *				second; all must be closed within 4 s
  *	rawhost notify PATH	prints the datagram that comes to PATH
+ *	rawhost u2f PATH HEX	registers with U2F for the application HEX, and
+ *				prints public key and key handle as hex
  */
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -208,6 +210,65 @@ notify(const char *path)
 	return 0;
 }
 
+/* Cuts the message into packets; answers come as one run of bytes. */
+static size_t
+exchange(int fd, uint32_t cid, const uint8_t *msg, size_t len, uint8_t *out,
+    size_t cap)
+{
+	uint8_t r[64] = { cid >> 24, cid >> 16, cid >> 8, cid };
+	size_t at = 57, want, got = 0;
+	uint8_t seq;
+
+	send_first(fd, cid, 0x03, len, msg, len < 57 ? len : 57);
+	for (seq = 0; at < len; at += 59) {
+		r[4] = seq++;
+		memset(r + 5, 0, 59);
+		memcpy(r + 5, msg + at, len - at < 59 ? len - at : 59);
+		if (send(fd, r, sizeof(r), MSG_NOSIGNAL) != sizeof(r))
+			exit(1);
+	}
+	if (!await(fd, 0x03, r))
+		exit(1);
+	want = (size_t)r[5] << 8 | r[6];
+	if (want + 64 > cap)
+		exit(1);
+	memcpy(out, r + 7, 57);
+	for (got = 57; got < want; got += 59) {
+		if (recv(fd, r, 64, 0) != 64)
+			exit(1);
+		memcpy(out + got, r + 5, 59);
+	}
+	return want;
+}
+
+static void
+print_hex(const uint8_t *p, size_t len)
+{
+	while (len-- > 0)
+		printf("%02x", *p++);
+	putchar('\n');
+}
+
+/* FIDO U2F Raw Message Formats, 4: 05, key, handle with its length, ... */
+static int
+u2f(const char *path, const char *application)
+{
+	uint8_t msg[7 + 64 + 2] = { 0, 1, 3, 0, 0, 0, 64 }, out[2048];
+	int fd = plug_in(path);
+	uint32_t cid = new_channel(fd);
+	size_t len, i;
+
+	for (i = 0; i < 32; i++)
+		if (sscanf(application + 2 * i, "%2hhx", &msg[39 + i]) != 1)
+			return 2;
+	len = exchange(fd, cid, msg, sizeof(msg), out, sizeof(out));
+	if (len < 67 || out[0] != 5 || len < 67u + out[66])
+		return 1;
+	print_hex(out + 1, 65);
+	print_hex(out + 67, out[66]);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -221,5 +282,7 @@ main(int argc, char **argv)
 		return slow(argv[2], atoi(argv[3]));
 	if (argc == 3 && strcmp(argv[1], "notify") == 0)
 		return notify(argv[2]);
+	if (argc == 4 && strcmp(argv[1], "u2f") == 0 && strlen(argv[3]) == 64)
+		return u2f(argv[2], argv[3]);
 	return 2;
 }

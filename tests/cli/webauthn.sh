@@ -152,6 +152,8 @@ check "an attachment that is none is wrong use" \
 check "operands are wrong use" \
     wrong get "${ORIGIN[@]}" --state "$work/s" more
 check "an unknown option is wrong use" wrong get "${ORIGIN[@]}" --frobnicate
+check "--pin-file without a file is wrong use" \
+    wrong get "${ORIGIN[@]}" --state "$work/s" --pin-file
 check "wrong use makes no state directory" test ! -e "$work/s"
 check "--help" exits 0 --help
 check "--help says how" grep -q '^Usage: sealkey webauthn create' "$work/out"
@@ -172,6 +174,24 @@ check "a socket with a path that is too long" \
 check "no device" no_token --device /dev/no-such-hidraw
 check "a device that is none" no_token --device /dev/null
 check "says so" grep -q "nothing there speaks CTAPHID" "$work/error"
+
+check "no PIN file" no_token --state "$work/pinless" --pin-file "$work/none"
+for pin in '' 123 "$(printf '%064d' 0)" $'12\xff34'; do
+	printf '%s\n' "$pin" >"$work/pin"
+	check "'${pin:0:8}' is no PIN" \
+	    no_token --state "$work/pinless" --pin-file "$work/pin"
+	check "and is not printed" \
+	    test "$(grep -c "characters to 63 bytes" "$work/error")" = 1
+done
+
+unused()		# STATE ARGUMENT...
+{
+	refused SecurityError get --state "$1" "${@:2}" && [ ! -e "$1" ]
+}
+check "a page that may not use keys makes none" \
+    unused "$work/unused" --origin https://127.0.0.1
+check "nor does one without a secure context" \
+    unused "$work/unused" --origin http://example.com
 
 # --- one at a time ------------------------------------------------------------
 
@@ -329,6 +349,107 @@ check "has both lines" says id "$id" 2
 
 stop_key
 check "a key that was here before" no_token --socket "$work/socket"
+
+# --- extensions with storage behind them ------------------------------------
+
+# results TEXT: clientExtensionResults, as they stand there
+results()
+{
+	grep -q -F "\"clientExtensionResults\":{${1//[$' \t\n']/}}}" \
+	    "$work/out" && return
+	sed 's/.*"clientExtensionResults"/# &/' "$work/out"
+	return 1
+}
+
+# extended ID MEMBERS: sign-in options for one credential
+extended()
+{
+	get_options ",\"allowCredentials\":[{\"type\":\"public-key\",
+	    \"id\":\"$1\"}],\"extensions\":{$2}" >"$work/in"
+}
+
+# storage USER TOKEN...: makes a credential with all of it, and uses it
+storage()
+{
+	local from blobbed secret user=$1
+
+	shift
+	from=${3#--}
+	create_options ',"authenticatorSelection":{"residentKey":"required"},
+	    "extensions":{"credBlob":"AQID","minPinLength":true,
+	    "largeBlob":{"support":"required"},
+	    "prf":{"eval":{"first":"AAAA"}}}' |
+	    sed "s/AQID\",\"name\"/$user\",\"name\"/" >"$work/in"
+	check "$from: a credential with everything" exits 0 create "$@"
+	blobbed=$(member id)
+	secret=$(member first)
+	check "$from: has all of it" results "\"credBlob\":true,\"prf\":{
+	    \"enabled\":true,\"results\":{\"first\":\"$secret\"}},
+	    \"largeBlob\":{\"supported\":true}"
+	extended "$blobbed" '"getCredBlob":true,"prf":{"eval":{"first":"AAAA"}},
+	    "largeBlob":{"read":true}'
+	check "$from: signs in with it" exits 0 get "$@"
+	check "$from: the same secret, and no blob yet" results \
+	    "\"getCredBlob\":\"AQID\",\"prf\":{\"results\":{
+	    \"first\":\"$secret\"}},\"largeBlob\":{}"
+	extended "$blobbed" '"largeBlob":{"write":"aGVsbG8"}'
+	check "$from: a blob is written" exits 0 get "$@"
+	check "$from: it says so" results '"largeBlob":{"written":true}'
+	extended "$blobbed" '"largeBlob":{"write":"aGVsbG8gYWdhaW4"}'
+	check "$from: and written over" exits 0 get "$@"
+	extended "$blobbed" '"largeBlob":{"read":true}'
+	check "$from: the blob is read" exits 0 get "$@"
+	check "$from: it is the last one" \
+	    results '"largeBlob":{"blob":"aGVsbG8gYWdhaW4"}'
+	large_id=$blobbed
+}
+storage AAAA "${ORIGIN[@]}" --state "$work/large"
+first_large=$large_id
+
+start_key --state "$work/large"
+storage BBBB "${socket[@]}"
+extended "$first_large" '"largeBlob":{"read":true}'
+check "blobs of another credential are kept" exits 0 get "${socket[@]}"
+check "as they were" results '"largeBlob":{"blob":"aGVsbG8gYWdhaW4"}'
+
+# --- credentials that U2F made ------------------------------------------------
+
+app=https://example.com/app.json
+"${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O1 -o "$work/rawhost" \
+    tests/cli/rawhost.c
+application=$(printf %s "$app" | sha256sum | cut -d ' ' -f 1)
+handle=$("$work/rawhost" u2f "$work/socket" "$application" | tail -n 1 |
+    sed 's/../\\x&/g')
+# unquoted format: bytes
+# shellcheck disable=SC2059
+handle=$(printf "$handle" | base64 -w 0 | tr '+/' '-_' | tr -d =)
+check "U2F registers" test "${#handle}" -gt 40
+
+extended "$handle" "\"appid\":\"$app\""
+check "its credential signs in by the AppID" exits 0 get "${socket[@]}"
+check "and says so" results '"appid":true'
+extended "$handle" '"appid":"https://example.com/other.json"'
+check "not by another AppID" refused NotAllowedError get "${socket[@]}"
+extended "$handle" '"credProps":true'
+check "not by the RP ID" refused NotAllowedError get "${socket[@]}"
+extended "$large_id" "\"appid\":\"$app\""
+check "another credential signs in by the RP ID" exits 0 get "${socket[@]}"
+check "and says that, too" results '"appid":false'
+extended "$handle" '"appid":"https://example.org/app.json"'
+check "somebody else's AppID" refused SecurityError get "${socket[@]}"
+excluded=",\"excludeCredentials\":[{\"type\":\"public-key\",
+    \"id\":\"$handle\"}]"
+create_options "$excluded,\"extensions\":{\"appidExclude\":\"$app\"}" \
+    >"$work/in"
+check "appidExclude" refused InvalidStateError create "${socket[@]}"
+create_options "$excluded,\"extensions\":{\"appidExclude\":
+    \"https://example.com/other.json\"}" >"$work/in"
+check "appidExclude of another AppID" exits 0 create "${socket[@]}"
+check "was looked at" results '"appidExclude":true'
+
+stop_key
+
+# --- keys that go --------------------------------------------------------------
 
 # Nobody touches the key; it goes while the client waits.
 start_key --state "$work/key" --presence never
