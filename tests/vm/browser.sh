@@ -105,3 +105,27 @@ output()
 {
 	sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" <<<"$account"
 }
+
+# start_firefox PREFERENCE...: each as NAME:VALUE; the others keep it from
+# looking for the network and from greeting new users
+start_firefox()
+{
+	local preference
+	mkdir -p "$work/firefox"
+	for preference in browser.aboutwelcome.enabled:false \
+	    browser.newtabpage.enabled:false \
+	    browser.safebrowsing.downloads.enabled:false \
+	    browser.safebrowsing.malware.enabled:false \
+	    browser.shell.checkDefaultBrowser:false \
+	    datareporting.policy.dataSubmissionEnabled:false \
+	    extensions.systemAddon.update.enabled:false \
+	    network.captive-portal-service.enabled:false \
+	    network.connectivity-service.enabled:false \
+	    services.settings.server:'"data:,"' \
+	    "$@"; do
+		echo "user_pref(\"${preference%%:*}\", ${preference#*:});"
+	done >"$work/firefox/user.js"
+	firefox-esr --headless --no-remote --profile "$work/firefox" "$site" \
+	    </dev/null >>"$logs/firefox" 2>&1 {tap}>&- &
+	browser_pid=$!
+}
