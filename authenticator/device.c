@@ -23,8 +23,13 @@ const uint8_t device_aaguid[16] = {
 	0x9b, 0x67, 0x4e, 0xac, 0xf8, 0xa0, 0xa8, 0xc0,
 };
 
-/* In order of preference; those that the key provider has are offered. */
-static const int algs[] = { COSE_ES256, COSE_EDDSA, COSE_RS256 };
+/*
+ * In order of preference; those that the key provider has are offered. Not
+ * Ed448 and ML-DSA: Firefox of before mid-2026 gives up a key whose getInfo
+ * names an algorithm that it does not know.
+ */
+static const int algs[] = { COSE_ES256, COSE_EDDSA, COSE_RS256, COSE_ES384,
+	COSE_ES512, COSE_ES256K, COSE_PS256 };
 
 struct device {
 	char		*path;

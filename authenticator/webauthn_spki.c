@@ -8,7 +8,8 @@
 #define PREFIX_MAX	28	/* bytes */
 #define RSA_MAX		512	/* bytes of a modulus */
 
-enum { KTY_OKP = 1, KTY_EC2 = 2, KTY_RSA = 3 };	/* RFC 9053 */
+/* RFC 9053; RFC 8230; RFC 9964 */
+enum { KTY_OKP = 1, KTY_EC2 = 2, KTY_RSA = 3, KTY_AKP = 7 };
 
 /* Members -1 to -3 mean another thing for every key type. */
 struct cose_key {
@@ -32,8 +33,24 @@ static const struct curve {
 	{ KTY_EC2, COSE_P521, 66, 26, { 0x30, 0x81, 0x9b, 0x30, 0x10, 0x06,
 	    0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b,
 	    0x81, 0x04, 0x00, 0x23, 0x03, 0x81, 0x86, 0x00, 0x04 } },
+	{ KTY_EC2, COSE_SECP256K1, 32, 24, { 0x30, 0x56, 0x30, 0x10, 0x06,
+	    0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b,
+	    0x81, 0x04, 0x00, 0x0a, 0x03, 0x42, 0x00, 0x04 } },
 	{ KTY_OKP, COSE_ED25519, 32, 12, { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
 	    0x2b, 0x65, 0x70, 0x03, 0x21, 0x00 } },
+	{ KTY_OKP, COSE_CRV_ED448, 57, 12, { 0x30, 0x43, 0x30, 0x05, 0x06,
+	    0x03, 0x2b, 0x65, 0x71, 0x03, 0x3a, 0x00 } },
+};
+
+/* RFC 9881, 2: the last byte of the object identifier tells them apart. */
+static const struct lattice {
+	int64_t	alg;
+	size_t	len;		/* bytes */
+	uint8_t	oid_end;
+} lattices[] = {
+	{ COSE_ML_DSA_44, 1312, 0x11 },
+	{ COSE_ML_DSA_65, 1952, 0x12 },
+	{ COSE_ML_DSA_87, 2592, 0x13 },
 };
 
 static bool
@@ -156,6 +173,34 @@ rsa_spki(const struct cose_key *key, uint8_t *out)
 	return len + n;
 }
 
+/* The type has no curve; the algorithm says how long a key is. */
+static size_t
+lattice_spki(const struct cose_key *key, uint8_t *out)
+{
+	static const uint8_t algorithm[] = { 0x30, 0x0b, 0x06, 0x09, 0x60,
+	    0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03 };
+	const struct lattice *l = NULL;
+	uint8_t bits[4];
+	size_t len, bits_len;
+
+	for (size_t i = 0; i < COUNT(lattices) && l == NULL; i++)
+		if (lattices[i].alg == key->alg)
+			l = &lattices[i];
+	if (l == NULL || key->b1.len != l->len)
+		return 0;
+	bits_len = der_head(bits, 0x03, 1 + l->len);
+	len = der_head(out, 0x30, sizeof(algorithm) + 1 + bits_len + 1 +
+	    l->len);
+	memcpy(out + len, algorithm, sizeof(algorithm));
+	len += sizeof(algorithm);
+	out[len++] = l->oid_end;
+	memcpy(out + len, bits, bits_len);
+	len += bits_len;
+	out[len++] = 0;		/* no unused bits */
+	memcpy(out + len, key->b1.p, l->len);
+	return len + l->len;
+}
+
 size_t
 spki_from_cose(struct span cose, uint8_t out[static SPKI_MAX], int *alg)
 {
@@ -163,7 +208,7 @@ spki_from_cose(struct span cose, uint8_t out[static SPKI_MAX], int *alg)
 		{ 1, NULL, true, take_kty },
 		{ 3, NULL, true, take_alg },
 		{ -1, NULL, true, take_1 },
-		{ -2, NULL, true, take_2 },
+		{ -2, NULL, false, take_2 },	/* AKP has none */
 		{ -3, NULL, false, take_3 },
 	};
 	struct cose_key key = { 0 };
@@ -176,6 +221,12 @@ spki_from_cose(struct span cose, uint8_t out[static SPKI_MAX], int *alg)
 	    (int)key.alg : 0;
 	if (!whole)
 		return 0;
-	return key.kty == KTY_RSA ? rsa_spki(&key, out) :
-	    curve_spki(&key, out);
+	switch (key.kty) {
+	case KTY_RSA:
+		return rsa_spki(&key, out);
+	case KTY_AKP:
+		return lattice_spki(&key, out);
+	default:
+		return curve_spki(&key, out);
+	}
 }

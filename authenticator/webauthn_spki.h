@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * SubjectPublicKeyInfo (RFC 5280, 4.1) of a COSE_Key: what getPublicKey()
- * of WebAuthn Level 3, 5.2.1.1 answers. P-256, P-384, P-521, Ed25519, RSA.
+ * of WebAuthn Level 3, 5.2.1.1 answers. P-256, P-384, P-521, secp256k1,
+ * Ed25519, Ed448, RSA, ML-DSA.
  *
  * Nothing is checked about the key itself: a point may be off its curve.
  */
@@ -10,7 +11,7 @@
 
 #include "ctap/span.h"
 
-#define SPKI_MAX	640	/* bytes; RSA-4096 takes 550 */
+#define SPKI_MAX	2614	/* bytes; ML-DSA-87 */
 
 /*
  * Writes the DER and returns its length; 0 for a key that is none of these,

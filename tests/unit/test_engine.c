@@ -174,6 +174,7 @@ struct rig {
 	uint8_t		 meta[KEY_META_MAX];	/* of KEY_OPEN, if meta_len */
 	size_t		 meta_len;
 	size_t		 hmac_cut;	/* bytes that are missing */
+	bool		 lattice;	/* they are ML-DSA-87 */
 
 	unsigned	 mismatches;	/* verifications still to fail */
 
@@ -249,6 +250,15 @@ rig_free(struct rig *r)
 	free(r);
 }
 
+static void
+make_lattice_key(struct key_op *op)
+{
+	static const uint8_t pub[2592] = { 1, 2, 3 };
+
+	op->out_pub_len = cose_akp(op->out_pub, COSE_ML_DSA_87,
+	    span(pub, sizeof(pub)));
+}
+
 /* A blob says what it is: FAKE, then the meta that came with it. */
 static void
 fake_key(struct rig *r, struct key_op *op)
@@ -265,6 +275,8 @@ fake_key(struct rig *r, struct key_op *op)
 		op->out_blob_len = FAKE_BLOB_LEN;
 		op->out_pub_len = cose_ec2(op->out_pub, COSE_ES256,
 		    COSE_P256, span(coord, 32), span(coord, 32));
+		if (r->lattice)
+			make_lattice_key(op);
 		break;
 	case KEY_OPEN:
 		if (memcmp(op->blob.p, "FAKE", 4) != 0)
@@ -275,8 +287,8 @@ fake_key(struct rig *r, struct key_op *op)
 		    op->blob.p + 4, op->out_meta_len);
 		break;
 	case KEY_SIGN:
-		memset(op->out_sig, 0x30, 70);
-		op->out_sig_len = 70;
+		op->out_sig_len = r->lattice ? KEY_SIG_MAX : 70;
+		memset(op->out_sig, 0x30, op->out_sig_len);
 		break;
 	case KEY_HMAC:
 		op->out_sig_len = op->data[1].p != NULL ? 64 : 32;
@@ -3033,6 +3045,35 @@ signatures_verify(void **state)
 	}
 }
 
+/*
+ * The longest keys and signatures there are, together, and what extensions
+ * may add to them: credProtect, hmac-secret, hmac-secret-mc, minPinLength,
+ * pinComplexityPolicy and uvm; credBlob and largeBlobKey if discoverable.
+ */
+static void
+ml_dsa_87_fits_a_message(void **state)
+{
+	static const size_t more[] = { 179, 224 };
+	struct rig *r = rig_new();
+	struct ask a = { .alg = COSE_ML_DSA_87, .uv = true };
+
+	(void)state;
+	rig_power_off(r);
+	r->cfg.algs[0] = COSE_ML_DSA_87;
+	r->cfg.attestation.kind = ATTESTATION_SELF;
+	r->lattice = true;
+	rig_power_up(r);
+	for (int rk = 0; rk < 2; rk++) {
+		a.rk = rk;
+		assert_int_equal(rig_create(r, &a), CTAP2_OK);
+		assert_true(r->reply_len > 2592 + KEY_SIG_MAX);
+		assert_true(r->reply_len + more[rk] <= AUTH_MESSAGE_MAX);
+	}
+	assert_int_equal(rig_get(r, &(struct ask){ .uv = true }), CTAP2_OK);
+	assert_true(r->reply_len > KEY_SIG_MAX);
+	rig_free(r);
+}
+
 /* The simulator's own failures, as the real store and keys report them. */
 static void
 the_simulator_fails_as_told(void **state)
@@ -3123,6 +3164,7 @@ main(void)
 		    accounts_left_to_tell_are_wiped_when_they_expire),
 		cmocka_unit_test(only_openssl_allocates),
 		cmocka_unit_test(nothing_is_allocated),
+		cmocka_unit_test(ml_dsa_87_fits_a_message),
 		cmocka_unit_test(signatures_verify),
 		cmocka_unit_test(the_simulator_fails_as_told),
 	};

@@ -363,6 +363,7 @@ test_spki_of_ec_keys(void **state)
 	check_spki_ec("P-256", COSE_ES256, COSE_P256);
 	check_spki_ec("P-384", COSE_ES384, COSE_P384);
 	check_spki_ec("P-521", COSE_ES512, COSE_P521);
+	check_spki_ec("secp256k1", COSE_ES256K, COSE_SECP256K1);
 }
 
 static void
@@ -377,6 +378,63 @@ test_spki_of_ed25519(void **state)
 	len = cose_okp(cose, COSE_EDDSA, COSE_ED25519, span(x, len));
 	check_spki(pkey, span(cose, len), COSE_EDDSA);
 	EVP_PKEY_free(pkey);
+}
+
+static void
+test_spki_of_ed448(void **state)
+{
+	EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED448");
+	uint8_t x[57], cose[COSE_KEY_MAX];
+	size_t len = sizeof(x);
+
+	(void)state;
+	assert_int_equal(EVP_PKEY_get_raw_public_key(pkey, x, &len), 1);
+	len = cose_okp(cose, COSE_ED448, COSE_CRV_ED448, span(x, len));
+	check_spki(pkey, span(cose, len), COSE_ED448);
+	EVP_PKEY_free(pkey);
+}
+
+/* The heads of the examples in RFC 9881, C */
+static void
+test_spki_of_ml_dsa(void **state)
+{
+	static const struct {
+		int	alg;
+		size_t	len;
+		uint8_t	head[22];
+	} all[] = {
+		{ COSE_ML_DSA_44, 1312, { 0x30, 0x82, 0x05, 0x32, 0x30, 0x0b,
+		    0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04,
+		    0x03, 0x11, 0x03, 0x82, 0x05, 0x21, 0x00 } },
+		{ COSE_ML_DSA_65, 1952, { 0x30, 0x82, 0x07, 0xb2, 0x30, 0x0b,
+		    0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04,
+		    0x03, 0x12, 0x03, 0x82, 0x07, 0xa1, 0x00 } },
+		{ COSE_ML_DSA_87, 2592, { 0x30, 0x82, 0x0a, 0x32, 0x30, 0x0b,
+		    0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04,
+		    0x03, 0x13, 0x03, 0x82, 0x0a, 0x21, 0x00 } },
+	};
+	uint8_t pub[2592], cose[COSE_KEY_MAX], spki[SPKI_MAX];
+	int alg;
+
+	(void)state;
+	memset(pub, 0x5a, sizeof(pub));
+	for (size_t i = 0; i < 3; i++) {
+		size_t len = cose_akp(cose, all[i].alg, span(pub,
+		    all[i].len));
+
+		assert_int_equal(spki_from_cose(span(cose, len), spki, &alg),
+		    22 + all[i].len);
+		assert_int_equal(alg, all[i].alg);
+		assert_memory_equal(spki, all[i].head, 22);
+		assert_memory_equal(spki + 22, pub, all[i].len);
+		/* one byte less, and of an algorithm of another length */
+		len = cose_akp(cose, all[i].alg, span(pub, all[i].len - 1));
+		assert_int_equal(spki_from_cose(span(cose, len), spki, &alg),
+		    0);
+		len = cose_akp(cose, COSE_ES256, span(pub, all[i].len));
+		assert_int_equal(spki_from_cose(span(cose, len), spki, &alg),
+		    0);
+	}
 }
 
 static void
@@ -1936,6 +1994,8 @@ main(void)
 		cmocka_unit_test(test_client_data),
 		cmocka_unit_test(test_spki_of_ec_keys),
 		cmocka_unit_test(test_spki_of_ed25519),
+		cmocka_unit_test(test_spki_of_ed448),
+		cmocka_unit_test(test_spki_of_ml_dsa),
 		cmocka_unit_test(test_spki_of_rsa),
 		cmocka_unit_test(test_spki_refuses_malformed_keys),
 		cmocka_unit_test(test_json_out),
