@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conformance/expr.h"
 
+#include "conformance/verify.h"
+
 #include "ctap/authdata.h"
 
 #include <ctype.h>
@@ -431,6 +433,39 @@ fn_credid(struct expr_env *env, const struct span *arg, struct cbor_out *out)
 	return true;
 }
 
+/* The COSE_Key behind the credential ID, as an item. */
+static bool
+fn_pubkey(struct expr_env *env, const struct span *arg, struct cbor_out *out)
+{
+	struct cbor_in in;
+	struct span key;
+	size_t at;
+
+	if (arg[0].len < 55 || !(arg[0].p[32] & AUTHDATA_AT))
+		return complain(env, "pubkey: no attested data");
+	at = 55 + ((size_t)arg[0].p[53] << 8 | arg[0].p[54]);
+	if (arg[0].len < at)
+		return complain(env, "pubkey: truncated");
+	cbor_in_init(&in, span(arg[0].p + at, arg[0].len - at));
+	if (!cbor_any(&in, &key))
+		return complain(env, "pubkey: none");
+	cbor_put_raw(out, key);
+	return true;
+}
+
+/* verified(key, message, signature) */
+static bool
+fn_verified(struct expr_env *env, const struct span *arg,
+    struct cbor_out *out)
+{
+	struct span msg, sig;
+
+	if (!content(arg[1], &msg) || !content(arg[2], &sig))
+		return complain(env, "verified(key, message, signature)");
+	cbor_put_bool(out, verify_signature(arg[0], msg, sig));
+	return true;
+}
+
 static bool
 fn_ext(struct expr_env *env, const struct span *arg, struct cbor_out *out)
 {
@@ -633,6 +668,8 @@ static const struct {
 	{ "counted",		1, fn_counted, false },
 	{ "presence",		1, fn_presence, false },
 	{ "credid",		1, fn_credid, false },
+	{ "pubkey",		1, fn_pubkey, false },
+	{ "verified",		3, fn_verified, true },
 	{ "ext",		1, fn_ext, false },
 	{ "count",		1, fn_count, false },
 	{ "platform",		0, fn_platform, false },
