@@ -180,6 +180,7 @@ test_state()
 {
 	with="--state $work/key"
 	ceremonies "state"
+	extensions "state"
 	new_site
 	check "the first algorithm that the key has is taken" \
 	    made --alg RS256 --alg ES256
@@ -199,10 +200,66 @@ test_socket()
 	    bail "sealkey run: $(cat "$work/run")"
 	with="--socket $work/socket"
 	ceremonies "socket"
+	extensions "socket"
+	test_app_id
 	kill "$key"
 	wait "$key"
 	check "sealkey run ends with status 0" same $? 0
 	key=
+}
+
+# account NAME: a member of the last account
+account()
+{
+	sed "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/" "$work/account"
+}
+
+# extensions FROM: what a site stores with a credential, sealkey run with $with
+extensions()
+{
+	new_site
+	check "$1: prf and largeBlob are registered" made --extensions \
+	    '{"prf":{"eval":{"first":"AAAA"}},
+	    "largeBlob":{"support":"required"},"credProps":true}'
+	check "$1: prf is enabled" is enabled true
+	check "$1: there is room for a large blob" is supported true
+	check "$1: the credential is discoverable" is rk true
+	secret=$(account first)
+	check "$1: prf has 32 bytes at once" same "${#secret}" 43
+	check "$1: a large blob is written" used --extensions \
+	    '{"largeBlob":{"write":"c3RvcmVk"}}'
+	check "$1: it was" is written true
+	check "$1: prf and largeBlob in one sign-in" used --extensions \
+	    '{"prf":{"eval":{"first":"AAAA","second":"AAAB"}},
+	    "largeBlob":{"read":true}}'
+	check "$1: the secret is the same" is first "$secret"
+	check "$1: the blob is what was written" is blob c3RvcmVk
+	check "$1: signs in without a list, too" used --no-allow --extensions \
+	    '{"prf":{"eval":{"first":"AAAA"}},"largeBlob":{"read":true}}'
+	check "$1: with the same secret" is first "$secret"
+	check "$1: and the same blob" is blob c3RvcmVk
+}
+
+# The key runs: its socket is where U2F is spoken.
+test_app_id()
+{
+	app=https://example.com/app.json
+	application=$(printf %s "$app" | sha256sum | cut -d ' ' -f 1)
+	"${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O1 -o "$work/rawhost" \
+	    tests/cli/rawhost.c
+	"$work/rawhost" u2f "$work/socket" "$application" >"$work/u2f"
+	point=$(head -n 1 "$work/u2f") handle=$(tail -n 1 "$work/u2f")
+	"$node" "$here/appid.mjs" options "$app" "$handle" >"$work/options"
+	check "a credential of U2F signs in by its AppID" \
+	    sealkey get --origin "$ORIGIN" $with
+	check "and is verified" app_id_verified
+	check "for the AppID" is rpId "$app"
+}
+
+app_id_verified()
+{
+	"$node" "$here/appid.mjs" verify "$app" "$handle" "$point" "$ORIGIN" \
+	    <"$work/answer" >"$work/account" 2>"$work/error"
 }
 
 test_subdomain()
