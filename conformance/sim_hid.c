@@ -30,14 +30,16 @@ channel(const struct sim_hid *h)
 	return (uint64_t)HOST << 32 | h->cid;
 }
 
-/* The host takes what the key has to say. */
+/* The host takes what the key has to say, if that has an end. */
 static void
 pump(struct sim_hid *h)
 {
 	uint8_t report[CTAPHID_REPORT_LEN];
 	size_t at;
 
-	while (ctaphid_output(&h->hid, report)) {
+	for (size_t n = 0; n < REPORTS_MAX; n++) {
+		if (!ctaphid_output(&h->hid, report))
+			break;
 		if (h->count == REPORTS_MAX)
 			continue;
 		at = (h->first + h->count++) % REPORTS_MAX;
@@ -67,9 +69,24 @@ proceed(struct sim_hid *h)
 	pump(h);
 }
 
+/*
+ * The framing sees to all of that; one that does not is to fail cases, not
+ * the program that runs them.
+ */
+static bool
+can_take(const struct sim_hid *h, const struct ctaphid_event *ev)
+{
+	return auth_idle(h->sim->auth) && ev->msg.len > 0 &&
+	    (ev->cmd != CTAPHID_CMD_MSG || auth_has_u2f(h->sim->auth));
+}
+
 static void
 take_message(struct sim_hid *h, const struct ctaphid_event *ev)
 {
+	if (!can_take(h, ev)) {
+		ctaphid_error(&h->hid, ev->serial, CTAPHID_ERR_OTHER);
+		return;
+	}
 	h->busy = true;
 	h->cid = ev->cid;
 	h->serial = ev->serial;
