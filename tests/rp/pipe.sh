@@ -158,33 +158,45 @@ spoil()
 
 # --- what must be verified --------------------------------------------------
 
-# ceremonies FROM: the three algorithms, sealkey run with $with
+# ceremonies FROM ALG...: sealkey run with $with
 ceremonies()
 {
-	for alg in ES256 RS256 EdDSA; do
+	_from=$1
+	shift
+	for alg; do
 		new_site
-		check "$1: $alg is registered" made --alg "$alg"
-		check "$1: $alg is what was made" is alg "$alg"
-		check "$1: $alg has packed attestation" is fmt packed
-		check "$1: $alg has a certificate chain" is attestation basic
-		check "$1: $alg verified the user" is userVerified true
-		check "$1: $alg signs in with an allow list" used
-		check "$1: $alg signs in with an empty one" used --no-allow
-		check "$1: $alg found the credential itself" \
+		check "$_from: $alg is registered" made --alg "$alg"
+		check "$_from: $alg is what was made" is alg "$alg"
+		check "$_from: $alg has packed attestation" is fmt packed
+		check "$_from: $alg has a certificate chain" is attestation basic
+		check "$_from: $alg verified the user" is userVerified true
+		check "$_from: $alg signs in with an allow list" used
+		check "$_from: $alg signs in with an empty one" used --no-allow
+		check "$_from: $alg found the credential itself" \
 		    is discoverable true
-		check "$1: $alg counter rises" used
+		check "$_from: $alg counter rises" used
 	done
 }
 
 test_state()
 {
 	with="--state $work/key"
-	ceremonies "state"
+	ceremonies "state" ES256 RS256 EdDSA ES384 ES512 PS256
 	extensions "state"
 	new_site
 	check "the first algorithm that the key has is taken" \
 	    made --alg RS256 --alg ES256
 	check "that is RS256 here" is alg RS256
+	new_site
+	with="--state $work/key --attestation self"
+	for alg in ES384 ES512 PS256; do
+		check "$alg: self attestation is registered" \
+		    made --alg "$alg" --user "$alg"
+		check "$alg: it has no chain" is attestation self
+		check "$alg: signs in" used --user "$alg"
+	done
+	with="--state $work/key"
+	new_site
 	check "a credential that is not discoverable is registered" \
 	    made --resident-key discouraged --user bob
 	check "it signs in with an allow list" used --user bob
@@ -199,7 +211,7 @@ test_socket()
 	[ -n "$(timeout 20 head -c 1 "$work/ready" | od -An -tx1)" ] ||
 	    bail "sealkey run: $(cat "$work/run")"
 	with="--socket $work/socket"
-	ceremonies "socket"
+	ceremonies "socket" ES256 RS256 EdDSA ES512
 	extensions "socket"
 	test_app_id
 	kill "$key"

@@ -35,6 +35,7 @@ export const ALGS = {
 	'-8': { name: 'EdDSA', jwk: { kty: 'OKP', crv: 'Ed25519' } },
 	'-35': { name: 'ES384', jwk: { kty: 'EC', crv: 'P-384' } },
 	'-36': { name: 'ES512', jwk: { kty: 'EC', crv: 'P-521' } },
+	'-37': { name: 'PS256', jwk: { kty: 'RSA' } },
 	'-257': { name: 'RS256', jwk: { kty: 'RSA' } },
 };
 const COSE_KTY = { 1: 'OKP', 2: 'EC', 3: 'RSA' };
