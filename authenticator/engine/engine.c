@@ -453,6 +453,9 @@ auth_commit_done(struct auth *au, int error, uint64_t now_ms)
 		return finish(au, CTAP1_ERR_OTHER);
 	if (op->change.state != NULL)
 		au->state = *op->change.state;
+	/* the store counts for itself; gi.1 wants to know without asking it */
+	au->state.credentials += (op->change.put != NULL);
+	au->state.credentials -= (op->change.remove != 0);
 	return run(au);
 }
 
