@@ -3,6 +3,7 @@
 
 #include "authenticator/base64url.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define HMAC_SALT_LEN	32	/* bytes, CTAP 2.3, 12.7 */
@@ -80,6 +81,37 @@ in_array(struct options_in *in, const json_t *obj, const char *path,
 	return NULL;
 }
 
+/* Web IDL makes text of these without surprises. */
+static bool
+is_text(const json_t *v)
+{
+	return json_is_string(v) || json_is_integer(v) ||
+	    json_is_boolean(v) || json_is_null(v);
+}
+
+/* Into the arena, which is twice as long as the options: it fits. */
+static void
+convert(struct options_in *in, const json_t *v, struct span *out)
+{
+	struct options_memory *mem = in->mem;
+	char *p = (char *)mem->arena + mem->used, text[24];
+	int n;
+
+	if (json_is_integer(v))
+		n = snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT,
+		    json_integer_value(v));
+	else
+		n = snprintf(text, sizeof(text), "%s", json_is_null(v) ?
+		    "null" : json_is_true(v) ? "true" : "false");
+	if ((size_t)n > mem->cap - mem->used) {
+		dom_fail(in->err, "UnknownError", "out of memory");
+		return;
+	}
+	memcpy(p, text, (size_t)n);
+	mem->used += (size_t)n;
+	*out = span(p, (size_t)n);
+}
+
 static void
 in_string(struct options_in *in, const json_t *obj, const char *path,
     enum need need, struct span *out)
@@ -90,11 +122,12 @@ in_string(struct options_in *in, const json_t *obj, const char *path,
 		return;
 	if (json_is_string(v))
 		*out = span(json_string_value(v), json_string_length(v));
+	else if (is_text(v))
+		convert(in, v, out);
 	else
 		type_error(in, path, "is not a string");
 }
 
-/* The arena is as long as the text was: what is decoded always fits. */
 static bool
 decode(struct options_in *in, struct span text, struct span *out)
 {
@@ -115,10 +148,15 @@ static void
 in_bytes(struct options_in *in, const json_t *obj, const char *path,
     enum need need, struct span *out)
 {
-	struct span text = { NULL, 0 };
+	json_t *v = in_member(in, obj, path, need);
+	struct span text;
 
-	in_string(in, obj, path, need, &text);
-	if (text.p != NULL && !decode(in, text, out))
+	if (v == NULL)
+		return;
+	text = span(json_string_value(v), json_string_length(v));
+	if (text.p == NULL)
+		type_error(in, path, "is not a string");
+	else if (!decode(in, text, out))
 		dom_fail(in->err, "EncodingError",
 		    "%s is not base64url without padding", path);
 }
@@ -145,11 +183,11 @@ in_word(struct options_in *in, const json_t *obj, const char *path,
 
 	if (v == NULL || json_is_null(v))
 		return fallback;
-	if (!json_is_string(v)) {
+	if (!is_text(v)) {
 		type_error(in, path, "is not a string");
 		return fallback;
 	}
-	for (; words->s != NULL; words++)
+	for (; json_is_string(v) && words->s != NULL; words++)
 		if (strcmp(words->s, json_string_value(v)) == 0)
 			return words->value;
 	return fallback;
@@ -163,7 +201,7 @@ skip_strings(struct options_in *in, const json_t *obj, const char *path)
 	size_t i;
 
 	json_array_foreach(v, i, item)
-		if (!json_is_string(item))
+		if (!is_text(item))
 			type_error(in, path, "has what is not a string");
 }
 
@@ -596,7 +634,7 @@ load(struct options_in *in, struct span text)
 		syntax_error(in, text, &why);
 		return NULL;
 	}
-	mem->cap = text.len;
+	mem->cap = 2 * text.len;
 	mem->arena = malloc(mem->cap);
 	if (mem->arena == NULL) {
 		dom_fail(in->err, "UnknownError", "out of memory");

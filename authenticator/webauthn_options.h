@@ -9,8 +9,11 @@
  * unknown members, extensions and enumeration values, credential types
  * other than public-key, and null where a dictionary could be. Booleans are
  * converted as in JavaScript, and so is timeout, where anything is a number
- * then and none is used. The one deliberate difference: no other JavaScript
- * conversions, 5 is no "5".
+ * then and none is used; for texts, null, booleans and integers are.
+ *
+ * Two deliberate differences: objects, arrays and fractions are no texts, and
+ * what should be base64url is a string or an error. A browser takes null for
+ * the three bytes that "null" stands for, and so hides what a server forgot.
  *
  * Errors: SyntaxError (not JSON), TypeError (not such a dictionary),
  * EncodingError (not base64url), NotSupportedError (more than the limits

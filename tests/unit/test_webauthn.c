@@ -725,7 +725,8 @@ struct member {
 
 #define DICT	(T_OBJECT | T_NULL)
 #define ANY	127	/* JavaScript makes a boolean or number of it */
-#define WORD	(T_STRING | T_NULL)	/* unknown words are ignored */
+#define TEXT	(T_STRING | T_NUMBER | T_BOOL | T_NULL)
+#define WORD	TEXT	/* unknown words are ignored */
 
 static const struct member create_members[] = {
 	{ "{\"rp\":{\"name\":\"RP\"},\"pubKeyCredParams\":[],\"user\":"
@@ -736,7 +737,7 @@ static const struct member create_members[] = {
 	    "\"rp\":", "}", 0 },
 	{ "{\"challenge\":\"AA\",\"pubKeyCredParams\":[],\"user\":"
 	    "{\"id\":\"AQ\",\"name\":\"n\",\"displayName\":\"d\"},"
-	    "\"rp\":{\"name\":", "}}", T_STRING },
+	    "\"rp\":{\"name\":", "}}", TEXT },
 	{ "{\"challenge\":\"AA\",\"pubKeyCredParams\":[],\"user\":"
 	    "{\"id\":\"AQ\",\"name\":\"n\",\"displayName\":\"d\"},"
 	    "\"rp\":{\"name\":\"RP\",\"id\":", "}}", 0 },
@@ -747,10 +748,10 @@ static const struct member create_members[] = {
 	    "{\"name\":\"n\",\"displayName\":\"d\",\"id\":", "}}", T_STRING },
 	{ "{\"challenge\":\"AA\",\"pubKeyCredParams\":[],"
 	    "\"rp\":{\"name\":\"RP\"},\"user\":"
-	    "{\"id\":\"AQ\",\"displayName\":\"d\",\"name\":", "}}", T_STRING },
+	    "{\"id\":\"AQ\",\"displayName\":\"d\",\"name\":", "}}", TEXT },
 	{ "{\"challenge\":\"AA\",\"pubKeyCredParams\":[],"
 	    "\"rp\":{\"name\":\"RP\"},\"user\":"
-	    "{\"id\":\"AQ\",\"name\":\"n\",\"displayName\":", "}}", T_STRING },
+	    "{\"id\":\"AQ\",\"name\":\"n\",\"displayName\":", "}}", TEXT },
 	{ "{\"challenge\":\"AA\",\"rp\":{\"name\":\"RP\"},\"user\":"
 	    "{\"id\":\"AQ\",\"name\":\"n\",\"displayName\":\"d\"},"
 	    "\"pubKeyCredParams\":", "}", T_ARRAY },
@@ -760,7 +761,7 @@ static const struct member create_members[] = {
 	{ "{\"challenge\":\"AA\",\"rp\":{\"name\":\"RP\"},\"user\":"
 	    "{\"id\":\"AQ\",\"name\":\"n\",\"displayName\":\"d\"},"
 	    "\"pubKeyCredParams\":[{\"type\":\"public-key\",\"alg\":-7},"
-	    "{\"alg\":-8,\"type\":", "}]}", T_STRING },
+	    "{\"alg\":-8,\"type\":", "}]}", TEXT },
 	{ "{\"challenge\":\"AA\",\"rp\":{\"name\":\"RP\"},\"user\":"
 	    "{\"id\":\"AQ\",\"name\":\"n\",\"displayName\":\"d\"},"
 	    "\"pubKeyCredParams\":[{\"type\":\"public-key\",\"alg\":-7},"
@@ -769,13 +770,13 @@ static const struct member create_members[] = {
 	{ CREATE ",\"excludeCredentials\":", "}", T_ARRAY },
 	{ CREATE ",\"excludeCredentials\":[", "]}", 0 },
 	{ CREATE ",\"excludeCredentials\":[{\"id\":\"AA\",\"type\":", "}]}",
-	    T_STRING },
+	    TEXT },
 	{ CREATE ",\"excludeCredentials\":[{\"type\":\"public-key\",\"id\":",
 	    "}]}", T_STRING },
 	{ CREATE ",\"excludeCredentials\":[{\"type\":\"public-key\","
 	    "\"id\":\"AA\",\"transports\":", "}]}", T_ARRAY },
 	{ CREATE ",\"excludeCredentials\":[{\"type\":\"public-key\","
-	    "\"id\":\"AA\",\"transports\":[", "]}]}", T_STRING },
+	    "\"id\":\"AA\",\"transports\":[", "]}]}", TEXT },
 	{ CREATE ",\"authenticatorSelection\":", "}", DICT },
 	{ CREATE ",\"authenticatorSelection\":{\"authenticatorAttachment\":",
 	    "}}", WORD },
@@ -785,10 +786,10 @@ static const struct member create_members[] = {
 	{ CREATE ",\"authenticatorSelection\":{\"requireResidentKey\":", "}}",
 	    ANY },
 	{ CREATE ",\"hints\":", "}", T_ARRAY },
-	{ CREATE ",\"hints\":[", "]}", T_STRING },
+	{ CREATE ",\"hints\":[", "]}", TEXT },
 	{ CREATE ",\"attestation\":", "}", WORD },
 	{ CREATE ",\"attestationFormats\":", "}", T_ARRAY },
-	{ CREATE ",\"attestationFormats\":[", "]}", T_STRING },
+	{ CREATE ",\"attestationFormats\":[", "]}", TEXT },
 	{ CREATE ",\"extensions\":", "}", DICT },
 	{ CREATE ",\"extensions\":{\"credProps\":", "}}", ANY },
 	{ CREATE ",\"extensions\":{\"hmacCreateSecret\":", "}}", ANY },
@@ -802,6 +803,11 @@ static const struct member create_members[] = {
 	    T_STRING },
 	{ CREATE ",\"extensions\":{\"prf\":{\"eval\":{\"first\":\"AA\","
 	    "\"second\":", "}}}}", T_STRING },
+	{ CREATE ",\"extensions\":{\"minPinLength\":", "}}", ANY },
+	{ CREATE ",\"extensions\":{\"credBlob\":", "}}", T_STRING },
+	{ CREATE ",\"extensions\":{\"largeBlob\":", "}}", DICT },
+	{ CREATE ",\"extensions\":{\"largeBlob\":{\"support\":", "}}}",
+	    WORD },
 	/* What browsers do not know is not looked at. */
 	{ CREATE ",\"unknown\":", "}", 127 },
 	{ CREATE ",\"extensions\":{\"unknown\":", "}}", 127 },
@@ -815,12 +821,12 @@ static const struct member get_members[] = {
 	{ GET ",\"allowCredentials\":", "}", T_ARRAY },
 	{ GET ",\"allowCredentials\":[", "]}", 0 },
 	{ GET ",\"allowCredentials\":[{\"type\":\"public-key\","
-	    "\"id\":\"AA\"},{\"id\":\"AA\",\"type\":", "}]}", T_STRING },
+	    "\"id\":\"AA\"},{\"id\":\"AA\",\"type\":", "}]}", TEXT },
 	{ GET ",\"allowCredentials\":[{\"type\":\"public-key\",\"id\":",
 	    "}]}", T_STRING },
 	{ GET ",\"userVerification\":", "}", WORD },
 	{ GET ",\"hints\":", "}", T_ARRAY },
-	{ GET ",\"hints\":[", "]}", T_STRING },
+	{ GET ",\"hints\":[", "]}", TEXT },
 	{ GET ",\"extensions\":", "}", DICT },
 	{ GET ",\"extensions\":{\"prf\":", "}}", DICT },
 	{ GET ",\"extensions\":{\"prf\":{\"eval\":", "}}}", T_NULL },
@@ -830,6 +836,12 @@ static const struct member get_members[] = {
 	    DICT },
 	{ GET ",\"extensions\":{\"hmacGetSecret\":", "}}", T_NULL },
 	{ GET ",\"extensions\":{\"hmacGetSecret\":{\"salt1\":", "}}}", 0 },
+	{ GET ",\"extensions\":{\"getCredBlob\":", "}}", ANY },
+	{ GET ",\"extensions\":{\"largeBlob\":", "}}", DICT },
+	{ GET ",\"extensions\":{\"largeBlob\":{\"read\":", "}}}", ANY },
+	{ GET ",\"allowCredentials\":[{\"type\":\"public-key\","
+	    "\"id\":\"AA\"}],\"extensions\":{\"largeBlob\":{\"write\":",
+	    "}}}", T_STRING },
 	{ GET ",\"unknown\":", "}", 127 },
 };
 
@@ -844,7 +856,7 @@ check_member(struct fixture *f, const struct member *m, size_t sample,
 	    "TypeError";
 	char text[1024];
 
-	if (samples[sample].type != T_STRING)
+	if ((samples[sample].type & TEXT) == 0)
 		name = "TypeError";
 	snprintf(text, sizeof(text), "%s%s%s", m->before,
 	    samples[sample].json, m->after);
