@@ -1463,10 +1463,11 @@ root_secret_that_others_can_read_is_refused(void **state)
 	place_make(&p);
 	assert_int_equal(try_open(&p, true), 0);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		fchmodat(p.fd, "software.key", bad[i], 0);
+		assert_int_equal(fchmodat(p.fd, "software.key", bad[i], 0),
+		    0);
 		assert_int_equal(try_open(&p, true), -EPERM);
 	}
-	fchmodat(p.fd, "software.key", 0400, 0);
+	assert_int_equal(fchmodat(p.fd, "software.key", 0400, 0), 0);
 	assert_int_equal(try_open(&p, true), 0);
 	place_remove(&p);
 }
