@@ -351,6 +351,7 @@ ctap_make(struct token *token, const struct token_make *req,
 	bool known = t->agreement.valid;
 	int r = need_info(t);
 
+	forget_uv_token(t);	/* what is left of before may have expired */
 	if (r == 0)
 		r = try_make(t, req, out);
 	if (is_stale(t, known, req->salts.len, r))
@@ -366,6 +367,7 @@ ctap_get(struct token *token, const struct token_get *req,
 	bool known = t->agreement.valid;
 	int r = need_info(t);
 
+	forget_uv_token(t);	/* what is left of before may have expired */
 	if (r == 0)
 		r = try_get(t, req, out);
 	if (is_stale(t, known, req->salts.len, r))

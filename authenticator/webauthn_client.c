@@ -171,6 +171,10 @@ client_token_error(int r, bool create, struct dom_error *err)
 	if (r == CTAP2_ERR_NO_CREDENTIALS)
 		return dom_fail(err, name,
 		    "the token has no credential for this");
+	if (r == CTAP2_ERR_PUAT_REQUIRED || r == CTAP2_ERR_PIN_INVALID)
+		return dom_fail(err, name, "the token %s (see --pin-file)",
+		    r == CTAP2_ERR_PIN_INVALID ? "has another PIN" :
+		    "wants its user verified by PIN");
 	return dom_fail(err, name, "the token answered %s (0x%02x)",
 	    status_name(r), (unsigned)r);
 }

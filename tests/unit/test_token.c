@@ -315,6 +315,25 @@ test_blobs_after_an_assertion(void **state)
 	assert_int_equal(messages[CTAP_CLIENT_PIN], 2);
 }
 
+/* A token that is left from an assertion before may have expired. */
+static void
+test_blobs_after_an_unverified_assertion(void **state)
+{
+	struct fixture *f = *state;
+	struct token_get get = get_request();
+	struct token_credential cred;
+	struct token_assertion got;
+
+	assert_int_equal(make(f, &cred), 0);
+	get.will_write = true;
+	assert_int_equal(f->token->ops->get(f->token, &get, &got), 0);
+	get.uv = false;
+	count_messages(f);
+	f->token->ops->get(f->token, &get, &got);
+	write_and_read(f, 300);
+	assert_int_equal(messages[CTAP_CLIENT_PIN], 2);
+}
+
 /* Alone, too, by verification and by PIN, and over the next opening. */
 static void
 test_blobs_alone(void **state)
@@ -358,6 +377,7 @@ main(void)
 		WITH(test_pin_verifies),
 		WITH(test_wrong_pin_is_tried_once),
 		WITH(test_blobs_after_an_assertion),
+		WITH(test_blobs_after_an_unverified_assertion),
 		WITH(test_blobs_alone),
 		WITH(test_blobs_in_fragments),
 	};
