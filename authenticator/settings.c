@@ -118,21 +118,23 @@ take_number(struct auth_config *cfg, const struct setting *s,
 }
 
 /*
- * The next element of a list with commas; false at its end. One that is too
- * long comes as a word that is nothing.
+ * The next element of a list with commas; false behind its end, where *list
+ * is NULL. One that is empty or too long comes as a word that is nothing.
  */
 static bool
 next_word(const char **list, char word[static WORD_MAX])
 {
-	size_t len = strcspn(*list, ",");
+	const char *at = *list;
+	size_t len;
 
-	if (**list == '\0')
+	if (at == NULL)
 		return false;
-	snprintf(word, WORD_MAX, "%.*s", (int)(len < WORD_MAX ? len : 1),
-	    len < WORD_MAX && len > 0 ? *list : "?");
-	*list += len;
-	if (**list == ',')
-		(*list)++;
+	len = strcspn(at, ",");
+	if (len == 0 || len >= WORD_MAX)
+		snprintf(word, WORD_MAX, "?");
+	else
+		snprintf(word, WORD_MAX, "%.*s", (int)len, at);
+	*list = at[len] == ',' ? at + len + 1 : NULL;
 	return true;
 }
 

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Settings as text, and which features a key has in fact. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "authenticator/settings.h"
+
+static char msg[SETTINGS_MESSAGE_LEN];
+
+static struct auth_config
+config(void)
+{
+	struct auth_config cfg;
+
+	auth_config_default(&cfg);
+	return cfg;
+}
+
+static void
+takes(struct auth_config *cfg, const char *assignment)
+{
+	msg[0] = '\0';
+	if (settings_assign(cfg, assignment, msg, sizeof(msg)) != 0)
+		fail_msg("%s: %s", assignment, msg);
+}
+
+/* ... with one line that contains why, and cfg as it was. */
+static void
+refuses(const char *assignment, const char *why)
+{
+	struct auth_config cfg = config(), before = cfg;
+
+	msg[0] = '\0';
+	if (settings_assign(&cfg, assignment, msg, sizeof(msg)) != -EINVAL)
+		fail_msg("%s is taken", assignment);
+	assert_memory_equal(&cfg, &before, sizeof(cfg));
+	if (strstr(msg, why) == NULL || strchr(msg, '\n') != NULL)
+		fail_msg("%s: %s", assignment, msg);
+}
+
+static bool
+has(const struct auth_config *cfg, uint64_t features)
+{
+	return (auth_config_features(cfg) & features) == features;
+}
+
+static void
+a_name_and_a_value(void **state)
+{
+	(void)state;
+	refuses("rk", "not NAME=VALUE");
+	refuses("=on", "not NAME=VALUE");
+	refuses("", "not NAME=VALUE");
+	refuses("RK=on", "no setting \"RK\"");
+	refuses("rk=yes", "it takes on|off");
+	refuses("rk=", "it takes on|off");
+	refuses("rk=on ", "it takes on|off");
+}
+
+static void
+long_ones_are_refused_whole(void **state)
+{
+	char text[4096];
+
+	(void)state;
+	memset(text, 'a', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	refuses(text, "not NAME=VALUE");
+	memcpy(text, "algorithms=", 11);
+	refuses(text, "algorithms cannot be");
+	memcpy(text, "transports=", 11);
+	refuses(text, "transports cannot be");
+	memcpy(text, "pinComplexityPolicyURL=", 23);
+	refuses(text, "pinComplexityPolicyURL cannot be");
+}
+
+static void
+numbers_have_limits(void **state)
+{
+	struct auth_config cfg = config();
+
+	(void)state;
+	refuses("maxMsgSize=1023", "it takes 1024..7609");
+	refuses("maxMsgSize=7610", "it takes 1024..7609");
+	refuses("maxMsgSize=-1", "it takes");
+	refuses("maxMsgSize=0x500", "it takes");
+	refuses("maxMsgSize=99999999999999999999", "it takes");
+	refuses("minPINLength=3", "it takes 4..63");
+	refuses("maxCredentialCountInList=0", "it takes 1..64");
+	takes(&cfg, "maxMsgSize=1024");
+	takes(&cfg, "maxSerializedLargeBlobArray=2048");
+	takes(&cfg, "minPINLength=63");
+	takes(&cfg, "uvModality=4294967295");
+	takes(&cfg, "firmwareVersion=18446744073709551615");
+	assert_int_equal(cfg.message_max, 1024);
+	assert_int_equal(cfg.large_blobs_max, 2048);
+	assert_int_equal(cfg.min_pin_length, 63);
+	assert_int_equal(cfg.uv_modality, UINT32_MAX);
+	assert_true(cfg.firmware_version == UINT64_MAX);
+	/* the neighbours are as they were */
+	assert_int_equal(cfg.max_pin_length, 63);
+	assert_int_equal(cfg.list_max, AUTH_LIST_MAX);
+}
+
+static void
+algorithms_by_name_and_number(void **state)
+{
+	struct auth_config cfg = config();
+
+	(void)state;
+	takes(&cfg, "algorithms=RS256,-7");
+	assert_int_equal(cfg.alg_count, 2);
+	assert_int_equal(cfg.algs[0], COSE_RS256);
+	assert_int_equal(cfg.algs[1], COSE_ES256);
+	refuses("algorithms=", "algorithms cannot be");
+	refuses("algorithms=ES256,", "");
+	refuses("algorithms=ES256,ES256", "algorithms cannot be");
+	refuses("algorithms=ES256,-7", "algorithms cannot be");
+	refuses("algorithms=-1", "algorithms cannot be");
+	refuses("algorithms=-7x", "algorithms cannot be");
+	refuses("algorithms=4294967289", "algorithms cannot be");
+}
+
+static void
+certifications_have_levels(void **state)
+{
+	struct auth_config cfg = config();
+	uint8_t max;
+
+	(void)state;
+	takes(&cfg, "certifications=CC-EAL:4,FIDO:1");
+	for (size_t i = 0; auth_certification(i, &max) != NULL; i++)
+		assert_int_equal(cfg.certifications[i],
+		    strcmp(auth_certification(i, &max), "FIDO") == 0 ? 1 :
+		    strcmp(auth_certification(i, &max), "CC-EAL") == 0 ? 4 :
+		    0);
+	takes(&cfg, "certifications=none");
+	assert_int_equal(cfg.certifications[0], 0);
+	refuses("certifications=FIDO:0", "cannot be");
+	refuses("certifications=FIDO:7", "cannot be");
+	refuses("certifications=FIDO", "cannot be");
+	refuses("certifications=FIDO:", "cannot be");
+	refuses("certifications=FIDO:1x", "cannot be");
+	refuses("certifications=FID:1", "cannot be");
+	refuses("certifications=FIDO:1,X:1", "cannot be");
+}
+
+static void
+transports_are_a_set(void **state)
+{
+	struct auth_config cfg = config();
+
+	(void)state;
+	takes(&cfg, "transports=nfc,usb,usb");
+	assert_int_equal(cfg.transports, TRANSPORT_USB | TRANSPORT_NFC);
+	takes(&cfg, "transports=none");
+	assert_int_equal(cfg.transports, 0);
+	takes(&cfg, "transportsForReset=internal");
+	assert_int_equal(cfg.transports_for_reset, TRANSPORT_INTERNAL);
+	refuses("transports=usb,serial", "cannot be");
+	refuses("transports=usb,,nfc", "cannot be");
+}
+
+static void
+what_builds_on_a_feature_goes_with_it(void **state)
+{
+	struct auth_config cfg = config();
+
+	(void)state;
+	assert_true(has(&cfg, FEATURE_SET_MIN_PIN_LENGTH |
+	    FEATURE_MIN_PIN_LENGTH | FEATURE_PIN_COMPLEXITY));
+	takes(&cfg, "authnrCfg=off");
+	assert_false(has(&cfg, FEATURE_SET_MIN_PIN_LENGTH));
+	assert_false(has(&cfg, FEATURE_MIN_PIN_LENGTH));
+	assert_false(has(&cfg, FEATURE_UV_ACFG));
+	/* asked for again, it still has nothing to stand on */
+	takes(&cfg, "minPinLength=on");
+	assert_false(has(&cfg, FEATURE_MIN_PIN_LENGTH));
+	takes(&cfg, "authnrCfg=on");
+	assert_true(has(&cfg, FEATURE_MIN_PIN_LENGTH));
+}
+
+static void
+a_version_needs_what_it_demands(void **state)
+{
+	static const char *const without[] = {
+		"hmac-secret=off", "credMgmt=off", "credProtect=off",
+		"pinUvAuthToken=off", "pinUvAuthProtocols=1",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++) {
+		struct auth_config cfg = config();
+
+		assert_true(has(&cfg, FEATURE_FIDO_2_1 | FEATURE_FIDO_2_3));
+		takes(&cfg, without[i]);
+		assert_false(has(&cfg, FEATURE_FIDO_2_1));
+		assert_false(has(&cfg, FEATURE_FIDO_2_3));
+		assert_true(has(&cfg, FEATURE_FIDO_2_0));
+	}
+}
+
+static void
+versions_make_a_key_older(void **state)
+{
+	struct auth_config cfg = config();
+
+	(void)state;
+	takes(&cfg, "versions=FIDO_2_0");
+	assert_false(has(&cfg, FEATURE_CRED_MGMT));
+	assert_false(has(&cfg, FEATURE_U2F_V2));
+	assert_int_equal(cfg.protocols[0], 1);
+	/* what is set behind it counts */
+	takes(&cfg, "credMgmt=on");
+	assert_true(has(&cfg, FEATURE_CRED_MGMT));
+	refuses("versions=", "cannot be");
+	refuses("versions=FIDO_2_2", "cannot be");
+	refuses("versions=FIDO_2_0,", "");
+}
+
+/* Every line of the list names something that is taken. */
+static void
+the_list_is_true(void **state)
+{
+	char *text = NULL, *line, *rest, *equals;
+	struct auth_config cfg = config();
+	size_t size = 0, count = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	(void)state;
+	settings_print(f);
+	fclose(f);
+	for (line = strtok_r(text, "\n", &rest); line != NULL;
+	    line = strtok_r(NULL, "\n", &rest)) {
+		if (*line == '\t')
+			continue;
+		equals = strchr(line, '=');
+		assert_non_null(equals);
+		*equals = '\0';
+		assert_int_equal(settings_set(&cfg, line, "?!", msg,
+		    sizeof(msg)) != 0 || strcmp(line,
+		    "pinComplexityPolicyURL") == 0 ||
+		    strcmp(line, "epRpIds") == 0, 1);
+		assert_null(strstr(msg, "no setting"));
+		count++;
+	}
+	assert_true(count > 40);
+	free(text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_name_and_a_value),
+		cmocka_unit_test(long_ones_are_refused_whole),
+		cmocka_unit_test(numbers_have_limits),
+		cmocka_unit_test(algorithms_by_name_and_number),
+		cmocka_unit_test(certifications_have_levels),
+		cmocka_unit_test(transports_are_a_set),
+		cmocka_unit_test(what_builds_on_a_feature_goes_with_it),
+		cmocka_unit_test(a_version_needs_what_it_demands),
+		cmocka_unit_test(versions_make_a_key_older),
+		cmocka_unit_test(the_list_is_true),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
