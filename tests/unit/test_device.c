@@ -290,10 +290,25 @@ test_openssl_without_memory(void **state)
 	scratch_free(&dir);
 }
 
+/* Clients that know no Ed448 and ML-DSA would drop the key for them. */
+static void
+test_algorithms_offered_unasked(void **state)
+{
+	static const int want[] = { COSE_ES256, COSE_EDDSA, COSE_RS256,
+		COSE_ES384, COSE_ES512, COSE_ES256K, COSE_PS256 };
+	struct device_config cfg;
+
+	(void)state;
+	device_config_default(&cfg);
+	assert_int_equal(cfg.auth.alg_count, sizeof(want) / sizeof(want[0]));
+	assert_memory_equal(cfg.auth.algs, want, sizeof(want));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_algorithms_offered_unasked),
 		cmocka_unit_test(test_damaged_software_key),
 		cmocka_unit_test(test_reset_leaves_the_counter),
 		cmocka_unit_test(test_readable_software_key),
