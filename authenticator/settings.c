@@ -3,6 +3,7 @@
 #include "authenticator/settings.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,32 +200,45 @@ take_versions(struct auth_config *cfg, const struct setting *s,
 	return true;
 }
 
-/* By name or COSE number, in order of preference. */
+/* By name or COSE number; 0: there is none like that. */
+static int
+algorithm(const char *word)
+{
+	int alg = describe_alg_named(word);
+	char *end;
+	long n;
+
+	if (alg != 0)
+		return alg;
+	errno = 0;
+	n = strtol(word, &end, 10);
+	if (errno != 0 || *end != '\0' || n < INT_MIN || n > INT_MAX ||
+	    describe_alg((int)n) == NULL)
+		return 0;
+	return (int)n;
+}
+
+/* In order of preference. */
 static bool
 take_algorithms(struct auth_config *cfg, const struct setting *s,
     const char *value)
 {
-	int algs[AUTH_ALGS_MAX];
-	char word[WORD_MAX], *end;
+	int algs[AUTH_ALGS_MAX] = { 0 };
+	char word[WORD_MAX];
 	size_t count = 0;
 
 	(void)s;
 	while (next_word(&value, word)) {
-		int alg = describe_alg_named(word);
+		int alg = algorithm(word);
 
-		if (alg == 0)
-			alg = (int)strtol(word, &end, 10);
-		if (describe_alg(alg) == NULL || count == AUTH_ALGS_MAX)
+		if (alg == 0 || count == AUTH_ALGS_MAX)
 			return false;
 		for (size_t i = 0; i < count; i++)
 			if (algs[i] == alg)
 				return false;
 		algs[count++] = alg;
 	}
-	if (count == 0)
-		return false;
-	memset(cfg->algs, 0, sizeof(cfg->algs));
-	memcpy(cfg->algs, algs, count * sizeof(algs[0]));
+	memcpy(cfg->algs, algs, sizeof(algs));
 	cfg->alg_count = count;
 	return true;
 }
@@ -256,10 +270,11 @@ static bool
 take_transports(struct auth_config *cfg, const struct setting *s,
     const char *value)
 {
+	bool none = is_word(value, "none");
 	unsigned set = 0, bit;
 	char word[WORD_MAX];
 
-	while (!is_word(value, "none") && next_word(&value, word)) {
+	while (!none && next_word(&value, word)) {
 		for (bit = 0; auth_transport_name(bit) != NULL; bit++)
 			if (is_word(word, auth_transport_name(bit)))
 				break;
@@ -299,12 +314,13 @@ static bool
 take_certifications(struct auth_config *cfg, const struct setting *s,
     const char *value)
 {
+	bool none = is_word(value, "none");
 	struct auth_config new = *cfg;
 	char word[WORD_MAX];
 
 	(void)s;
 	memset(new.certifications, 0, sizeof(new.certifications));
-	while (!is_word(value, "none") && next_word(&value, word))
+	while (!none && next_word(&value, word))
 		if (!take_certification(&new, word))
 			return false;
 	*cfg = new;
