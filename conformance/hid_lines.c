@@ -334,6 +334,10 @@ send_message(struct hid_lines *h, const char *text, struct message *m)
 			return false;
 	if (m->last > PACKETS_MAX)
 		return complain(h, "more packets than sequence numbers");
+	if (m->cmd == CTAPHID_CMD_CBOR || m->cmd == CTAPHID_CMD_MSG) {
+		h->sent = m->payload;
+		h->sent_apdu = m->cmd == CTAPHID_CMD_MSG;
+	}
 	for (unsigned long i = m->first; i <= m->last; i++)
 		if (!send_packet(h, m, i))
 			return false;

@@ -23,6 +23,10 @@ struct hid_lines {
 	struct expr_env	*env;		/* why: what was wrong */
 	bool		 cannot;	/* ... is that the target cannot */
 
+	/* the last message of CBOR or MSG; until the next is sent */
+	struct span	 sent;
+	bool		 sent_apdu;
+
 	/* reports that came while one of another channel was waited for */
 	size_t		 kept;
 	uint8_t		 keep[HID_KEPT_MAX][CTAPHID_REPORT_LEN];

@@ -194,6 +194,21 @@ hid_lines(struct run *r)
 	return r->hid;
 }
 
+/* For whoever wants to know why a case failed. */
+static bool
+send_hid(struct run *r, const char *text)
+{
+	bool awaited = r->awaited;
+
+	r->hid->sent = span(NULL, 0);
+	if (!hid_send(r->hid, text))
+		return false;
+	if (r->hid->sent.len > 0)
+		record_sent(r, r->hid->sent, r->hid->sent_apdu);
+	r->awaited = awaited;
+	return true;
+}
+
 /* What a line of theirs came to. */
 static bool
 hid_did(struct run *r, bool ok)
@@ -229,7 +244,7 @@ do_send(struct run *r, const char *text)
 	struct span raw;
 
 	if (keyword(text, "hid", &text))
-		return has_hid(r) && hid_did(r, hid_send(r->hid, text));
+		return has_hid(r) && hid_did(r, send_hid(r, text));
 	r->channel = parse_channel(&text);
 	expr_blank(&text);
 	if (strncmp(text, "u2f ", 4) == 0)
