@@ -7,8 +7,9 @@
  *
  * Every verb returns 0, an enum ctap_status (positive) that the token
  * answered, or -errno if there was no proper answer: -ENODEV, -EIO the token
- * went away or broke off, -EPROTO its answer makes no sense, -EMSGSIZE the
- * request is larger than the token takes, -ENOMEM.
+ * went away or broke off, -EBUSY another program uses it, -EPROTO its answer
+ * makes no sense, -EMSGSIZE the request is larger than the token takes,
+ * -ENOMEM.
  *
  * What an answer points to lives until the next verb on the same token.
  */
