@@ -200,7 +200,11 @@ put_id_max(const struct auth *au, struct cbor_out *out)
 static void
 put_transport_set(struct cbor_out *out, unsigned set)
 {
-	cbor_put_array(out, (size_t)__builtin_popcount(set));
+	size_t count = 0;
+
+	for (size_t i = 0; auth_transport_name(i) != NULL; i++)
+		count += set >> i & 1;
+	cbor_put_array(out, count);
 	for (size_t i = 0; auth_transport_name(i) != NULL; i++)
 		if (set & 1u << i)
 			cbor_put_str(out, auth_transport_name(i));
