@@ -74,6 +74,20 @@ struct credential {
 
 #define PIN_HASH_LEN	 16	/* LEFT(SHA-256(PIN), 16), CTAP 2.3, 6.5.1 */
 #define MIN_PIN_RPS_MAX	  8	/* RP IDs told the minimum PIN length */
+#define BIO_TEMPLATES_MAX 5	/* fingers that can be enrolled */
+#define BIO_ID_LEN	  4	/* bytes */
+#define BIO_NAME_MAX	 64	/* bytes, maxTemplateFriendlyName */
+
+/*
+ * An enrolled finger, CTAP 2.3, 6.7. The sensor is simulated: what it keeps
+ * of a finger is its number.
+ */
+struct bio_template {
+	uint8_t		id[BIO_ID_LEN];
+	uint8_t		finger;		/* 1 to 255 */
+	uint8_t		name_len;	/* 0: none was given */
+	char		name[BIO_NAME_MAX];	/* UTF-8 */
+};
 
 /*
  * The authenticator's own memory, small enough to be written whole. A state
@@ -110,6 +124,9 @@ struct auth_state {
 	bool		ppuat_pcmr;		/* has its permission */
 	uint32_t	ppuat_generation;
 	uint32_t	store_generation;
+	/* bioEnrollment, CTAP 2.3, 6.7; oldest first */
+	uint8_t		bio_count;
+	struct bio_template bio[BIO_TEMPLATES_MAX];
 };
 
 /* What a reset leaves: the counter, so that no relying party sees it fall. */

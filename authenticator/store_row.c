@@ -12,6 +12,7 @@
 
 #define ROW_VERSION	1
 #define STATE_VERSION	1
+#define STATE_WITH_BIO	2	/* version 1, then templates, at least one */
 #define FLAG_DISCOVERABLE 0x01
 #define FLAG_HMAC_SECRET  0x02
 #define FLAG_PAYMENT	  0x04
@@ -371,6 +372,43 @@ static const size_t state_flags[] = {
 #define STATE_FLAGS	(sizeof(state_flags) / sizeof(state_flags[0]))
 
 static void
+put_templates(struct writer *w, const struct auth_state *s)
+{
+	const struct bio_template *t = s->bio;
+
+	if (s->bio_count > BIO_TEMPLATES_MAX) {
+		w->bad = true;
+		return;
+	}
+	put_uint(w, s->bio_count, 1);
+	for (; t < s->bio + s->bio_count; t++) {
+		put_bytes(w, t->id, BIO_ID_LEN);
+		put_uint(w, t->finger, 1);
+		put_text(w, t->name, t->name_len, 1, BIO_NAME_MAX);
+	}
+}
+
+static void
+take_templates(struct reader *r, struct auth_state *s)
+{
+	const uint8_t *id;
+
+	s->bio_count = (uint8_t)take_uint(r, 1);
+	if (s->bio_count == 0 || s->bio_count > BIO_TEMPLATES_MAX)
+		r->bad = true;
+	for (size_t i = 0; !r->bad && i < s->bio_count; i++) {
+		struct bio_template *t = &s->bio[i];
+
+		if ((id = take_bytes(r, BIO_ID_LEN)) != NULL)
+			memcpy(t->id, id, BIO_ID_LEN);
+		t->finger = (uint8_t)take_uint(r, 1);
+		t->name_len = (uint8_t)take_text(r, t->name, 1, BIO_NAME_MAX);
+		if (t->finger == 0)
+			r->bad = true;
+	}
+}
+
+static void
 put_state(struct writer *w, const struct auth_state *s)
 {
 	uint16_t flags = 0;
@@ -439,9 +477,12 @@ store_seal_state(struct store *st, const struct auth_state *state,
 	struct writer w = { .p = plain, .size = sizeof(plain) };
 	int r = -EINVAL;
 
-	put_uint(&w, STATE_VERSION, 1);
+	/* a key without fingers is one that an older sealkey can read */
+	put_uint(&w, state->bio_count > 0 ? STATE_WITH_BIO : STATE_VERSION, 1);
 	put_uint(&w, last_seq, 8);
 	put_state(&w, state);
+	if (state->bio_count > 0)
+		put_templates(&w, state);
 	if (!w.bad)
 		r = st->keys->ops->seal(st->keys, span_str("state"),
 		    span(plain, w.len), out);
@@ -456,7 +497,7 @@ store_open_state(struct store *st, struct span sealed)
 	uint8_t plain[STATE_MAX];
 	struct auth_state state = { .credentials = 0 };
 	struct reader r = { .bad = false };
-	uint64_t last_seq;
+	uint64_t last_seq, version;
 	int error = -EBADMSG;
 
 	if (sealed.len < KEY_SEAL_OVERHEAD ||
@@ -467,10 +508,13 @@ store_open_state(struct store *st, struct span sealed)
 	if (error != 0)
 		goto out;
 	r.rest = span(plain, sealed.len - KEY_SEAL_OVERHEAD);
-	if (take_uint(&r, 1) != STATE_VERSION)
+	version = take_uint(&r, 1);
+	if (version != STATE_VERSION && version != STATE_WITH_BIO)
 		r.bad = true;
 	last_seq = take_uint(&r, 8);
 	take_state(&r, &state);
+	if (version == STATE_WITH_BIO)
+		take_templates(&r, &state);
 	if (r.bad || r.rest.len > 0) {
 		error = -EBADMSG;
 		goto out;

@@ -512,6 +512,101 @@ test_reset_keeps_order_and_blobs(void **state)
 	store_blob_free(p, len);
 }
 
+static struct bio_template
+finger(uint8_t n, uint8_t name_len)
+{
+	struct bio_template t = { .id = { 1, 2, 3, n }, .finger = n,
+	    .name_len = name_len };
+
+	memset(t.name, 'a' + n, name_len);
+	return t;
+}
+
+static void
+test_fingers_survive(void **state)
+{
+	struct fixture *f = *state;
+	struct auth_state s, got;
+	struct auth_change chg = { .state = &s };
+
+	for (int n = BIO_TEMPLATES_MAX; n >= 0; n--) {
+		assert_int_equal(store_load(f->st, &s), 0);
+		memset(s.bio, 0, sizeof(s.bio));
+		s.bio_count = (uint8_t)n;
+		for (int i = 0; i < n; i++)
+			s.bio[i] = finger((uint8_t)(i + 1),
+			    i == 0 ? BIO_NAME_MAX : (uint8_t)(i - 1));
+		assert_int_equal(store_commit(f->st, &chg, NULL), 0);
+		reopen(f);
+		assert_int_equal(store_load(f->st, &got), 0);
+		assert_int_equal(got.bio_count, n);
+		assert_memory_equal(got.bio, s.bio, sizeof(s.bio));
+	}
+	s.bio_count = BIO_TEMPLATES_MAX + 1;
+	assert_int_equal(store_commit(f->st, &chg, NULL), -EINVAL);
+}
+
+/* The state of a key without fingers, as every sealkey has written it. */
+static size_t
+seal_state(struct fixture *f, uint8_t bio_count, uint8_t *plain)
+{
+	uint8_t sealed[STATE_MAX + KEY_SEAL_OVERHEAD];
+	struct auth_state s = { .bio_count = bio_count };
+	size_t len;
+
+	for (uint8_t i = 0; i < bio_count; i++)
+		s.bio[i] = finger(i + 1, 0);
+	assert_int_equal(store_seal_state(f->st, &s, 7, sealed, &len), 0);
+	assert_int_equal(f->st->keys->ops->open(f->st->keys,
+	    span_str("state"), span(sealed, len), plain), 0);
+	return len - KEY_SEAL_OVERHEAD;
+}
+
+static int
+open_state(struct fixture *f, const uint8_t *plain, size_t len)
+{
+	uint8_t sealed[STATE_MAX + KEY_SEAL_OVERHEAD];
+
+	assert_int_equal(f->st->keys->ops->seal(f->st->keys,
+	    span_str("state"), span(plain, len), sealed), 0);
+	return store_open_state(f->st, span(sealed, len + KEY_SEAL_OVERHEAD));
+}
+
+static void
+test_states_of_both_versions(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t plain[STATE_MAX] = { 0 };
+	size_t old = seal_state(f, 0, plain), len;
+
+	assert_int_equal(plain[0], 1);
+	assert_int_equal(open_state(f, plain, old), 0);
+	/* one of version 2 has a finger */
+	plain[0] = 2;
+	plain[old] = 0;
+	assert_int_equal(open_state(f, plain, old), -EUCLEAN);
+	assert_int_equal(open_state(f, plain, old + 1), -EUCLEAN);
+	len = seal_state(f, 1, plain);
+	assert_int_equal(plain[0], 2);
+	assert_int_equal(len, old + 1 + BIO_ID_LEN + 2);
+	assert_int_equal(open_state(f, plain, len), 0);
+	assert_int_equal(open_state(f, plain, len - 1), -EUCLEAN);
+	assert_int_equal(open_state(f, plain, len + 1), -EUCLEAN);
+	plain[old + 1 + BIO_ID_LEN] = 0;	/* finger */
+	assert_int_equal(open_state(f, plain, len), -EUCLEAN);
+	plain[old + 1 + BIO_ID_LEN] = 1;
+	plain[len - 1] = BIO_NAME_MAX + 1;
+	assert_int_equal(open_state(f, plain, len), -EUCLEAN);
+	plain[len - 1] = 0;
+	plain[old] = BIO_TEMPLATES_MAX + 1;
+	assert_int_equal(open_state(f, plain, len), -EUCLEAN);
+	plain[old] = 1;
+	plain[0] = 1;
+	assert_int_equal(open_state(f, plain, len), -EUCLEAN);
+	plain[0] = 3;
+	assert_int_equal(open_state(f, plain, len), -EUCLEAN);
+}
+
 static void
 test_seq_never_comes_back(void **state)
 {
@@ -950,6 +1045,8 @@ main(void)
 		STORE_TEST(test_how_many_and_how_many_more),
 		STORE_TEST(test_failed_commit_changes_nothing),
 		STORE_TEST(test_reset_keeps_order_and_blobs),
+		STORE_TEST(test_fingers_survive),
+		STORE_TEST(test_states_of_both_versions),
 		STORE_TEST(test_seq_never_comes_back),
 		STORE_TEST(test_limit),
 		STORE_TEST(test_blobs),
