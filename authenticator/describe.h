@@ -22,6 +22,10 @@ json_t *describe_credential(const struct credential *cred);
 const char *describe_alg(int alg);
 int describe_alg_named(const char *name);
 
+/* "too-high": what a fingerprint sensor says of a sample (enum
+ * sample_status); -1 if there is none of that name. */
+int describe_sample_named(const char *name);
+
 /* 36 characters and a NUL. */
 void describe_aaguid(const uint8_t aaguid[static 16], char out[static 37]);
 

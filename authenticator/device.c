@@ -395,6 +395,12 @@ device_user(struct device *d, enum user_answer answer, uint64_t now_ms)
 }
 
 enum device_want
+device_finger(struct device *d, struct user_finger finger, uint64_t now_ms)
+{
+	return perform(d, auth_finger(d->engine, finger, now_ms), now_ms);
+}
+
+enum device_want
 device_keys(struct device *d, uint64_t now_ms)
 {
 	struct key_op *op = d->keys->ops->poll(d->keys);
@@ -476,13 +482,10 @@ static enum device_want
 advance(struct device *d, enum device_want want)
 {
 	struct pollfd pfd = { .events = POLLIN };
-	enum user_answer answer = USER_PRESENT;
+	struct user_finger fitting = { 0 };
 
-	if (want == DEVICE_USER) {
-		if (device_prompt(d)->kind == PROMPT_VERIFICATION)
-			answer = USER_VERIFIED;
-		return device_user(d, answer, clock_ms());
-	}
+	if (want == DEVICE_USER)
+		return device_finger(d, fitting, clock_ms());
 	pfd.fd = device_keys_fd(d);
 	(void)poll(&pfd, 1, -1);
 	return device_keys(d, clock_ms());

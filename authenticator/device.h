@@ -69,6 +69,8 @@ bool device_has_u2f(const struct device *d);
 bool device_has_ctap2(const struct device *d);
 enum device_want device_user(struct device *d, enum user_answer answer,
     uint64_t now_ms);
+enum device_want device_finger(struct device *d, struct user_finger finger,
+    uint64_t now_ms);
 enum device_want device_keys(struct device *d, uint64_t now_ms);
 enum device_want device_cancel(struct device *d, uint64_t channel,
     uint64_t now_ms);

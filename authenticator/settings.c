@@ -72,6 +72,25 @@ take_uv(struct auth_config *cfg, const struct setting *s, const char *value)
 	return true;
 }
 
+#define MODALITY_FINGERPRINT	2	/* FIDO registry, 3.1 */
+
+/* Fingers are what such a key verifies its user by. */
+static bool
+take_bio(struct auth_config *cfg, const struct setting *s, const char *value)
+{
+	bool on;
+
+	(void)s;
+	if (!take_switch(value, &on))
+		return false;
+	set_features(cfg, FEATURE_BIO_ENROLL, on);
+	if (on)
+		set_features(cfg, FEATURE_UV, true);
+	if (on && cfg->uv_modality == 0)
+		cfg->uv_modality = MODALITY_FINGERPRINT;
+	return true;
+}
+
 /* on and off as it comes from the factory, none: there is no such option */
 static bool
 take_always_uv(struct auth_config *cfg, const struct setting *s,
@@ -388,6 +407,13 @@ static const struct setting settings[] = {
 	SWITCH("clientPin", FEATURE_CLIENT_PIN, "it can have a PIN"),
 	{ .name = "uv", .take = take_uv, .values = "on|off|unconfigured",
 	    .meaning = "built-in user verification" },
+	{ .name = "bioEnroll", .take = take_bio, .values = "on|off",
+	    .meaning = "a fingerprint reader is what verifies: uv follows "
+	    "the enrolled fingers" },
+	SWITCH("uvBioEnroll", FEATURE_UV_BIO_ENROLL, "verification authorises "
+	    "it, too"),
+	SWITCH("userVerificationMgmtPreview", FEATURE_UV_MGMT_PREVIEW,
+	    "its prototype, command 40"),
 	SWITCH("plat", FEATURE_PLAT, "says that it is part of the machine"),
 	{ .name = "alwaysUv", .take = take_always_uv, .values = "on|off|none",
 	    .meaning = "as from the factory; none: "

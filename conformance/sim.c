@@ -497,6 +497,16 @@ sim_answer(struct sim *s, enum user_answer answer)
 }
 
 enum auth_want
+sim_finger(struct sim *s, struct user_finger finger)
+{
+	if (s->want != AUTH_USER)
+		die("nobody was asked");
+	run(s, auth_finger(s->auth, finger, s->now_ms));
+	s->prompts += s->want == AUTH_USER;
+	return s->want;
+}
+
+enum auth_want
 sim_cancel(struct sim *s, uint64_t channel)
 {
 	return run(s, auth_cancel(s->auth, channel));
@@ -527,8 +537,7 @@ sim_yes(struct sim *s, struct span msg)
 	enum auth_want want = sim_send(s, 1, msg);
 
 	while (want == AUTH_USER)
-		want = sim_answer(s, auth_prompt(s->auth)->kind ==
-		    PROMPT_VERIFICATION ? USER_VERIFIED : USER_PRESENT);
+		want = sim_finger(s, (struct user_finger){ 0 });
 	return s->reply.p[0];
 }
 

@@ -57,6 +57,7 @@ enum auth_want sim_apdu(struct sim *s, uint64_t channel, struct span msg);
 /* Answers, or is kept for the next APDU; false: nobody asks for it. */
 bool sim_touch(struct sim *s);
 enum auth_want sim_answer(struct sim *s, enum user_answer answer);
+enum auth_want sim_finger(struct sim *s, struct user_finger finger);
 enum auth_want sim_cancel(struct sim *s, uint64_t channel);
 /* Nobody wants the reply any more. */
 enum auth_want sim_abort(struct sim *s, uint64_t channel);

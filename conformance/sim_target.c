@@ -67,13 +67,21 @@ state_sim(void *arg, struct span *reply, struct span *rp_id)
 	if (s->want != AUTH_USER)
 		return STATE_IDLE;
 	*rp_id = auth_prompt(s->auth)->rp_id;
-	return auth_prompt(s->auth)->kind == PROMPT_VERIFICATION ?
-	    STATE_VERIFY : STATE_TOUCH;
+	switch (auth_prompt(s->auth)->kind) {
+	case PROMPT_VERIFICATION:
+		return STATE_VERIFY;
+	case PROMPT_SAMPLE:
+		return STATE_SAMPLE;
+	default:
+		return STATE_TOUCH;
+	}
 }
 
 static bool
 act(struct sim *s, const char *what, uint64_t channel)
 {
+	struct user_finger finger;
+
 	if (strcmp(what, "cancel") == 0) {
 		sim_cancel(s, channel);
 		return true;
@@ -88,6 +96,8 @@ act(struct sim *s, const char *what, uint64_t channel)
 		sim_answer(s, USER_MISMATCH);
 	else if (strcmp(what, "deny") == 0)
 		sim_answer(s, USER_REFUSED);
+	else if (transcript_finger(what, &finger.number, &finger.status))
+		sim_finger(s, finger);
 	else
 		return false;
 	return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conformance/transcript.h"
 
+#include "authenticator/describe.h"
 #include "authenticator/settings.h"
 #include "conformance/expr.h"
 #include "conformance/hid_lines.h"
@@ -106,6 +107,8 @@ state_name(enum transcript_state s)
 		return "touch";
 	case STATE_VERIFY:
 		return "verify";
+	case STATE_SAMPLE:
+		return "sample";
 	case STATE_USER:
 		return "a question to the user";
 	case STATE_REPLY:
@@ -464,6 +467,25 @@ do_advance(struct run *r, const char *text)
 		return failed(r, "time in s or ms");
 	return did(r, r->target->advance(r->t, n, r->result->why),
 	    "time cannot pass");
+}
+
+bool
+transcript_finger(const char *what, uint8_t *number, uint8_t *status)
+{
+	char word[32] = "good";
+	unsigned n = 0;
+	int end = 0, sample;
+
+	if (sscanf(what, "verify finger %u%n", &n, &end) != 1 &&
+	    sscanf(what, "sample %31s%n finger %u%n", word, &end, &n,
+	    &end) < 1)
+		return false;
+	sample = describe_sample_named(word);
+	if (sample == -1 || what[end] != '\0' || n > UINT8_MAX)
+		return false;
+	*number = (uint8_t)n;
+	*status = (uint8_t)sample;
+	return true;
 }
 
 static bool

@@ -45,6 +45,7 @@ enum transcript_state {
 	STATE_IDLE,		/* idle */
 	STATE_TOUCH,		/* waits for a touch */
 	STATE_VERIFY,		/* waits for user verification */
+	STATE_SAMPLE,		/* waits for a finger to be enrolled */
 	STATE_USER,		/* waits for its user; how, nobody can tell */
 	STATE_REPLY,
 	STATE_TROUBLE,		/* see trouble() */
@@ -77,8 +78,8 @@ struct transcript_target {
 	enum transcript_state (*state)(void *t, struct span *reply,
 		    struct span *rp_id);
 	/*
-	 * "touch", "verify", "mismatch", "deny", "cancel", "replug"; why
-	 * if it cannot.
+	 * "touch", "verify", "mismatch", "deny", "cancel", "replug", or a
+	 * finger on the sensor, transcript_finger(); why if it cannot.
 	 */
 	enum transcript_step (*act)(void *t, const char *what,
 		    uint64_t channel, char why[static TRANSCRIPT_WHY_MAX]);
@@ -139,6 +140,13 @@ bool transcript_next(struct transcript_file *f, struct transcript_case *c);
 #define TRANSCRIPT_LINE_MAX	2048
 bool transcript_line(const char **text, unsigned *number,
     char line[static TRANSCRIPT_LINE_MAX]);
+
+/*
+ * "sample STATUS [finger N]" or "verify finger N" as the finger that it is:
+ * its number (0: the one that fits) and lastEnrollSampleStatus. False: what
+ * is done is something else.
+ */
+bool transcript_finger(const char *what, uint8_t *number, uint8_t *status);
 
 void transcript_run_case(const struct transcript_case *c,
     const struct transcript_target *target, struct transcript_result *r);

@@ -34,6 +34,7 @@ enum ctap_command {
 	CTAP_CONFIG = 0x0d,
 	/* before CTAP 2.1; what libfido2 before 1.15 sends to any key */
 	CTAP_CREDENTIAL_MANAGEMENT_PREVIEW = 0x41,
+	CTAP_BIO_ENROLLMENT_PREVIEW = 0x40,
 };
 
 /* A boolean that need not be there. */

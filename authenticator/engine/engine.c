@@ -25,6 +25,8 @@ static const struct auth_row rows[] = {
 	{ CTAP_CLIENT_PIN, TOKENS, { pin_run, pin_compare, uv_perform,
 	    pin_grant, pin_done } },
 	{ CTAP_RESET, 0, { rst_check, rst_commit, rst_reply } },
+	{ CTAP_BIO_ENROLLMENT, FEATURE_BIO_ENROLL, { bio_check, bio_capture,
+	    bio_reply } },
 	{ CTAP_CREDENTIAL_MANAGEMENT, MANAGES, { cm_check, cm_find, cm_found,
 	    cm_reply } },
 	{ CTAP_SELECTION, FEATURE_FIDO_2_1 | FEATURE_FIDO_2_3, { sel_ask,
@@ -70,6 +72,7 @@ sessions_wipe(struct auth *au)
 	}
 	explicit_bzero(au->session, sizeof(au->session));
 	blobs_forget(au);
+	bio_forget(au);
 }
 
 /* The session of a host that has one, or NULL. */
@@ -160,6 +163,9 @@ auth_host_gone(struct auth *au, uint32_t host)
 	if (au->pending.channel >> 32 == host &&
 	    au->op.want != AUTH_COMMIT)
 		blobs_forget(au);
+	/* bio.10 */
+	if (au->enrolment.host == host)
+		bio_forget(au);
 }
 
 void
@@ -319,12 +325,18 @@ begin(struct auth *au, uint64_t channel, uint64_t now_ms)
 	au->op.now_ms = now_ms;
 }
 
-/* cm.13: the preview command is the final one by another number */
+/* cm.13, bio.13: a preview command is the final one by another number */
 static uint8_t
 command_of(struct span msg)
 {
-	return msg.p[0] == CTAP_CREDENTIAL_MANAGEMENT_PREVIEW ?
-	    CTAP_CREDENTIAL_MANAGEMENT : msg.p[0];
+	switch (msg.p[0]) {
+	case CTAP_CREDENTIAL_MANAGEMENT_PREVIEW:
+		return CTAP_CREDENTIAL_MANAGEMENT;
+	case CTAP_BIO_ENROLLMENT_PREVIEW:
+		return CTAP_BIO_ENROLLMENT;
+	default:
+		return msg.p[0];
+	}
 }
 
 enum auth_want
@@ -391,6 +403,20 @@ not_agreed(struct auth *au, enum ctap_status status)
 	return finish(au, status);
 }
 
+/* A touch is no verification, nor the other way round a mismatch. */
+static bool
+is_answer(enum prompt_kind kind, enum user_answer answer)
+{
+	switch (kind) {
+	case PROMPT_VERIFICATION:
+		return answer == USER_VERIFIED || answer == USER_MISMATCH;
+	case PROMPT_SAMPLE:
+		return answer == USER_SAMPLE;
+	default:
+		return answer == USER_PRESENT || answer == USER_VERIFIED;
+	}
+}
+
 enum auth_want
 auth_user_input(struct auth *au, enum user_answer answer, uint64_t now_ms)
 {
@@ -401,11 +427,23 @@ auth_user_input(struct auth *au, enum user_answer answer, uint64_t now_ms)
 	op->answer = answer;
 	if (answer == USER_REFUSED)
 		return not_agreed(au, CTAP2_ERR_OPERATION_DENIED);
-	/* a touch is no verification, nor the other way round a mismatch */
-	if (op->prompt.kind == PROMPT_VERIFICATION ?
-	    answer == USER_PRESENT : answer == USER_MISMATCH)
+	if (!is_answer(op->prompt.kind, answer))
 		return AUTH_USER;
 	return run(au);
+}
+
+enum auth_want
+auth_finger(struct auth *au, struct user_finger finger, uint64_t now_ms)
+{
+	enum user_answer answer = USER_PRESENT;
+
+	assert(au->op.want == AUTH_USER);
+	au->op.finger = finger;
+	if (au->op.prompt.kind == PROMPT_SAMPLE)
+		answer = USER_SAMPLE;
+	else if (au->op.prompt.kind == PROMPT_VERIFICATION)
+		answer = bio_knows(au, finger) ? USER_VERIFIED : USER_MISMATCH;
+	return auth_user_input(au, answer, now_ms);
 }
 
 enum auth_want
@@ -504,13 +542,24 @@ auth_deadline(const struct auth *au)
 	return user < au->sweep_ms ? user : au->sweep_ms;
 }
 
+/* bio.9: a host that said how long learns that nobody came, and goes on */
+static enum auth_want
+timed_out(struct auth *au, uint64_t now_ms)
+{
+	struct user_finger none = { .status = SAMPLE_NO_USER_ACTIVITY };
+
+	if (au->op.prompt.kind == PROMPT_SAMPLE && au->op.bio.timeout_ms.there)
+		return auth_finger(au, none, now_ms);
+	return not_agreed(au, CTAP2_ERR_USER_ACTION_TIMEOUT);
+}
+
 enum auth_want
 auth_tick(struct auth *au, uint64_t now_ms)
 {
 	if (now_ms >= au->sweep_ms)
 		sessions_sweep(au, now_ms);
 	if (au->op.want == AUTH_USER && now_ms >= au->op.user_deadline)
-		return not_agreed(au, CTAP2_ERR_USER_ACTION_TIMEOUT);
+		return timed_out(au, now_ms);
 	return au->op.want;
 }
 

@@ -8,7 +8,7 @@
  *
  *	      auth_command(), auth_apdu()
  *	            |
- *	            v          auth_user_input(), auth_tick()
+ *	            v          auth_user_input(), auth_finger(), auth_tick()
  *	 +------> decide --- AUTH_USER ------------------------+
  *	 |          |------- AUTH_KEY ----- auth_key_done() ---|
  *	 |          |------- AUTH_LOOKUP -- auth_lookup_done()-|
@@ -103,6 +103,7 @@ struct auth_attestation {
 #define FEATURE_ALWAYS_UV		FEATURE(26)
 #define FEATURE_LONG_TOUCH		FEATURE(27)	/* other members */
 #define FEATURE_REMAINING		FEATURE(28)
+#define FEATURE_UV_MGMT_PREVIEW		FEATURE(29)	/* option */
 #define FEATURE_CRED_PROTECT		FEATURE(40)	/* extensions */
 #define FEATURE_CRED_BLOB		FEATURE(41)
 #define FEATURE_LARGE_BLOB_KEY		FEATURE(42)
@@ -193,6 +194,7 @@ enum auth_want {
 enum prompt_kind {
 	PROMPT_PRESENCE,	/* a touch */
 	PROMPT_VERIFICATION,	/* built-in user verification */
+	PROMPT_SAMPLE,		/* a finger on the sensor, to be enrolled */
 };
 
 enum prompt_reason {
@@ -202,6 +204,7 @@ enum prompt_reason {
 	REASON_RESET,
 	REASON_EXCLUDED,	/* already registered: touch, then refused */
 	REASON_TOKEN,		/* a host asks to be trusted for a while */
+	REASON_ENROLL,		/* a fingerprint */
 };
 
 /*
@@ -221,6 +224,35 @@ enum user_answer {
 	USER_VERIFIED,		/* verified, by a gesture that shows presence */
 	USER_REFUSED,		/* said no */
 	USER_MISMATCH,		/* tried to verify, and was not recognised */
+	USER_SAMPLE,		/* held a finger still, to have it enrolled */
+};
+
+/* lastEnrollSampleStatus, CTAP 2.3, 6.7.1 */
+enum sample_status {
+	SAMPLE_GOOD = 0x00,
+	SAMPLE_TOO_HIGH = 0x01,
+	SAMPLE_TOO_LOW = 0x02,
+	SAMPLE_TOO_LEFT = 0x03,
+	SAMPLE_TOO_RIGHT = 0x04,
+	SAMPLE_TOO_FAST = 0x05,
+	SAMPLE_TOO_SLOW = 0x06,
+	SAMPLE_POOR_QUALITY = 0x07,
+	SAMPLE_TOO_SKEWED = 0x08,
+	SAMPLE_TOO_SHORT = 0x09,
+	SAMPLE_MERGE_FAILURE = 0x0a,
+	SAMPLE_EXISTS = 0x0b,
+	SAMPLE_NO_USER_ACTIVITY = 0x0d,
+	SAMPLE_NO_USER_PRESENCE_TRANSITION = 0x0e,
+};
+
+/*
+ * A finger on the simulated sensor. All zero is the finger that fits, held
+ * as it should be: an enrolled one where the user is verified, the one that
+ * is being enrolled, or else a new one.
+ */
+struct user_finger {
+	uint8_t		number;		/* 1 to 255; 0: the one that fits */
+	uint8_t		status;		/* enum sample_status */
 };
 
 struct auth;
@@ -262,6 +294,13 @@ size_t auth_info(struct auth *au, uint64_t channel, uint8_t *out,
 
 /* Reports on the current want; each returns the next one. */
 enum auth_want auth_user_input(struct auth *au, enum user_answer answer,
+    uint64_t now_ms);
+/*
+ * The same by a finger, whatever was asked for: a touch, a sample, or
+ * verification, where a key that enrols fingers knows its own and any other
+ * key every finger.
+ */
+enum auth_want auth_finger(struct auth *au, struct user_finger finger,
     uint64_t now_ms);
 /* After op->result and the outputs of auth_key_op() were set. */
 enum auth_want auth_key_done(struct auth *au, uint64_t now_ms);

@@ -35,6 +35,7 @@ static void
 put_options(const struct auth *au, struct cbor_out *out)
 {
 	bool not_required = has(au, FEATURE_MC_UV_NOT_RQD) && !always_uv(au);
+	bool bio = au->state.bio_count > 0;	/* bio.11 */
 	const struct {
 		const char	*name;
 		enum option	 value;
@@ -47,9 +48,11 @@ put_options(const struct auth *au, struct cbor_out *out)
 		{ "alwaysUv", set_up(au, FEATURE_ALWAYS_UV, always_uv(au)) },
 		{ "credMgmt", there(au, FEATURE_CRED_MGMT) },
 		{ "authnrCfg", there(au, FEATURE_AUTHNR_CFG) },
+		{ "bioEnroll", set_up(au, FEATURE_BIO_ENROLL, bio) },
 		{ "clientPin", set_up(au, FEATURE_CLIENT_PIN,
 		    au->state.pin_set) },
 		{ "largeBlobs", there(au, FEATURE_LARGE_BLOBS) },
+		{ "uvBioEnroll", there(au, FEATURE_UV_BIO_ENROLL) },
 		{ "perCredMgmtRO", there(au, FEATURE_PER_CRED_MGMT_RO) },
 		{ "pinUvAuthToken", there(au, FEATURE_PIN_UV_AUTH_TOKEN) },
 		{ "setMinPINLength", there(au, FEATURE_SET_MIN_PIN_LENGTH) },
@@ -57,6 +60,8 @@ put_options(const struct auth *au, struct cbor_out *out)
 		    not_required) },
 		{ "credentialMgmtPreview", there(au,
 		    FEATURE_CRED_MGMT_PREVIEW) },
+		{ "userVerificationMgmtPreview", set_up(au,
+		    FEATURE_UV_MGMT_PREVIEW, bio) },
 		{ "noMcGaPermissionsWithClientPin", there(au,
 		    FEATURE_NO_MC_GA_WITH_PIN) },
 	};

@@ -101,6 +101,20 @@ struct cm_request {
 	const uint8_t	*bound;		/* hash of the token's RP ID, or NULL */
 };
 
+/* Parameters of a bioEnrollment subcommand. */
+struct bio_request {
+	struct span	id;
+	struct span	name;
+	struct ctap_uint timeout_ms;
+};
+
+/* A finger that is being enrolled. */
+struct bio_enrolment {
+	uint8_t		left;		/* samples; 0: nothing under way */
+	uint32_t	host;		/* whose it is */
+	struct bio_template template;	/* finger 0: no good sample yet */
+};
+
 /* performBuiltInUv(), CTAP 2.3, 6.5.3.1 */
 enum uv_phase {
 	UV_NOT_WANTED = 0,
@@ -166,6 +180,12 @@ struct auth_op {
 	struct span	uv_user;
 
 	struct cm_request cm;
+
+	/* bioEnrollment */
+	struct bio_request bio;
+	struct bio_enrolment enrolment;	/* what will become of it */
+	uint8_t		sample;		/* lastEnrollSampleStatus */
+	struct user_finger finger;	/* as auth_finger() was told */
 };
 
 /* pinUvAuthToken, CTAP 2.3, 6.5.2.1; one for each protocol */
@@ -241,6 +261,7 @@ struct auth {
 	struct auth_session session[HOSTS_MAX];
 	uint64_t	sweep_ms;	/* nothing expires before that */
 	struct blobs_pending pending;
+	struct bio_enrolment enrolment;
 	uint8_t		blobs[LARGE_BLOBS_MAX];	/* as looked up */
 	uint8_t		reply[AUTH_MESSAGE_MAX];
 	size_t		reply_len;
@@ -391,6 +412,12 @@ bool ext_assert_output(struct auth *au, struct auth_op *op);
 bool ext_tells_large_blob_key(const struct auth_op *op);
 void ext_put_large_blob_key(const struct auth_op *op, struct cbor_out *out);
 
+/* bio_enrollment.c */
+/* Whether the sensor knows that finger; on a key without enrolment: all. */
+bool bio_knows(const struct auth *au, struct user_finger finger);
+/* Ends the enrolment that is under way, if there is one. */
+void bio_forget(struct auth *au);
+
 /* large_blobs.c: forgets an array that is not finished */
 void blobs_forget(struct auth *au);
 
@@ -431,6 +458,7 @@ auth_stage rst_check, rst_commit, rst_reply;
 auth_stage pin_run, pin_compare, pin_grant, pin_done;
 auth_stage uv_perform;
 auth_stage ext_hmac;
+auth_stage bio_check, bio_capture, bio_reply;
 auth_stage cm_check, cm_find, cm_found, cm_reply;
 auth_stage lb_run, lb_done;
 auth_stage cfg_run, cfg_done;

@@ -38,9 +38,12 @@ pin_max_length(const struct auth *au)
 	return au->cfg.max_pin_length;
 }
 
+/* bio.11 */
 bool
 uv_ready(const struct auth *au)
 {
+	if (has(au, FEATURE_BIO_ENROLL))
+		return au->state.bio_count > 0;
 	return has(au, FEATURE_UV_READY);
 }
 
