@@ -7,14 +7,28 @@
 #	start_site
 #	start_chromium --headless
 #	step "it registers" '{"ceremony":"register"}' '"fmt":"packed"'
-#	stop_browser
+#
+# All of it ends with the case.
 #
 # Variables for the case:
 #	$site		the address of the page
 #	$account	the relying party's account of the last step, JSON
 # and $logs/accounts has them all.
 
+site_pid=
 browser_pid=
+display_pid=
+
+leave()
+{
+	local pid
+	for pid in $browser_pid $site_pid $display_pid; do
+		kill "$pid" 2>/dev/null
+	done
+	[ -z "$sealkey_pid" ] || kill -KILL "$sealkey_pid" 2>/dev/null
+}
+
+trap leave EXIT
 
 # start_site OPTION...: tests/rp/server.mjs, which trusts the key's test root
 # and nothing else
@@ -29,10 +43,11 @@ start_site()
 	node "$VM_REPO/tests/rp/server.mjs" --roots "$work/roots.pem" \
 	    --steps "$@" <"$work/steps" >"$work/accounts" 2>"$logs/site" \
 	    {tap}>&- &
+	site_pid=$!
 	for tries in {1..150}; do
 		site=$(sed -n 's/^listening on //p' "$logs/site")
 		[ -n "$site" ] && return
-		[ -e "/proc/$!" ] || break
+		[ -e "/proc/$site_pid" ] || break
 		sleep 0.2
 	done
 	give_up "the relying party does not start: $(tail "$logs/site")"
@@ -51,12 +66,6 @@ start_chromium()
 	    --vmodule='*device_event_log*=1' "$@" "$site" \
 	    </dev/null >>"$logs/chromium" 2>&1 {tap}>&- &
 	browser_pid=$!
-}
-
-stop_browser()
-{
-	kill "$browser_pid"
-	wait "$browser_pid" 2>/dev/null
 }
 
 # ask STEP: tells the page what to do
@@ -104,6 +113,38 @@ step()
 output()
 {
 	sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" <<<"$account"
+}
+
+# start_display: an X server in memory, for browsers that are to open dialogs
+start_display()
+{
+	local display
+	mkfifo "$work/display"
+	exec {display}<>"$work/display"
+	Xvfb -screen 0 800x600x24 -nolisten tcp -displayfd 3 \
+	    3>"$work/display" >"$logs/xvfb" 2>&1 {tap}>&- &
+	display_pid=$!
+	read -r -t 60 -u "$display" DISPLAY ||
+	    give_up "the X server does not start: $(tail "$logs/xvfb")"
+	export DISPLAY=:$DISPLAY
+	exec {display}<&-
+}
+
+# steps_seen NAME: how often Chromium's dialog has come to the step NAME
+steps_seen()
+{
+	grep -c "UI step: $1\$" "$logs/chromium"
+}
+
+# wait_step NAME COUNT SECONDS: until it has come there so often
+wait_step()
+{
+	local tries
+	for ((tries = 0; tries < $3 * 5; tries++)); do
+		[ "$(steps_seen "$1")" -lt "$2" ] || return 0
+		sleep 0.2
+	done
+	return 1
 }
 
 # start_firefox PREFERENCE...: each as NAME:VALUE; the others keep it from

@@ -81,6 +81,5 @@ check_none
 check_direct
 check_not_kept
 check_prf
-stop_browser
 check "the key ends when asked to" stop_sealkey
 finish
