@@ -25,7 +25,7 @@ BUILD	?= build$(VARIANT)
 PREFIX	?= /usr/local
 DEST	= $(DESTDIR)$(PREFIX)
 PKGS	:= libcrypto libcbor sqlite3 jansson libpsl zlib libmicrohttpd \
-	   libsystemd
+	   libsystemd libusb-1.0
 
 # --- flags ----------------------------------------------------------------
 

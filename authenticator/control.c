@@ -122,11 +122,12 @@ get_info(struct control *c, struct request *rq)
 	(void)rq;
 	if (json == NULL)
 		return success(NULL);
-	more = json_pack("{s:b, s:i, s:s, s:i, s:s, s:s, s:s}",
+	more = json_pack("{s:b, s:i, s:s, s:i, s:i, s:s, s:s, s:s}",
 	    "running", 1,
 	    "pid", (int)getpid(),
 	    "transport", loop_transport_name(c->loop),
 	    "hosts", (int)loop_host_count(c->loop),
+	    "presses", (int)c->pressing_count,
 	    "presence", c->facts.presence,
 	    "attestation", c->facts.attestation,
 	    "accountChoice", c->facts.account_choice);

@@ -92,24 +92,38 @@ read_reply(int fd, struct reply *reply)
 	return 0;
 }
 
-static int
-exchange(const char *socket_path, const char *method, const char *target,
-    struct reply *reply)
+int
+control_begin(const char *socket_path, const char *method,
+    const char *target)
 {
 	static const struct timeval limit = { .tv_sec = TIMEOUT_S };
 	int fd = unix_connect(socket_path, SOCK_STREAM);
-	int r;
+	int r = 0;
 
 	if (fd < 0)
 		return fd;
-	r = 0;
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)))
 		r = -errno;
 	if (r == 0)
 		r = send_request(fd, method, target);
-	if (r == 0)
-		r = read_reply(fd, reply);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+static int
+exchange(const char *socket_path, const char *method, const char *target,
+    struct reply *reply)
+{
+	int fd = control_begin(socket_path, method, target);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = read_reply(fd, reply);
 	close(fd);
 	return r;
 }

@@ -23,4 +23,11 @@
 int control_call(const char *socket_path, const char *method,
     const char *target, json_t **out, char *msg, size_t msglen);
 
+/*
+ * Sends a request and does not wait for the reply: the descriptor, to be
+ * closed, or -errno. A press is withdrawn by closing it.
+ */
+int control_begin(const char *socket_path, const char *method,
+    const char *target);
+
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "authenticator/cli.h"
+#include "conformance/key_target.h"
 #include "conformance/library.h"
 #include "conformance/report.h"
 #include "conformance/sim_target.h"
@@ -17,8 +18,19 @@ static const char help[] =
 "\n"
 "Judges a key: runs conversations that the specifications have a firm answer\n"
 "for, and prints what came of each (TAP). Without a key to judge, a simulated\n"
-"sealkey is, in a few seconds, with a clock and a user of its own.\n"
+"sealkey is, in a few seconds, with a clock and a user of its own. What a key\n"
+"cannot show is skipped, with the reason.\n"
 "\n"
+"  --socket PATH          judge the key behind this socket (run --socket)\n"
+"  --device /dev/hidrawN  judge the key that the kernel drives there\n"
+"  --usb VID:PID[,SERIAL] judge the key on the bus, without the kernel\n"
+"  --control PATH         the key's control socket, if it is a sealkey that\n"
+"                         runs: touches it and cycles its power\n"
+"  --no-touch             without --control: nobody is there to touch the\n"
+"                         key, or to unplug it\n"
+"  --destructive          also cases that change the key for good. It is\n"
+"                         RESET before the first one, and after each\n"
+"  --wait                 also cases that wait; it takes that long\n"
 "  --filter PATTERN       only cases whose \"file: title\", or a requirement\n"
 "                         that they cover, matches this shell pattern; may be\n"
 "                         given several times\n"
@@ -39,6 +51,13 @@ enum {
 	OPT_CASES,
 	OPT_JUNIT,
 	OPT_REPORT,
+	OPT_SOCKET,
+	OPT_DEVICE,
+	OPT_USB,
+	OPT_CONTROL,
+	OPT_NO_TOUCH,
+	OPT_DESTRUCTIVE,
+	OPT_WAIT,
 };
 
 static const struct option options[] = {
@@ -47,6 +66,13 @@ static const struct option options[] = {
 	{ "cases", required_argument, NULL, OPT_CASES },
 	{ "junit", required_argument, NULL, OPT_JUNIT },
 	{ "report", required_argument, NULL, OPT_REPORT },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "device", required_argument, NULL, OPT_DEVICE },
+	{ "usb", required_argument, NULL, OPT_USB },
+	{ "control", required_argument, NULL, OPT_CONTROL },
+	{ "no-touch", no_argument, NULL, OPT_NO_TOUCH },
+	{ "destructive", no_argument, NULL, OPT_DESTRUCTIVE },
+	{ "wait", no_argument, NULL, OPT_WAIT },
 	CLI_COMMON,
 	{ NULL, 0, NULL, 0 }
 };
@@ -60,6 +86,9 @@ struct conformance {
 	bool		 list;
 	const char	*junit;
 	const char	*report;
+	struct key_options key;
+	unsigned	 keys;		/* how many were named */
+	bool		 real;		/* an option for real keys was */
 };
 
 static bool
@@ -69,6 +98,37 @@ append(const char **list, size_t *count, size_t max)
 		return false;
 	list[(*count)++] = optarg;
 	return true;
+}
+
+/* Options that say which key, and what may be done to it. */
+static void
+take_key_option(struct conformance *cf, int opt)
+{
+	static const struct {
+		int	opt;
+		int	(*open)(const char *where, struct pipe **out,
+			    char *msg, size_t msglen);
+	} ways[] = {
+		{ OPT_SOCKET, pipe_open_socket },
+		{ OPT_DEVICE, pipe_open_hidraw },
+		{ OPT_USB, pipe_open_usb },
+	};
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (ways[i].opt != opt)
+			continue;
+		cf->key.open = ways[i].open;
+		cf->key.where = optarg;
+		cf->key.hosts = opt == OPT_SOCKET;
+		cf->keys++;
+		return;
+	}
+	cf->real = true;
+	if (opt == OPT_CONTROL)
+		cf->key.control = optarg;
+	cf->key.no_touch |= opt == OPT_NO_TOUCH;
+	cf->key.destructive |= opt == OPT_DESTRUCTIVE;
+	cf->key.wait |= opt == OPT_WAIT;
 }
 
 /* CLI_DONE; or an exit status, after a message. */
@@ -93,6 +153,9 @@ take_option(struct conformance *cf, struct cli *cli, int opt)
 		break;
 	case OPT_REPORT:
 		cf->report = optarg;
+		break;
+	default:
+		take_key_option(cf, opt);
 		break;
 	}
 	return ok ? CLI_DONE : cli_wrong_use(cli, "too many of an option");
@@ -196,6 +259,45 @@ judge(const struct conformance *cf, const struct transcript_target *target,
 	return status;
 }
 
+static int
+judge_real(const struct conformance *cf)
+{
+	struct key *key;
+	char msg[TRANSCRIPT_WHY_MAX];
+	int status;
+
+	if (key_open(&cf->key, &key, msg, sizeof(msg)) < 0)
+		return cli_error("%s", msg);
+	status = judge(cf, key_target(key), cf->key.where);
+	key_close(key);
+	return status;
+}
+
+static int
+check_use(const struct cli *cli, const struct conformance *cf)
+{
+	if (cf->keys > 1)
+		return cli_wrong_use(cli, "one key at a time");
+	if (cf->keys == 0 && cf->real)
+		return cli_wrong_use(cli, "--control, --no-touch, "
+		    "--destructive and --wait are for real keys: see "
+		    "--socket, --device and --usb");
+	if (cf->key.control != NULL && cf->key.no_touch)
+		return cli_wrong_use(cli, "--control touches the key, "
+		    "--no-touch does not");
+	return CLI_DONE;
+}
+
+static int
+run(const struct conformance *cf)
+{
+	if (cf->list)
+		return list_cases(&cf->library);
+	if (cf->keys > 0)
+		return judge_real(cf);
+	return judge(cf, &sim_target, "a simulated sealkey");
+}
+
 int
 cmd_conformance(int argc, char **argv)
 {
@@ -211,10 +313,11 @@ cmd_conformance(int argc, char **argv)
 		if (status != CLI_DONE)
 			return status;
 	}
-	status = collect(&cf);
+	status = check_use(&cli, &cf);
 	if (status == CLI_DONE)
-		status = cf.list ? list_cases(&cf.library) :
-		    judge(&cf, &sim_target, "a simulated sealkey");
+		status = collect(&cf);
+	if (status == CLI_DONE)
+		status = run(&cf);
 	library_done(&cf.library);
 	return status;
 }

@@ -854,6 +854,8 @@ look_ahead(struct transcript_case *c)
 	while (transcript_line(&text, &number, line)) {
 		if (keyword(line, "covers", &rest))
 			snprintf(c->covers, sizeof(c->covers), "%s", rest);
+		else if (keyword(line, "needs", &rest))
+			snprintf(c->needs, sizeof(c->needs), "%s", rest);
 		else if (keyword(line, "given", &rest))
 			parse_given(c, rest);
 	}
@@ -901,6 +903,7 @@ run_lines(struct run *r, const struct transcript_case *c)
 	while (transcript_line(&text, &number, line)) {
 		r->line = number;
 		if (keyword(line, "covers", &rest) ||
+		    keyword(line, "needs", &rest) ||
 		    keyword(line, "given", &rest))
 			continue;
 		if (keyword(line, "let", &rest)) {

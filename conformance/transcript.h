@@ -35,6 +35,8 @@ struct transcript_case {
 	unsigned	 line;		/* of its title */
 	char		 title[160];
 	char		 covers[256];
+	/* What only the simulator has (line "needs"); empty: nothing. */
+	char		 needs[128];
 	const char	*prelude;	/* the text of the file */
 	const char	*body;		/* the lines behind the title */
 	struct transcript_given given;

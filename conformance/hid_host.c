@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conformance/hid_host.h"
+
+#include <sys/random.h>
+#include <time.h>
+
+#define TYPE_INIT	0x80
+#define FIRST_LEN	57
+#define NEXT_LEN	59
+#define NONCE_LEN	8
+#define INIT_REPLY_LEN	17
+#define DRAIN_MAX	4096	/* reports; then it will never be quiet */
+
+static uint64_t
+clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static unsigned
+left_ms(uint64_t until_ms)
+{
+	uint64_t now_ms = clock_ms();
+
+	return now_ms < until_ms ? (unsigned)(until_ms - now_ms) : 0;
+}
+
+static void
+put_cid(uint8_t *p, uint32_t cid)
+{
+	p[0] = (uint8_t)(cid >> 24);
+	p[1] = (uint8_t)(cid >> 16);
+	p[2] = (uint8_t)(cid >> 8);
+	p[3] = (uint8_t)cid;
+}
+
+static uint32_t
+get_cid(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	    (uint32_t)p[2] << 8 | p[3];
+}
+
+int
+hid_host_send(struct hid_host *h, uint32_t cid, uint8_t cmd,
+    struct span msg)
+{
+	uint8_t report[CTAPHID_REPORT_LEN] = { 0 };
+	size_t n = msg.len < FIRST_LEN ? msg.len : FIRST_LEN, done = n;
+	int r;
+
+	put_cid(report, cid);
+	report[4] = cmd | TYPE_INIT;
+	report[5] = (uint8_t)(msg.len >> 8);
+	report[6] = (uint8_t)msg.len;
+	if (n > 0)
+		memcpy(report + 7, msg.p, n);
+	r = h->pipe->ops->send(h->pipe, report);
+	for (uint8_t seq = 0; r == 0 && done < msg.len; seq++) {
+		memset(report + 5, 0, NEXT_LEN);
+		n = msg.len - done < NEXT_LEN ? msg.len - done : NEXT_LEN;
+		report[4] = seq;
+		memcpy(report + 5, msg.p + done, n);
+		done += n;
+		r = h->pipe->ops->send(h->pipe, report);
+	}
+	return r;
+}
+
+static enum hid_host_event
+nonsense(struct hid_host *h, const char *why)
+{
+	h->why = why;
+	return HID_HOST_NONSENSE;
+}
+
+/* 1, 0, or -1 with why. */
+static int
+receive(struct hid_host *h, uint32_t cid, uint8_t report[static 64],
+    uint64_t until_ms)
+{
+	int r;
+
+	do {
+		r = h->pipe->ops->receive(h->pipe, report, left_ms(until_ms));
+		if (r < 0) {
+			h->why = "the key is gone";
+			return -1;
+		}
+		if (r == 1 && get_cid(report) == cid)
+			return 1;
+	} while (left_ms(until_ms) > 0);
+	return 0;
+}
+
+/* The rest of the message that begins with report. */
+static enum hid_host_event
+reassemble(struct hid_host *h, uint32_t cid, uint8_t report[static 64])
+{
+	size_t len = (size_t)report[5] << 8 | report[6], n;
+
+	if (len > sizeof(h->msg))
+		return nonsense(h, "a message that is longer than any can be");
+	h->len = len < FIRST_LEN ? len : FIRST_LEN;
+	memcpy(h->msg, report + 7, h->len);
+	for (uint8_t seq = 0; h->len < len; seq++) {
+		int r = receive(h, cid, report,
+		    clock_ms() + HID_HOST_PACKET_MS);
+
+		if (r < 0)
+			return HID_HOST_GONE;
+		if (r == 0)
+			return nonsense(h, "a message that stops half way");
+		if (report[4] != seq)
+			return nonsense(h, "a packet with another number than "
+			    "its turn");
+		n = len - h->len < NEXT_LEN ? len - h->len : NEXT_LEN;
+		memcpy(h->msg + h->len, report + 5, n);
+		h->len += n;
+	}
+	return HID_HOST_REPLY;
+}
+
+enum hid_host_event
+hid_host_next(struct hid_host *h, uint32_t cid, unsigned wait_ms)
+{
+	uint8_t report[CTAPHID_REPORT_LEN];
+	enum hid_host_event e;
+	int r = receive(h, cid, report, clock_ms() + wait_ms);
+
+	if (r <= 0)
+		return r < 0 ? HID_HOST_GONE : HID_HOST_SILENCE;
+	if ((report[4] & TYPE_INIT) == 0)
+		return nonsense(h, "a continuation of nothing");
+	h->cmd = report[4] & ~TYPE_INIT;
+	e = reassemble(h, cid, report);
+	if (e != HID_HOST_REPLY)
+		return e;
+	if (h->cmd != CTAPHID_CMD_KEEPALIVE && h->cmd != CTAPHID_CMD_ERROR)
+		return e;
+	if (h->len != 1)
+		return nonsense(h, "an error or keepalive that is not one "
+		    "byte");
+	h->code = h->msg[0];
+	return h->cmd == CTAPHID_CMD_ERROR ? HID_HOST_ERROR :
+	    HID_HOST_KEEPALIVE;
+}
+
+enum hid_host_event
+hid_host_channel(struct hid_host *h, uint32_t *cid)
+{
+	uint64_t until_ms = clock_ms() + HID_HOST_INIT_MS;
+	uint8_t nonce[NONCE_LEN];
+	enum hid_host_event e;
+
+	if (getrandom(nonce, sizeof(nonce), 0) != sizeof(nonce) ||
+	    hid_host_send(h, CTAPHID_BROADCAST, CTAPHID_CMD_INIT,
+	    span(nonce, sizeof(nonce))) < 0) {
+		h->why = "the key takes no reports";
+		return HID_HOST_GONE;
+	}
+	do {
+		e = hid_host_next(h, CTAPHID_BROADCAST, left_ms(until_ms));
+		if (e == HID_HOST_GONE || e == HID_HOST_SILENCE)
+			return e;
+		if (e == HID_HOST_REPLY && h->cmd == CTAPHID_CMD_INIT &&
+		    h->len == INIT_REPLY_LEN &&
+		    memcmp(h->msg, nonce, sizeof(nonce)) == 0) {
+			*cid = get_cid(h->msg + NONCE_LEN);
+			return *cid != 0 && *cid != CTAPHID_BROADCAST ? e :
+			    nonsense(h, "INIT gave a channel that is reserved");
+		}
+	} while (left_ms(until_ms) > 0);
+	return HID_HOST_SILENCE;
+}
+
+void
+hid_host_drain(struct hid_host *h)
+{
+	uint8_t report[CTAPHID_REPORT_LEN];
+
+	for (int i = 0; i < DRAIN_MAX; i++)
+		if (h->pipe->ops->receive(h->pipe, report, 0) != 1)
+			return;
+}
