@@ -62,6 +62,7 @@ struct request {
 	struct control	*control;
 	struct MHD_Connection *connection;
 	const char	*rest;		/* of the path, after the route's */
+	char		 body[BODY_MAX];
 	size_t		 body_len;
 	struct press	 press;
 	enum press_state state;
@@ -299,9 +300,9 @@ on_press_done(struct press *p, bool answered)
  * libmicrohttpd calls again for it when it was resumed.
  */
 static struct answer
-start_press(struct control *c, struct request *rq, bool deny)
+start_press(struct control *c, struct request *rq, struct touch touch)
 {
-	rq->press = (struct press){ .deny = deny, .done = on_press_done,
+	rq->press = (struct press){ .touch = touch, .done = on_press_done,
 	    .arg = rq };
 	if (c->pressing_count >= PRESSES_MAX)
 		return failure(409, "busy", "too many presses wait for a "
@@ -344,12 +345,12 @@ find_hung_up(struct control *c)
 }
 
 static struct answer
-press(struct control *c, struct request *rq, bool deny)
+press(struct control *c, struct request *rq, struct touch touch)
 {
 	struct answer answer = { 0, NULL };
 
 	if (rq->state == PRESS_NONE)
-		answer = start_press(c, rq, deny);
+		answer = start_press(c, rq, touch);
 	if (rq->state == PRESS_ANSWERED)
 		return success(json_object());
 	if (rq->state == PRESS_IN_VAIN)
@@ -358,16 +359,49 @@ press(struct control *c, struct request *rq, bool deny)
 	return answer;
 }
 
+/* {"finger": 2, "sample": "too-high"}, either or neither of them */
+static bool
+take_touch(json_t *json, struct touch *touch)
+{
+	const char *sample = "good";
+	json_int_t finger = 0;
+	int status;
+
+	if (json_unpack(json, "{s?I, s?s !}", "finger", &finger,
+	    "sample", &sample) == -1)
+		return false;
+	status = describe_sample_named(sample);
+	if (finger < 0 || finger > FINGERS_MAX || status == -1)
+		return false;
+	*touch = (struct touch){ .finger = { .number = (uint8_t)finger,
+	    .status = (uint8_t)status } };
+	return true;
+}
+
 static struct answer
 post_press(struct control *c, struct request *rq)
 {
-	return press(c, rq, false);
+	struct touch touch = { .deny = false };
+	json_t *json;
+	bool ok;
+
+	if (rq->body_len == 0)
+		return press(c, rq, touch);
+	json = json_loadb(rq->body, rq->body_len, JSON_REJECT_DUPLICATES,
+	    NULL);
+	ok = json != NULL && take_touch(json, &touch);
+	json_decref(json);
+	if (!ok)
+		return failure(400, "invalid argument", "a press is a JSON "
+		    "object: finger, a number from 1 to 10 or 0, and sample, "
+		    "how well it is held");
+	return press(c, rq, touch);
 }
 
 static struct answer
 post_deny(struct control *c, struct request *rq)
 {
-	return press(c, rq, true);
+	return press(c, rq, (struct touch){ .deny = true });
 }
 
 /* A path that ends with '/' has one more component, in rq->rest. */
@@ -516,7 +550,6 @@ on_request(void *arg, struct MHD_Connection *connection, const char *url,
 	struct answer answer;
 
 	(void)version;
-	(void)upload;
 	if (rq == NULL) {
 		rq = calloc(1, sizeof(*rq));
 		if (rq == NULL)
@@ -526,10 +559,13 @@ on_request(void *arg, struct MHD_Connection *connection, const char *url,
 		*ctx = rq;
 		return MHD_YES;
 	}
+	if (*size > BODY_MAX - rq->body_len)
+		return MHD_NO;
 	if (*size > 0) {
+		memcpy(rq->body + rq->body_len, upload, *size);
 		rq->body_len += *size;
 		*size = 0;
-		return rq->body_len <= BODY_MAX ? MHD_YES : MHD_NO;
+		return MHD_YES;
 	}
 	if (rq->state == PRESS_NONE)
 		allow_more_time(c, connection);

@@ -27,7 +27,8 @@ struct reply {
 };
 
 static int
-send_request(int fd, const char *method, const char *target)
+send_request(int fd, const char *method, const char *target,
+    const char *body)
 {
 	char text[2048];
 	size_t sent = 0;
@@ -36,7 +37,8 @@ send_request(int fd, const char *method, const char *target)
 
 	len = snprintf(text, sizeof(text), "%s %s HTTP/1.1\r\n"
 	    "Host: localhost\r\nConnection: close\r\n"
-	    "Content-Length: 0\r\n\r\n", method, target);
+	    "Content-Length: %zu\r\n\r\n%s", method, target, strlen(body),
+	    body);
 	if (len >= (int)sizeof(text))
 		return -EINVAL;
 	while (sent < (size_t)len) {
@@ -92,9 +94,9 @@ read_reply(int fd, struct reply *reply)
 	return 0;
 }
 
-int
-control_begin(const char *socket_path, const char *method,
-    const char *target)
+static int
+begin(const char *socket_path, const char *method, const char *target,
+    const char *body)
 {
 	static const struct timeval limit = { .tv_sec = TIMEOUT_S };
 	int fd = unix_connect(socket_path, SOCK_STREAM);
@@ -106,7 +108,7 @@ control_begin(const char *socket_path, const char *method,
 	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)))
 		r = -errno;
 	if (r == 0)
-		r = send_request(fd, method, target);
+		r = send_request(fd, method, target, body);
 	if (r < 0) {
 		close(fd);
 		return r;
@@ -114,11 +116,18 @@ control_begin(const char *socket_path, const char *method,
 	return fd;
 }
 
+int
+control_begin(const char *socket_path, const char *method,
+    const char *target)
+{
+	return begin(socket_path, method, target, "");
+}
+
 static int
 exchange(const char *socket_path, const char *method, const char *target,
-    struct reply *reply)
+    const char *body, struct reply *reply)
 {
-	int fd = control_begin(socket_path, method, target);
+	int fd = begin(socket_path, method, target, body);
 	int r;
 
 	if (fd < 0)
@@ -187,12 +196,21 @@ int
 control_call(const char *socket_path, const char *method,
     const char *target, json_t **out, char *msg, size_t msglen)
 {
+	return control_call_with(socket_path, method, target, "", out, msg,
+	    msglen);
+}
+
+int
+control_call_with(const char *socket_path, const char *method,
+    const char *target, const char *text, json_t **out, char *msg,
+    size_t msglen)
+{
 	struct reply reply = { NULL, 0, 0 };
 	json_t *body = NULL;
 	int status;
 	int r;
 
-	r = exchange(socket_path, method, target, &reply);
+	r = exchange(socket_path, method, target, text, &reply);
 	if (r == -ENOENT)
 		r = -ECONNREFUSED;	/* -ENOENT is the key's to say */
 	if (r == 0)

@@ -22,6 +22,10 @@
  */
 int control_call(const char *socket_path, const char *method,
     const char *target, json_t **out, char *msg, size_t msglen);
+/* The same with a body, of at most 1 KiB. */
+int control_call_with(const char *socket_path, const char *method,
+    const char *target, const char *text, json_t **out, char *msg,
+    size_t msglen);
 
 /*
  * Sends a request and does not wait for the reply: the descriptor, to be

@@ -51,28 +51,36 @@ describe_alg_named(const char *name)
 	return 0;
 }
 
+static const char *const sample_names[] = {
+	[SAMPLE_GOOD] = "good",
+	[SAMPLE_TOO_HIGH] = "too-high",
+	[SAMPLE_TOO_LOW] = "too-low",
+	[SAMPLE_TOO_LEFT] = "too-left",
+	[SAMPLE_TOO_RIGHT] = "too-right",
+	[SAMPLE_TOO_FAST] = "too-fast",
+	[SAMPLE_TOO_SLOW] = "too-slow",
+	[SAMPLE_POOR_QUALITY] = "poor-quality",
+	[SAMPLE_TOO_SKEWED] = "too-skewed",
+	[SAMPLE_TOO_SHORT] = "too-short",
+	[SAMPLE_MERGE_FAILURE] = "merge-failure",
+	[SAMPLE_EXISTS] = "exists",
+	[SAMPLE_NO_USER_ACTIVITY] = "no-activity",
+	[SAMPLE_NO_USER_PRESENCE_TRANSITION] = "no-transition",
+};
+#define SAMPLE_NAMES	(sizeof(sample_names) / sizeof(sample_names[0]))
+
+const char *
+describe_sample(unsigned status)
+{
+	return status < SAMPLE_NAMES ? sample_names[status] : NULL;
+}
+
 int
 describe_sample_named(const char *name)
 {
-	static const char *const names[] = {
-		[SAMPLE_GOOD] = "good",
-		[SAMPLE_TOO_HIGH] = "too-high",
-		[SAMPLE_TOO_LOW] = "too-low",
-		[SAMPLE_TOO_LEFT] = "too-left",
-		[SAMPLE_TOO_RIGHT] = "too-right",
-		[SAMPLE_TOO_FAST] = "too-fast",
-		[SAMPLE_TOO_SLOW] = "too-slow",
-		[SAMPLE_POOR_QUALITY] = "poor-quality",
-		[SAMPLE_TOO_SKEWED] = "too-skewed",
-		[SAMPLE_TOO_SHORT] = "too-short",
-		[SAMPLE_MERGE_FAILURE] = "merge-failure",
-		[SAMPLE_EXISTS] = "exists",
-		[SAMPLE_NO_USER_ACTIVITY] = "no-activity",
-		[SAMPLE_NO_USER_PRESENCE_TRANSITION] = "no-transition",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (names[i] != NULL && strcmp(names[i], name) == 0)
+	for (unsigned i = 0; i < SAMPLE_NAMES; i++)
+		if (sample_names[i] != NULL &&
+		    strcmp(sample_names[i], name) == 0)
 			return (int)i;
 	return -1;
 }

@@ -22,8 +22,9 @@ json_t *describe_credential(const struct credential *cred);
 const char *describe_alg(int alg);
 int describe_alg_named(const char *name);
 
-/* "too-high": what a fingerprint sensor says of a sample (enum
- * sample_status); -1 if there is none of that name. */
+/* What a fingerprint sensor says of a sample (enum sample_status), such as
+ * "too-high", or NULL; and back, -1 if there is none of that name. */
+const char *describe_sample(unsigned status);
 int describe_sample_named(const char *name);
 
 /* 36 characters and a NUL. */

@@ -112,6 +112,15 @@ tell_status(struct loop *l, enum ctaphid_status status)
 	pump(l, lh);
 }
 
+/* What the user does, as the engine sees it. */
+static enum device_want
+touched(struct loop *l, struct touch touch)
+{
+	if (touch.deny)
+		return device_user(l->device, USER_REFUSED, l->now_ms);
+	return device_finger(l->device, touch.finger, l->now_ms);
+}
+
 /*
  * Whether the operation goes on; if not, the host is told what is missing.
  * A host that polls is never kept waiting: a press that comes until it asks
@@ -121,11 +130,11 @@ static bool
 ask_user(struct loop *l, enum device_want *want)
 {
 	const struct auth_prompt *prompt = device_prompt(l->device);
-	enum user_answer answer;
+	struct touch touch;
 
-	if (presence_ask(&l->presence, prompt->kind, l->now_ms, &answer)) {
+	if (presence_ask(&l->presence, l->now_ms, &touch)) {
 		tell_status(l, CTAPHID_STATUS_PROCESSING);
-		*want = device_user(l->device, answer, l->now_ms);
+		*want = touched(l, touch);
 		return true;
 	}
 	if (prompt->polled) {
@@ -465,15 +474,15 @@ loop_tick(struct loop *l, uint64_t now_ms)
 int
 loop_press(struct loop *l, struct press *press, uint64_t now_ms)
 {
-	enum user_answer answer;
+	struct touch touch;
 
 	l->now_ms = now_ms;
 	if (l->presence.mode != PRESENCE_MANUAL)
 		return -ENOTTY;
-	if (!presence_press(&l->presence, press, now_ms, &answer))
+	if (!presence_press(&l->presence, press, now_ms, &touch))
 		return 0;
 	tell_status(l, CTAPHID_STATUS_PROCESSING);
-	proceed(l, device_user(l->device, answer, now_ms));
+	proceed(l, touched(l, touch));
 	run_queue(l);
 	return 0;
 }

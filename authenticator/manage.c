@@ -300,14 +300,18 @@ manage_roots(struct manage *m, char **out)
 }
 
 int
-manage_press(struct manage *m, bool deny)
+manage_press(struct manage *m, const struct touch *touch)
 {
 	json_t *body = NULL;
+	char text[128];
 	int r;
 
+	snprintf(text, sizeof(text), "{\"finger\": %u, \"sample\": \"%s\"}",
+	    touch->finger.number, describe_sample(touch->finger.status));
 	/* -EBUSY here means that this key has no button: no second try */
-	r = control_call(m->control, "POST", deny ? "/v1/deny" : "/v1/press",
-	    &body, m->msg, sizeof(m->msg));
+	r = control_call_with(m->control, "POST", touch->deny ? "/v1/deny" :
+	    "/v1/press", touch->deny ? "" : text, &body, m->msg,
+	    sizeof(m->msg));
 	json_decref(body);
 	if (r == -ECONNREFUSED)
 		snprintf(m->msg, sizeof(m->msg), "%s: no key is running here",

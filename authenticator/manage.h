@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "authenticator/device.h"
+#include "authenticator/presence.h"
 
 struct manage {
 	struct device	*device;	/* NULL: it runs */
@@ -41,6 +42,6 @@ int manage_reset(struct manage *m);
 /* PEM; *out is to be freed with free(). */
 int manage_roots(struct manage *m, char **out);
 /* Waits up to 10 s for the key to ask. Only a running key. */
-int manage_press(struct manage *m, bool deny);
+int manage_press(struct manage *m, const struct touch *touch);
 
 #endif

@@ -9,20 +9,14 @@ presence_init(struct presence *p, enum presence_mode mode)
 	p->mode = mode;
 }
 
-static enum user_answer
-yes(enum prompt_kind kind)
-{
-	return kind == PROMPT_VERIFICATION ? USER_VERIFIED : USER_PRESENT;
-}
-
 /* done() may free the press, or press again: it must be unlinked before. */
-static enum user_answer
-use_press(struct press *press, enum prompt_kind kind)
+static struct touch
+use_press(struct press *press)
 {
-	enum user_answer answer = press->deny ? USER_REFUSED : yes(kind);
+	struct touch touch = press->touch;
 
 	press->done(press, true);
-	return answer;
+	return touch;
 }
 
 static struct press *
@@ -36,20 +30,18 @@ take_oldest(struct presence *p)
 }
 
 bool
-presence_ask(struct presence *p, enum prompt_kind kind, uint64_t now_ms,
-    enum user_answer *answer)
+presence_ask(struct presence *p, uint64_t now_ms, struct touch *answer)
 {
 	presence_tick(p, now_ms);
 	if (p->mode == PRESENCE_AUTO) {
-		*answer = yes(kind);
+		*answer = (struct touch){ .deny = false };
 		return true;
 	}
 	if (p->kept != NULL) {
-		*answer = use_press(take_oldest(p), kind);
+		*answer = use_press(take_oldest(p));
 		return true;
 	}
 	p->asking = true;
-	p->kind = kind;
 	return false;
 }
 
@@ -61,14 +53,14 @@ presence_unask(struct presence *p)
 
 bool
 presence_press(struct presence *p, struct press *press, uint64_t now_ms,
-    enum user_answer *answer)
+    struct touch *answer)
 {
 	struct press **end = &p->kept;
 
 	press->next = NULL;
 	if (p->asking) {
 		p->asking = false;
-		*answer = use_press(press, p->kind);
+		*answer = use_press(press);
 		return true;
 	}
 	press->deadline_ms = now_ms + PRESS_KEPT_MS;

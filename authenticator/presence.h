@@ -6,7 +6,7 @@
  * A press answers the request that waits; if none does, it is kept for
  * PRESS_KEPT_MS and answers the next. It answers exactly one request, and
  * verification as well as presence: whoever can reach the control interface
- * is the user.
+ * is the user. Only a key that knows fingers looks which one it was.
  *
  * No I/O and no clock; presses are their owners', linked here until done()
  * was called or they are withdrawn.
@@ -17,6 +17,7 @@
 #include "authenticator/engine/engine.h"
 
 #define PRESS_KEPT_MS	10000
+#define FINGERS_MAX	10	/* that a person has; 0 is the one that fits */
 
 enum presence_mode {
 	PRESENCE_AUTO,		/* answers at once */
@@ -24,8 +25,14 @@ enum presence_mode {
 	PRESENCE_NEVER,		/* nobody does */
 };
 
-struct press {
+/* What somebody does at the key; all zero is a touch as it should be. */
+struct touch {
 	bool		deny;		/* says no */
+	struct user_finger finger;	/* else this is on it */
+};
+
+struct press {
+	struct touch	touch;
 	/* It answered a request (true), or found none in time. */
 	void		(*done)(struct press *p, bool answered);
 	void		*arg;		/* for done */
@@ -36,7 +43,6 @@ struct press {
 struct presence {
 	enum presence_mode mode;
 	bool		asking;
-	enum prompt_kind kind;
 	struct press	*kept;		/* oldest first */
 };
 
@@ -46,8 +52,7 @@ void presence_init(struct presence *p, enum presence_mode mode);
  * The key asks. True: *answer is the answer. False: there is none yet; it
  * comes out of presence_press(), unless presence_unask() comes first.
  */
-bool presence_ask(struct presence *p, enum prompt_kind kind, uint64_t now_ms,
-    enum user_answer *answer);
+bool presence_ask(struct presence *p, uint64_t now_ms, struct touch *answer);
 void presence_unask(struct presence *p);
 
 /*
@@ -55,7 +60,7 @@ void presence_unask(struct presence *p);
  * done() was called. Only in PRESENCE_MANUAL.
  */
 bool presence_press(struct presence *p, struct press *press, uint64_t now_ms,
-    enum user_answer *answer);
+    struct touch *answer);
 /* Forgets press, if it is kept; done() is not called. */
 void presence_withdraw(struct presence *p, struct press *press);
 

@@ -290,7 +290,8 @@ on_press(struct press *p, bool answered)
 static int
 press(struct bench *b, bool deny)
 {
-	b->press = (struct press){ .deny = deny, .done = on_press, .arg = b };
+	b->press = (struct press){ .touch.deny = deny, .done = on_press,
+	    .arg = b };
 	return loop_press(b->loop, &b->press, b->now_ms);
 }
 
