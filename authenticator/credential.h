@@ -19,6 +19,11 @@
 #define CRED_BLOB_MAX		  64	/* bytes, getInfo 0F: at least 32 */
 #define LARGE_BLOB_KEY_LEN	  32
 #define LARGE_BLOBS_MAX		4096	/* bytes, getInfo 0B: at least 1024 */
+/*
+ * Bytes, compressed, of a credential's own blob (12.4), which comes in one
+ * message, and goes in one beside a signature of up to 4627 (ML-DSA-87).
+ */
+#define LARGE_BLOB_MAX		2048
 #define LOOKUP_CURSOR_LEN	  16	/* bytes */
 
 /* A short text, UTF-8, not NUL-terminated. len 0: not given. */
@@ -56,6 +61,8 @@ struct credential {
 	bool		 discoverable;
 	bool		 hmac_secret;	/* asked for at creation */
 	bool		 third_party_payment;
+	bool		 large_blob;	/* may have one of its own (12.4); only
+					 * if discoverable */
 	bool		 has_large_blob_key;	/* only if discoverable, as is
 						 * cred_blob */
 	uint8_t		 large_blob_key[LARGE_BLOB_KEY_LEN];
@@ -141,6 +148,7 @@ enum lookup_kind {
 	LOOKUP_RP,	/* by RP: the newest one older than before */
 	LOOKUP_USER,	/* by RP and user ID: at most one */
 	LOOKUP_BLOBS,	/* the large-blob array, if one was put */
+	LOOKUP_BLOB,	/* the blob of the credential with that seq */
 	/* for its owner, who may see everything: protect_max is ignored */
 	LOOKUP_ID_ANY,	/* by credential ID, whatever its RP */
 	LOOKUP_SITE,	/* the newest credential of the next site */
@@ -157,6 +165,7 @@ struct auth_lookup {
 	struct span	id;
 	struct span	user_id;
 	uint64_t	before;		/* seq; UINT64_MAX: newest */
+	uint64_t	seq;		/* LOOKUP_BLOB */
 	uint8_t		protect_max;
 	bool		has_cursor;	/* LOOKUP_SITE: go on behind it */
 	uint8_t		cursor[LOOKUP_CURSOR_LEN];	/* opaque, in and out */
@@ -171,8 +180,17 @@ struct auth_lookup {
 	uint32_t	room;		/* LOOKUP_COUNT: how many more fit */
 	struct credential *cred;	/* caller's; filled if found */
 	uint8_t		*blobs;		/* caller's, LARGE_BLOBS_MAX bytes;
-					 * LOOKUP_BLOBS fills blobs_len */
+					 * LOOKUP_BLOBS and LOOKUP_BLOB
+					 * fill blobs_len */
 	size_t		blobs_len;
+	uint64_t	original_size;	/* LOOKUP_BLOB: as it was put */
+};
+
+/* A blob for the credential with that seq, which has to be there. */
+struct own_blob {
+	uint64_t	seq;		/* 0: no change */
+	uint64_t	original_size;	/* bytes, before it was compressed */
+	struct span	bytes;		/* up to LARGE_BLOB_MAX */
 };
 
 /*
@@ -180,13 +198,15 @@ struct auth_lookup {
  * loss once the commit has returned 0. Members are done in this order.
  */
 struct auth_change {
-	bool		 reset;		/* forget every credential, and the
-					 * large-blob array */
-	uint64_t	 remove;	/* seq of one to forget; 0: none */
+	bool		 reset;		/* forget every credential and blob,
+					 * and the large-blob array */
+	uint64_t	 remove;	/* seq of one to forget, with its
+					 * blob; 0: none */
 	const struct credential *replace;	/* new contents for the one
 					 * of this seq; its ID, RP, user ID
 					 * and protect stay; NULL: none */
 	const struct credential *put;	/* one to add; NULL: none */
+	struct own_blob	 own_blob;	/* in place of what it had */
 	struct span	 large_blobs;	/* new array; NULL: as before */
 	const struct auth_state *state;	/* new state; NULL: as before */
 };

@@ -76,10 +76,11 @@ int store_lookup(struct store *st, struct auth_lookup *q);
  * All or nothing:
  *	0	survives power loss from here on
  *	-EIO	old or new, unknown which: commits fail until reopened
- *	other	nothing changed; -ENOENT: chg->remove or chg->replace is
- *		not there, -EEXIST: the ID of chg->put is, -EINVAL: what is
- *		put is out of the limits of credential.h, or chg->replace
- *		is another credential than the one it is to replace
+ *	other	nothing changed; -ENOENT: chg->remove, chg->replace or the
+ *		owner of chg->own_blob is not there, -EEXIST: the ID of
+ *		chg->put is, -EINVAL: what is put is out of the limits of
+ *		credential.h, or chg->replace is another credential than
+ *		the one it is to replace
  * *seq (may be NULL) is the seq given to chg->put.
  */
 int store_commit(struct store *st, const struct auth_change *chg,

@@ -17,6 +17,7 @@
 #include "authenticator/store_impl.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "authenticator/checksum_vfs.h"
@@ -152,6 +153,58 @@ write_large_blobs(struct store *st, struct span value)
 	return write_blob(st, LARGE_BLOBS, value);
 }
 
+/* Whether there is a credential that the blob can be for. */
+static int
+check_owner(struct store *st, uint64_t seq)
+{
+	int r = 0;
+
+	if (seq <= INT64_MAX) {
+		sqlite3_bind_int64(st->stmt[STMT_BY_SEQ], 1, (int64_t)seq);
+		r = store_step(st, STMT_BY_SEQ, "write");
+	}
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return store_fail(st, -ENOENT, "%s: there is no such "
+		    "credential", st->path);
+	store_reset(st, STMT_BY_SEQ);
+	return 0;
+}
+
+static int
+write_own_blob(struct store *st, const struct own_blob *b)
+{
+	uint8_t value[OWN_BLOB_HEAD + LARGE_BLOB_MAX];
+	char name[OWN_BLOB_NAME];
+	int r;
+
+	if (b->bytes.len > LARGE_BLOB_MAX)
+		return store_fail(st, -EINVAL, "%s: a large blob cannot be "
+		    "so large", st->path);
+	if ((r = check_owner(st, b->seq)) != 0)
+		return r;
+	for (int i = 0; i < OWN_BLOB_HEAD; i++)
+		value[i] = (uint8_t)(b->original_size >> (56 - 8 * i));
+	if (b->bytes.len > 0)
+		memcpy(value + OWN_BLOB_HEAD, b->bytes.p, b->bytes.len);
+	snprintf(name, sizeof(name), OWN_BLOB, b->seq);
+	r = write_blob(st, name, span(value, OWN_BLOB_HEAD + b->bytes.len));
+	explicit_bzero(value, sizeof(value));
+	return r;
+}
+
+static int
+forget_own_blob(struct store *st, uint64_t seq)
+{
+	char name[OWN_BLOB_NAME];
+
+	snprintf(name, sizeof(name), OWN_BLOB, seq);
+	sqlite3_bind_text(st->stmt[STMT_BLOB_DELETE], 1, name, -1,
+	    SQLITE_TRANSIENT);
+	return store_run(st, STMT_BLOB_DELETE, "write");
+}
+
 /*
  * Changes
  */
@@ -161,9 +214,7 @@ forget_all(struct store *st, struct pending *p)
 {
 	int r;
 
-	sqlite3_bind_text(st->stmt[STMT_BLOB_DELETE], 1, LARGE_BLOBS, -1,
-	    SQLITE_STATIC);
-	if ((r = store_run(st, STMT_BLOB_DELETE, "write")) != 0)
+	if ((r = store_run(st, STMT_BLOB_CLEAR, "write")) != 0)
 		return r;
 	if ((r = store_run(st, STMT_CLEAR, "write")) != 0 ||
 	    (r = store_run(st, STMT_CLEAR_SITES, "write")) != 0)
@@ -231,6 +282,7 @@ forget_one(struct store *st, struct pending *p, uint64_t seq)
 		return r;
 	sqlite3_bind_int64(st->stmt[STMT_DELETE], 1, (int64_t)seq);
 	if ((r = store_run(st, STMT_DELETE, "write")) != 0 ||
+	    (r = forget_own_blob(st, seq)) != 0 ||
 	    (r = uncount(st, rp, protect)) != 0)
 		return r;
 	p->state.credentials--;
@@ -368,6 +420,8 @@ apply(struct store *st, const struct auth_change *chg, struct pending *p)
 		r = replace_one(st, chg->replace);
 	if (r == 0 && chg->put != NULL)
 		r = add_one(st, p, chg->put);
+	if (r == 0 && chg->own_blob.seq != 0)
+		r = write_own_blob(st, &chg->own_blob);
 	if (r == 0 && chg->large_blobs.p != NULL)
 		r = write_large_blobs(st, chg->large_blobs);
 	return r == 0 ? write_state(st, p) : r;

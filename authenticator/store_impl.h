@@ -7,6 +7,7 @@
 #ifndef AUTHENTICATOR_STORE_IMPL_H
 #define AUTHENTICATOR_STORE_IMPL_H
 
+#include <inttypes.h>
 #include <sqlite3.h>
 #include <sys/types.h>
 
@@ -23,6 +24,10 @@
 #define STORE_LIMIT	10000000	/* credentials */
 #define ROW_MAX		5376		/* bytes, serialised credential */
 #define LARGE_BLOBS	"large blobs"	/* its name among the blobs */
+/* A credential's own, with its seq; which is never given twice */
+#define OWN_BLOB	"large blob of %" PRIu64
+#define OWN_BLOB_NAME	 40		/* bytes, with the NUL */
+#define OWN_BLOB_HEAD	  8		/* bytes: original size, big-endian */
 #define STATE_MAX	4096	/* bytes, serialised state */
 #define AD_MAX		  80		/* bytes */
 #define MESSAGE_MAX	 512		/* bytes, with the NUL */
@@ -45,7 +50,7 @@ enum stmt {
 	STMT_INSERT, STMT_UPDATE, STMT_DELETE, STMT_CLEAR, STMT_CLEAR_SITES,
 	STMT_SITE_ADD, STMT_SITE_SUB, STMT_SITE_PRUNE,
 	STMT_STATE, STMT_BLOB_GET, STMT_BLOB_PUT, STMT_BLOB_DELETE,
-	STMT_META_GET,
+	STMT_BLOB_CLEAR, STMT_META_GET,
 	STMT_COUNT,
 };
 

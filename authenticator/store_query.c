@@ -8,6 +8,7 @@
 #include "authenticator/store_impl.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static int
 damaged(struct store *st, const char *what)
@@ -258,6 +259,33 @@ lookup_blobs(struct store *st, struct auth_lookup *q)
 	return r;
 }
 
+static int
+lookup_blob(struct store *st, struct auth_lookup *q)
+{
+	char name[OWN_BLOB_NAME];
+	uint8_t *p;
+	size_t len;
+	int r;
+
+	snprintf(name, sizeof(name), OWN_BLOB, q->seq);
+	if ((r = store_get(st, name, &p, &len)) == -ENOENT)
+		return 0;
+	if (r != 0)
+		return r;
+	if (len < OWN_BLOB_HEAD || len > OWN_BLOB_HEAD + LARGE_BLOB_MAX) {
+		r = damaged(st, name);
+	} else {
+		q->original_size = 0;
+		for (size_t i = 0; i < OWN_BLOB_HEAD; i++)
+			q->original_size = q->original_size << 8 | p[i];
+		q->blobs_len = len - OWN_BLOB_HEAD;
+		memcpy(q->blobs, p + OWN_BLOB_HEAD, q->blobs_len);
+		q->found = true;
+	}
+	store_blob_free(p, len);
+	return r;
+}
+
 int
 store_lookup(struct store *st, struct auth_lookup *q)
 {
@@ -279,6 +307,9 @@ store_lookup(struct store *st, struct auth_lookup *q)
 		break;
 	case LOOKUP_COUNT:
 		q->result = lookup_count(st, q);
+		break;
+	case LOOKUP_BLOB:
+		q->result = lookup_blob(st, q);
 		break;
 	case LOOKUP_BLOBS:
 		q->result = lookup_blobs(st, q);

@@ -17,7 +17,8 @@
 #define FLAG_HMAC_SECRET  0x02
 #define FLAG_PAYMENT	  0x04
 #define FLAG_LARGE_BLOB	  0x08
-#define FLAGS_KNOWN	0x0f
+#define FLAG_OWN_BLOB	  0x10
+#define FLAGS_KNOWN	0x1f
 
 /* A cursor that goes quiet after the first error. */
 struct writer {
@@ -117,6 +118,8 @@ store_encode_credential(const struct credential *c,
 		flags |= FLAG_PAYMENT;
 	if (c->has_large_blob_key)
 		flags |= FLAG_LARGE_BLOB;
+	if (c->large_blob)
+		flags |= FLAG_OWN_BLOB;
 	if (c->protect < PROTECT_OPTIONAL || c->protect > PROTECT_REQUIRED ||
 	    c->id_len == 0)
 		return 0;
@@ -156,6 +159,7 @@ take_credential(struct reader *r, struct credential *c)
 	c->hmac_secret = (flags & FLAG_HMAC_SECRET) != 0;
 	c->third_party_payment = (flags & FLAG_PAYMENT) != 0;
 	c->has_large_blob_key = (flags & FLAG_LARGE_BLOB) != 0;
+	c->large_blob = (flags & FLAG_OWN_BLOB) != 0;
 	c->protect = (uint8_t)take_uint(r, 1);
 	c->alg = (int32_t)(uint32_t)take_uint(r, 4);
 	c->created_s = take_uint(r, 8);

@@ -23,6 +23,14 @@ static const uint8_t aaguid[16] = {
 static const uint8_t no_epoch[KEY_EPOCH_LEN];
 static const int all_algs[] = { COSE_ES256, COSE_EDDSA, COSE_RS256 };
 
+/* A credential's own. */
+struct sim_blob {
+	uint64_t	seq;		/* whose; 0: nobody's */
+	uint64_t	original_size;
+	uint8_t		bytes[LARGE_BLOB_MAX];
+	size_t		len;
+};
+
 struct sim_private {
 	struct auth_config cfg;
 	struct keys	*keys;
@@ -41,6 +49,7 @@ struct sim_private {
 	uint64_t	seq;
 	uint8_t		blobs[LARGE_BLOBS_MAX];
 	size_t		blobs_len;	/* 0: none */
+	struct sim_blob	blob[SIM_CREDENTIALS];
 };
 
 static _Noreturn void
@@ -273,6 +282,44 @@ lookup_site(const struct sim_private *p, struct auth_lookup *q)
 	q->has_cursor = q->found;
 }
 
+/* With seq 0, a place that is free: there is one for each credential. */
+static struct sim_blob *
+find_blob(struct sim_private *p, uint64_t seq)
+{
+	for (size_t i = 0; i < SIM_CREDENTIALS; i++)
+		if (p->blob[i].seq == seq)
+			return &p->blob[i];
+	return NULL;
+}
+
+static void
+lookup_blob(struct sim_private *p, struct auth_lookup *q)
+{
+	const struct sim_blob *b = find_blob(p, q->seq);
+
+	if (b == NULL)
+		return;
+	q->found = true;
+	q->original_size = b->original_size;
+	q->blobs_len = b->len;
+	memcpy(q->blobs, b->bytes, b->len);
+}
+
+static void
+put_blob(struct sim_private *p, const struct own_blob *own)
+{
+	struct sim_blob *b = find_blob(p, own->seq);
+
+	if (b == NULL)
+		b = find_blob(p, 0);
+	if (b == NULL || own->bytes.len > LARGE_BLOB_MAX)
+		die("a large blob that is too large, or of no credential");
+	b->seq = own->seq;
+	b->original_size = own->original_size;
+	b->len = own->bytes.len;
+	memcpy(b->bytes, own->bytes.p, own->bytes.len);
+}
+
 /* The disk is in order of seq: the last one that fits is the newest. */
 static void
 lookup(struct sim *s, struct auth_lookup *q)
@@ -286,6 +333,11 @@ lookup(struct sim *s, struct auth_lookup *q)
 		q->found = q->result == 0 && p->blobs_len > 0;
 		memcpy(q->blobs, p->blobs, p->blobs_len);
 		q->blobs_len = p->blobs_len;
+		return;
+	}
+	if (q->kind == LOOKUP_BLOB) {
+		if (q->result == 0)
+			lookup_blob(p, q);
 		return;
 	}
 	if (q->result == 0 && q->kind == LOOKUP_SITE) {
@@ -310,6 +362,10 @@ lookup(struct sim *s, struct auth_lookup *q)
 static void
 drop(struct sim_private *p, uint64_t seq)
 {
+	struct sim_blob *b = find_blob(p, seq);
+
+	if (b != NULL)
+		b->seq = 0;
 	for (size_t i = 0; i < p->count; i++) {
 		if (p->cred[i].seq != seq)
 			continue;
@@ -341,8 +397,10 @@ commit(struct sim *s, const struct auth_change *chg)
 	if (s->commit_error != 0)
 		return s->commit_error;
 	s->commits++;
-	if (chg->reset)
+	if (chg->reset) {
 		p->count = p->blobs_len = 0;
+		memset(p->blob, 0, sizeof(p->blob));
+	}
 	if (chg->remove != 0)
 		drop(p, chg->remove);
 	if (chg->replace != NULL)
@@ -353,6 +411,8 @@ commit(struct sim *s, const struct auth_change *chg)
 		p->cred[p->count] = *chg->put;
 		p->cred[p->count++].seq = ++p->seq;
 	}
+	if (chg->own_blob.seq != 0)
+		put_blob(p, &chg->own_blob);
 	if (chg->large_blobs.p != NULL) {
 		if (chg->large_blobs.len > LARGE_BLOBS_MAX)
 			die("a large-blob array that is too large");

@@ -69,6 +69,7 @@ fixture_credential(struct credential *c, uint32_t n, uint32_t site)
 	c->discoverable = n % 5 != 0;
 	c->hmac_secret = n % 2 == 0;
 	c->third_party_payment = n % 4 == 1;
+	c->large_blob = n % 4 == 2;
 	c->has_large_blob_key = n % 3 == 0;
 	if (c->has_large_blob_key)
 		fill(c->large_blob_key, sizeof(c->large_blob_key), n, 6);
@@ -183,6 +184,23 @@ fixture_rename(struct store *st, uint32_t n, uint32_t site, uint64_t seq)
 	return store_commit(st, &chg, NULL);
 }
 
+static void
+blob_bytes(uint8_t out[static LARGE_BLOB_MAX], uint64_t size)
+{
+	memset(out, (int)(size % 251), LARGE_BLOB_MAX);
+}
+
+int
+fixture_blob(struct store *st, uint64_t seq, uint32_t size)
+{
+	uint8_t bytes[LARGE_BLOB_MAX];
+	struct auth_change chg = { .own_blob = { seq, size,
+	    span(bytes, size % (LARGE_BLOB_MAX + 1)) } };
+
+	blob_bytes(bytes, size);
+	return store_commit(st, &chg, NULL);
+}
+
 int
 fixture_counter(struct store *st, uint32_t ceiling)
 {
@@ -197,7 +215,42 @@ fixture_counter(struct store *st, uint32_t ceiling)
 struct reading {
 	struct store	*st;
 	struct contents	*out;
+	int		 blobs;
 };
+
+/* A blob is what was made from its size. */
+static int
+read_blob(struct reading *rd, uint64_t seq)
+{
+	uint8_t got[LARGE_BLOBS_MAX], want[LARGE_BLOB_MAX];
+	struct auth_lookup q = { .kind = LOOKUP_BLOB, .seq = seq,
+	    .blobs = got };
+
+	if (store_lookup(rd->st, &q) != 0 || !q.found)
+		return q.result;
+	blob_bytes(want, q.original_size);
+	if (q.blobs_len != q.original_size % (LARGE_BLOB_MAX + 1) ||
+	    memcmp(got, want, q.blobs_len) != 0)
+		return -EBADMSG;
+	rd->out->blob[rd->out->count] = q.original_size;
+	rd->blobs++;
+	return 0;
+}
+
+/* No blob without its credential. */
+static int
+count_blobs(struct store *st)
+{
+	sqlite3_stmt *s = NULL;
+	int n = -1;
+
+	if (sqlite3_prepare_v2(st->db, "SELECT count(*) FROM blob WHERE"
+	    " name LIKE 'large blob of %'", -1, &s, NULL) == SQLITE_OK &&
+	    sqlite3_step(s) == SQLITE_ROW)
+		n = sqlite3_column_int(s, 0);
+	sqlite3_finalize(s);
+	return n;
+}
 
 /* Each row is what was made from its number, and is found by its ID. */
 static int
@@ -223,6 +276,8 @@ read_one(void *arg, const struct credential *c)
 		return q.result;
 	if (!q.found || found.seq != c->seq)
 		return -EBADMSG;
+	if ((q.result = read_blob(rd, c->seq)) != 0)
+		return q.result;
 	rd->out->n[rd->out->count] = n;
 	rd->out->seq[rd->out->count++] = c->seq;
 	return 0;
@@ -231,7 +286,7 @@ read_one(void *arg, const struct credential *c)
 int
 contents_read(struct store *st, struct contents *out)
 {
-	struct reading rd = { st, out };
+	struct reading rd = { st, out, 0 };
 	struct auth_state state;
 	int r;
 
@@ -241,7 +296,8 @@ contents_read(struct store *st, struct contents *out)
 	    (r = store_each(st, read_one, &rd)) != 0)
 		return r;
 	out->counter = state.counter_ceiling;
-	return state.credentials == out->count ? 0 : -EBADMSG;
+	return state.credentials == out->count &&
+	    rd.blobs == count_blobs(st) ? 0 : -EBADMSG;
 }
 
 bool
@@ -250,5 +306,6 @@ contents_same(const struct contents *a, const struct contents *b)
 	return a->there == b->there && a->counter == b->counter &&
 	    a->count == b->count &&
 	    memcmp(a->n, b->n, a->count * sizeof(a->n[0])) == 0 &&
+	    memcmp(a->blob, b->blob, a->count * sizeof(a->blob[0])) == 0 &&
 	    memcmp(a->seq, b->seq, a->count * sizeof(a->seq[0])) == 0;
 }

@@ -36,6 +36,8 @@ int fixture_remove(struct store *st, uint64_t seq);
 /* What fixture_rename() makes of a credential. */
 void fixture_edit(struct credential *c);
 int fixture_rename(struct store *st, uint32_t n, uint32_t site, uint64_t seq);
+/* A blob of the credential's own, made from size, its original size. */
+int fixture_blob(struct store *st, uint64_t seq, uint32_t size);
 int fixture_counter(struct store *st, uint32_t ceiling);
 
 #define CONTENTS_EDITED	0x80000000	/* in n: was renamed */
@@ -47,6 +49,7 @@ struct contents {
 	uint32_t	count;
 	uint32_t	n[CONTENTS_MAX];
 	uint64_t	seq[CONTENTS_MAX];
+	uint64_t	blob[CONTENTS_MAX];	/* original size; 0: none */
 };
 
 /* 0, or what reading gave. Checks each row, index and count on the way. */

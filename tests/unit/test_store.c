@@ -138,6 +138,7 @@ test_extremes(void **state)
 	c.protect = PROTECT_REQUIRED;
 	c.discoverable = c.hmac_secret = true;
 	c.third_party_payment = c.has_large_blob_key = true;
+	c.large_blob = true;
 	c.cred_blob_len = CRED_BLOB_MAX;
 	c.alg = -65535;
 	c.created_s = UINT64_MAX;
@@ -745,6 +746,98 @@ test_large_blobs_that_are_too_large(void **state)
 }
 
 static void
+test_own_blob(void **state)
+{
+	struct fixture *f = *state;
+	struct auth_change reset = { .reset = true };
+	struct contents c;
+
+	assert_int_equal(fixture_put(f->st, 1, 1), 0);
+	assert_int_equal(fixture_put(f->st, 2, 1), 0);
+	assert_int_equal(fixture_blob(f->st, 1, LARGE_BLOB_MAX), 0);
+	assert_int_equal(fixture_blob(f->st, 2, 5), 0);
+	assert_int_equal(fixture_blob(f->st, 2, 6), 0);
+	assert_int_equal(fixture_rename(f->st, 2, 1, 2), 0);
+	reopen(f);
+	assert_int_equal(contents_read(f->st, &c), 0);
+	assert_int_equal(c.blob[0], LARGE_BLOB_MAX);
+	assert_int_equal(c.blob[1], 6);
+	assert_int_equal(fixture_remove(f->st, 1), 0);
+	assert_int_equal(contents_read(f->st, &c), 0);
+	assert_int_equal(c.count, 1);
+	assert_int_equal(c.blob[0], 6);
+	assert_int_equal(store_commit(f->st, &reset, NULL), 0);
+	assert_int_equal(contents_read(f->st, &c), 0);
+	assert_int_equal(fixture_put(f->st, 3, 1), 0);
+	assert_int_equal(contents_read(f->st, &c), 0);
+	assert_int_equal(c.blob[0], 0);
+}
+
+static void
+test_own_blob_of_nobody(void **state)
+{
+	struct fixture *f = *state;
+	struct contents c;
+
+	assert_int_equal(fixture_blob(f->st, 1, 5), -ENOENT);
+	assert_int_equal(fixture_blob(f->st, UINT64_MAX, 5), -ENOENT);
+	assert_int_equal(contents_read(f->st, &c), 0);
+}
+
+static void
+test_own_blob_that_is_too_large(void **state)
+{
+	static const uint8_t big[LARGE_BLOB_MAX + 1];
+	struct fixture *f = *state;
+	struct auth_change chg = { .own_blob = { 1, 1,
+	    span(big, sizeof(big)) } };
+	struct contents c;
+
+	assert_int_equal(fixture_put(f->st, 1, 1), 0);
+	assert_int_equal(store_commit(f->st, &chg, NULL), -EINVAL);
+	assert_int_equal(contents_read(f->st, &c), 0);
+	assert_int_equal(c.blob[0], 0);
+}
+
+/* What is found of credential 1 after sql was done to its blob. */
+static int
+tampered(struct store *st, const char *text)
+{
+	uint8_t got[LARGE_BLOBS_MAX];
+	struct auth_lookup q = { .kind = LOOKUP_BLOB, .seq = 1,
+	    .blobs = got };
+
+	assert_int_equal(store_exec(st, text, "test"), 0);
+	assert_false(store_lookup(st, &q) == 0 && q.found);
+	return q.result;
+}
+
+static void
+test_own_blob_is_bound_to_its_credential(void **state)
+{
+	static const char *const edits[] = {
+		("UPDATE blob SET value = (SELECT value FROM blob WHERE name ="
+		    " 'large blob of 2') WHERE name = 'large blob of 1'"),
+		"UPDATE blob SET value = zeroblob(length(value))",
+		"UPDATE blob SET value = zeroblob(3)",
+		"UPDATE blob SET value = zeroblob(100000)",
+	};
+	struct fixture *f = *state;
+
+	assert_int_equal(fixture_put(f->st, 1, 1), 0);
+	assert_int_equal(fixture_put(f->st, 2, 1), 0);
+	assert_int_equal(fixture_blob(f->st, 2, 5), 0);
+	for (size_t i = 0; i < sizeof(edits) / sizeof(edits[0]); i++) {
+		assert_int_equal(fixture_blob(f->st, 1, 5), 0);
+		assert_int_equal(tampered(f->st, edits[i]), -EUCLEAN);
+	}
+	/* well sealed, but no blob of a credential */
+	assert_int_equal(store_put(f->st, "large blob of 1",
+	    span("1234567", 7)), 0);
+	assert_int_equal(tampered(f->st, ""), -EUCLEAN);
+}
+
+static void
 test_second_opening_is_busy(void **state)
 {
 	struct fixture *f = *state;
@@ -1015,9 +1108,9 @@ test_row_decoder_is_strict(void **state)
 	row[0]++;
 	assert_false(store_decode_credential(span(row, n), &out));
 	row[0]--;
-	row[1] |= 0x10;
+	row[1] |= 0x20;
 	assert_false(store_decode_credential(span(row, n), &out));
-	row[1] &= 0xef;
+	row[1] &= 0xdf;
 	row[1] |= 0x08;		/* a large-blob key, which is not there */
 	assert_false(store_decode_credential(span(row, n), &out));
 }
@@ -1053,6 +1146,10 @@ main(void)
 		STORE_TEST(test_large_blobs),
 		STORE_TEST(test_large_blobs_change_with_the_rest),
 		STORE_TEST(test_large_blobs_that_are_too_large),
+		STORE_TEST(test_own_blob),
+		STORE_TEST(test_own_blob_of_nobody),
+		STORE_TEST(test_own_blob_that_is_too_large),
+		STORE_TEST(test_own_blob_is_bound_to_its_credential),
 		STORE_TEST(test_second_opening_is_busy),
 		STORE_TEST(test_lock_note_that_does_not_fit),
 		cmocka_unit_test(test_not_there_leaves_nothing_behind),

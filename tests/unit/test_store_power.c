@@ -144,6 +144,38 @@ test_commits(void **state)
 	scratch_free(&dir);
 }
 
+/* Blobs of credentials: written, written again, and gone with their owner. */
+static void
+test_blobs(void **state)
+{
+	static struct history h;
+	struct auth_change reset = { .reset = true };
+	struct scratch dir;
+	struct store *st;
+
+	(void)state;
+	scratch_new(&dir);
+	powerloss_start();
+	st = fixture_must_open(dir.fd, true, powerloss_env());
+	promise(&h, st);
+	for (uint32_t n = 1; n <= 3; n++) {
+		assert_int_equal(fixture_put(st, n, 1), 0);
+		promise(&h, st);
+		assert_int_equal(fixture_blob(st, n, 1000 * n), 0);
+		promise(&h, st);
+	}
+	assert_int_equal(h.after[h.count].blob[2], 3000);
+	assert_int_equal(fixture_blob(st, 2, 77), 0);
+	promise(&h, st);
+	assert_int_equal(fixture_remove(st, 2), 0);
+	promise(&h, st);
+	assert_int_equal(store_commit(st, &reset, NULL), 0);
+	promise(&h, st);
+	fixture_close(st);
+	lose_power(&h, 300);
+	scratch_free(&dir);
+}
+
 /* A log that is folded in and begun anew, over its own old frames. */
 static void
 test_log_reuse(void **state)
@@ -351,6 +383,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_creation),
 		cmocka_unit_test(test_commits),
+		cmocka_unit_test(test_blobs),
 		cmocka_unit_test(test_log_reuse),
 		cmocka_unit_test(test_reopening),
 		cmocka_unit_test(test_failed_sync),
