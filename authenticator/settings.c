@@ -57,6 +57,22 @@ take_feature(struct auth_config *cfg, const struct setting *s,
 	return true;
 }
 
+/* A credential's own store, instead of the array for all (12.4). */
+static bool
+take_large_blob(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	bool on;
+
+	if (!take_switch(value, &on))
+		return false;
+	set_features(cfg, s->feature, on);
+	if (on)
+		set_features(cfg, FEATURE_LARGE_BLOBS |
+		    FEATURE_LARGE_BLOB_KEY, false);
+	return true;
+}
+
 /* on, off: there is none, unconfigured: nothing is enrolled */
 static bool
 take_uv(struct auth_config *cfg, const struct setting *s, const char *value)
@@ -441,6 +457,9 @@ static const struct setting settings[] = {
 	SWITCH("credProtect", FEATURE_CRED_PROTECT, "extension"),
 	SWITCH("credBlob", FEATURE_CRED_BLOB, "extension"),
 	SWITCH("largeBlobKey", FEATURE_LARGE_BLOB_KEY, "extension"),
+	{ .name = "largeBlob", .take = take_large_blob, .values = "on|off",
+	    .meaning = "extension; on switches largeBlobs and largeBlobKey "
+	    "off", .feature = FEATURE_LARGE_BLOB },
 	SWITCH("minPinLength", FEATURE_MIN_PIN_LENGTH, "extension"),
 	SWITCH("pinComplexityPolicy", FEATURE_PIN_COMPLEXITY, "extension"),
 	SWITCH("hmac-secret", FEATURE_HMAC_SECRET, "extension"),

@@ -194,6 +194,7 @@ write_own_blob(struct store *st, const struct own_blob *b)
 	return r;
 }
 
+/* lbx.6 */
 static int
 forget_own_blob(struct store *st, uint64_t seq)
 {

@@ -344,6 +344,95 @@ static const struct cbor_member hmac_secret[] = {
 	{ 4, NULL, OPTIONAL, take_hs_protocol },
 };
 
+/*
+ * largeBlob (12.4): the whole input is read apart from the message, so that
+ * what is wrong in it is no error of the message.
+ */
+
+struct large_blob_support {
+	struct span	text;
+};
+
+static bool
+take_lb_support(struct cbor_in *in, void *arg)
+{
+	return cbor_text(in, &((struct large_blob_support *)arg)->text);
+}
+
+static bool
+take_lb_read(struct cbor_in *in, void *arg)
+{
+	return ctap_take_opt(in, &((struct ctap_ga_large_blob *)arg)->read);
+}
+
+static bool
+take_lb_write(struct cbor_in *in, void *arg)
+{
+	return cbor_bytes(in, &((struct ctap_ga_large_blob *)arg)->write);
+}
+
+static bool
+take_lb_original_size(struct cbor_in *in, void *arg)
+{
+	struct ctap_ga_large_blob *lb = arg;
+
+	return ctap_take_uint(in, &lb->original_size);
+}
+
+static const struct cbor_member mc_large_blob[] = {
+	{ 0, "support", REQUIRED, take_lb_support },
+};
+
+static const struct cbor_member ga_large_blob[] = {
+	{ 0, "read",		OPTIONAL, take_lb_read },
+	{ 0, "write",		OPTIONAL, take_lb_write },
+	{ 0, "originalSize",	OPTIONAL, take_lb_original_size },
+};
+
+static bool
+take_mc_large_blob(struct cbor_in *in, void *arg)
+{
+	struct ctap_mc_large_blob *lb =
+	    &((struct ctap_mc_extensions *)arg)->large_blob;
+	struct large_blob_support support = { span(NULL, 0) };
+	struct cbor_in at;
+	struct span item;
+
+	if (!cbor_any(in, &item))
+		return false;
+	cbor_in_init(&at, item);
+	lb->there = true;
+	if (!cbor_members(&at, TABLE(mc_large_blob), &support))
+		return true;
+	lb->required = span_eq(support.text, span_str("required"));
+	lb->valid = lb->required ||
+	    span_eq(support.text, span_str("preferred"));
+	return true;
+}
+
+/* Either to read, or to write something of a known size. */
+static bool
+take_ga_large_blob(struct cbor_in *in, void *arg)
+{
+	struct ctap_ga_large_blob *lb =
+	    &((struct ctap_ga_extensions *)arg)->large_blob;
+	struct cbor_in at;
+	struct span item;
+	bool reads, writes, sized;
+
+	if (!cbor_any(in, &item))
+		return false;
+	cbor_in_init(&at, item);
+	lb->there = true;
+	if (!cbor_members(&at, TABLE(ga_large_blob), lb))
+		return true;
+	reads = lb->read != OPT_ABSENT;
+	writes = lb->write.p != NULL;
+	sized = lb->original_size.there;
+	lb->valid = writes == sized && reads != writes;
+	return true;
+}
+
 /* Extensions */
 
 static bool
@@ -414,6 +503,7 @@ take_mc_third_party_payment(struct cbor_in *in, void *arg)
 
 static const struct cbor_member mc_extensions[] = {
 	{ 0, "credBlob",	OPTIONAL, take_mc_cred_blob },
+	{ 0, "largeBlob",	OPTIONAL, take_mc_large_blob },
 	{ 0, "credProtect",	OPTIONAL, take_cred_protect },
 	{ 0, "hmac-secret",	OPTIONAL, take_mc_hmac_secret },
 	{ 0, "largeBlobKey",	OPTIONAL, take_mc_large_blob_key },
@@ -456,6 +546,7 @@ take_ga_third_party_payment(struct cbor_in *in, void *arg)
 
 static const struct cbor_member ga_extensions[] = {
 	{ 0, "credBlob",	OPTIONAL, take_ga_cred_blob },
+	{ 0, "largeBlob",	OPTIONAL, take_ga_large_blob },
 	{ 0, "hmac-secret",	OPTIONAL, take_ga_hmac_secret },
 	{ 0, "largeBlobKey",	OPTIONAL, take_ga_large_blob_key },
 	{ 0, "thirdPartyPayment", OPTIONAL, take_ga_third_party_payment },

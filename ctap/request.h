@@ -94,11 +94,30 @@ struct ctap_hmac_secret {
 	struct ctap_uint protocol;
 };
 
+/*
+ * largeBlob (12.4). What is not as it has to be is only marked here: a key
+ * without this extension ignores it, whatever it is.
+ */
+struct ctap_mc_large_blob {
+	bool		there;
+	bool		valid;
+	bool		required;	/* else preferred */
+};
+
+struct ctap_ga_large_blob {
+	bool		there;
+	bool		valid;		/* read, or the other two */
+	enum ctap_opt	read;
+	struct span	write;		/* p NULL: absent */
+	struct ctap_uint original_size;
+};
+
 struct ctap_mc_extensions {
 	struct ctap_uint cred_protect;
 	enum ctap_opt	hmac_secret;
 	struct ctap_hmac_secret hmac_secret_mc;
 	struct span	cred_blob;		/* p NULL: absent */
+	struct ctap_mc_large_blob large_blob;
 	enum ctap_opt	large_blob_key;
 	enum ctap_opt	min_pin_length;
 	enum ctap_opt	pin_complexity;
@@ -108,6 +127,7 @@ struct ctap_mc_extensions {
 struct ctap_ga_extensions {
 	struct ctap_hmac_secret hmac_secret;
 	enum ctap_opt	cred_blob;
+	struct ctap_ga_large_blob large_blob;
 	enum ctap_opt	large_blob_key;
 	enum ctap_opt	third_party_payment;
 };

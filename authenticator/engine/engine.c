@@ -17,10 +17,10 @@ static const struct auth_row rows[] = {
 	    uv_perform, mc_exclude, mc_consent, mc_create, mc_replace,
 	    ext_hmac, mc_attest, mc_save, mc_reply } },
 	{ CTAP_GET_ASSERTION, 0, { ga_blink, ga_check, ga_authorize,
-	    uv_perform, ga_find, ga_consent, ga_extend, ext_hmac, ga_sign,
-	    ga_save, ga_reply } },
-	{ CTAP_GET_NEXT_ASSERTION, 0, { gn_find, gn_found, ext_hmac, ga_sign,
-	    ga_save, ga_reply } },
+	    uv_perform, ga_find, ga_consent, ga_extend, blob_read, ext_hmac,
+	    ga_sign, ga_save, ga_reply } },
+	{ CTAP_GET_NEXT_ASSERTION, 0, { gn_find, gn_found, blob_read,
+	    ext_hmac, ga_sign, ga_save, ga_reply } },
 	{ CTAP_GET_INFO, 0, { info_reply } },
 	{ CTAP_CLIENT_PIN, TOKENS, { pin_run, pin_compare, uv_perform,
 	    pin_grant, pin_done } },
@@ -481,8 +481,9 @@ auth_commit_done(struct auth *au, int error, uint64_t now_ms)
 
 	assert(op->want == AUTH_COMMIT);
 	op->now_ms = now_ms;
-	/* mc.17, lb.9: no room; elsewhere it is a failure like others */
-	if (error == -ENOSPC && op->change.large_blobs.p != NULL)
+	/* mc.17, lb.9, lbx.4: no room; elsewhere a failure like others */
+	if (error == -ENOSPC && (op->change.large_blobs.p != NULL ||
+	    op->change.own_blob.seq != 0))
 		return finish(au, CTAP2_ERR_LARGE_BLOB_STORAGE_FULL);
 	if (error == -ENOSPC &&
 	    (op->change.put != NULL || op->change.replace != NULL))
@@ -529,6 +530,9 @@ void
 auth_replied(struct auth *au)
 {
 	assert(au->busy && au->op.want == AUTH_REPLY);
+	/* one of a credential's own is nobody else's */
+	if (au->op.lookup.blobs != NULL)
+		explicit_bzero(au->blobs, sizeof(au->blobs));
 	explicit_bzero(&au->op, sizeof(au->op));
 	au->busy = false;
 }

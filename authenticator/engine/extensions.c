@@ -95,6 +95,8 @@ forget_unknown(const struct auth *au, struct ctap_mc_extensions *ext)
 		ext->hmac_secret_mc.there = false;
 	if (!has(au, FEATURE_THIRD_PARTY_PAYMENT))
 		ext->third_party_payment = OPT_ABSENT;
+	if (!has(au, FEATURE_LARGE_BLOB))
+		ext->large_blob.there = false;
 }
 
 enum ctap_status
@@ -109,6 +111,8 @@ ext_create(struct auth *au, struct auth_op *op)
 
 	if (status == CTAP2_OK)
 		status = make_large_blob_key(au, op);
+	if (status == CTAP2_OK)
+		status = blob_create(op);
 	if (status != CTAP2_OK)
 		return status;
 	if (ext->cred_blob.len > 0 && cred_blob_fits(au, op)) {
@@ -131,6 +135,7 @@ enum ctap_status
 ext_assert(struct auth *au, struct auth_op *op)
 {
 	struct ctap_ga_extensions *ext = &op->req.ga.ext;
+	enum ctap_status status;
 
 	/* msg.5: as in forget_unknown() */
 	if (!has(au, FEATURE_CRED_BLOB))
@@ -141,6 +146,8 @@ ext_assert(struct auth *au, struct auth_op *op)
 		ext->hmac_secret.there = false;
 	if (!has(au, FEATURE_THIRD_PARTY_PAYMENT))
 		ext->third_party_payment = OPT_ABSENT;
+	if (!has(au, FEATURE_LARGE_BLOB))
+		ext->large_blob.there = false;
 	/* lbk.2 */
 	if (ext->large_blob_key == OPT_FALSE)
 		return CTAP2_ERR_INVALID_OPTION;
@@ -148,8 +155,9 @@ ext_assert(struct auth *au, struct auth_op *op)
 	/* cb.2, tpp.2: false asks for nothing */
 	op->ga.cred_blob = ext->cred_blob == OPT_TRUE;
 	op->ga.third_party_payment = ext->third_party_payment == OPT_TRUE;
-	if (!ext->hmac_secret.there)
-		return CTAP2_OK;
+	status = blob_assert(op);
+	if (status != CTAP2_OK || !ext->hmac_secret.there)
+		return status;
 	return take_salts(au, op, &ext->hmac_secret,
 	    op->req.ga.options.up != OPT_FALSE);
 }

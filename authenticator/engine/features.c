@@ -63,7 +63,7 @@ without_unmet(uint64_t f)
 		if ((needs[i].all & ~f) != 0 ||
 		    (needs[i].any != 0 && !(needs[i].any & f)))
 			f &= ~needs[i].feature;
-	/* stored with the credential, or in an array: not both (12.4) */
+	/* lbx.0: stored with the credential, or in an array: not both */
 	if (f & FEATURE_LARGE_BLOBS)
 		f &= ~FEATURE_LARGE_BLOB;
 	return f;

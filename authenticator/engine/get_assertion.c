@@ -198,13 +198,18 @@ ga_sign(struct auth *au, struct auth_op *op)
 enum auth_want
 ga_save(struct auth *au, struct auth_op *op)
 {
-	if (op->counter <= au->state.counter_ceiling)
-		return AUTH_NEXT;
-	op->state = au->state;
-	op->state.counter_ceiling = op->counter < UINT32_MAX - COUNTER_BLOCK ?
-	    op->counter + COUNTER_BLOCK - 1 : UINT32_MAX;
-	op->change = (struct auth_change){ .state = &op->state };
-	return ask_commit(op);
+	bool reserve = op->counter > au->state.counter_ceiling;
+
+	blob_change(op);
+	if (reserve) {
+		op->state = au->state;
+		op->state.counter_ceiling = op->counter < UINT32_MAX -
+		    COUNTER_BLOCK ? op->counter + COUNTER_BLOCK - 1 :
+		    UINT32_MAX;
+		op->change.state = &op->state;
+	}
+	return reserve || op->change.own_blob.seq != 0 ? ask_commit(op) :
+	    AUTH_NEXT;
 }
 
 /* What getNextAssertion goes on with. */
@@ -226,11 +231,12 @@ ga_reply(struct auth *au, struct auth_op *op)
 	struct cbor_out out = reply_begin(au);
 	bool user = op->cred.discoverable;
 	bool blob_key = ext_tells_large_blob_key(op);
+	bool blob = blob_tells(op);
 
 	au->counter = op->counter;
 	remember_others(au, op);
 	cbor_put_map(&out, (size_t)3 + user + (op->number > 0) +
-	    op->user_selected + blob_key);
+	    op->user_selected + blob_key + blob);
 	cbor_put_uint(&out, 0x01);	/* credential */
 	put_descriptor(&out, &op->cred);
 	cbor_put_uint(&out, 0x02);	/* authData */
@@ -253,6 +259,10 @@ ga_reply(struct auth *au, struct auth_op *op)
 	if (blob_key) {
 		cbor_put_uint(&out, 0x07);	/* largeBlobKey */
 		ext_put_large_blob_key(op, &out);
+	}
+	if (blob) {
+		cbor_put_uint(&out, 0x08);	/* unsignedExtensionOutputs */
+		blob_put(au, op, &out);
 	}
 	return reply(au, &out);
 }

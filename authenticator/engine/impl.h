@@ -86,6 +86,7 @@ struct ga_request {
 	bool		cred_blob;	/* these are asked for */
 	bool		large_blob_key;
 	bool		third_party_payment;
+	bool		large_blob;	/* to be read */
 	bool		hmac;		/* hmac-secret with these salts */
 	struct pin_secret hmac_secret;
 	uint8_t		salts[SALTS_MAX];
@@ -155,6 +156,7 @@ struct auth_op {
 	struct span	candidate;	/* the ID being looked for */
 	enum attestation_kind attestation;
 	struct ga_request ga;
+	bool		write_blob;	/* largeBlob: is asked for */
 	bool		user_selected;
 	uint32_t	number;		/* numberOfCredentials; 0: not told */
 	uint32_t	left;		/* of those, not told yet */
@@ -418,6 +420,18 @@ bool bio_knows(const struct auth *au, struct user_finger finger);
 /* Ends the enrolment that is under way, if there is one. */
 void bio_forget(struct auth *au);
 
+/* large_blob.c: largeBlob (12.4), a blob of a credential's own */
+/* lbx.1, lbx.2 */
+enum ctap_status blob_create(struct auth_op *op);
+/* lbx.3 */
+enum ctap_status blob_assert(struct auth_op *op);
+/* The change that the assertion comes with, if it comes with one. */
+void blob_change(struct auth_op *op);
+/* Whether the reply has unsignedExtensionOutputs; and those. */
+bool blob_tells(const struct auth_op *op);
+void blob_put(const struct auth *au, const struct auth_op *op,
+    struct cbor_out *out);
+
 /* large_blobs.c: forgets an array that is not finished */
 void blobs_forget(struct auth *au);
 
@@ -459,6 +473,7 @@ auth_stage pin_run, pin_compare, pin_grant, pin_done;
 auth_stage uv_perform;
 auth_stage ext_hmac;
 auth_stage bio_check, bio_capture, bio_reply;
+auth_stage blob_read;
 auth_stage cm_check, cm_find, cm_found, cm_reply;
 auth_stage lb_run, lb_done;
 auth_stage cfg_run, cfg_done;

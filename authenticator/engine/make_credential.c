@@ -350,8 +350,9 @@ mc_reply(struct auth *au, struct auth_op *op)
 {
 	struct cbor_out out = reply_begin(au);
 	bool blob_key = ext_tells_large_blob_key(op);
+	bool blob = blob_tells(op);
 
-	cbor_put_map(&out, (size_t)3 + blob_key);
+	cbor_put_map(&out, (size_t)3 + blob_key + blob);
 	cbor_put_uint(&out, 0x01);	/* fmt */
 	cbor_put_str(&out, op->attestation == ATTESTATION_NONE ? "none" :
 	    "packed");
@@ -362,6 +363,10 @@ mc_reply(struct auth *au, struct auth_op *op)
 	if (blob_key) {
 		cbor_put_uint(&out, 0x05);	/* largeBlobKey */
 		ext_put_large_blob_key(op, &out);
+	}
+	if (blob) {
+		cbor_put_uint(&out, 0x06);	/* unsignedExtensionOutputs */
+		blob_put(au, op, &out);
 	}
 	return reply(au, &out);
 }

@@ -415,6 +415,58 @@ large_blobs_whole(void **state)
 	assert_null(b->set.p);
 }
 
+#define SUPPORT	"67 737570706f7274"
+#define READ	"64 72656164"
+#define WRITE	"65 7772697465"
+#define SIZE	"6c 6f726967696e616c53697a65"
+#define LARGE_BLOB "69 6c61726765426c6f62"
+#define MC_WITH(ext) "a5 01 " HASH " 02 a1 " ID " 6161 03 a1 " ID " 4101" \
+	" 04 81 a2 " ALG " 26 " TYPE PUBLIC_KEY " 06 a1 " ext
+#define GA_WITH(ext) "a3 01 6161 02 " HASH " 04 a1 " ext
+
+/* A key without the extension ignores it: it is no error of the message. */
+static void
+large_blob_inputs_that_cannot_be_are_only_marked(void **state)
+{
+	static const struct {
+		const char	*text;
+		bool		 valid;
+	} mc[] = {
+		{ MC_WITH(LARGE_BLOB "a1" SUPPORT "68 7265717569726564"), 1 },
+		{ MC_WITH(LARGE_BLOB "a1" SUPPORT "69 707265666572726564"), 1 },
+		{ MC_WITH(LARGE_BLOB "a1" SUPPORT "68 7265717569726565"), 0 },
+		{ MC_WITH(LARGE_BLOB "a1" SUPPORT "f5"), 0 },
+		{ MC_WITH(LARGE_BLOB "a0"), 0 },
+		{ MC_WITH(LARGE_BLOB "80"), 0 },
+	}, ga[] = {
+		{ GA_WITH(LARGE_BLOB "a1" READ "f5"), 1 },
+		{ GA_WITH(LARGE_BLOB "a1" READ "f4"), 1 },
+		{ GA_WITH(LARGE_BLOB "a2" WRITE "41 07" SIZE "18 ff"), 1 },
+		{ GA_WITH(LARGE_BLOB "a2" WRITE "40" SIZE "00"), 1 },
+		{ GA_WITH(LARGE_BLOB "a1" READ "01"), 0 },
+		{ GA_WITH(LARGE_BLOB "a1" WRITE "41 07"), 0 },
+		{ GA_WITH(LARGE_BLOB "a2" WRITE "41 07" SIZE "20"), 0 },
+		{ GA_WITH(LARGE_BLOB "a2" READ "f5" WRITE "41 07"), 0 },
+		{ GA_WITH(LARGE_BLOB "a0"), 0 },
+		{ GA_WITH(LARGE_BLOB "f5"), 0 },
+	};
+	union ctap_request req;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(mc); i++) {
+		assert_int_equal(decode(CTAP_MAKE_CREDENTIAL, mc[i].text,
+		    &req), CTAP2_OK);
+		assert_true(req.mc.ext.large_blob.there);
+		assert_int_equal(req.mc.ext.large_blob.valid, mc[i].valid);
+	}
+	for (size_t i = 0; i < COUNT(ga); i++) {
+		assert_int_equal(decode(CTAP_GET_ASSERTION, ga[i].text, &req),
+		    CTAP2_OK);
+		assert_true(req.ga.ext.large_blob.there);
+		assert_int_equal(req.ga.ext.large_blob.valid, ga[i].valid);
+	}
+}
+
 /* The MAC is over the parameters as they came. */
 static void
 management_keeps_its_parameters_encoded(void **state)
@@ -782,6 +834,8 @@ main(void)
 		cmocka_unit_test(get_assertion_whole),
 		cmocka_unit_test(client_pin_whole),
 		cmocka_unit_test(large_blobs_whole),
+		cmocka_unit_test(
+		    large_blob_inputs_that_cannot_be_are_only_marked),
 		cmocka_unit_test(management_keeps_its_parameters_encoded),
 		cmocka_unit_test(bio_enrollment_whole),
 		cmocka_unit_test(user_handles_have_1_to_64_bytes),
