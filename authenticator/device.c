@@ -129,6 +129,7 @@ configure(struct device *d, const struct device_config *cfg,
 			out->algs[out->alg_count++] = cfg->auth.algs[i];
 	}
 	out->capacity = store_capacity(d->store);
+	out->hardware = device_hardware(d);
 	attestation_config(d->attestation, cfg->auth.attestation.kind,
 	    &out->attestation);
 	out->random = random_bytes;

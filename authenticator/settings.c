@@ -465,6 +465,7 @@ static const struct setting settings[] = {
 	SWITCH("hmac-secret", FEATURE_HMAC_SECRET, "extension"),
 	SWITCH("hmac-secret-mc", FEATURE_HMAC_SECRET_MC, "extension"),
 	SWITCH("thirdPartyPayment", FEATURE_THIRD_PARTY_PAYMENT, "extension"),
+	SWITCH("uvm", FEATURE_UVM, "extension, of WebAuthn Level 2"),
 	NUMBER("maxMsgSize", message_max, 1024, 7609, "bytes"),
 	NUMBER("maxCredentialCountInList", list_max, 1, 64, "descriptors"),
 	NUMBER("maxCredBlobLength", cred_blob_max, 32, 64, "bytes"),

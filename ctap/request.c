@@ -436,6 +436,18 @@ take_ga_large_blob(struct cbor_in *in, void *arg)
 /* Extensions */
 
 static bool
+take_mc_uvm(struct cbor_in *in, void *arg)
+{
+	return ctap_take_opt(in, &((struct ctap_mc_extensions *)arg)->uvm);
+}
+
+static bool
+take_ga_uvm(struct cbor_in *in, void *arg)
+{
+	return ctap_take_opt(in, &((struct ctap_ga_extensions *)arg)->uvm);
+}
+
+static bool
 take_cred_protect(struct cbor_in *in, void *arg)
 {
 	return ctap_take_uint(in,
@@ -502,6 +514,7 @@ take_mc_third_party_payment(struct cbor_in *in, void *arg)
 }
 
 static const struct cbor_member mc_extensions[] = {
+	{ 0, "uvm",		OPTIONAL, take_mc_uvm },
 	{ 0, "credBlob",	OPTIONAL, take_mc_cred_blob },
 	{ 0, "largeBlob",	OPTIONAL, take_mc_large_blob },
 	{ 0, "credProtect",	OPTIONAL, take_cred_protect },
@@ -545,6 +558,7 @@ take_ga_third_party_payment(struct cbor_in *in, void *arg)
 }
 
 static const struct cbor_member ga_extensions[] = {
+	{ 0, "uvm",		OPTIONAL, take_ga_uvm },
 	{ 0, "credBlob",	OPTIONAL, take_ga_cred_blob },
 	{ 0, "largeBlob",	OPTIONAL, take_ga_large_blob },
 	{ 0, "hmac-secret",	OPTIONAL, take_ga_hmac_secret },

@@ -113,6 +113,7 @@ struct ctap_ga_large_blob {
 };
 
 struct ctap_mc_extensions {
+	enum ctap_opt	uvm;
 	struct ctap_uint cred_protect;
 	enum ctap_opt	hmac_secret;
 	struct ctap_hmac_secret hmac_secret_mc;
@@ -125,6 +126,7 @@ struct ctap_mc_extensions {
 };
 
 struct ctap_ga_extensions {
+	enum ctap_opt	uvm;
 	struct ctap_hmac_secret hmac_secret;
 	enum ctap_opt	cred_blob;
 	struct ctap_ga_large_blob large_blob;

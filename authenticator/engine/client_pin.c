@@ -391,7 +391,7 @@ give_token(struct auth *au, struct auth_op *op)
 		return fail(au, CTAP1_ERR_OTHER);
 	token_begin(au, op, op->secret.protocol, permissions,
 	    req->rp_id.p != NULL ? rp_id_hash : NULL,
-	    req->subcommand == 0x06);
+	    req->subcommand != 0x06);
 	want = token_reply(au, op, token_bytes(op, op->secret.protocol));
 	/* a token that nobody got is not in use */
 	if (au->reply[0] != CTAP2_OK)

@@ -157,6 +157,7 @@ struct auth_config {
 	uint8_t		uv_attempts;	/* preferredPlatformUvAttempts; 0:
 					 * the key repeats by itself */
 	uint32_t	uv_modality;	/* FIDO registry, 3.1; 0: not told */
+	bool		hardware;	/* protects the keys: for uvm */
 	uint8_t		certifications[AUTH_CERTIFICATIONS];	/* level; 0:
 					 * none; see auth_certification() */
 	unsigned	transports;	/* enum auth_transport */

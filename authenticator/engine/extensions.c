@@ -97,6 +97,52 @@ forget_unknown(const struct auth *au, struct ctap_mc_extensions *ext)
 		ext->third_party_payment = OPT_ABSENT;
 	if (!has(au, FEATURE_LARGE_BLOB))
 		ext->large_blob.there = false;
+	if (!has(au, FEATURE_UVM))
+		ext->uvm = OPT_ABSENT;
+}
+
+/* FIDO registry, 3.1 to 3.3 */
+#define UV_METHOD_PRESENCE		0x001
+#define UV_METHOD_NONE			0x200
+#define UV_METHOD_ALL			0x400	/* no method, but how many */
+#define UV_METHOD_PASSCODE_EXTERNAL	0x800
+#define KEY_PROTECTION_SOFTWARE		1
+#define KEY_PROTECTION_HARDWARE		2
+#define MATCHER_PROTECTION_SOFTWARE	1
+
+/*
+ * uvm.1: what has shown who is there, or else that somebody is. Of a
+ * built-in verification that was not told to be of any kind, all that is
+ * known is its gesture. Called before tokens are spent or end.
+ */
+static uint32_t
+uv_method(const struct auth *au, const struct auth_op *op, bool up)
+{
+	uint32_t kinds = au->cfg.uv_modality & ~(uint32_t)(UV_METHOD_NONE |
+	    UV_METHOD_ALL);
+
+	if (op->token && token_by_pin(op))
+		return UV_METHOD_PASSCODE_EXTERNAL;
+	if (!op->uv)
+		return up ? UV_METHOD_PRESENCE : UV_METHOD_NONE;
+	/* one of them; presence by itself verifies nobody */
+	if (kinds & ~(uint32_t)UV_METHOD_PRESENCE)
+		kinds &= ~(uint32_t)UV_METHOD_PRESENCE;
+	return kinds != 0 ? kinds & -kinds : UV_METHOD_PRESENCE;
+}
+
+/* uvm.2: PINs and gestures are compared by this program, in its memory */
+static void
+put_uvm(const struct auth *au, const struct auth_op *op,
+    struct cbor_out *out)
+{
+	cbor_put_str(out, "uvm");
+	cbor_put_array(out, 1);
+	cbor_put_array(out, 3);
+	cbor_put_uint(out, op->ga.uv_method);
+	cbor_put_uint(out, au->cfg.hardware ? KEY_PROTECTION_HARDWARE :
+	    KEY_PROTECTION_SOFTWARE);
+	cbor_put_uint(out, MATCHER_PROTECTION_SOFTWARE);
 }
 
 enum ctap_status
@@ -107,6 +153,8 @@ ext_create(struct auth *au, struct auth_op *op)
 	enum ctap_status status;
 
 	forget_unknown(au, ext);
+	op->ga.uvm = ext->uvm == OPT_TRUE;
+	op->ga.uv_method = uv_method(au, op, true);
 	status = take_protect(op);
 
 	if (status == CTAP2_OK)
@@ -148,6 +196,8 @@ ext_assert(struct auth *au, struct auth_op *op)
 		ext->third_party_payment = OPT_ABSENT;
 	if (!has(au, FEATURE_LARGE_BLOB))
 		ext->large_blob.there = false;
+	if (!has(au, FEATURE_UVM))
+		ext->uvm = OPT_ABSENT;
 	/* lbk.2 */
 	if (ext->large_blob_key == OPT_FALSE)
 		return CTAP2_ERR_INVALID_OPTION;
@@ -155,6 +205,8 @@ ext_assert(struct auth *au, struct auth_op *op)
 	/* cb.2, tpp.2: false asks for nothing */
 	op->ga.cred_blob = ext->cred_blob == OPT_TRUE;
 	op->ga.third_party_payment = ext->third_party_payment == OPT_TRUE;
+	op->ga.uvm = ext->uvm == OPT_TRUE;
+	op->ga.uv_method = uv_method(au, op, op->up);
 	status = blob_assert(op);
 	if (status != CTAP2_OK || !ext->hmac_secret.there)
 		return status;
@@ -235,7 +287,7 @@ ext_create_output(struct auth *au, struct auth_op *op)
 	bool length = told && ext->min_pin_length == OPT_TRUE;
 	bool complexity = told && ext->pin_complexity == OPT_TRUE;
 	bool blob = ext->cred_blob.p != NULL;
-	size_t count = (size_t)blob + ext->cred_protect.there +
+	size_t count = (size_t)op->ga.uvm + blob + ext->cred_protect.there +
 	    op->cred.hmac_secret + length + op->ga.hmac + complexity;
 	struct cbor_out out;
 
@@ -243,6 +295,8 @@ ext_create_output(struct auth *au, struct auth_op *op)
 		return true;
 	cbor_out_init(&out, op->extensions, sizeof(op->extensions));
 	cbor_put_map(&out, count);
+	if (op->ga.uvm)
+		put_uvm(au, op, &out);
 	if (blob)
 		put_named_bool(&out, "credBlob", cred_blob_fits(au, op));
 	if (ext->cred_protect.there)
@@ -264,7 +318,7 @@ bool
 ext_assert_output(struct auth *au, struct auth_op *op)
 {
 	const struct ga_request *ga = &op->ga;
-	size_t count = (size_t)ga->cred_blob + ga->hmac +
+	size_t count = (size_t)ga->uvm + ga->cred_blob + ga->hmac +
 	    ga->third_party_payment;
 	struct cbor_out out;
 
@@ -272,6 +326,8 @@ ext_assert_output(struct auth *au, struct auth_op *op)
 		return true;
 	cbor_out_init(&out, op->extensions, sizeof(op->extensions));
 	cbor_put_map(&out, count);
+	if (ga->uvm)
+		put_uvm(au, op, &out);
 	if (ga->cred_blob) {
 		cbor_put_str(&out, "credBlob");
 		cbor_put_bytes(&out, span(op->cred.cred_blob,

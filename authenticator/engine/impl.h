@@ -87,6 +87,8 @@ struct ga_request {
 	bool		large_blob_key;
 	bool		third_party_payment;
 	bool		large_blob;	/* to be read */
+	bool		uvm;
+	uint32_t	uv_method;	/* FIDO registry, 3.1 */
 	bool		hmac;		/* hmac-secret with these salts */
 	struct pin_secret hmac_secret;
 	uint8_t		salts[SALTS_MAX];
@@ -196,6 +198,7 @@ struct auth_token {
 	bool		in_use;
 	bool		used;		/* at least once */
 	bool		user_verified;
+	bool		by_pin;		/* else by built-in verification */
 	bool		user_present;
 	uint8_t		permissions;
 	bool		has_rp_id;
@@ -310,7 +313,7 @@ void persistent_token(const struct auth *au, uint8_t out[static PIN_TOKEN_LEN]);
 void tokens_reset(struct auth *au, struct auth_session *ses);
 /* New tokens for every protocol, this one in use. */
 void token_begin(struct auth *au, struct auth_op *op, int protocol,
-    uint8_t permissions, const uint8_t *rp_id_hash, bool user_present);
+    uint8_t permissions, const uint8_t *rp_id_hash, bool by_pin);
 const uint8_t *token_bytes(const struct auth_op *op, int protocol);
 /* HMAC-SHA-256 under the epoch: what is random, but need not be kept. */
 void derive(const struct auth *au, const char *label, uint32_t generation,
@@ -338,6 +341,8 @@ const uint8_t *token_rp_id_hash(const struct auth_op *op, int protocol);
 bool token_in_use(const struct auth_op *op, int protocol);
 /* Drops tokens whose time is over; when the next one's is. */
 uint64_t tokens_expire(struct auth_session *ses, uint64_t now_ms);
+/* The token in use was given for a PIN. */
+bool token_by_pin(const struct auth_op *op);
 /* getUserPresentFlagValue() of the token in use */
 bool token_present(const struct auth_op *op);
 /* After presence was tested: flags and permissions but lbw are gone. */

@@ -76,7 +76,7 @@ tokens_reset(struct auth *au, struct auth_session *ses)
 
 void
 token_begin(struct auth *au, struct auth_op *op, int protocol,
-    uint8_t permissions, const uint8_t *rp_id_hash, bool user_present)
+    uint8_t permissions, const uint8_t *rp_id_hash, bool by_pin)
 {
 	struct auth_session *ses = session_open(au, op,
 	    op->now_ms + TOKEN_FIRST_USE_MS);
@@ -86,7 +86,8 @@ token_begin(struct auth *au, struct auth_op *op, int protocol,
 	tokens_reset(au, ses);
 	t->in_use = true;
 	t->user_verified = true;
-	t->user_present = user_present;
+	t->user_present = !by_pin;
+	t->by_pin = by_pin;
 	t->permissions = permissions;
 	t->begun_ms = op->now_ms;
 	t->has_rp_id = rp_id_hash != NULL;
@@ -234,6 +235,15 @@ token_present(const struct auth_op *op)
 		    op->now_ms - t->begun_ms < TOKEN_PRESENCE_MS)
 			return true;
 	}
+	return false;
+}
+
+bool
+token_by_pin(const struct auth_op *op)
+{
+	for (int i = 0; op->session != NULL && i < PIN_PROTOCOL_MAX; i++)
+		if (op->session->token[i].in_use)
+			return op->session->token[i].by_pin;
 	return false;
 }
 
