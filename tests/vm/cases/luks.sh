@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # systemd-cryptenroll with a key over uhid: a LUKS volume is opened with what
-# the key computes from a salt (hmac-secret), by touch and with verification.
-# Not with a PIN: systemd 252 asks for none when it enrols a key that makes
-# credentials without (makeCredUvNotRqd), and for one when it unlocks, and so
-# gets another secret, as CTAP wants it.
+# the key computes from a salt (hmac-secret): by touch, with verification, and
+# with a PIN. The latter takes a key that makes no credential without: from one
+# that does (makeCredUvNotRqd) systemd 252 takes the secret without PIN when it
+# enrols, and with PIN when it unlocks, which is another, as CTAP wants it.
 #
 # Machine: clients
 # Time limit: 300 s
@@ -63,6 +63,37 @@ tokens()
 	    grep -c '"type": *"systemd-fido2"'
 }
 
+# with_pin PIN COMMAND...: systemd-cryptenroll takes it from a credential, as
+# services have them, systemd-cryptsetup from the environment.
+with_pin()
+{
+	mkdir -p "$work/credentials"
+	echo -n "$1" >"$work/credentials/fido2-pin"
+	(
+		export PIN=$1 CREDENTIALS_DIRECTORY=$work/credentials
+		shift
+		"$@"
+	)
+}
+
+check_pin()
+{
+	start_sealkey --uhid --set makeCredUvNotRqd=off
+	wait_hidraw uhid
+	check "the key gets a PIN" typing 2468 2468 -- fido2-token -S "$hidraw"
+	check "the key is enrolled anew, with a PIN" with_pin 2468 enroll \
+	    --wipe-slot=fido2 --fido2-with-client-pin=yes
+	same "there is one token" "$(tokens)" 1
+	refused "without the PIN the volume stays closed" attach
+	refused "with another, too" with_pin 1357 attach
+	check "that attempt is counted" \
+	    grep 'pin retries: 7' <(fido2-token -I "$hidraw")
+	check "the volume is opened with the PIN" with_pin 2468 attach
+	check "its content is what it was" content
+	check "it is closed again" detach
+	check "the key ends once more" stop_sealkey
+}
+
 start_udev
 check "the kernel has what volumes need" \
     modprobe -a uhid loop dm-crypt xts
@@ -88,5 +119,6 @@ check "it is closed for good" detach
 check "the key ends when asked to" stop_sealkey
 check "its device is gone" hidraw_gone uhid
 refused "without the key the volume stays closed" attach
+check_pin
 losetup -d "$loop"
 finish
