@@ -17,6 +17,7 @@ static const struct {
 	{ KEY_ALWAYS_UV | WHEN_SET, "alwaysUv=on" },
 	{ KEY_CHOOSES, "accountChoice=host" },
 	{ KEY_SELF | WHEN_SET, "attestation=self" },
+	{ KEY_BIO | WHEN_SET, "bioEnroll=on" },
 	{ KEY_NO_U2F | WHEN_SET, "versions=FIDO_2_0,FIDO_2_1,FIDO_2_3" },
 };
 

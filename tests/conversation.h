@@ -26,6 +26,8 @@ enum conversation_event {
 	EVENT_APDU,		/* on channel 1: length, U2F message */
 	EVENT_KEY,		/* the first one only: what key it is, a
 				 * byte of enum conversation_key */
+	EVENT_FINGER,		/* on the reader: a byte, number << 4 | status
+				 * (enum sample_status) */
 };
 
 /* None of them is a key that lets the host choose accounts. */
@@ -36,6 +38,7 @@ enum conversation_key {
 	KEY_CHOOSES = 0x08,
 	KEY_SELF = 0x10,	/* self attestation */
 	KEY_NO_U2F = 0x20,
+	KEY_BIO = 0x40,		/* a fingerprint reader */
 };
 
 /* The key of that kind, a bitwise or of enum conversation_key. */

@@ -117,8 +117,25 @@ state_recorder(void *t, struct span *reply, struct span *rp_id)
 	if (r->sim->want != AUTH_USER)
 		return STATE_REPLY;
 	*rp_id = auth_prompt(r->sim->auth)->rp_id;
-	return auth_prompt(r->sim->auth)->kind == PROMPT_VERIFICATION ?
-	    STATE_VERIFY : STATE_TOUCH;
+	switch (auth_prompt(r->sim->auth)->kind) {
+	case PROMPT_VERIFICATION:
+		return STATE_VERIFY;
+	case PROMPT_SAMPLE:
+		return STATE_SAMPLE;
+	default:
+		return STATE_TOUCH;
+	}
+}
+
+static void
+put_finger(struct recorder *r, struct user_finger finger)
+{
+	uint8_t byte = (uint8_t)(finger.number << 4 | finger.status);
+
+	put_event(r, EVENT_FINGER);
+	put(r, &byte, 1);
+	if (r->sim->want == AUTH_USER)
+		sim_finger(r->sim, finger);
 }
 
 static enum transcript_step
@@ -136,8 +153,11 @@ act_recorder(void *t, const char *what, uint64_t channel,
 		{ "deny", EVENT_DENY, USER_REFUSED },
 	};
 	struct recorder *r = t;
+	struct user_finger finger;
 
 	(void)why;
+	if (transcript_finger(what, &finger.number, &finger.status))
+		put_finger(r, finger);
 	if (strcmp(what, "replug") == 0) {
 		put_event(r, EVENT_REPLUG);
 		sim_power_cycle(r->sim);

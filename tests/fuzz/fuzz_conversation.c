@@ -108,6 +108,32 @@ check_retries(const struct sim *s, const struct seen *before)
 		check(is->uv_failures > was->uv_failures);
 }
 
+/*
+ * Fingers come and go by bioEnrollment alone, one at a time, all at a reset;
+ * none twice. Who has none left is not verified.
+ */
+static void
+check_fingers(const struct sim *s, const struct seen *before)
+{
+	const struct auth *au = s->auth;
+	unsigned was = before->state.bio_count, is = au->state.bio_count;
+	bool ok = s->reply.p[0] == CTAP2_OK;
+
+	check(is <= BIO_TEMPLATES_MAX && au->enrolment.left <= 4);
+	if (is != was)
+		check(ok && (before->cmd == CTAP_BIO_ENROLLMENT ?
+		    is + 1 == was || is == was + 1 :
+		    before->cmd == CTAP_RESET && is == 0));
+	for (unsigned i = 0; i < is; i++)
+		for (unsigned j = 0; j < i; j++)
+			check(au->state.bio[i].finger !=
+			    au->state.bio[j].finger && memcmp(
+			    au->state.bio[i].id, au->state.bio[j].id,
+			    BIO_ID_LEN) != 0);
+	if (has(au, FEATURE_BIO_ENROLL))
+		check(uv_ready(au) == (is > 0));
+}
+
 /* Every change of the state was committed, and nothing else is. */
 static void
 check_state(const struct sim *s, const struct seen *before)
@@ -196,6 +222,7 @@ check_reply(struct sim *s, struct seen *before)
 	check(s->prompts - before->ignored <= UV_INTERNAL_RETRIES);
 	before->verified |= before->right_pin && status == CTAP2_OK;
 	check_retries(s, before);
+	check_fingers(s, before);
 	check_state(s, before);
 	check(auth_idle(s->auth));
 	if (status == CTAP2_OK && (cmd == CTAP_MAKE_CREDENTIAL ||
@@ -221,7 +248,9 @@ take_send(struct sim *s, uint64_t channel, const uint8_t *data, size_t len,
 	if (n == 0 || n > AUTH_MESSAGE_MAX)
 		return 2 + n;
 	seen->cmd = data[2] == CTAP_CREDENTIAL_MANAGEMENT_PREVIEW ?
-	    CTAP_CREDENTIAL_MANAGEMENT : data[2];
+	    CTAP_CREDENTIAL_MANAGEMENT :
+	    data[2] == CTAP_BIO_ENROLLMENT_PREVIEW ? CTAP_BIO_ENROLLMENT :
+	    data[2];
 	seen->channel = channel;
 	seen->recognised = false;
 	seen->mismatches = seen->ignored = 0;
@@ -284,8 +313,8 @@ take_apdu(struct sim *s, const uint8_t *data, size_t len, struct seen *seen)
 static void
 answer(struct sim *s, struct seen *seen, enum user_answer a)
 {
-	bool verifies = s->want == AUTH_USER &&
-	    auth_prompt(s->auth)->kind == PROMPT_VERIFICATION;
+	enum prompt_kind kind = auth_prompt(s->auth)->kind;
+	bool verifies = s->want == AUTH_USER && kind == PROMPT_VERIFICATION;
 
 	seen->touched |= a == USER_PRESENT;
 	/* a press that nobody has asked for yet may be kept, for U2F */
@@ -297,8 +326,30 @@ answer(struct sim *s, struct seen *seen, enum user_answer a)
 	seen->recognised |= verifies && a == USER_VERIFIED;
 	seen->mismatches += verifies && a == USER_MISMATCH;
 	/* the simulator counts the question that is still there */
-	seen->ignored += verifies ? a == USER_PRESENT : a == USER_MISMATCH;
+	if (kind == PROMPT_SAMPLE)
+		seen->ignored += a != USER_REFUSED;
+	else
+		seen->ignored += a == (verifies ? USER_PRESENT :
+		    USER_MISMATCH);
 	sim_answer(s, a);
+}
+
+/* It answers whatever is asked; whether it verifies, the templates say. */
+static void
+put_finger(struct sim *s, struct seen *seen, uint8_t byte)
+{
+	struct user_finger f = { .number = byte >> 4, .status = byte & 0xf };
+	bool known = bio_knows(s->auth, f);
+
+	if (s->want != AUTH_USER)
+		return;
+	seen->touched |= auth_prompt(s->auth)->kind == PROMPT_PRESENCE;
+	if (auth_prompt(s->auth)->kind == PROMPT_VERIFICATION) {
+		seen->verified |= known;
+		seen->recognised |= known;
+		seen->mismatches += !known;
+	}
+	sim_finger(s, f);
 }
 
 /* The host gives up; nobody else can do that for it. */
@@ -354,6 +405,10 @@ do_event(struct sim *s, uint8_t event, const uint8_t *data, size_t len,
 	case EVENT_TIME:
 		if (len > 0)
 			sim_advance(s, data[0] * UINT64_C(100));
+		return len > 0;
+	case EVENT_FINGER:
+		if (len > 0)
+			put_finger(s, seen, data[0]);
 		return len > 0;
 	case EVENT_REPLUG:
 		sim_power_cycle(s);
