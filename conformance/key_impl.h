@@ -3,6 +3,7 @@
 #ifndef CONFORMANCE_KEY_IMPL_H
 #define CONFORMANCE_KEY_IMPL_H
 
+#include "authenticator/engine/engine.h"
 #include "conformance/hid_host.h"
 #include "conformance/key_target.h"
 #include "conformance/survey.h"
@@ -83,6 +84,9 @@ bool key_open_host(struct key *k, uint32_t number, char *msg, size_t msglen);
 /* key_user.c: the person, or the control interface. */
 bool key_look_at_control(struct key *k, char *msg, size_t msglen);
 enum transcript_step key_touch(struct key *k, bool deny);
+/* One that fits is a touch; others only by the control interface. */
+enum transcript_step key_finger(struct key *k, struct user_finger finger,
+    char why[static TRANSCRIPT_WHY_MAX]);
 void key_take_finger_off(struct key *k);
 /* Off and on again. */
 bool key_power_cycle(struct key *k);

@@ -53,7 +53,7 @@ key_allows(const struct key *k, const struct survey *s,
 		return skip(why, "changes the key: needs --destructive");
 	if (s->hosts && !k->opt.hosts)
 		return skip(why, "needs several hosts");
-	if (s->verifies && !key_has_option(k, "uv"))
+	if (s->verifies && !s->samples && !key_has_option(k, "uv"))
 		return skip(why, "needs a key that verifies its user");
 	if (!k->opt.destructive && key_has_option(k, "clientPin"))
 		return skip(why, "the key has a PIN: needs --destructive");
@@ -168,6 +168,7 @@ act(void *arg, const char *what, uint64_t channel,
     char why[static TRANSCRIPT_WHY_MAX])
 {
 	struct key *k = arg;
+	struct user_finger finger;
 
 	if (strcmp(what, "replug") == 0)
 		return key_power_cycle(k) ? STEP_DONE : STEP_NOT_NOW;
@@ -180,6 +181,8 @@ act(void *arg, const char *what, uint64_t channel,
 		return key_touch(k, false);
 	if (strcmp(what, "deny") == 0)
 		return key_touch(k, true);
+	if (transcript_finger(what, &finger.number, &finger.status))
+		return key_finger(k, finger, why);
 	snprintf(why, TRANSCRIPT_WHY_MAX, "nobody can %.40s here", what);
 	return STEP_CANNOT;
 }

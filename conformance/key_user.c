@@ -3,6 +3,7 @@
 #include "conformance/key_impl.h"
 
 #include "authenticator/control_client.h"
+#include "authenticator/describe.h"
 #include "ctap/status.h"
 
 #include <errno.h>
@@ -131,6 +132,44 @@ touch_ahead(struct key *k, bool deny)
 	return k->touch_kept ? STEP_DONE : STEP_NOT_NOW;
 }
 
+static enum transcript_step
+has_answered(struct key *k)
+{
+	k->asks = false;
+	k->answered = true;
+	k->answered_ms = key_clock_ms();
+	return STEP_DONE;
+}
+
+enum transcript_step
+key_finger(struct key *k, struct user_finger finger,
+    char why[static TRANSCRIPT_WHY_MAX])
+{
+	bool fits = finger.number == 0 && finger.status == SAMPLE_GOOD;
+	char body[128], msg[256];
+	json_t *answer;
+
+	if (fits)
+		return key_touch(k, false);
+	if (k->presence != KEY_MANUAL) {
+		snprintf(why, TRANSCRIPT_WHY_MAX, "nobody has that many "
+		    "fingers here");
+		return STEP_CANNOT;
+	}
+	key_proceed(k);
+	if (!k->asks)
+		return STEP_NOT_NOW;
+	snprintf(body, sizeof(body), "{\"finger\": %u, \"sample\": \"%s\"}",
+	    finger.number, describe_sample(finger.status));
+	if (control_call_with(k->opt.control, "POST", "/v1/press", body,
+	    &answer, msg, sizeof(msg)) != 0) {
+		key_trouble(k, "/v1/press: %s", msg);
+		return STEP_NOT_NOW;
+	}
+	json_decref(answer);
+	return has_answered(k);
+}
+
 enum transcript_step
 key_touch(struct key *k, bool deny)
 {
@@ -148,10 +187,7 @@ key_touch(struct key *k, bool deny)
 	if (!control(k, "POST", deny ? "/v1/deny" : "/v1/press", &answer))
 		return STEP_NOT_NOW;
 	json_decref(answer);
-	k->asks = false;
-	k->answered = true;
-	k->answered_ms = key_clock_ms();
-	return STEP_DONE;
+	return has_answered(k);
 }
 
 /* The device goes and comes back, perhaps under another number. */

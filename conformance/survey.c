@@ -84,7 +84,8 @@ survey_send(struct survey *s, const char *text)
 static void
 survey_act(struct survey *s, const char *text)
 {
-	s->touches |= begins(text, "touch");
+	s->samples |= begins(text, "sample");
+	s->touches |= begins(text, "touch") || begins(text, "sample");
 	s->verifies |= begins(text, "verify");
 	s->denies |= begins(text, "deny");
 	s->mismatches |= begins(text, "mismatch");

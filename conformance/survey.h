@@ -18,6 +18,7 @@ struct survey {
 	bool	touches;	/* somebody has to be there */
 	bool	verifies;	/* and be verified by the key itself */
 	bool	denies;
+	bool	samples;	/* enrols whom it verifies */
 	bool	mismatches;	/* somebody else's finger */
 	bool	waits;		/* for a user who does not answer, or counts
 				 * on a question that nobody has answered */
