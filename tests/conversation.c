@@ -19,6 +19,7 @@ static const struct {
 	{ KEY_SELF | WHEN_SET, "attestation=self" },
 	{ KEY_BIO | WHEN_SET, "bioEnroll=on" },
 	{ KEY_NO_U2F | WHEN_SET, "versions=FIDO_2_0,FIDO_2_1,FIDO_2_3" },
+	{ KEY_LARGE_BLOB | WHEN_SET, "largeBlob=on" },
 };
 
 #define KINDS	(sizeof(kinds) / sizeof(kinds[0]))

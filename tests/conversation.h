@@ -39,6 +39,7 @@ enum conversation_key {
 	KEY_SELF = 0x10,	/* self attestation */
 	KEY_NO_U2F = 0x20,
 	KEY_BIO = 0x40,		/* a fingerprint reader */
+	KEY_LARGE_BLOB = 0x80,	/* of each credential's own */
 };
 
 /* The key of that kind, a bitwise or of enum conversation_key. */
