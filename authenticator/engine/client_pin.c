@@ -369,15 +369,29 @@ token_reply(struct auth *au, struct auth_op *op, const uint8_t *token)
 	return reply(au, &out);
 }
 
+/*
+ * pin.05: what a token may do whose request names nothing. cm.13: on a key
+ * of the time before permissions, it is the only one that there is.
+ */
+static uint8_t
+default_permissions(const struct auth *au)
+{
+	uint8_t permissions = grantable(au, false) &
+	    (PERMISSION_MC | PERMISSION_GA);
+
+	if (has(au, FEATURE_CRED_MGMT_PREVIEW) &&
+	    !has(au, FEATURE_PIN_UV_AUTH_TOKEN))
+		permissions |= PERMISSION_CM;
+	return permissions;
+}
+
 /* pin.05, pin.06.6, pin.09: the token */
 static enum auth_want
 give_token(struct auth *au, struct auth_op *op)
 {
 	const struct ctap_client_pin *req = &op->req.pin;
-	uint8_t by_default = grantable(au, false) &
-	    (PERMISSION_MC | PERMISSION_GA);
 	uint8_t permissions = req->permissions.there ?
-	    (uint8_t)req->permissions.v : by_default;
+	    (uint8_t)req->permissions.v : default_permissions(au);
 	uint8_t rp_id_hash[32], persistent[PIN_TOKEN_LEN];
 	enum auth_want want;
 
