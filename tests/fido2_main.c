@@ -540,6 +540,34 @@ has_no_other_credentials(void **state)
 	fido_cred_free(&c);
 }
 
+/* As many as getInfo says, of which one is of this key. */
+static void
+finds_its_own_among_many(void **state)
+{
+	struct key *k = *state;
+	fido_cbor_info_t *ci = get_info(k);
+	fido_cred_t *c = register_account(k, "alice", NULL);
+	fido_assert_t *a = new_assert(NULL);
+	unsigned char strange[64] = { 0 };
+	uint64_t max = fido_cbor_info_maxcredcntlst(ci);
+
+	assert_in_range(max, 2, 255);
+	for (uint64_t i = 1; i < max; i++) {
+		strange[0] = (unsigned char)i;
+		OK(fido_assert_allow_cred(a, strange, sizeof(strange)));
+	}
+	OK(fido_assert_allow_cred(a, fido_cred_id_ptr(c),
+	    fido_cred_id_len(c)));
+	OK(fido_dev_get_assert(k->dev, a, NULL));
+	OK(verify(c, a, 0));
+	assert_int_equal(fido_assert_id_len(a, 0), fido_cred_id_len(c));
+	assert_memory_equal(fido_assert_id_ptr(a, 0), fido_cred_id_ptr(c),
+	    fido_cred_id_len(c));
+	fido_assert_free(&a);
+	fido_cred_free(&c);
+	fido_cbor_info_free(&ci);
+}
+
 /* The newest comes first. */
 static void
 lists_the_accounts_of_a_site(void **state)
@@ -1126,14 +1154,13 @@ forgets_everything(void **state)
 	fido_cred_free(&c);
 }
 
-static void
-is_a_u2f_key_as_well(void **state)
+/* Registers, signs in, and knows the credential again. */
+static fido_cred_t *
+use_u2f(struct key *k)
 {
-	struct key *k = *state;
 	fido_cred_t *c = new_cred(COSE_ES256, "alice");
 	fido_cred_t *again = new_cred(COSE_ES256, "alice");
 
-	fido_dev_force_u2f(k->dev);
 	assert_false(fido_dev_is_fido2(k->dev));
 	OK(fido_dev_make_cred(k->dev, c, NULL));
 	assert_string_equal(fido_cred_fmt(c), "fido-u2f");
@@ -1143,9 +1170,32 @@ is_a_u2f_key_as_well(void **state)
 	    fido_cred_id_len(c)));
 	FAILS(FIDO_ERR_CREDENTIAL_EXCLUDED,
 	    fido_dev_make_cred(k->dev, again, NULL));
+	fido_cred_free(&again);
+	return c;
+}
+
+static void
+is_a_u2f_key_as_well(void **state)
+{
+	struct key *k = *state;
+	fido_cred_t *c;
+
+	fido_dev_force_u2f(k->dev);
+	c = use_u2f(k);
 	fido_dev_force_fido2(k->dev);
 	OK(sign_in(k, c, NULL));
-	fido_cred_free(&again);
+	fido_cred_free(&c);
+}
+
+/* libfido2 comes to that by itself. */
+static void
+is_a_u2f_key_only(void **state)
+{
+	struct key *k = *state;
+	fido_cred_t *c = use_u2f(k);
+
+	assert_false(fido_dev_flags(k->dev) & FIDO_CAP_CBOR);
+	assert_false(fido_dev_supports_pin(k->dev));
 	fido_cred_free(&c);
 }
 
@@ -1255,6 +1305,7 @@ main(void)
 		TEST(signs_without_its_user, NULL),
 		TEST(knows_what_is_excluded, NULL),
 		TEST(has_no_other_credentials, NULL),
+		TEST(finds_its_own_among_many, NULL),
 		TEST(lists_the_accounts_of_a_site, "--account-choice=host"),
 		TEST(picks_an_account_by_itself, "--account-choice=token"),
 		TEST(takes_a_pin_and_another, NULL),
@@ -1284,6 +1335,7 @@ main(void)
 		TEST(gives_up_enrolling, "--set=bioEnroll=on"),
 		TEST(forgets_everything, NULL),
 		TEST(is_a_u2f_key_as_well, NULL),
+		TEST(is_a_u2f_key_only, "--set=versions=U2F_V2"),
 		TEST(is_told_by_touch, NULL),
 		TEST(can_be_left_waiting, "--presence=manual"),
 		TEST(outlasts_a_host_without_patience, "--presence=manual"),
