@@ -697,23 +697,31 @@ counts_its_own_verifications(void **state)
 
 static const unsigned char salts[64] = { [0] = 1, [32] = 2 };
 
-/* What the salts come to; its length. */
-static size_t
-hmac_secret(struct key *k, const fido_cred_t *c, const unsigned char *salt,
-    size_t len, unsigned char out[static 64])
+/* What salts of len bytes come to, which is as long. */
+static void
+hmac_secret(struct key *k, const fido_cred_t *c, const char *pin,
+    const unsigned char *salt, size_t len, unsigned char out[static 64])
 {
 	fido_assert_t *a = new_assert(c);
-	size_t n;
 
 	OK(fido_assert_set_extensions(a, FIDO_EXT_HMAC_SECRET));
 	OK(fido_assert_set_hmac_salt(a, salt, len));
-	OK(fido_dev_get_assert(k->dev, a, NULL));
+	OK(fido_dev_get_assert(k->dev, a, pin));
 	OK(verify(c, a, 0));
-	n = fido_assert_hmac_secret_len(a, 0);
-	assert_in_range(n, 32, 64);
-	memcpy(out, fido_assert_hmac_secret_ptr(a, 0), n);
+	assert_int_equal(fido_assert_hmac_secret_len(a, 0), len);
+	memcpy(out, fido_assert_hmac_secret_ptr(a, 0), len);
 	fido_assert_free(&a);
-	return n;
+}
+
+static fido_cred_t *
+register_with_secret(struct key *k, const char *pin)
+{
+	fido_cred_t *c = new_cred(COSE_ES256, "alice");
+
+	OK(fido_cred_set_extensions(c, FIDO_EXT_HMAC_SECRET));
+	OK(fido_dev_make_cred(k->dev, c, pin));
+	OK(fido_cred_verify(c));
+	return c;
 }
 
 static void
@@ -721,20 +729,37 @@ gives_secrets(void **state)
 {
 	unsigned char one[64], other[64], both[64];
 	struct key *k = *state;
-	fido_cred_t *c = new_cred(COSE_ES256, "alice");
+	fido_cred_t *c = register_with_secret(k, NULL);
 
-	OK(fido_cred_set_extensions(c, FIDO_EXT_HMAC_SECRET));
-	OK(fido_dev_make_cred(k->dev, c, NULL));
-	OK(fido_cred_verify(c));
-	assert_int_equal(hmac_secret(k, c, salts, 32, one), 32);
-	assert_int_equal(hmac_secret(k, c, salts + 32, 32, other), 32);
+	hmac_secret(k, c, NULL, salts, 32, one);
+	hmac_secret(k, c, NULL, salts + 32, 32, other);
 	assert_memory_not_equal(one, other, 32);
-	assert_int_equal(hmac_secret(k, c, salts, 64, both), 64);
+	hmac_secret(k, c, NULL, salts, 64, both);
 	assert_memory_equal(both, one, 32);
 	assert_memory_equal(both + 32, other, 32);
 	reconnect(k);
-	assert_int_equal(hmac_secret(k, c, salts, 32, both), 32);
+	hmac_secret(k, c, NULL, salts, 32, both);
 	assert_memory_equal(both, one, 32);
+	fido_cred_free(&c);
+}
+
+/* CTAP 2.3, 12.7: a secret for each, so that presence opens no volume. */
+static void
+gives_verified_users_other_secrets(void **state)
+{
+	unsigned char touched[64], verified[64], again[64];
+	struct key *k = *state;
+	fido_cred_t *c;
+
+	OK(fido_dev_set_pin(k->dev, PIN, NULL));
+	reconnect(k);
+	c = register_with_secret(k, PIN);
+	hmac_secret(k, c, NULL, salts, 32, touched);
+	hmac_secret(k, c, PIN, salts, 32, verified);
+	assert_memory_not_equal(touched, verified, 32);
+	OK(fido_dev_set_pin(k->dev, OTHER_PIN, PIN));
+	hmac_secret(k, c, OTHER_PIN, salts, 32, again);
+	assert_memory_equal(verified, again, 32);
 	fido_cred_free(&c);
 }
 
@@ -1317,6 +1342,7 @@ main(void)
 		TEST(gives_secrets, NULL),
 		KIND(gives_secrets, ", protocol 1", SET_PROTOCOL_1),
 		KIND(gives_secrets, ", FIDO_2_0", SET_2_0),
+		TEST(gives_verified_users_other_secrets, NULL),
 		TEST(keeps_cred_blobs, NULL),
 		TEST(protects_credentials, NULL),
 		TEST(tells_who_may_know_how_long_pins_are, NULL),
