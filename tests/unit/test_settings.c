@@ -219,6 +219,7 @@ versions_make_a_key_older(void **state)
 	assert_int_equal(cfg.protocols[0], 1);
 	/* what is set behind it counts */
 	takes(&cfg, "credMgmt=on");
+	takes(&cfg, "pinUvAuthToken=on");
 	assert_true(has(&cfg, FEATURE_CRED_MGMT));
 	refuses("versions=", "cannot be");
 	refuses("versions=FIDO_2_2", "cannot be");
