@@ -63,6 +63,9 @@ without_unmet(uint64_t f)
 		if ((needs[i].all & ~f) != 0 ||
 		    (needs[i].any != 0 && !(needs[i].any & f)))
 			f &= ~needs[i].feature;
+	/* what no token can be had for, a protected key could not let use */
+	if ((f & VERIFICATION) && !(f & FEATURE_PIN_UV_AUTH_TOKEN))
+		f &= ~(FEATURE_LARGE_BLOBS | FEATURE_AUTHNR_CFG);
 	/* lbx.0: stored with the credential, or in an array: not both */
 	if (f & FEATURE_LARGE_BLOBS)
 		f &= ~FEATURE_LARGE_BLOB;
