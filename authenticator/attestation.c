@@ -4,8 +4,10 @@
  *  1. What is in memory is what was last stored: parts are spans into one
  *     record, which is replaced whole, after the store has it. The private
  *     keys of the CAs are in it only while attestation_load() may need them.
- *  2. The certificates of a record are a chain: whatever is made anew,
- *     everything below it is made anew as well.
+ *  2. The certificates of a record have one root: whatever is made anew,
+ *     everything behind it in enum level is made anew as well. Only the
+ *     enterprise certificate may be missing: the root signs it, and a brought
+ *     root may be there without its key.
  */
 #include "authenticator/attestation.h"
 
@@ -19,25 +21,29 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/x509.h>
 
 #include "authenticator/certificate.h"
 
 #define RECORD		"attestation"	/* its name in the store */
-#define RECORD_VERSION	1
+#define RECORD_VERSION	2
 #define RECORD_MAX	32768		/* bytes */
 #define AAGUID_LEN	16
-#define HEAD_LEN	(2 + AAGUID_LEN + 3 * 8)
 
 _Static_assert(RECORD_MAX <= STORE_BLOB_MAX, "one record");
 
-/* Of the chain, from the top; also the index of their expiry. */
+/* From the top; also the index of their expiry. */
 enum level {
 	ROOT,
 	INTERMEDIATE,
 	LEAF,
+	ENTERPRISE,		/* leaf right below the root */
 	NOTHING,		/* is due */
 };
+
+#define LEVELS_V1	3	/* without ENTERPRISE and what belongs to it */
+#define PARTS_V1	6
 
 /* The parts of a record, in its order: attestation.md. */
 enum part {
@@ -47,6 +53,9 @@ enum part {
 	INTERMEDIATE_KEY,
 	LEAF_CERT,
 	LEAF_BLOB,		/* as the key provider gave it */
+	ENTERPRISE_CERT,	/* these two may be empty */
+	ENTERPRISE_BLOB,
+	SERIAL,			/* of this key, for good */
 	PARTS,
 };
 
@@ -54,11 +63,14 @@ static const enum part cert_part[] = {
 	[ROOT] = ROOT_CERT,
 	[INTERMEDIATE] = INTERMEDIATE_CERT,
 	[LEAF] = LEAF_CERT,
+	[ENTERPRISE] = ENTERPRISE_CERT,
 };
 
 static const enum part key_part[] = {
 	[ROOT] = ROOT_KEY,
 	[INTERMEDIATE] = INTERMEDIATE_KEY,
+	[LEAF] = LEAF_BLOB,
+	[ENTERPRISE] = ENTERPRISE_BLOB,
 };
 
 struct attestation {
@@ -76,7 +88,8 @@ struct workshop {
 	int64_t		 now_s;
 	X509		*cert[NOTHING];
 	EVP_PKEY	*key[NOTHING];
-	struct key_op	 leaf;
+	struct key_op	 leaf, enterprise;
+	uint8_t		 serial[CERTIFICATE_SERIAL_LEN];
 	bool		 brought;
 	char		*msg;
 	size_t		 msglen;
@@ -118,20 +131,32 @@ put_be(uint8_t *p, uint64_t v, size_t len)
 	return p + len;
 }
 
+static size_t
+head_len(size_t levels)
+{
+	return 2 + AAGUID_LEN + levels * 8;
+}
+
 /* att->record and record_len are set. */
 static int
 record_parse(struct attestation *att)
 {
 	const uint8_t *p = att->record, *end = p + att->record_len;
+	size_t levels = LEVELS_V1, parts = PARTS_V1;
 
-	if (att->record_len < HEAD_LEN || p[0] != RECORD_VERSION || p[1] > 1)
+	if (att->record_len > 0 && p[0] == RECORD_VERSION) {
+		levels = NOTHING;
+		parts = PARTS;
+	}
+	if (att->record_len < head_len(levels) || p[0] < 1 ||
+	    p[0] > RECORD_VERSION || p[1] > 1)
 		return -EUCLEAN;
 	att->brought = p[1] == 1;
 	memcpy(att->aaguid, p + 2, AAGUID_LEN);
 	p += 2 + AAGUID_LEN;
-	for (size_t i = 0; i < NOTHING; i++, p += 8)
+	for (size_t i = 0; i < levels; i++, p += 8)
 		att->expiry_s[i] = (int64_t)get_be(p, 8);
-	for (size_t i = 0; i < PARTS; i++) {
+	for (size_t i = 0; i < parts; i++) {
 		if (end - p < 2)
 			return -EUCLEAN;
 		att->part[i] = span(p + 2, get_be(p, 2));
@@ -140,7 +165,10 @@ record_parse(struct attestation *att)
 			return -EUCLEAN;
 		p += att->part[i].len;
 	}
-	if (p != end || att->part[LEAF_BLOB].len > KEY_BLOB_MAX)
+	if (p != end || att->part[LEAF_BLOB].len > KEY_BLOB_MAX ||
+	    att->part[ENTERPRISE_BLOB].len > KEY_BLOB_MAX)
+		return -EUCLEAN;
+	if (parts == PARTS && att->part[SERIAL].len != CERTIFICATE_SERIAL_LEN)
 		return -EUCLEAN;
 	return 0;
 }
@@ -159,7 +187,7 @@ record_read(struct store *st, struct attestation *att)
 static size_t
 record_size(const struct span part[static PARTS])
 {
-	size_t len = HEAD_LEN;
+	size_t len = head_len(NOTHING);
 
 	for (size_t i = 0; i < PARTS; i++)
 		len += 2 + part[i].len;
@@ -170,6 +198,7 @@ record_size(const struct span part[static PARTS])
 struct encoded {
 	struct span	part[PARTS];
 	int64_t		expiry_s[NOTHING];
+	bool		ours[NOTHING];	/* to be freed */
 };
 
 static void
@@ -190,7 +219,17 @@ record_write(uint8_t *p, bool brought, const uint8_t *aaguid,
 	}
 }
 
-/* What has to be made: this level and everything below. */
+/* A record of before, or one whose root was brought without its key. */
+static bool
+lacks_enterprise(const struct attestation *att, const struct workshop *ws)
+{
+	bool there = att->part[ENTERPRISE_CERT].len > 0 &&
+	    att->expiry_s[ENTERPRISE] > ws->now_s;
+
+	return !there && (ws->brought || att->part[ROOT_KEY].len > 0);
+}
+
+/* What has to be made: this level and everything behind it. */
 static enum level
 find_due(const struct attestation *att, const struct workshop *ws,
     const uint8_t aaguid[static AAGUID_LEN])
@@ -206,10 +245,12 @@ find_due(const struct attestation *att, const struct workshop *ws,
 		if (!same)
 			return INTERMEDIATE;
 	}
-	for (enum level l = ROOT; l < NOTHING; l++)
+	for (enum level l = ROOT; l <= LEAF; l++)
 		if (att->expiry_s[l] <= ws->now_s)
 			return l;
-	return memcmp(att->aaguid, aaguid, AAGUID_LEN) == 0 ? NOTHING : LEAF;
+	if (memcmp(att->aaguid, aaguid, AAGUID_LEN) != 0)
+		return LEAF;
+	return lacks_enterprise(att, ws) ? ENTERPRISE : NOTHING;
 }
 
 /* What is above what is due, from the record. */
@@ -217,7 +258,7 @@ static int
 take_recorded(const struct attestation *att, struct workshop *ws,
     enum level above)
 {
-	for (enum level l = ROOT; l < above; l++) {
+	for (enum level l = ROOT; l < above && l < LEAF; l++) {
 		struct span key = att->part[key_part[l]];
 		const uint8_t *p = key.p;
 
@@ -248,7 +289,7 @@ check_signer(struct workshop *ws, const struct attestation *att,
 	return 0;
 }
 
-/* The public half of ws->leaf, which is a COSE_Key. */
+/* The public half of op's key, which is a COSE_Key. */
 static EVP_PKEY *
 leaf_public_key(const struct key_op *op)
 {
@@ -283,47 +324,60 @@ leaf_public_key(const struct key_op *op)
 }
 
 static int
-make_leaf_key(struct workshop *ws)
+make_leaf_key(struct workshop *ws, struct key_op *op, EVP_PKEY **out)
 {
 	static const uint8_t no_epoch[KEY_EPOCH_LEN];
 	int r;
 
-	ws->leaf.verb = KEY_CREATE;
-	ws->leaf.alg = COSE_ES256;
-	ws->leaf.epoch = span(no_epoch, sizeof(no_epoch));
-	ws->leaf.bound = span_str(AUTH_ATTESTATION_BOUND);
-	r = keys_perform(ws->keys, &ws->leaf);
+	op->verb = KEY_CREATE;
+	op->alg = COSE_ES256;
+	op->epoch = span(no_epoch, sizeof(no_epoch));
+	op->bound = span_str(AUTH_ATTESTATION_BOUND);
+	r = keys_perform(ws->keys, op);
 	if (r != 0)
 		return complain(ws, r, "the attestation key cannot be made");
-	ws->key[LEAF] = leaf_public_key(&ws->leaf);
-	return ws->key[LEAF] != NULL ? 0 :
+	*out = leaf_public_key(op);
+	return *out != NULL ? 0 :
 	    complain(ws, -EIO, "the attestation key cannot be read");
+}
+
+static int
+make_key(struct workshop *ws, enum level l)
+{
+	if (l == LEAF)
+		return make_leaf_key(ws, &ws->leaf, &ws->key[l]);
+	if (l == ENTERPRISE)
+		return make_leaf_key(ws, &ws->enterprise, &ws->key[l]);
+	ws->key[l] = EVP_EC_gen("P-256");
+	return ws->key[l] != NULL ? 0 :
+	    complain(ws, -EIO, "an attestation CA cannot be made");
 }
 
 static int
 make_level(struct workshop *ws, enum level l, const uint8_t *aaguid)
 {
+	enum level issuer = l == INTERMEDIATE || l == ENTERPRISE ? ROOT :
+	    INTERMEDIATE;
 	static const enum certificate_kind kinds[] = {
 		[ROOT] = CERTIFICATE_ROOT,
 		[INTERMEDIATE] = CERTIFICATE_INTERMEDIATE,
 		[LEAF] = CERTIFICATE_LEAF,
+		[ENTERPRISE] = CERTIFICATE_ENTERPRISE,
 	};
 	struct certificate_plan plan = {
 		.kind = kinds[l],
 		.now_s = ws->now_s,
 		.aaguid = aaguid,
+		.serial = ws->serial,
 	};
-	int r = 0;
+	int r;
 
-	if (l == LEAF)
-		r = make_leaf_key(ws);
-	else if ((ws->key[l] = EVP_EC_gen("P-256")) == NULL)
-		r = complain(ws, -EIO, "an attestation CA cannot be made");
+	r = make_key(ws, l);
 	if (r != 0)
 		return r;
 	plan.key = ws->key[l];
-	plan.issuer = l == ROOT ? NULL : ws->cert[l - 1];
-	plan.issuer_key = ws->key[l == ROOT ? l : l - 1];
+	plan.issuer = l == ROOT ? NULL : ws->cert[issuer];
+	plan.issuer_key = ws->key[l == ROOT ? l : issuer];
 	r = certificate_make(&plan, &ws->cert[l]);
 	return r == 0 ? 0 :
 	    complain(ws, r, "an attestation certificate cannot be made");
@@ -347,39 +401,69 @@ encode_key(const EVP_PKEY *key, uint8_t **out, size_t *len)
 	return 0;
 }
 
+/* A level of the workshop. */
+static int
+encode_level(const struct workshop *ws, enum level l, struct encoded *e)
+{
+	uint8_t *p = NULL;
+	size_t len = 0;
+	int r;
+
+	e->ours[l] = true;
+	r = certificate_der(ws->cert[l], &p, &len);
+	e->part[cert_part[l]] = span(p, len);
+	e->expiry_s[l] = certificate_expiry(ws->cert[l]);
+	p = NULL;
+	len = 0;
+	if (r == 0 && l < LEAF && ws->key[l] != NULL &&
+	    !(l == ROOT && ws->brought))
+		r = encode_key(ws->key[l], &p, &len);
+	if (l < LEAF)
+		e->part[key_part[l]] = span(p, len);
+	return r;
+}
+
+/* One that is as it was, if it is not behind what is made anew. */
+static void
+encode_recorded(const struct attestation *att, enum level l,
+    struct encoded *e)
+{
+	e->part[cert_part[l]] = att->part[cert_part[l]];
+	e->part[key_part[l]] = att->part[key_part[l]];
+	e->expiry_s[l] = att->expiry_s[l];
+}
+
 /* *e is zero; encoded_done() is needed in any case. */
 static int
-encode_all(const struct workshop *ws, struct encoded *e)
+encode_all(const struct workshop *ws, const struct attestation *att,
+    enum level due, struct encoded *e)
 {
 	int r = 0;
 
-	for (enum level l = ROOT; r == 0 && l < NOTHING; l++) {
-		uint8_t *p = NULL;
-		size_t len = 0;
-
-		r = certificate_der(ws->cert[l], &p, &len);
-		e->part[cert_part[l]] = span(p, len);
-		e->expiry_s[l] = certificate_expiry(ws->cert[l]);
-		p = NULL;
-		len = 0;
-		if (r == 0 && l != LEAF && ws->key[l] != NULL &&
-		    !(l == ROOT && ws->brought))
-			r = encode_key(ws->key[l], &p, &len);
-		if (l != LEAF)
-			e->part[key_part[l]] = span(p, len);
-	}
 	e->part[LEAF_BLOB] = span(ws->leaf.out_blob, ws->leaf.out_blob_len);
+	e->part[ENTERPRISE_BLOB] = span(ws->enterprise.out_blob,
+	    ws->enterprise.out_blob_len);
+	e->part[SERIAL] = span(ws->serial, sizeof(ws->serial));
+	for (enum level l = ROOT; r == 0 && l < NOTHING; l++) {
+		if (ws->cert[l] != NULL)
+			r = encode_level(ws, l, e);
+		else if (l < due)
+			encode_recorded(att, l, e);
+	}
 	return r;
 }
 
 static void
 encoded_done(struct encoded *e)
 {
-	for (enum level l = ROOT; l < NOTHING; l++)
+	for (enum level l = ROOT; l < NOTHING; l++) {
+		if (!e->ours[l])
+			continue;
 		free((void *)e->part[cert_part[l]].p);
-	for (enum level l = ROOT; l < LEAF; l++)
-		OPENSSL_clear_free((void *)e->part[key_part[l]].p,
-		    e->part[key_part[l]].len);
+		if (l < LEAF)
+			OPENSSL_clear_free((void *)e->part[key_part[l]].p,
+			    e->part[key_part[l]].len);
+	}
 }
 
 static void
@@ -391,14 +475,14 @@ record_forget(struct attestation *att)
 
 static int
 record_replace(struct store *st, struct workshop *ws, bool brought,
-    const uint8_t *aaguid, struct attestation *att)
+    const uint8_t *aaguid, struct attestation *att, enum level due)
 {
 	struct encoded e = { 0 };
 	uint8_t *record = NULL;
 	size_t len = 0;
 	int r;
 
-	r = encode_all(ws, &e);
+	r = encode_all(ws, att, due, &e);
 	if (r == 0) {
 		len = record_size(e.part);
 		assert(len <= RECORD_MAX);	/* CERTIFICATE_DER_MAX */
@@ -426,6 +510,19 @@ out:
 	return r;
 }
 
+/* att.5: the same for good, whatever certificate it is in */
+static int
+take_serial(const struct attestation *att, struct workshop *ws)
+{
+	struct span serial = att->part[SERIAL];
+
+	if (serial.len > 0)
+		memcpy(ws->serial, serial.p, sizeof(ws->serial));
+	else if (RAND_bytes(ws->serial, sizeof(ws->serial)) != 1)
+		return complain(ws, -EIO, "a serial number cannot be made");
+	return 0;
+}
+
 static int
 make_due(struct store *st, struct workshop *ws, struct attestation *att,
     const uint8_t *aaguid, enum level due)
@@ -436,10 +533,13 @@ make_due(struct store *st, struct workshop *ws, struct attestation *att,
 	r = take_recorded(att, ws, due);
 	if (r == 0)
 		r = check_signer(ws, att, due);
-	for (enum level l = due; r == 0 && l < NOTHING; l++)
-		r = make_level(ws, l, aaguid);
 	if (r == 0)
-		r = record_replace(st, ws, brought, aaguid, att);
+		r = take_serial(att, ws);
+	for (enum level l = due; r == 0 && l < NOTHING; l++)
+		if (l != ENTERPRISE || ws->key[ROOT] != NULL)
+			r = make_level(ws, l, aaguid);
+	if (r == 0)
+		r = record_replace(st, ws, brought, aaguid, att, due);
 	return r;
 }
 
@@ -508,6 +608,8 @@ attestation_load(struct store *st, struct keys *keys,
 	if (r != 0)
 		goto out;
 	forget_ca_keys(att);
+	if (att->expiry_s[ENTERPRISE] <= now_s)
+		att->part[ENTERPRISE_CERT] = span(NULL, 0);
 	*out = att;
 	att = NULL;
 out:
@@ -528,6 +630,23 @@ attestation_config(const struct attestation *att, enum attestation_kind kind,
 	out->x5c[0] = att->part[LEAF_CERT];
 	out->x5c[1] = att->part[INTERMEDIATE_CERT];
 	out->x5c_count = 2;
+}
+
+/* att.5 */
+bool
+attestation_enterprise(const struct attestation *att,
+    struct auth_attestation *out)
+{
+	if (att->part[ENTERPRISE_CERT].len == 0)
+		return false;
+	*out = (struct auth_attestation){
+		.kind = ATTESTATION_PACKED,
+		.alg = COSE_ES256,
+		.blob = att->part[ENTERPRISE_BLOB],
+		.x5c = { att->part[ENTERPRISE_CERT] },
+		.x5c_count = 1,
+	};
+	return true;
 }
 
 int

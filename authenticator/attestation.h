@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The packed attestation of one state directory (WebAuthn Level 3, 8.2):
- * root, intermediate and leaf. The leaf key lives in the key provider, the
- * rest in one sealed record of the store (format: attestation.md). The root
- * is made once per state directory, or brought by a tester, who may then
- * give the same trust anchor to relying parties for years; a brought root's
- * key is used while loading and never kept. The keys of our own CAs are kept
- * in the store, and in memory only while loading.
+ * root, intermediate and leaf; and right below the root another leaf, which
+ * names the key (8.2.2), for enterprises. The leaf keys live in the key
+ * provider, the rest in one sealed record of the store (format:
+ * attestation.md). The root is made once per state directory, or brought by a
+ * tester, who may then give the same trust anchor to relying parties for
+ * years; a brought root's key is used while loading and never kept. The keys
+ * of our own CAs are kept in the store, and in memory only while loading.
  *
  * What relying parties must trust is the root; what the authenticator sends
- * is the leaf and the intermediate.
+ * is the leaf and the intermediate, or the enterprise leaf alone.
  *
  * Errors are negative errno values, always with one line in msg:
  *	-EUCLEAN	the record is damaged, or from a newer version
@@ -49,6 +50,13 @@ int attestation_load(struct store *st, struct keys *keys,
 /* The spans in *out live as long as att. */
 void attestation_config(const struct attestation *att,
     enum attestation_kind kind, struct auth_attestation *out);
+
+/*
+ * Enterprise attestation, as long as att; false: there is none, because the
+ * root would have to sign it, which was brought, and is not here.
+ */
+bool attestation_enterprise(const struct attestation *att,
+    struct auth_attestation *out);
 
 /*
  * The trust anchors, PEM: *out is to be freed with free(). 0 or -ENOMEM.

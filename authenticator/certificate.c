@@ -19,6 +19,9 @@
 #define AAGUID_LEN	16
 /* id-fido-gen-ce-aaguid */
 #define AAGUID_OID	"1.3.6.1.4.1.45724.1.1.4"
+/* id-fido-gen-ce-sernum */
+#define SERIAL_OID	"1.3.6.1.4.1.45724.1.1.2"
+#define OCTETS_MAX	16	/* bytes, in those two */
 #define RSA_BITS_MIN	2048
 
 /* Real, because some relying parties compare with the list of countries. */
@@ -36,7 +39,15 @@ static const struct {
 	    40 * YEAR_S },
 	[CERTIFICATE_LEAF] = { "sealkey TEST attestation", false,
 	    20 * YEAR_S },
+	[CERTIFICATE_ENTERPRISE] = { "sealkey TEST enterprise attestation",
+	    false, 20 * YEAR_S },
 };
+
+static bool
+is_leaf(enum certificate_kind kind)
+{
+	return kind == CERTIFICATE_LEAF || kind == CERTIFICATE_ENTERPRISE;
+}
 
 /* One relative name for each attribute: some read only the first of one. */
 static bool
@@ -46,13 +57,25 @@ add_name(X509_NAME *name, int nid, int type, const char *value)
 	    (const uint8_t *)value, -1, -1, 0) == 1;
 }
 
+/* att.5: for those who read names and not extensions */
+static bool
+add_serial_name(X509_NAME *name, const uint8_t *serial)
+{
+	char text[2 * CERTIFICATE_SERIAL_LEN + 1];
+
+	for (size_t i = 0; i < CERTIFICATE_SERIAL_LEN; i++)
+		snprintf(text + 2 * i, 3, "%02X", serial[i]);
+	return add_name(name, NID_serialNumber, V_ASN1_PRINTABLESTRING, text);
+}
+
 /*
  * Roots and intermediates are numbered, so that two of them in one trust
  * store can be told apart.
  */
 static bool
-set_subject(X509 *x, enum certificate_kind kind)
+set_subject(X509 *x, const struct certificate_plan *plan)
 {
+	enum certificate_kind kind = plan->kind;
 	X509_NAME *name = X509_get_subject_name(x);
 	uint8_t id[4];
 	char cn[64];
@@ -68,10 +91,12 @@ set_subject(X509 *x, enum certificate_kind kind)
 	    COUNTRY) || !add_name(name, NID_organizationName,
 	    V_ASN1_UTF8STRING, ORGANISATION))
 		return false;
-	if (kind == CERTIFICATE_LEAF && !add_name(name,
-	    NID_organizationalUnitName, V_ASN1_UTF8STRING, LEAF_UNIT))
+	if (is_leaf(kind) && !add_name(name, NID_organizationalUnitName,
+	    V_ASN1_UTF8STRING, LEAF_UNIT))
 		return false;
-	return add_name(name, NID_commonName, V_ASN1_UTF8STRING, cn);
+	return add_name(name, NID_commonName, V_ASN1_UTF8STRING, cn) &&
+	    (kind != CERTIFICATE_ENTERPRISE ||
+	    add_serial_name(name, plan->serial));
 }
 
 /* Random, positive, and of constant length. */
@@ -122,10 +147,10 @@ add_constraints(X509 *x, enum certificate_kind kind)
 	bc = BASIC_CONSTRAINTS_new();
 	if (bc == NULL)
 		return false;
-	bc->ca = kind != CERTIFICATE_LEAF ? 0xff : 0;
+	bc->ca = is_leaf(kind) ? 0 : 0xff;
 	ok = X509_add1_ext_i2d(x, NID_basic_constraints, bc, 1, 0) == 1;
 	BASIC_CONSTRAINTS_free(bc);
-	if (!ok || kind == CERTIFICATE_LEAF)
+	if (!ok || is_leaf(kind))
 		return ok;
 	usage = ASN1_BIT_STRING_new();
 	ok = usage != NULL &&
@@ -176,19 +201,19 @@ add_authority_key_id(X509 *x, X509 *issuer)
 
 /* An OCTET STRING in the OCTET STRING that every extension is. */
 static bool
-add_aaguid(X509 *x, const uint8_t *aaguid)
+add_octets(X509 *x, const char *name, const uint8_t *bytes, uint8_t len)
 {
-	uint8_t der[2 + AAGUID_LEN] = { V_ASN1_OCTET_STRING, AAGUID_LEN };
+	uint8_t der[2 + OCTETS_MAX] = { V_ASN1_OCTET_STRING, len };
 	ASN1_OBJECT *oid;
 	ASN1_OCTET_STRING *value;
 	X509_EXTENSION *ext = NULL;
 	bool ok;
 
-	memcpy(der + 2, aaguid, AAGUID_LEN);
-	oid = OBJ_txt2obj(AAGUID_OID, 1);
+	memcpy(der + 2, bytes, len);
+	oid = OBJ_txt2obj(name, 1);
 	value = ASN1_OCTET_STRING_new();
 	ok = oid != NULL && value != NULL &&
-	    ASN1_OCTET_STRING_set(value, der, sizeof(der)) == 1;
+	    ASN1_OCTET_STRING_set(value, der, 2 + len) == 1;
 	if (ok)
 		ext = X509_EXTENSION_create_by_OBJ(NULL, oid, 0, value);
 	ok = ext != NULL && X509_add_ext(x, ext, -1) == 1;
@@ -205,7 +230,12 @@ add_extensions(X509 *x, const struct certificate_plan *plan)
 		return false;
 	if (plan->issuer != NULL && !add_authority_key_id(x, plan->issuer))
 		return false;
-	return plan->kind != CERTIFICATE_LEAF || add_aaguid(x, plan->aaguid);
+	if (is_leaf(plan->kind) && !add_octets(x, AAGUID_OID, plan->aaguid,
+	    AAGUID_LEN))
+		return false;
+	/* att.5: nobody else's certificate may have it */
+	return plan->kind != CERTIFICATE_ENTERPRISE || add_octets(x,
+	    SERIAL_OID, plan->serial, CERTIFICATE_SERIAL_LEN);
 }
 
 /* As strong as the key that signs. */
@@ -226,7 +256,7 @@ certificate_make(const struct certificate_plan *plan, X509 **out)
 		return -ENOMEM;
 	if (X509_set_version(x, X509_VERSION_3) == 1 &&
 	    set_serial(x) && set_validity(x, plan) &&
-	    set_subject(x, plan->kind) &&
+	    set_subject(x, plan) &&
 	    X509_set_issuer_name(x, X509_get_subject_name(
 	    plan->issuer != NULL ? plan->issuer : x)) == 1 &&
 	    X509_set_pubkey(x, plan->key) == 1 && add_extensions(x, plan) &&

@@ -21,7 +21,10 @@ enum certificate_kind {
 	CERTIFICATE_ROOT,
 	CERTIFICATE_INTERMEDIATE,
 	CERTIFICATE_LEAF,
+	CERTIFICATE_ENTERPRISE,	/* a leaf that names its key (8.2.2) */
 };
+
+#define CERTIFICATE_SERIAL_LEN	8	/* bytes, of a key */
 
 struct certificate_plan {
 	enum certificate_kind kind;
@@ -29,7 +32,8 @@ struct certificate_plan {
 	X509		*issuer;	/* NULL: itself */
 	EVP_PKEY	*issuer_key;
 	int64_t		 now_s;		/* seconds since 1970 */
-	const uint8_t	*aaguid;	/* leaf: 16 bytes */
+	const uint8_t	*aaguid;	/* leaves: 16 bytes */
+	const uint8_t	*serial;	/* ENTERPRISE: of the key */
 };
 
 /* 0, -ENOMEM, or -EIO (OpenSSL failed). */

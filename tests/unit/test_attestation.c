@@ -3,7 +3,7 @@
  * The attestation chain, verified by OpenSSL and attribute by attribute, on
  * a store of one record in memory that can fail.
  *
- * covers att.3
+ * covers att.3 att.5
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -887,7 +887,7 @@ damaged_records_are_survived(void **state)
 		memcpy(f->store, before, sizeof(*before));
 		free(before);
 	}
-	f->store->value[0] = 2;
+	f->store->value[0] = 3;
 	refuse(f, NOW_S, NULL, -EUCLEAN, "the attestation record is "
 	    "damaged, or from a newer version");
 }
@@ -925,7 +925,7 @@ roots_are_readable_from_the_store_alone(void **state)
 static struct span
 record_part(struct span record, int i)
 {
-	const uint8_t *p = record.p + 42;
+	const uint8_t *p = record.p + 50;
 
 	while (i-- > 0)
 		p += 2 + (p[0] << 8 | p[1]);
@@ -949,15 +949,278 @@ ca_keys_are_wiped_once_loaded(void **state)
 			assert_null(memmem(f->store->given, record.len,
 			    key.p + 40, 24));
 		}
-		/* the blob of the leaf's key is needed to sign */
-		key = record_part(record, 5);
-		assert_non_null(memmem(f->store->given, record.len, key.p,
-		    key.len));
+		/* the blobs of the leaves' keys are needed to sign */
+		for (int part = 5; part <= 7; part += 2) {
+			key = record_part(record, part);
+			assert_non_null(memmem(f->store->given, record.len,
+			    key.p, key.len));
+		}
 		attestation_free(att);
 	}
 	/* with the intermediate's key, which has to be read again */
 	att = load(f, aaguid_b, NOW_S, NULL);
 	attestation_free(att);
+}
+
+/* The enterprise certificate, and nothing with it; NULL: none. */
+static X509 *
+enterprise(const struct attestation *att)
+{
+	struct auth_attestation a;
+	const uint8_t *p;
+	X509 *x;
+
+	if (!attestation_enterprise(att, &a))
+		return NULL;
+	assert_int_equal(a.kind, ATTESTATION_PACKED);
+	assert_int_equal(a.alg, COSE_ES256);
+	assert_int_equal(a.x5c_count, 1);
+	p = a.x5c[0].p;
+	x = d2i_X509(NULL, &p, a.x5c[0].len);
+	assert_non_null(x);
+	assert_ptr_equal(p, a.x5c[0].p + a.x5c[0].len);
+	return x;
+}
+
+/* Position of the extension; -1: there is none. */
+static int
+serial_extension(const X509 *x)
+{
+	ASN1_OBJECT *oid = OBJ_txt2obj("1.3.6.1.4.1.45724.1.1.2", 1);
+	int at = X509_get_ext_by_OBJ(x, oid, -1);
+
+	ASN1_OBJECT_free(oid);
+	return at;
+}
+
+/* The serial number that the extension says, as the name says it. */
+static void
+serial_of(const X509 *x, char text[static 17])
+{
+	X509_EXTENSION *ext = X509_get_ext(x, serial_extension(x));
+	const ASN1_OCTET_STRING *value;
+	const uint8_t *p;
+
+	assert_non_null(ext);
+	assert_int_equal(X509_EXTENSION_get_critical(ext), 0);
+	value = X509_EXTENSION_get_data(ext);
+	p = ASN1_STRING_get0_data(value);
+	assert_int_equal(ASN1_STRING_length(value), 10);
+	assert_memory_equal(p, "\x04\x08", 2);
+	for (int i = 0; i < 8; i++)
+		snprintf(text + 2 * i, 3, "%02X", p[2 + i]);
+}
+
+static void
+enterprise_certificate_is_right_below_the_root(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att = load(f, aaguid_a, NOW_S, NULL);
+	X509 *x = enterprise(att), *leaf = x5c(att, 0), *root = root_of(att);
+
+	assert_int_equal(verify(x, NULL, root, NOW_S), 1);
+	assert_int_equal(verify(x, NULL, root, NOW_S + 19 * YEAR_S), 1);
+	assert_int_equal(verify(x, NULL, root, NOW_S + 21 * YEAR_S), 0);
+	assert_int_equal(X509_check_ca(x), 0);
+	assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(x),
+	    X509_get0_pubkey(leaf)), 0);
+	X509_free(x);
+	X509_free(leaf);
+	X509_free(root);
+	attestation_free(att);
+}
+
+static void
+enterprise_certificate_names_the_key(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att = load(f, aaguid_a, NOW_S, NULL);
+	X509 *x = enterprise(att), *leaf = x5c(att, 0);
+	X509_NAME *name = X509_get_subject_name(x);
+	ASN1_OBJECT *oid = OBJ_txt2obj("1.3.6.1.4.1.45724.1.1.4", 1);
+	char serial[17];
+
+	serial_of(x, serial);
+	assert_int_equal(X509_get_version(x), X509_VERSION_3);
+	assert_int_equal(X509_NAME_entry_count(name), 5);
+	check_name(name, 0, NID_countryName, V_ASN1_PRINTABLESTRING, "SE");
+	check_name(name, 1, NID_organizationName, V_ASN1_UTF8STRING,
+	    "sealkey");
+	check_name(name, 2, NID_organizationalUnitName, V_ASN1_UTF8STRING,
+	    "Authenticator Attestation");
+	check_name(name, 3, NID_commonName, V_ASN1_UTF8STRING,
+	    "sealkey TEST enterprise attestation");
+	check_name(name, 4, NID_serialNumber, V_ASN1_PRINTABLESTRING, serial);
+	assert_int_not_equal(X509_get_ext_by_OBJ(x, oid, -1), -1);
+	/* 8.2.2: in no other certificate */
+	assert_int_equal(serial_extension(leaf), -1);
+	ASN1_OBJECT_free(oid);
+	X509_free(x);
+	X509_free(leaf);
+	attestation_free(att);
+}
+
+static void
+enterprise_key_is_the_providers(void **state)
+{
+	static const uint8_t no_epoch[KEY_EPOCH_LEN];
+	struct fixture *f = *state;
+	struct attestation *att = load(f, aaguid_a, NOW_S, NULL);
+	struct auth_attestation a;
+	struct key_op op = { .verb = KEY_SIGN };
+	X509 *x = enterprise(att);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+	assert_true(attestation_enterprise(att, &a));
+	op.blob = a.blob;
+	op.epoch = span(no_epoch, sizeof(no_epoch));
+	op.bound = span_str(AUTH_ATTESTATION_BOUND);
+	op.data[0] = span_str("authenticator data");
+	assert_int_equal(keys_perform(f->keys, &op), 0);
+	assert_int_equal(EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL,
+	    X509_get0_pubkey(x)), 1);
+	assert_int_equal(EVP_DigestVerify(ctx, op.out_sig, op.out_sig_len,
+	    op.data[0].p, op.data[0].len), 1);
+	EVP_MD_CTX_free(ctx);
+	X509_free(x);
+	attestation_free(att);
+}
+
+/* Loads, and says the serial number, and whether att has what x is. */
+static void
+check_enterprise(struct fixture *f, const uint8_t *aaguid, int64_t now_s,
+    const struct attestation_root *brought, X509 *before, bool same,
+    const char *serial)
+{
+	struct attestation *att = load(f, aaguid, now_s, brought);
+	X509 *x = enterprise(att), *root = root_of(att);
+	char text[17];
+
+	assert_non_null(x);
+	serial_of(x, text);
+	assert_string_equal(text, serial);
+	assert_int_equal(X509_cmp(x, before) == 0, same);
+	assert_int_equal(verify(x, NULL, root, now_s), 1);
+	X509_free(x);
+	X509_free(root);
+	attestation_free(att);
+}
+
+static void
+serial_number_is_for_good(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att = load(f, aaguid_a, NOW_S, NULL);
+	X509 *x = enterprise(att);
+	char serial[17], other[17];
+	struct made_root m;
+
+	serial_of(x, serial);
+	attestation_free(att);
+	check_enterprise(f, aaguid_a, NOW_S, NULL, x, true, serial);
+	check_enterprise(f, aaguid_b, NOW_S, NULL, x, false, serial);
+	check_enterprise(f, aaguid_b, NOW_S + 21 * YEAR_S, NULL, x, false,
+	    serial);
+	check_enterprise(f, aaguid_b, NOW_S + 41 * YEAR_S, NULL, x, false,
+	    serial);
+	make_root(&m, EVP_EC_gen("P-256"), &good_plan, NULL);
+	check_enterprise(f, aaguid_a, NOW_S, &m.root, x, false, serial);
+	root_done(&m);
+	X509_free(x);
+	/* another key has another one */
+	f->store->len = 0;
+	att = load(f, aaguid_a, NOW_S, NULL);
+	x = enterprise(att);
+	serial_of(x, other);
+	assert_string_not_equal(serial, other);
+	X509_free(x);
+	attestation_free(att);
+}
+
+/* The record as sealkey wrote it before there were such certificates. */
+static void
+make_old(struct store *st)
+{
+	struct span last = record_part(span(st->value, st->len), 5);
+	uint8_t *end = (uint8_t *)last.p + last.len;
+
+	memmove(st->value + 42, st->value + 50, (size_t)(end - st->value) -
+	    50);
+	st->len = (size_t)(end - st->value) - 8;
+	st->value[0] = 1;
+}
+
+static void
+old_record_gets_an_enterprise_certificate(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *old = load(f, aaguid_a, NOW_S, NULL), *now;
+	char serial[17];
+	X509 *x;
+
+	make_old(f->store);
+	now = load(f, aaguid_a, NOW_S, NULL);
+	check_same(old, now, true, true, true);
+	assert_int_equal(f->store->puts, 2);
+	x = enterprise(now);
+	serial_of(x, serial);
+	check_enterprise(f, aaguid_a, NOW_S, NULL, x, true, serial);
+	assert_int_equal(f->store->puts, 2);
+	X509_free(x);
+	attestation_free(old);
+	attestation_free(now);
+}
+
+static void
+old_record_of_a_brought_root_waits_for_it(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *old, *now;
+	struct auth_attestation a;
+	struct made_root m;
+	X509 *x;
+
+	make_root(&m, EVP_EC_gen("P-256"), &good_plan, NULL);
+	old = load(f, aaguid_a, NOW_S, &m.root);
+	make_old(f->store);
+	now = load(f, aaguid_a, NOW_S, NULL);
+	check_same(old, now, true, true, true);
+	assert_false(attestation_enterprise(now, &a));
+	assert_int_equal(f->store->puts, 1);
+	attestation_free(now);
+	now = load(f, aaguid_a, NOW_S, &m.root);
+	check_same(old, now, true, true, true);
+	x = enterprise(now);
+	assert_non_null(x);
+	assert_int_equal(f->store->puts, 2);
+	X509_free(x);
+	attestation_free(old);
+	attestation_free(now);
+	root_done(&m);
+}
+
+static void
+no_enterprise_certificate_without_the_roots_key(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att;
+	struct auth_attestation a;
+	struct made_root m;
+	char serial[17];
+	X509 *x;
+
+	make_root(&m, EVP_EC_gen("P-256"), &good_plan, NULL);
+	att = load(f, aaguid_a, NOW_S, &m.root);
+	x = enterprise(att);
+	serial_of(x, serial);
+	attestation_free(att);
+	att = load(f, aaguid_b, NOW_S, NULL);
+	assert_false(attestation_enterprise(att, &a));
+	check_chain(att, NOW_S);
+	attestation_free(att);
+	check_enterprise(f, aaguid_b, NOW_S, &m.root, x, false, serial);
+	X509_free(x);
+	root_done(&m);
 }
 
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -993,6 +1256,13 @@ main(void)
 		TEST(store_errors_are_passed_on),
 		TEST(roots_are_readable_from_the_store_alone),
 		TEST(ca_keys_are_wiped_once_loaded),
+		TEST(enterprise_certificate_is_right_below_the_root),
+		TEST(enterprise_certificate_names_the_key),
+		TEST(enterprise_key_is_the_providers),
+		TEST(serial_number_is_for_good),
+		TEST(old_record_gets_an_enterprise_certificate),
+		TEST(old_record_of_a_brought_root_waits_for_it),
+		TEST(no_enterprise_certificate_without_the_roots_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
