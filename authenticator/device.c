@@ -132,7 +132,28 @@ configure(struct device *d, const struct device_config *cfg,
 	out->hardware = device_hardware(d);
 	attestation_config(d->attestation, cfg->auth.attestation.kind,
 	    &out->attestation);
+	/* without it, check_kind() refuses FEATURE_EP */
+	(void)attestation_enterprise(d->attestation, &out->enterprise);
 	out->random = random_bytes;
+}
+
+/* Whether there is what that kind of key needs. */
+static int
+check_kind(const struct device *d, char *msg, size_t msglen)
+{
+	if (d->auth.alg_count == 0) {
+		snprintf(msg, msglen, "the %s key provider has none of the "
+		    "algorithms that are wanted", d->keys->ops->name);
+		return -EINVAL;
+	}
+	if ((auth_config_features(&d->auth) & FEATURE_EP) &&
+	    d->auth.enterprise.x5c_count == 0) {
+		snprintf(msg, msglen, "the enterprise attestation certificate "
+		    "has to be made: bring the attestation root and its key "
+		    "again");
+		return -EKEYEXPIRED;
+	}
+	return 0;
 }
 
 static int
@@ -158,12 +179,9 @@ start_engine(struct device *d, const struct device_config *cfg,
 		goto out;
 	}
 	configure(d, cfg, &d->auth);
-	if (d->auth.alg_count == 0) {
-		snprintf(msg, msglen, "the %s key provider has none of the "
-		    "algorithms that are wanted", d->keys->ops->name);
-		r = -EINVAL;
+	r = check_kind(d, msg, msglen);
+	if (r < 0)
 		goto out;
-	}
 	d->engine = auth_init(d->engine_mem, &d->auth, &state, now_ms);
 	if (d->engine == NULL) {
 		snprintf(msg, msglen, "out of memory");
@@ -483,7 +501,7 @@ static enum device_want
 advance(struct device *d, enum device_want want)
 {
 	struct pollfd pfd = { .events = POLLIN };
-	struct user_finger fitting = { 0 };
+	struct user_finger fitting = { .long_touch = true };
 
 	if (want == DEVICE_USER)
 		return device_finger(d, fitting, clock_ms());

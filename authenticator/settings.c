@@ -362,6 +362,27 @@ take_certifications(struct auth_config *cfg, const struct setting *s,
 	return true;
 }
 
+/* RP IDs are longer than words. */
+static bool
+take_ep_rps(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	struct rp_id_text rps[AUTH_EP_RPS_MAX] = { { .len = 0 } };
+	size_t count = 0, len;
+
+	(void)s;
+	for (; *value != '\0' && !is_word(value, "none"); value += len) {
+		value += *value == ',';
+		len = strcspn(value, ",");
+		if (len == 0 || len > RP_ID_KEPT || count == AUTH_EP_RPS_MAX)
+			return false;
+		rps[count].len = (uint8_t)len;
+		memcpy(rps[count++].s, value, len);
+	}
+	memcpy(cfg->ep_rp, rps, sizeof(rps));
+	return true;
+}
+
 static bool
 take_url(struct auth_config *cfg, const struct setting *s, const char *value)
 {
@@ -449,6 +470,12 @@ static const struct setting settings[] = {
 	    "its prototype, command 41"),
 	SWITCH("authnrCfg", FEATURE_AUTHNR_CFG, "authenticatorConfig"),
 	SWITCH("uvAcfg", FEATURE_UV_ACFG, "verification authorises it, too"),
+	SWITCH("ep", FEATURE_EP, "enterprise attestation, which "
+	    "authenticatorConfig switches on"),
+	{ .name = "epRpIds", .take = take_ep_rps, .values = "LIST|none",
+	    .meaning = "RP IDs that get it from the vendor, 8 at most" },
+	SWITCH("longTouchForReset", FEATURE_LONG_TOUCH, "a reset may need a "
+	    "long touch"),
 	SWITCH("setMinPINLength", FEATURE_SET_MIN_PIN_LENGTH, "its "
 	    "subcommand 03"),
 	SWITCH("largeBlobs", FEATURE_LARGE_BLOBS, "an array for large blobs"),

@@ -42,6 +42,7 @@ struct sim_private {
 	uint8_t		msg[AUTH_MESSAGE_MAX];
 	uint8_t		reply[AUTH_MESSAGE_MAX];
 	uint8_t		att_blob[KEY_BLOB_MAX];
+	uint8_t		ea_blob[KEY_BLOB_MAX];
 	/* the disk */
 	struct auth_state state;
 	struct credential cred[SIM_CREDENTIALS];
@@ -129,11 +130,12 @@ open_keys(void)
 	return keys;
 }
 
-static void
-make_attestation(struct sim *s)
+/* A key, and what stands for its certificate; the caller wants its public
+ * half. */
+static struct key_op
+make_attestation(struct sim_private *p, struct span leaf,
+    struct auth_attestation *att, uint8_t blob[static KEY_BLOB_MAX])
 {
-	static const uint8_t leaf[] = { 0x30, 0x01, 0x00 };
-	struct sim_private *p = s->priv;
 	struct key_op op = {
 		.verb = KEY_CREATE,
 		.alg = COSE_ES256,
@@ -143,13 +145,30 @@ make_attestation(struct sim *s)
 
 	if (keys_perform(p->keys, &op) != 0)
 		die("attestation key");
-	memcpy(p->att_blob, op.out_blob, op.out_blob_len);
+	memcpy(blob, op.out_blob, op.out_blob_len);
+	att->alg = COSE_ES256;
+	att->blob = span(blob, op.out_blob_len);
+	att->x5c[0] = leaf;
+	att->x5c_count = 1;
+	return op;
+}
+
+static void
+make_attestations(struct sim *s)
+{
+	static const uint8_t leaf[] = { 0x30, 0x01, 0x00 };
+	static const uint8_t enterprise_leaf[] = { 0x30, 0x01, 0x01 };
+	struct sim_private *p = s->priv;
+	struct key_op op;
+
+	op = make_attestation(p, span(leaf, sizeof(leaf)),
+	    &p->cfg.attestation, p->att_blob);
 	memcpy(s->attestation_pub, op.out_pub, op.out_pub_len);
 	s->attestation_pub_len = op.out_pub_len;
-	p->cfg.attestation.alg = COSE_ES256;
-	p->cfg.attestation.blob = span(p->att_blob, op.out_blob_len);
-	p->cfg.attestation.x5c[0] = span(leaf, sizeof(leaf));
-	p->cfg.attestation.x5c_count = 1;
+	op = make_attestation(p, span(enterprise_leaf,
+	    sizeof(enterprise_leaf)), &p->cfg.enterprise, p->ea_blob);
+	memcpy(s->enterprise_pub, op.out_pub, op.out_pub_len);
+	s->enterprise_pub_len = op.out_pub_len;
 }
 
 static void
@@ -201,7 +220,7 @@ sim_new(const struct sim_setup *setup)
 	p->keys = open_keys();
 	if (p->mem == NULL)
 		die("no memory");
-	make_attestation(s);
+	make_attestations(s);
 	seeded_random(p, p->state.epoch, sizeof(p->state.epoch));
 	power_up(s);
 	return s;
@@ -597,7 +616,8 @@ sim_yes(struct sim *s, struct span msg)
 	enum auth_want want = sim_send(s, 1, msg);
 
 	while (want == AUTH_USER)
-		want = sim_finger(s, (struct user_finger){ 0 });
+		want = sim_finger(s, (struct user_finger){
+		    .long_touch = true });
 	return s->reply.p[0];
 }
 

@@ -35,6 +35,8 @@ struct sim {
 					 * the next */
 	uint8_t		attestation_pub[COSE_KEY_MAX];
 	size_t		attestation_pub_len;
+	uint8_t		enterprise_pub[COSE_KEY_MAX];
+	size_t		enterprise_pub_len;
 	struct auth	*auth;
 
 	struct sim_private *priv;

@@ -80,7 +80,7 @@ state_sim(void *arg, struct span *reply, struct span *rp_id)
 static bool
 act(struct sim *s, const char *what, uint64_t channel)
 {
-	struct user_finger finger;
+	struct user_finger finger = { 0 };
 
 	if (strcmp(what, "cancel") == 0) {
 		sim_cancel(s, channel);
@@ -90,7 +90,9 @@ act(struct sim *s, const char *what, uint64_t channel)
 		return sim_touch(s);
 	if (s->want != AUTH_USER)
 		return false;
-	if (strcmp(what, "verify") == 0)
+	if (strcmp(what, "long touch") == 0)
+		sim_answer(s, USER_HELD);
+	else if (strcmp(what, "verify") == 0)
 		sim_answer(s, USER_VERIFIED);
 	else if (strcmp(what, "mismatch") == 0)
 		sim_answer(s, USER_MISMATCH);

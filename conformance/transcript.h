@@ -80,8 +80,9 @@ struct transcript_target {
 	enum transcript_state (*state)(void *t, struct span *reply,
 		    struct span *rp_id);
 	/*
-	 * "touch", "verify", "mismatch", "deny", "cancel", "replug", or a
-	 * finger on the sensor, transcript_finger(); why if it cannot.
+	 * "touch", "long touch", "verify", "mismatch", "deny", "cancel",
+	 * "replug", or a finger on the sensor, transcript_finger(); why if
+	 * it cannot.
 	 */
 	enum transcript_step (*act)(void *t, const char *what,
 		    uint64_t channel, char why[static TRANSCRIPT_WHY_MAX]);

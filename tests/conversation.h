@@ -28,6 +28,7 @@ enum conversation_event {
 				 * byte of enum conversation_key */
 	EVENT_FINGER,		/* on the reader: a byte, number << 4 | status
 				 * (enum sample_status) */
+	EVENT_HOLD,		/* a long touch */
 };
 
 /* None of them is a key that lets the host choose accounts. */

@@ -148,12 +148,13 @@ act_recorder(void *t, const char *what, uint64_t channel,
 		enum user_answer answer;
 	} acts[] = {
 		{ "touch", EVENT_TOUCH, USER_PRESENT },
+		{ "long touch", EVENT_HOLD, USER_HELD },
 		{ "verify", EVENT_VERIFY, USER_VERIFIED },
 		{ "mismatch", EVENT_MISMATCH, USER_MISMATCH },
 		{ "deny", EVENT_DENY, USER_REFUSED },
 	};
 	struct recorder *r = t;
-	struct user_finger finger;
+	struct user_finger finger = { 0 };
 
 	(void)why;
 	if (transcript_finger(what, &finger.number, &finger.status))

@@ -49,9 +49,9 @@ next_counter(const struct auth *au)
 }
 
 void
-sign_with_attestation(const struct auth *au, struct auth_op *op)
+sign_with_attestation(struct auth_op *op, const struct auth_attestation *att)
 {
-	op->key.blob = au->cfg.attestation.blob;
+	op->key.blob = att->blob;
 	op->key.bound = span_str(AUTH_ATTESTATION_BOUND);
 	op->key.epoch = span(no_epoch, sizeof(no_epoch));
 }

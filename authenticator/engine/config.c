@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * authenticatorConfig (CTAP 2.3, 6.11): alwaysUv and the minimum PIN
- * length. Enterprise attestation and the long touch are not offered.
+ * authenticatorConfig (CTAP 2.3, 6.11): enterprise attestation, alwaysUv,
+ * the minimum PIN length, and the long touch for a reset.
  */
 #include "authenticator/engine/impl.h"
 
+#define ENABLE_ENTERPRISE	0x01
 #define TOGGLE_ALWAYS_UV	0x02
 #define SET_MIN_PIN_LENGTH	0x03
+#define ENABLE_LONG_TOUCH	0x04
 
 /* setMinPINLength, 6.11.4 */
 struct min_pin {
@@ -51,10 +53,14 @@ bool
 config_offers(const struct auth *au, uint64_t subcommand)
 {
 	switch (subcommand) {
+	case ENABLE_ENTERPRISE:
+		return has(au, FEATURE_EP);
 	case TOGGLE_ALWAYS_UV:
 		return has(au, FEATURE_ALWAYS_UV);
 	case SET_MIN_PIN_LENGTH:
 		return has(au, FEATURE_SET_MIN_PIN_LENGTH);
+	case ENABLE_LONG_TOUCH:
+		return has(au, FEATURE_LONG_TOUCH);
 	default:
 		return false;
 	}
@@ -139,23 +145,40 @@ set_min_pin_length(struct auth *au, struct auth_op *op)
 	return take_rps(au, op, &p.rp_ids);
 }
 
+/* What the subcommand makes of op->state. */
+static enum ctap_status
+apply(struct auth *au, struct auth_op *op)
+{
+	switch (op->req.mgmt.subcommand.v) {
+	case ENABLE_ENTERPRISE:
+		/* cfg.7: only a reset switches it off again */
+		op->state.enterprise = true;
+		return CTAP2_OK;
+	case TOGGLE_ALWAYS_UV:
+		op->state.always_uv_toggled = !op->state.always_uv_toggled;
+		return CTAP2_OK;
+	case ENABLE_LONG_TOUCH:
+		/* cfg.8: likewise */
+		op->state.long_touch = true;
+		return CTAP2_OK;
+	default:
+		return set_min_pin_length(au, op);
+	}
+}
+
 /* cfg.1 to cfg.5 */
 enum auth_want
 cfg_run(struct auth *au, struct auth_op *op)
 {
-	const struct ctap_management *req = &op->req.mgmt;
-	enum ctap_status status = CTAP2_OK;
+	enum ctap_status status;
 
-	if (!config_offers(au, req->subcommand.v))
+	if (!config_offers(au, op->req.mgmt.subcommand.v))
 		return fail(au, CTAP2_ERR_INVALID_SUBCOMMAND);
 	status = authorize(au, op);
 	if (status != CTAP2_OK)
 		return fail(au, status);
 	op->state = au->state;
-	if (req->subcommand.v == TOGGLE_ALWAYS_UV)
-		op->state.always_uv_toggled = !op->state.always_uv_toggled;
-	else
-		status = set_min_pin_length(au, op);
+	status = apply(au, op);
 	if (status != CTAP2_OK)
 		return fail(au, status);
 	op->change = (struct auth_change){ .state = &op->state };

@@ -242,8 +242,8 @@ enum auth_want
 ask_user(struct auth_op *op, enum prompt_kind kind,
     enum prompt_reason reason, struct span rp_id, struct span user_name)
 {
-	op->prompt = (struct auth_prompt){ kind, reason, rp_id, user_name,
-	    false };
+	op->prompt = (struct auth_prompt){ .kind = kind, .reason = reason,
+	    .rp_id = rp_id, .user_name = user_name };
 	op->user_deadline = op->now_ms + AUTH_USER_TIMEOUT_MS;
 	return AUTH_USER;
 }
@@ -424,6 +424,11 @@ auth_user_input(struct auth *au, enum user_answer answer, uint64_t now_ms)
 
 	assert(op->want == AUTH_USER);
 	op->now_ms = now_ms;
+	/* rst.4: a short touch is none there; elsewhere a long one is one */
+	if (answer == USER_HELD)
+		answer = USER_PRESENT;
+	else if (op->prompt.long_touch && answer != USER_REFUSED)
+		return AUTH_USER;
 	op->answer = answer;
 	if (answer == USER_REFUSED)
 		return not_agreed(au, CTAP2_ERR_OPERATION_DENIED);
@@ -435,7 +440,7 @@ auth_user_input(struct auth *au, enum user_answer answer, uint64_t now_ms)
 enum auth_want
 auth_finger(struct auth *au, struct user_finger finger, uint64_t now_ms)
 {
-	enum user_answer answer = USER_PRESENT;
+	enum user_answer answer = finger.long_touch ? USER_HELD : USER_PRESENT;
 
 	assert(au->op.want == AUTH_USER);
 	au->op.finger = finger;

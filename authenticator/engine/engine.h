@@ -218,10 +218,12 @@ struct auth_prompt {
 	struct span	rp_id;		/* NULL where there is none */
 	struct span	user_name;
 	bool		polled;
+	bool		long_touch;	/* only USER_HELD answers it */
 };
 
 enum user_answer {
 	USER_PRESENT,		/* touched */
+	USER_HELD,		/* touched for long, as a reset may want */
 	USER_VERIFIED,		/* verified, by a gesture that shows presence */
 	USER_REFUSED,		/* said no */
 	USER_MISMATCH,		/* tried to verify, and was not recognised */
@@ -254,6 +256,7 @@ enum sample_status {
 struct user_finger {
 	uint8_t		number;		/* 1 to 255; 0: the one that fits */
 	uint8_t		status;		/* enum sample_status */
+	bool		long_touch;	/* it stays there for long */
 };
 
 struct auth;

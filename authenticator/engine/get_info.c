@@ -40,6 +40,7 @@ put_options(const struct auth *au, struct cbor_out *out)
 		const char	*name;
 		enum option	 value;
 	} options[] = {
+		{ "ep", set_up(au, FEATURE_EP, au->state.enterprise) },
 		{ "rk", there(au, FEATURE_RK) },
 		{ "up", ON },
 		{ "uv", set_up(au, FEATURE_UV, uv_ready(au)) },
@@ -356,6 +357,34 @@ put_remaining(const struct auth *au, struct cbor_out *out)
 	    au->cfg.capacity - used : 0);
 }
 
+/* att.4: "none" is no format that is listed */
+static bool
+has_formats(const struct auth *au)
+{
+	return au->cfg.attestation.kind != ATTESTATION_NONE ||
+	    has(au, FEATURE_EP);
+}
+
+static void
+put_formats(const struct auth *au, struct cbor_out *out)
+{
+	(void)au;
+	cbor_put_array(out, 1);
+	cbor_put_str(out, "packed");
+}
+
+static bool
+has_long_touch(const struct auth *au)
+{
+	return has(au, FEATURE_LONG_TOUCH);
+}
+
+static void
+put_long_touch(const struct auth *au, struct cbor_out *out)
+{
+	cbor_put_bool(out, au->state.long_touch);
+}
+
 static bool
 has_persistent(const struct auth *au)
 {
@@ -443,6 +472,8 @@ static const struct {
 	{ 0x12, has_modality, put_modality },
 	{ 0x13, has_certifications, put_certifications },
 	{ 0x14, has_remaining, put_remaining },
+	{ 0x16, has_formats, put_formats },
+	{ 0x18, has_long_touch, put_long_touch },
 	{ 0x19, has_persistent, put_identifier },
 	{ 0x1a, has_reset_transports, put_reset_transports },
 	{ 0x1b, has_min_pin, put_complexity },

@@ -156,7 +156,9 @@ struct auth_op {
 	int		alg;
 	struct cbor_in	list;		/* where we are in a list */
 	struct span	candidate;	/* the ID being looked for */
-	enum attestation_kind attestation;
+	bool		enterprise;	/* attestation, as mc.9 permits it */
+	const struct auth_attestation *attestation;
+	enum attestation_kind attestation_kind;	/* what is made of it */
 	struct ga_request ga;
 	bool		write_blob;	/* largeBlob: is asked for */
 	bool		user_selected;
@@ -365,8 +367,9 @@ bool found_candidate(struct auth_op *op);
 bool next_candidate(struct auth_op *op);
 /* The signature counter of the assertion that is being made. */
 uint32_t next_counter(const struct auth *au);
-/* What KEY_SIGN needs to know to sign with the attestation key. */
-void sign_with_attestation(const struct auth *au, struct auth_op *op);
+/* What KEY_SIGN needs to know to sign with an attestation key. */
+void sign_with_attestation(struct auth_op *op,
+    const struct auth_attestation *att);
 /* What a credential ID that holds its own key says about it. */
 size_t meta_encode(const struct credential *cred,
     uint8_t out[static KEY_META_MAX]);

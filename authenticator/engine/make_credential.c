@@ -2,6 +2,10 @@
 /* authenticatorMakeCredential (CTAP 2.3, 6.1) */
 #include "authenticator/engine/impl.h"
 
+/* enterpriseAttestation, 6.1.2 */
+#define ENTERPRISE_BY_VENDOR	1	/* for RPs that the key lists */
+#define ENTERPRISE_BY_PLATFORM	2
+
 /* mc.1 */
 enum auth_want
 mc_blink(struct auth *au, struct auth_op *op)
@@ -95,17 +99,48 @@ check_verification(const struct auth *au, struct ctap_make_credential *req)
 	    CTAP2_ERR_OPERATION_DENIED;
 }
 
+static bool
+is_enterprise_rp(const struct auth *au, struct span rp_id)
+{
+	const struct rp_id_text *listed = au->cfg.ep_rp;
+
+	for (size_t i = 0; i < AUTH_EP_RPS_MAX && listed[i].len > 0; i++)
+		if (span_eq(rp_id, span(listed[i].s, listed[i].len)))
+			return true;
+	return false;
+}
+
+/*
+ * mc.9: by the vendor's list of RPs, or as the platform says. Who is neither
+ * gets the attestation that everybody gets.
+ */
+static enum ctap_status
+check_enterprise(const struct auth *au, struct auth_op *op)
+{
+	const struct ctap_make_credential *req = &op->req.mc;
+
+	if (!req->enterprise.there)
+		return CTAP2_OK;
+	if (!has(au, FEATURE_EP) || !au->state.enterprise)
+		return CTAP1_ERR_INVALID_PARAMETER;
+	if (req->enterprise.v != ENTERPRISE_BY_VENDOR &&
+	    req->enterprise.v != ENTERPRISE_BY_PLATFORM)
+		return CTAP2_ERR_INVALID_OPTION;
+	op->enterprise = req->enterprise.v == ENTERPRISE_BY_PLATFORM ||
+	    is_enterprise_rp(au, req->rp_id);
+	return CTAP2_OK;
+}
+
 enum auth_want
 mc_authorize(struct auth *au, struct auth_op *op)
 {
 	struct ctap_make_credential *req = &op->req.mc;
 	enum ctap_status status = check_verification(au, req);
 
+	if (status == CTAP2_OK)
+		status = check_enterprise(au, op);
 	if (status != CTAP2_OK)
 		return fail(au, status);
-	/* mc.9: not capable of enterprise attestation */
-	if (req->enterprise.there)
-		return fail(au, CTAP1_ERR_INVALID_PARAMETER);
 	/* not protected: a pinUvAuthParam proves nothing and is ignored */
 	if (!is_protected(au))
 		return AUTH_NEXT;
@@ -255,16 +290,29 @@ mc_replace(struct auth *au, struct auth_op *op)
 	return ask_lookup(op, LOOKUP_USER);
 }
 
-/* mc.19, att.1, att.2: the format that is asked for, if we have it */
-static enum attestation_kind
-choose_format(const struct auth *au, const struct ctap_make_credential *req)
+/* mc.19: a host that names "none" and nothing else */
+static bool
+wants_none(const struct ctap_make_credential *req)
 {
 	struct cbor_in at = ctap_list_begin(&req->formats);
 	struct span format;
 
-	if (req->formats.count != 1 || !ctap_next_text(&at, &format))
-		return au->cfg.attestation.kind;
-	return span_eq(format, span_str("none")) ? ATTESTATION_NONE :
+	return req->formats.count == 1 && ctap_next_text(&at, &format) &&
+	    span_eq(format, span_str("none"));
+}
+
+/*
+ * mc.19, att.1, att.2: there is one format, so no other preference matters.
+ * Who wants none is not told which key this is either (mc.9: may return).
+ */
+static void
+choose_attestation(const struct auth *au, struct auth_op *op)
+{
+	op->enterprise = op->enterprise && !wants_none(&op->req.mc);
+	op->attestation = op->enterprise ? &au->cfg.enterprise :
+	    &au->cfg.attestation;
+	op->attestation_kind = op->enterprise ? ATTESTATION_PACKED :
+	    wants_none(&op->req.mc) ? ATTESTATION_NONE :
 	    au->cfg.attestation.kind;
 }
 
@@ -291,13 +339,13 @@ mc_attest(struct auth *au, struct auth_op *op)
 {
 	if (!ext_create_output(au, op) || !write_auth_data(au, op))
 		return fail(au, CTAP1_ERR_OTHER);
-	op->attestation = choose_format(au, &op->req.mc);
-	if (op->attestation == ATTESTATION_NONE)
+	choose_attestation(au, op);
+	if (op->attestation_kind == ATTESTATION_NONE)
 		return AUTH_NEXT;
 	op->key.data[0] = span(op->auth_data, op->auth_data_len);
 	op->key.data[1] = op->req.mc.client_data_hash;
-	if (op->attestation == ATTESTATION_PACKED) {
-		sign_with_attestation(au, op);
+	if (op->attestation_kind == ATTESTATION_PACKED) {
+		sign_with_attestation(op, op->attestation);
 	} else {
 		op->key.blob = span(op->cred.blob, op->cred.blob_len);
 	}
@@ -322,13 +370,12 @@ mc_save(struct auth *au, struct auth_op *op)
 
 /* WebAuthn Level 3, 8.2 and 8.7 */
 static void
-put_statement(const struct auth *au, const struct auth_op *op,
-    struct cbor_out *out)
+put_statement(const struct auth_op *op, struct cbor_out *out)
 {
-	const struct auth_attestation *att = &au->cfg.attestation;
-	bool chain = op->attestation == ATTESTATION_PACKED;
+	const struct auth_attestation *att = op->attestation;
+	bool chain = op->attestation_kind == ATTESTATION_PACKED;
 
-	if (op->attestation == ATTESTATION_NONE) {
+	if (op->attestation_kind == ATTESTATION_NONE) {
 		cbor_put_map(out, 0);
 		return;
 	}
@@ -352,14 +399,18 @@ mc_reply(struct auth *au, struct auth_op *op)
 	bool blob_key = ext_tells_large_blob_key(op);
 	bool blob = blob_tells(op);
 
-	cbor_put_map(&out, (size_t)3 + blob_key + blob);
+	cbor_put_map(&out, (size_t)3 + op->enterprise + blob_key + blob);
 	cbor_put_uint(&out, 0x01);	/* fmt */
-	cbor_put_str(&out, op->attestation == ATTESTATION_NONE ? "none" :
-	    "packed");
+	cbor_put_str(&out, op->attestation_kind == ATTESTATION_NONE ?
+	    "none" : "packed");
 	cbor_put_uint(&out, 0x02);	/* authData */
 	cbor_put_bytes(&out, span(op->auth_data, op->auth_data_len));
 	cbor_put_uint(&out, 0x03);	/* attStmt */
-	put_statement(au, op, &out);
+	put_statement(op, &out);
+	if (op->enterprise) {
+		cbor_put_uint(&out, 0x04);	/* epAtt */
+		cbor_put_bool(&out, true);
+	}
 	if (blob_key) {
 		cbor_put_uint(&out, 0x05);	/* largeBlobKey */
 		ext_put_large_blob_key(op, &out);

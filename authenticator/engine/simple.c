@@ -26,14 +26,19 @@ enum auth_want
 rst_check(struct auth *au, struct auth_op *op)
 {
 	unsigned by = au->cfg.transports_for_reset;
+	enum auth_want want;
 
 	if (by != 0 && !(by & TRANSPORT_USB))
 		return fail(au, CTAP2_ERR_NOT_ALLOWED);
 	if (op->now_ms - au->powered_ms > RESET_WINDOW_MS)
 		return fail(au, CTAP2_ERR_NOT_ALLOWED);
 	/* rst.2 */
-	return ask_user(op, PROMPT_PRESENCE, REASON_RESET, span(NULL, 0),
+	want = ask_user(op, PROMPT_PRESENCE, REASON_RESET, span(NULL, 0),
 	    span(NULL, 0));
+	/* rst.4: so that nobody resets it by brushing against it */
+	op->prompt.long_touch = has(au, FEATURE_LONG_TOUCH) &&
+	    au->state.long_touch;
+	return want;
 }
 
 /*

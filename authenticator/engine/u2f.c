@@ -334,7 +334,7 @@ ur_attest(struct auth *au, struct auth_op *op)
 {
 	if (has_chain(au)) {
 		put(au, au->cfg.attestation.x5c[0]);
-		sign_with_attestation(au, op);
+		sign_with_attestation(op, &au->cfg.attestation);
 	} else {
 		put_own_certificate(au, op);
 		sign_with_credential(op);

@@ -315,8 +315,9 @@ answer(struct sim *s, struct seen *seen, enum user_answer a)
 {
 	enum prompt_kind kind = auth_prompt(s->auth)->kind;
 	bool verifies = s->want == AUTH_USER && kind == PROMPT_VERIFICATION;
+	bool too_short = auth_prompt(s->auth)->long_touch && a != USER_HELD;
 
-	seen->touched |= a == USER_PRESENT;
+	seen->touched |= (a == USER_PRESENT && !too_short) || a == USER_HELD;
 	/* a press that nobody has asked for yet may be kept, for U2F */
 	if (s->want != AUTH_USER && a == USER_PRESENT)
 		sim_touch(s);
@@ -326,11 +327,12 @@ answer(struct sim *s, struct seen *seen, enum user_answer a)
 	seen->recognised |= verifies && a == USER_VERIFIED;
 	seen->mismatches += verifies && a == USER_MISMATCH;
 	/* the simulator counts the question that is still there */
-	if (kind == PROMPT_SAMPLE)
+	if (kind == PROMPT_SAMPLE || too_short)
 		seen->ignored += a != USER_REFUSED;
+	else if (verifies)
+		seen->ignored += a == USER_PRESENT || a == USER_HELD;
 	else
-		seen->ignored += a == (verifies ? USER_PRESENT :
-		    USER_MISMATCH);
+		seen->ignored += a == USER_MISMATCH;
 	sim_answer(s, a);
 }
 
@@ -343,7 +345,12 @@ put_finger(struct sim *s, struct seen *seen, uint8_t byte)
 
 	if (s->want != AUTH_USER)
 		return;
-	seen->touched |= auth_prompt(s->auth)->kind == PROMPT_PRESENCE;
+	/* no finger stays for long: EVENT_HOLD does */
+	if (auth_prompt(s->auth)->long_touch)
+		seen->ignored++;
+	else
+		seen->touched |= auth_prompt(s->auth)->kind ==
+		    PROMPT_PRESENCE;
 	if (auth_prompt(s->auth)->kind == PROMPT_VERIFICATION) {
 		seen->verified |= known;
 		seen->recognised |= known;
@@ -389,6 +396,9 @@ do_event(struct sim *s, uint8_t event, const uint8_t *data, size_t len,
 		    len, seen);
 	case EVENT_TOUCH:
 		answer(s, seen, USER_PRESENT);
+		return 0;
+	case EVENT_HOLD:
+		answer(s, seen, USER_HELD);
 		return 0;
 	case EVENT_VERIFY:
 		answer(s, seen, USER_VERIFIED);
