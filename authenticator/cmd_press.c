@@ -8,13 +8,16 @@
 #include "authenticator/manage.h"
 
 static const char press_help[] =
-"Usage: sealkey press [--state DIR] [--finger N] [--sample STATUS]\n"
+"Usage: sealkey press [--state DIR] [--long] [--finger N]\n"
+"                     [--sample STATUS]\n"
 "\n"
 "Touches a running key (run --presence manual): grants the request that\n"
 "waits for its user, or else the next one within 10 seconds, as long as this\n"
 "command runs. Exit status 1 if none came in that time.\n"
 "\n"
 "  --state DIR         the key's state directory\n"
+"  --long              for long: what a reset may want, and any other request\n"
+"                      takes for a touch\n"
 "  --finger N          on a key with a fingerprint reader, finger 1 to 10;\n"
 "                      without it, the one that fits\n"
 "  --sample STATUS     what the reader says of it: good (default), too-high,\n"
@@ -33,12 +36,14 @@ static const char deny_help[] =
 "  --state DIR         the key's state directory\n"
 "  --help, --version\n";
 
-enum { OPT_STATE = CLI_OPT_FIRST, OPT_FINGER, OPT_SAMPLE };
+enum { OPT_STATE = CLI_OPT_FIRST, OPT_FINGER, OPT_SAMPLE,
+	OPT_LONG };
 
 static const struct option press_options[] = {
 	{ "state", required_argument, NULL, OPT_STATE },
 	{ "finger", required_argument, NULL, OPT_FINGER },
 	{ "sample", required_argument, NULL, OPT_SAMPLE },
+	{ "long", no_argument, NULL, OPT_LONG },
 	CLI_COMMON,
 	{ NULL, 0, NULL, 0 }
 };
@@ -92,6 +97,8 @@ answer(struct cli *cli, struct touch touch)
 			return cli->status;
 		if (opt == OPT_STATE)
 			state = optarg;
+		if (opt == OPT_LONG)
+			touch.finger.long_touch = true;
 		if (opt == OPT_FINGER && !take_finger(cli, &touch))
 			return cli->status;
 		if (opt == OPT_SAMPLE && !take_sample(cli, &touch))

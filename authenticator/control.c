@@ -359,22 +359,22 @@ press(struct control *c, struct request *rq, struct touch touch)
 	return answer;
 }
 
-/* {"finger": 2, "sample": "too-high"}, either or neither of them */
+/* {"finger": 2, "sample": "too-high", "long": true}, any of them */
 static bool
 take_touch(json_t *json, struct touch *touch)
 {
 	const char *sample = "good";
 	json_int_t finger = 0;
-	int status;
+	int status, long_touch = 0;
 
-	if (json_unpack(json, "{s?I, s?s !}", "finger", &finger,
-	    "sample", &sample) == -1)
+	if (json_unpack(json, "{s?I, s?s, s?b !}", "finger", &finger,
+	    "sample", &sample, "long", &long_touch) == -1)
 		return false;
 	status = describe_sample_named(sample);
 	if (finger < 0 || finger > FINGERS_MAX || status == -1)
 		return false;
 	*touch = (struct touch){ .finger = { .number = (uint8_t)finger,
-	    .status = (uint8_t)status } };
+	    .status = (uint8_t)status, .long_touch = long_touch != 0 } };
 	return true;
 }
 
@@ -393,8 +393,8 @@ post_press(struct control *c, struct request *rq)
 	json_decref(json);
 	if (!ok)
 		return failure(400, "invalid argument", "a press is a JSON "
-		    "object: finger, a number from 1 to 10 or 0, and sample, "
-		    "how well it is held");
+		    "object: finger, a number from 1 to 10 or 0, sample, how "
+		    "well it is held, and long, true or false");
 	return press(c, rq, touch);
 }
 

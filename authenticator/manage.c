@@ -306,8 +306,10 @@ manage_press(struct manage *m, const struct touch *touch)
 	char text[128];
 	int r;
 
-	snprintf(text, sizeof(text), "{\"finger\": %u, \"sample\": \"%s\"}",
-	    touch->finger.number, describe_sample(touch->finger.status));
+	snprintf(text, sizeof(text), "{\"finger\": %u, \"sample\": \"%s\", "
+	    "\"long\": %s}", touch->finger.number,
+	    describe_sample(touch->finger.status),
+	    touch->finger.long_touch ? "true" : "false");
 	/* -EBUSY here means that this key has no button: no second try */
 	r = control_call_with(m->control, "POST", touch->deny ? "/v1/deny" :
 	    "/v1/press", touch->deny ? "" : text, &body, m->msg,

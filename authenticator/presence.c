@@ -34,7 +34,7 @@ presence_ask(struct presence *p, uint64_t now_ms, struct touch *answer)
 {
 	presence_tick(p, now_ms);
 	if (p->mode == PRESENCE_AUTO) {
-		*answer = (struct touch){ .deny = false };
+		*answer = (struct touch){ .finger.long_touch = true };
 		return true;
 	}
 	if (p->kept != NULL) {

@@ -167,6 +167,7 @@ static enum transcript_step
 act(void *arg, const char *what, uint64_t channel,
     char why[static TRANSCRIPT_WHY_MAX])
 {
+	struct user_finger held = { .long_touch = true };
 	struct key *k = arg;
 	struct user_finger finger;
 
@@ -181,6 +182,8 @@ act(void *arg, const char *what, uint64_t channel,
 		return key_touch(k, false);
 	if (strcmp(what, "deny") == 0)
 		return key_touch(k, true);
+	if (strcmp(what, "long touch") == 0)
+		return key_finger(k, held, why);
 	if (transcript_finger(what, &finger.number, &finger.status))
 		return key_finger(k, finger, why);
 	snprintf(why, TRANSCRIPT_WHY_MAX, "nobody can %.40s here", what);

@@ -146,12 +146,16 @@ key_finger(struct key *k, struct user_finger finger,
     char why[static TRANSCRIPT_WHY_MAX])
 {
 	bool fits = finger.number == 0 && finger.status == SAMPLE_GOOD;
+	bool manual = k->presence == KEY_MANUAL;
 	char body[128], msg[256];
 	json_t *answer;
 
-	if (fits)
+	if (fits && finger.long_touch && k->presence == KEY_PERSON)
+		tell("For as long as it blinks:");
+	/* where users answer at once, they do so for long */
+	if (fits && (!finger.long_touch || !manual))
 		return key_touch(k, false);
-	if (k->presence != KEY_MANUAL) {
+	if (!manual) {
 		snprintf(why, TRANSCRIPT_WHY_MAX, "nobody has that many "
 		    "fingers here");
 		return STEP_CANNOT;
@@ -159,8 +163,9 @@ key_finger(struct key *k, struct user_finger finger,
 	key_proceed(k);
 	if (!k->asks)
 		return STEP_NOT_NOW;
-	snprintf(body, sizeof(body), "{\"finger\": %u, \"sample\": \"%s\"}",
-	    finger.number, describe_sample(finger.status));
+	snprintf(body, sizeof(body), "{\"finger\": %u, \"sample\": \"%s\", "
+	    "\"long\": %s}", finger.number, describe_sample(finger.status),
+	    finger.long_touch ? "true" : "false");
 	if (control_call_with(k->opt.control, "POST", "/v1/press", body,
 	    &answer, msg, sizeof(msg)) != 0) {
 		key_trouble(k, "/v1/press: %s", msg);
@@ -236,11 +241,14 @@ bool
 key_reset(struct key *k)
 {
 	static const uint8_t msg = RESET;
+	struct user_finger held = { .long_touch = true };
+	char why[TRANSCRIPT_WHY_MAX];
 
 	k->apdu = false;
 	k->survey.hid = false;
 	key_send(k, 1, CTAPHID_CMD_CBOR, span(&msg, 1));
-	if (key_touch(k, false) != STEP_DONE)
+	/* a case may have made it want that */
+	if (key_finger(k, held, why) != STEP_DONE)
 		return key_trouble(k, "the key cannot be reset: it asks for "
 		    "no touch, or gets none");
 	key_proceed(k);

@@ -85,7 +85,8 @@ static void
 survey_act(struct survey *s, const char *text)
 {
 	s->samples |= begins(text, "sample");
-	s->touches |= begins(text, "touch") || begins(text, "sample");
+	s->touches |= begins(text, "touch") || begins(text, "sample") ||
+	    begins(text, "long touch");
 	s->verifies |= begins(text, "verify");
 	s->denies |= begins(text, "deny");
 	s->mismatches |= begins(text, "mismatch");

@@ -76,6 +76,15 @@ too_many()
 }
 check "presses that wait are limited" too_many
 
+long_press()
+{
+	start_create key LLLL
+	sleep 0.5
+	"$SEALKEY" press --long --state "$T/key" || return
+	wait "$client" && grep -q '"id"' "$T/create.out"
+}
+check "a long press is a press" long_press
+
 # 40 that say a byte now and then; bash has no UNIX sockets
 slow_clients()
 {
@@ -105,7 +114,7 @@ vanished_client()
 check "a client that vanishes takes its request along" vanished_client
 
 check "credentials are those that were granted" \
-    [ "$("$SEALKEY" credentials list --state "$T/key" | wc -l)" = 3 ]
+    [ "$("$SEALKEY" credentials list --state "$T/key" | wc -l)" = 4 ]
 key=$manual
 check "it ends orderly" stop_key
 check "press without a running key fails" exits 1 press --state "$T/key"

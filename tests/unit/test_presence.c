@@ -43,13 +43,16 @@ assert_touch(struct touch t, bool deny, uint8_t number, uint8_t status)
 static void
 auto_is_the_finger_that_fits(void **state)
 {
-	struct touch t = { .deny = true, .finger = { 7, 7 } };
+	struct touch t = { .deny = true, .finger = { .number = 7,
+	    .status = 7 } };
 	struct presence p;
 
 	(void)state;
 	presence_init(&p, PRESENCE_AUTO);
 	assert_true(presence_ask(&p, 0, &t));
 	assert_touch(t, false, 0, SAMPLE_GOOD);
+	/* long enough for whatever is asked */
+	assert_true(t.finger.long_touch);
 }
 
 static void
