@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "authenticator/settings.h"
+
 void
 cli_print_version(void)
 {
@@ -104,6 +106,33 @@ check_argument(struct cli *cli, int opt, int place)
 }
 
 int
+cli_take_setting(const struct cli *cli, const char *option, const char *name)
+{
+	char msg[SETTINGS_MESSAGE_LEN];
+
+	if (settings_set(cli->auth, name, optarg, msg, sizeof(msg)) == 0)
+		return CLI_DONE;
+	return cli_wrong_use(cli, "%s cannot be \"%s\"", option, optarg);
+}
+
+/* Like --help, --set help is an end. */
+static int
+take_set(struct cli *cli, int place)
+{
+	char msg[SETTINGS_MESSAGE_LEN];
+
+	if (check_argument(cli, CLI_OPT_SET, place) == CLI_STOP)
+		return CLI_STOP;
+	if (strcmp(optarg, "help") == 0) {
+		settings_print(stdout);
+		return stop(cli, CLI_DONE);
+	}
+	if (settings_assign(cli->auth, optarg, msg, sizeof(msg)) == 0)
+		return CLI_OPT_SET;
+	return stop(cli, cli_wrong_use(cli, "--set: %s", msg));
+}
+
+int
 cli_next(struct cli *cli)
 {
 	/*
@@ -128,6 +157,8 @@ cli_next(struct cli *cli)
 	case CLI_OPT_VERSION:
 		cli_print_version();
 		return stop(cli, CLI_DONE);
+	case CLI_OPT_SET:
+		return take_set(cli, place);
 	default:
 		return check_argument(cli, opt, place);
 	}

@@ -9,6 +9,8 @@
 #include <getopt.h>
 #include <stddef.h>
 
+struct auth_config;
+
 enum cli_status {
 	CLI_DONE = 0,
 	CLI_FAILED = 1,
@@ -21,6 +23,7 @@ struct cli {
 	const char	*help;		/* printed by --help */
 	const struct option *options;	/* val is what cli_next() returns */
 	const char	*operands;	/* what may follow; NULL: nothing */
+	struct auth_config *auth;	/* what CLI_SET changes */
 	int		 argc;
 	char		**argv;
 	int		 status;	/* when cli_next() returned CLI_STOP */
@@ -38,15 +41,26 @@ enum {
 #define CLI_COMMON \
 	{ "help", no_argument, NULL, CLI_OPT_HELP }, \
 	{ "version", no_argument, NULL, CLI_OPT_VERSION }
+/* ... and of those that are or make a key: --set NAME=VALUE, --set help. */
+#define CLI_SET \
+	{ "set", required_argument, NULL, CLI_OPT_SET }
 
 enum {
 	CLI_OPT_HELP = 1,
 	CLI_OPT_VERSION,
+	CLI_OPT_SET,		/* already in cli->auth */
 	CLI_OPT_FIRST,		/* the sub-command's own start here */
 };
 
 /* The next option (its argument in optarg), CLI_END or CLI_STOP. */
 int cli_next(struct cli *cli);
+
+/*
+ * An option that is the setting name of its own (settings.h), with optarg as
+ * its value: CLI_DONE or CLI_WRONG_USE.
+ */
+int cli_take_setting(const struct cli *cli, const char *option,
+    const char *name);
 
 /* Prints "sealkey: COMMAND: ...", and returns CLI_WRONG_USE. */
 int cli_wrong_use(const struct cli *cli, const char *format, ...)

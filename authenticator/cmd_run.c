@@ -24,7 +24,6 @@
 #include "authenticator/note.h"
 #include "authenticator/pem_file.h"
 #include "authenticator/reactor.h"
-#include "authenticator/settings.h"
 
 #include "uhid/transport.h"
 
@@ -65,7 +64,6 @@ enum {
 	OPT_GADGET,
 	OPT_NAME,
 	OPT_PRESENCE,
-	OPT_SET,
 	OPT_ATTESTATION,
 	OPT_ROOT,
 	OPT_ROOT_KEY,
@@ -80,12 +78,12 @@ static const struct option options[] = {
 	{ "gadget", required_argument, NULL, OPT_GADGET },
 	{ "name", required_argument, NULL, OPT_NAME },
 	{ "presence", required_argument, NULL, OPT_PRESENCE },
-	{ "set", required_argument, NULL, OPT_SET },
 	{ "attestation", required_argument, NULL, OPT_ATTESTATION },
 	{ "attestation-root", required_argument, NULL, OPT_ROOT },
 	{ "attestation-root-key", required_argument, NULL, OPT_ROOT_KEY },
 	{ "account-choice", required_argument, NULL, OPT_CHOICE },
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
+	CLI_SET,
 	CLI_COMMON,
 	{ NULL, 0, NULL, 0 }
 };
@@ -153,30 +151,6 @@ take_choice(const struct cli *cli, const char *option,
 }
 
 static int
-take_setting(const struct cli *cli, struct run_options *o)
-{
-	char msg[SETTINGS_MESSAGE_LEN];
-
-	if (strncmp(optarg, "accountChoice=", 14) == 0)
-		o->choice = true;
-	if (settings_assign(&o->auth, optarg, msg, sizeof(msg)) == 0)
-		return CLI_DONE;
-	return cli_wrong_use(cli, "--set: %s", msg);
-}
-
-/* An option of a setting's name */
-static int
-take_named(const struct cli *cli, struct auth_config *auth, const char *name,
-    const char *option)
-{
-	char msg[SETTINGS_MESSAGE_LEN];
-
-	if (settings_set(auth, name, optarg, msg, sizeof(msg)) == 0)
-		return CLI_DONE;
-	return cli_wrong_use(cli, "%s cannot be \"%s\"", option, optarg);
-}
-
-static int
 take_ready_fd(const struct cli *cli, int *out)
 {
 	char *end;
@@ -222,15 +196,15 @@ take_option(const struct cli *cli, int opt, struct run_options *o)
 	case OPT_PRESENCE:
 		return take_choice(cli, "--presence", presence_names,
 		    &o->presence);
-	case OPT_SET:
-		return take_setting(cli, o);
+	case CLI_OPT_SET:
+		o->choice |= strncmp(optarg, "accountChoice=", 14) == 0;
+		break;
 	case OPT_ATTESTATION:
-		return take_named(cli, &o->auth, "attestation",
-		    "--attestation");
+		return cli_take_setting(cli, "--attestation", "attestation");
 	case OPT_CHOICE:
 		o->choice = true;
-		return take_named(cli, &o->auth, "accountChoice",
-		    "--account-choice");
+		return cli_take_setting(cli, "--account-choice",
+		    "accountChoice");
 	case OPT_READY_FD:
 		return take_ready_fd(cli, &o->ready_fd);
 	}
@@ -260,7 +234,8 @@ static int
 read_options(int argc, char **argv, struct run_options *o, bool *done)
 {
 	struct cli cli = { .command = "run", .help = help,
-	    .options = options, .argc = argc, .argv = argv };
+	    .options = options, .argc = argc, .argv = argv,
+	    .auth = &o->auth };
 	int status;
 	int opt;
 
@@ -268,10 +243,6 @@ read_options(int argc, char **argv, struct run_options *o, bool *done)
 	while ((opt = cli_next(&cli)) != CLI_END) {
 		if (opt == CLI_STOP)
 			return cli.status;
-		if (opt == OPT_SET && strcmp(optarg, "help") == 0) {
-			settings_print(stdout);
-			return CLI_DONE;
-		}
 		status = take_option(&cli, opt, o);
 		if (status != CLI_DONE)
 			return status;

@@ -29,6 +29,8 @@ static const char help[] =
 "                      (this is the default, with the default directory)\n"
 "  --socket PATH       use the key that serves the socket PATH\n"
 "  --device PATH       use the key behind a hidraw device\n"
+"  --set NAME=VALUE    the kind of key in DIR: \"--set help\" lists what it\n"
+"                      can be; may be repeated\n"
 "  --attestation KIND  packed (default), self or none: what a key from\n"
 "                      --state gives to those who ask for attestation\n"
 "  --attachment KIND   cross-platform (default) or platform: what to claim\n"
@@ -62,6 +64,7 @@ static const struct option options[] = {
 	{ "attachment", required_argument, NULL, OPT_ATTACHMENT },
 	{ "pin-file", required_argument, NULL, OPT_PIN_FILE },
 	{ "batch", no_argument, NULL, OPT_BATCH },
+	CLI_SET,
 	CLI_COMMON,
 	{ NULL, 0, NULL, 0 }
 };
@@ -75,27 +78,32 @@ struct webauthn_use {
 	const char	*state;
 	const char	*socket;
 	const char	*device;
-	int		 attestation;	/* attestation_kind; -1: not said */
+	struct auth_config auth;	/* of a key from --state, */
+	bool		 configured;	/* as options made it */
 	bool		 platform;
 	const char	*pin_file;
 	bool		 batch;
 };
 
-/* In the order of enum attestation_kind. */
-static const char *const attestation_names[] = {
-	"packed", "self", "none", NULL
-};
 static const char *const attachment_names[] = {
 	"cross-platform", "platform", NULL
 };
 
-/* False: wrong use, and *status says so. */
-static bool
-take_option(const struct cli *cli, int opt, struct webauthn_use *use,
-    int *status)
+static int
+take_attachment(const struct cli *cli, struct webauthn_use *use)
 {
-	int choice = 0;
+	int i = cli_choice(optarg, attachment_names);
 
+	if (i < 0)
+		return cli_wrong_use(cli, "--attachment cannot be \"%s\"",
+		    optarg);
+	use->platform = i == 1;
+	return CLI_DONE;
+}
+
+static int
+take_option(const struct cli *cli, int opt, struct webauthn_use *use)
+{
 	switch (opt) {
 	case OPT_ORIGIN:
 		use->origin_text = optarg;
@@ -109,14 +117,14 @@ take_option(const struct cli *cli, int opt, struct webauthn_use *use,
 	case OPT_DEVICE:
 		use->device = optarg;
 		break;
+	case CLI_OPT_SET:
+		use->configured = true;
+		break;
 	case OPT_ATTESTATION:
-		choice = cli_choice(optarg, attestation_names);
-		use->attestation = choice;
-		break;
+		use->configured = true;
+		return cli_take_setting(cli, "--attestation", "attestation");
 	case OPT_ATTACHMENT:
-		choice = cli_choice(optarg, attachment_names);
-		use->platform = choice == 1;
-		break;
+		return take_attachment(cli, use);
 	case OPT_PIN_FILE:
 		use->pin_file = optarg;
 		break;
@@ -124,10 +132,7 @@ take_option(const struct cli *cli, int opt, struct webauthn_use *use,
 		use->batch = true;
 		break;
 	}
-	if (choice >= 0)
-		return true;
-	*status = cli_wrong_use(cli, "\"%s\" is no such kind", optarg);
-	return false;
+	return CLI_DONE;
 }
 
 static int
@@ -144,9 +149,9 @@ check_use(const struct cli *cli, struct webauthn_use *use)
 	if (tokens > 1)
 		return cli_wrong_use(cli,
 		    "--state, --socket and --device exclude each other");
-	if (use->attestation != -1 && tokens > 0 && use->state == NULL)
+	if (use->configured && tokens > 0 && use->state == NULL)
 		return cli_wrong_use(cli,
-		    "--attestation is for a key from --state");
+		    "--set and --attestation are for a key from --state");
 	use->ready = true;
 	return CLI_DONE;
 }
@@ -165,11 +170,13 @@ read_use(struct cli *cli, struct webauthn_use *use)
 		cli->argc--;
 		cli->argv++;
 	}
-	while ((opt = cli_next(cli)) > CLI_END)
-		if (!take_option(cli, opt, use, &status))
+	while ((opt = cli_next(cli)) != CLI_END) {
+		if (opt == CLI_STOP)
+			return cli->status;
+		status = take_option(cli, opt, use);
+		if (status != CLI_DONE)
 			return status;
-	if (opt == CLI_STOP)
-		return cli->status;
+	}
 	if (use->run == NULL)
 		return cli_wrong_use(cli, "say create or get first");
 	return check_use(cli, use);
@@ -179,8 +186,6 @@ static int
 open_token(const struct webauthn_use *use, struct token **out)
 {
 	char msg[DEVICE_MESSAGE_LEN], path[PATH_MAX];
-	enum attestation_kind kind = use->attestation < 0 ?
-	    ATTESTATION_PACKED : (enum attestation_kind)use->attestation;
 	int r;
 
 	if (use->socket != NULL)
@@ -188,7 +193,8 @@ open_token(const struct webauthn_use *use, struct token **out)
 	else if (use->device != NULL)
 		r = token_open_device(use->device, out, msg, sizeof(msg));
 	else if ((r = paths_state(use->state, path, msg, sizeof(msg))) == 0)
-		r = token_open_local(path, kind, out, msg, sizeof(msg));
+		r = token_open_local(path, &use->auth, out, msg,
+		    sizeof(msg));
 	return r == 0 ? CLI_DONE : cli_error("webauthn: %s", msg);
 }
 
@@ -388,13 +394,17 @@ run_client(const struct webauthn_use *use, struct token *token)
 int
 cmd_webauthn(int argc, char **argv)
 {
+	struct webauthn_use use = { .ready = false };
 	struct cli cli = { .command = "webauthn", .help = help,
-	    .options = options, .argc = argc, .argv = argv };
-	struct webauthn_use use = { .attestation = -1 };
+	    .options = options, .argc = argc, .argv = argv,
+	    .auth = &use.auth };
+	struct device_config defaults;
 	struct token *token = NULL;
 	struct dom_error err;
 	int status;
 
+	device_config_default(&defaults);
+	use.auth = defaults.auth;
 	status = read_use(&cli, &use);
 	if (!use.ready)
 		return status;

@@ -147,10 +147,11 @@ struct token {
 };
 
 /*
- * The engine on the state directory path (made if missing), its user always
- * present and verified. 0 or -errno, with a line for the user in msg.
+ * The engine on the state directory path (made if missing), as the kind of
+ * key that auth says (device.h), its user always present and verified. 0 or
+ * -errno, with a line for the user in msg.
  */
-int token_open_local(const char *path, enum attestation_kind attestation,
+int token_open_local(const char *path, const struct auth_config *auth,
     struct token **out, char *msg, size_t msglen);
 
 /*

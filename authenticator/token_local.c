@@ -54,15 +54,14 @@ static const struct token_wire local_wire = {
 };
 
 int
-token_open_local(const char *path, enum attestation_kind attestation,
+token_open_local(const char *path, const struct auth_config *auth,
     struct token **out, char *msg, size_t msglen)
 {
-	struct device_config cfg = { .path = path, .create = true };
+	struct device_config cfg = { .path = path, .create = true,
+	    .auth = *auth };
 	struct local_token *l = calloc(1, sizeof(*l));
 	int r;
 
-	device_config_default(&cfg);
-	cfg.auth.attestation.kind = attestation;
 	if (l == NULL) {
 		snprintf(msg, msglen, "out of memory");
 		return -ENOMEM;

@@ -50,6 +50,10 @@ check "reset without terminal needs --yes" wrong reset
 check "run: presence is one of three" wrong run --presence sometimes
 check "run: attestation is one of three" wrong run --attestation tpm
 check "run: account choice is one of two" wrong run --account-choice user
+check "run: a setting is NAME=VALUE" wrong run --set rk
+check "run: a setting is one that there is" wrong run --set colour=red
+check "run: it says so" says 'no setting "colour"'
+check "run: a setting has its values" wrong run --set rk=maybe
 check "run: one transport only" wrong run --uhid --socket "$T/s"
 check "run: a root needs its key" wrong run --attestation-root "$T/r.pem"
 check "run: a name is ASCII" wrong run --name $'caf\xc3\xa9'

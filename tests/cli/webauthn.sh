@@ -147,6 +147,21 @@ check "--attestation of a socket is wrong use" \
     wrong get "${ORIGIN[@]}" --attestation self --socket "$work/x"
 check "an attestation that is none is wrong use" \
     wrong get "${ORIGIN[@]}" --state "$work/s" --attestation tpm
+check "--set of a socket is wrong use" \
+    wrong get "${ORIGIN[@]}" --set rk=off --socket "$work/x"
+check "--set of a device is wrong use" \
+    wrong get "${ORIGIN[@]}" --set rk=off --device /dev/null
+check "a setting that there is none of is wrong use" \
+    wrong get "${ORIGIN[@]}" --state "$work/s" --set colour=red
+check "it says which" grep -q 'no setting "colour"' "$work/error"
+check "a setting that it cannot be is wrong use" \
+    wrong get "${ORIGIN[@]}" --state "$work/s" --set rk=maybe
+check "--set without a setting is wrong use" \
+    wrong get "${ORIGIN[@]}" --state "$work/s" --set
+check "--set with a name alone is wrong use" \
+    wrong get "${ORIGIN[@]}" --state "$work/s" --set rk
+check "--set takes no option for one" \
+    wrong get "${ORIGIN[@]}" --set --state "$work/s"
 check "an attachment that is none is wrong use" \
     wrong get "${ORIGIN[@]}" --state "$work/s" --attachment usb
 check "operands are wrong use" \
@@ -159,6 +174,10 @@ check "--help" exits 0 --help
 check "--help says how" grep -q '^Usage: sealkey webauthn create' "$work/out"
 check "--help after other options" exits 0 create "${ORIGIN[@]}" --help
 check "--version" exits 0 get --version
+check "--set help" exits 0 --set help
+check "it lists the settings" grep -q '^largeBlob=on|off$' "$work/out"
+"$SEALKEY" run --set help >"$work/settings"
+check "which are those of run" cmp "$work/settings" "$work/out"
 
 # --- tokens that are not there ----------------------------------------------
 
@@ -214,6 +233,22 @@ full_disk()
 }
 check "a full disk behind standard output is a failure" full_disk
 
+create_options ',"authenticatorSelection":{"residentKey":"required"}' \
+    >"$work/in"
+other=("${ORIGIN[@]}" --state "$work/other")
+check "--set makes it a key of another kind" \
+    refused ConstraintError create "${other[@]}" --set rk=off
+check "the last --set counts" \
+    exits 0 create "${other[@]}" --set rk=off --set rk=on
+create_options ',"attestation":"direct"' >"$work/in"
+# The end of "attStmt", and a map of two: there is no x5c.
+self=dFN0bXSi
+check "--set attestation=self" \
+    exits 0 create "${other[@]}" --set attestation=self
+check "is self attestation" grep -q "$self" "$work/out"
+check "--attestation packed behind it" exits 0 create "${other[@]}" \
+    --set attestation=self --attestation packed
+check "has a chain" grep -q "${self%i}j" "$work/out"
 create_options ',"authenticatorSelection":{"authenticatorAttachment":
     "platform"}' >"$work/in"
 check "nobody is a platform authenticator unasked" \

@@ -30,6 +30,7 @@ struct fixture {
 	char		dir[64];
 	struct token	*token;
 	struct token_info info;
+	struct device_config kind;	/* of key: its auth */
 	const struct token_wire *wire;	/* of the token, when it is counted */
 	struct token_wire counting;
 };
@@ -43,7 +44,7 @@ reopen(struct fixture *f)
 
 	token_free(f->token);
 	f->token = NULL;
-	if (token_open_local(f->dir, ATTESTATION_NONE, &f->token, msg,
+	if (token_open_local(f->dir, &f->kind.auth, &f->token, msg,
 	    sizeof(msg)) != 0)
 		fail_msg("%s", msg);
 	assert_int_equal(f->token->ops->info(f->token, &f->info), 0);
@@ -57,6 +58,8 @@ setup(void **state)
 	assert_non_null(f);
 	strcpy(f->dir, "/tmp/sealkey-token-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
+	device_config_default(&f->kind);
+	f->kind.auth.attestation.kind = ATTESTATION_NONE;
 	reopen(f);
 	*state = f;
 	return 0;
