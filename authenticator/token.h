@@ -50,12 +50,19 @@ struct token_info {
 	bool	large_blob_key;	/* the extension, */
 	bool	large_blobs;	/* and the storage that goes with it */
 	size_t	blobs_max;	/* bytes, with the digest */
+	bool	large_blob;	/* the extension of CTAP 2.3, 12.4 */
 	size_t	message_max;	/* bytes of a request */
 	size_t	list_max;	/* descriptors; 0: not said */
 	int	algs[TOKEN_ALGS_MAX];
 	size_t	alg_count;	/* 0: not said */
 	char	transports[TOKEN_TRANSPORTS_MAX][TOKEN_TRANSPORT_LEN];
 	size_t	transport_count;	/* 0: not said */
+};
+
+/* A blob as the token keeps it with a credential: CTAP 2.3, 12.4. */
+struct token_blob {
+	struct span	packed;			/* RFC 1951; p NULL: none */
+	size_t		size;			/* bytes, unpacked */
 };
 
 struct token_make {
@@ -77,6 +84,8 @@ struct token_make {
 	struct span	cred_blob;		/* p NULL: none */
 	bool		min_pin_length;
 	bool		large_blob_key;
+	bool		large_blob;		/* it may have one, */
+	bool		large_blob_required;	/* or is not to be made */
 };
 
 struct token_get {
@@ -90,6 +99,8 @@ struct token_get {
 	bool		cred_blob;
 	bool		large_blob_key;
 	bool		will_write;		/* blobs_write() comes next */
+	bool		read_blob;		/* this, or: */
+	struct token_blob write_blob;
 };
 
 /* What hmac-secret gave, decrypted; a secret. */
@@ -103,6 +114,7 @@ struct token_credential {
 	struct span	auth_data;
 	struct span	att_stmt;		/* CBOR */
 	struct span	large_blob_key;		/* p NULL: none */
+	bool		large_blob;		/* it may have one */
 	struct token_outputs hmac;
 };
 
@@ -112,6 +124,8 @@ struct token_assertion {
 	struct span	signature;
 	struct span	user_id;		/* p NULL: not said */
 	struct span	large_blob_key;		/* p NULL: none */
+	struct token_blob blob;
+	bool		blob_written;
 	struct token_outputs hmac;
 };
 

@@ -120,7 +120,19 @@ count_make_extensions(const struct token_make *req,
 {
 	return (size_t)(req->cred_blob.p != NULL) + (req->protect != 0) +
 	    req->hmac_secret + req->large_blob_key + req->min_pin_length +
-	    has_salts(proof);
+	    req->large_blob + has_salts(proof);
+}
+
+/* CTAP 2.3, 12.4 */
+static void
+put_blob_support(struct cbor_out *out, const struct token_make *req)
+{
+	if (!req->large_blob)
+		return;
+	cbor_put_str(out, "largeBlob");
+	cbor_put_map(out, 1);
+	put_named_text(out, "support", span_str(req->large_blob_required ?
+	    "required" : "preferred"));
 }
 
 static void
@@ -132,6 +144,7 @@ put_make_extensions(struct cbor_out *out, const struct token_make *req,
 		cbor_put_str(out, "credBlob");
 		cbor_put_bytes(out, req->cred_blob);
 	}
+	put_blob_support(out, req);
 	if (req->protect != 0) {
 		cbor_put_str(out, "credProtect");
 		cbor_put_uint(out, req->protect);
@@ -182,12 +195,36 @@ token_encode_make(const struct token_make *req,
 	return finish(&out);
 }
 
+static bool
+has_own_blob(const struct token_get *req)
+{
+	return req->read_blob || req->write_blob.packed.p != NULL;
+}
+
 static size_t
 count_get_extensions(const struct token_get *req,
     const struct token_proof *proof)
 {
 	return (size_t)req->cred_blob + has_salts(proof) +
-	    req->large_blob_key;
+	    req->large_blob_key + has_own_blob(req);
+}
+
+static void
+put_own_blob(struct cbor_out *out, const struct token_get *req)
+{
+	const struct token_blob *blob = &req->write_blob;
+
+	if (!has_own_blob(req))
+		return;
+	cbor_put_str(out, "largeBlob");
+	cbor_put_map(out, req->read_blob ? 1 : 2);
+	put_true(out, "read", req->read_blob);
+	if (req->read_blob)
+		return;
+	cbor_put_str(out, "write");
+	cbor_put_bytes(out, blob->packed);
+	cbor_put_str(out, "originalSize");
+	cbor_put_uint(out, blob->size);
 }
 
 static void
@@ -224,6 +261,7 @@ token_encode_get(const struct token_get *req, const struct token_proof *proof,
 		cbor_put_uint(&out, 0x04);
 		cbor_put_map(&out, ext);
 		put_true(&out, "credBlob", req->cred_blob);
+		put_own_blob(&out, req);
 		put_hmac(&out, "hmac-secret", proof);
 		put_true(&out, "largeBlobKey", req->large_blob_key);
 	}
@@ -450,6 +488,7 @@ take_extensions(struct cbor_in *in, void *to)
 		{ "credProtect", &info->cred_protect },
 		{ "hmac-secret", &info->hmac_secret },
 		{ "hmac-secret-mc", &info->hmac_secret_mc },
+		{ "largeBlob", &info->large_blob },
 		{ "largeBlobKey", &info->large_blob_key },
 		{ "minPinLength", &info->min_pin_length },
 	};
@@ -570,6 +609,27 @@ token_decode_info(struct span body, struct token_info *out)
 
 #define CRED(member)	offsetof(struct token_credential, member)
 
+static bool
+take_blob_supported(struct cbor_in *in, void *to)
+{
+	static const struct field table[] = {
+		{ 0, "supported", false, take_bool, CRED(large_blob) },
+	};
+
+	return take_fields(in, table, COUNT(table), to);
+}
+
+/* Of extensions whose outputs are not signed. */
+static bool
+take_make_outputs(struct cbor_in *in, void *to)
+{
+	static const struct field table[] = {
+		{ 0, "largeBlob", false, take_blob_supported, 0 },
+	};
+
+	return take_fields(in, table, COUNT(table), to);
+}
+
 bool
 token_decode_credential(struct span body, struct token_credential *out)
 {
@@ -579,6 +639,7 @@ token_decode_credential(struct span body, struct token_credential *out)
 		{ 0x02, NULL, true, take_bytes, CRED(auth_data) },
 		{ 0x03, NULL, false, take_any, CRED(att_stmt) },
 		{ 0x05, NULL, false, take_bytes, CRED(large_blob_key) },
+		{ 0x06, NULL, false, take_make_outputs, 0 },
 	};
 	static const uint8_t empty_map[] = { 0xa0 };
 
@@ -600,6 +661,28 @@ take_id(struct cbor_in *in, void *to)
 
 #define GOT(member)	offsetof(struct token_assertion, member)
 
+static bool
+take_own_blob(struct cbor_in *in, void *to)
+{
+	static const struct field table[] = {
+		{ 0, "blob", false, take_bytes, GOT(blob.packed) },
+		{ 0, "written", false, take_bool, GOT(blob_written) },
+		{ 0, "originalSize", false, take_size, GOT(blob.size) },
+	};
+
+	return take_fields(in, table, COUNT(table), to);
+}
+
+static bool
+take_get_outputs(struct cbor_in *in, void *to)
+{
+	static const struct field table[] = {
+		{ 0, "largeBlob", false, take_own_blob, 0 },
+	};
+
+	return take_fields(in, table, COUNT(table), to);
+}
+
 bool
 token_decode_assertion(struct span body, struct token_assertion *out)
 {
@@ -609,6 +692,7 @@ token_decode_assertion(struct span body, struct token_assertion *out)
 		{ 0x03, NULL, true, take_bytes, GOT(signature) },
 		{ 0x04, NULL, false, take_id, GOT(user_id) },
 		{ 0x07, NULL, false, take_bytes, GOT(large_blob_key) },
+		{ 0x08, NULL, false, take_get_outputs, 0 },
 	};
 
 	memset(out, 0, sizeof(*out));

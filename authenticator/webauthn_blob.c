@@ -111,15 +111,14 @@ seal_with(EVP_CIPHER_CTX *ctx, const uint8_t key[static BLOB_KEY_LEN],
 	    out + len) == 1;
 }
 
-/* Exactly size bytes have to come out, and nothing may be left. */
-static uint8_t *
-inflate_blob(struct span in, size_t size)
+uint8_t *
+blob_inflate(struct span packed, size_t size)
 {
 	z_stream z = {
-		.next_in = (Bytef *)(uintptr_t)in.p,
-		.avail_in = (uInt)in.len,
+		.next_in = (Bytef *)(uintptr_t)packed.p,
+		.avail_in = (uInt)packed.len,
 	};
-	uint8_t *out = malloc(size + 1);
+	uint8_t *out = size <= BLOB_MAX ? malloc(size + 1) : NULL;
 	bool ok = false;
 
 	if (out == NULL || inflateInit2(&z, RAW_DEFLATE) != Z_OK)
@@ -137,11 +136,10 @@ out:
 	return out;
 }
 
-/* *len bytes, to be freed; NULL: no memory. */
-static uint8_t *
-deflate_blob(struct span in, size_t *len)
+uint8_t *
+blob_deflate(struct span blob, size_t *len)
 {
-	z_stream z = { .next_in = (Bytef *)(uintptr_t)in.p };
+	z_stream z = { .next_in = (Bytef *)(uintptr_t)blob.p };
 	uint8_t *out = NULL;
 	bool ok = false;
 	uLong bound;
@@ -149,9 +147,9 @@ deflate_blob(struct span in, size_t *len)
 	if (deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, RAW_DEFLATE,
 	    MAX_MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
 		return NULL;
-	bound = deflateBound(&z, in.len);
+	bound = deflateBound(&z, blob.len);
 	out = malloc(bound);
-	z.avail_in = (uInt)in.len;
+	z.avail_in = (uInt)blob.len;
 	z.next_out = out;
 	z.avail_out = (uInt)bound;
 	if (out != NULL)
@@ -193,7 +191,7 @@ blob_find(struct span array, const uint8_t key[static BLOB_KEY_LEN],
 		packed = open_entry(&e, key);
 		if (packed == NULL)
 			continue;
-		found = inflate_blob(span(packed, e.sealed.len - TAG_LEN),
+		found = blob_inflate(span(packed, e.sealed.len - TAG_LEN),
 		    (size_t)e.size);
 		free(packed);
 	}
@@ -254,7 +252,7 @@ put_blob(struct cbor_out *out, const uint8_t key[static BLOB_KEY_LEN],
 	size_t len;
 
 	make_ad(blob.len, ad);
-	packed = deflate_blob(blob, &len);
+	packed = blob_deflate(blob, &len);
 	if (packed != NULL)
 		sealed = malloc(len + TAG_LEN);
 	if (ctx != NULL && sealed != NULL &&

@@ -17,6 +17,14 @@
 #define BLOB_KEY_LEN	32
 #define BLOB_MAX	(1024 * 1024)	/* bytes, when it is inflated */
 
+/*
+ * RFC 1951, as blobs are in entries of the array and in tokens that keep them
+ * with the credential (CTAP 2.3, 12.4). *len bytes; NULL: no memory.
+ */
+uint8_t *blob_deflate(struct span blob, size_t *len);
+/* All of packed has to give exactly size bytes, up to BLOB_MAX; else NULL. */
+uint8_t *blob_inflate(struct span packed, size_t size);
+
 /* What key opens, into *out and *len; false: nothing, or no memory. */
 bool blob_find(struct span array, const uint8_t key[static BLOB_KEY_LEN],
     uint8_t **out, size_t *len);

@@ -166,6 +166,9 @@ client_token_error(int r, bool create, struct dom_error *err)
 	if (create && r == CTAP2_ERR_UNSUPPORTED_ALGORITHM)
 		return dom_fail(err, "NotSupportedError",
 		    "the token has none of the algorithms");
+	if (create && r == CTAP2_ERR_LARGE_BLOB_STORAGE_FULL)
+		return dom_fail(err, name, "the token has no place for the "
+		    "large blob that is required");
 	if (create && r == CTAP2_ERR_UNSUPPORTED_OPTION)
 		name = "ConstraintError";
 	if (r == CTAP2_ERR_NO_CREDENTIALS)

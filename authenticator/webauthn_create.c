@@ -107,15 +107,20 @@ plan_prf(struct creation *cr)
 }
 
 static bool
-plan_blobs(struct creation *cr)
+plan_large_blob(struct creation *cr)
 {
 	const struct create_options *o = &cr->options;
 	const struct token_info *info = &cr->c->info;
 
-	if (info->cred_blob && o->cred_blob.len <= info->cred_blob_max)
-		cr->req.cred_blob = o->cred_blob;
 	if (o->large_blob == LARGE_BLOB_NONE)
 		return true;
+	/* CTAP 2.3, 12.4: which credentials have a place, the token knows */
+	if (info->large_blob) {
+		cr->req.large_blob = true;
+		cr->req.large_blob_required =
+		    o->large_blob == LARGE_BLOB_REQUIRED;
+		return true;
+	}
 	/* CTAP 2.3, 12.3: for discoverable credentials only */
 	cr->req.large_blob_key = info->large_blob_key && info->large_blobs &&
 	    cr->req.rk;
@@ -146,7 +151,9 @@ plan_extensions(struct creation *cr)
 	if (!info->cred_protect)
 		cr->req.protect = 0;
 	cr->req.min_pin_length = o->min_pin_length && info->min_pin_length;
-	return plan_prf(cr) && plan_blobs(cr);
+	if (info->cred_blob && o->cred_blob.len <= info->cred_blob_max)
+		cr->req.cred_blob = o->cred_blob;
+	return plan_prf(cr) && plan_large_blob(cr);
 }
 
 /* WebAuthn Level 3, 10.1.2: credentials that U2F made go by the AppID. */
@@ -362,6 +369,7 @@ put_extensions(const struct creation *cr, struct json_out *out)
 		put_bool(out, "hmacCreateSecret", cr->auth_data.hmac_secret);
 	if (o->large_blob != LARGE_BLOB_NONE)
 		put_nested(out, "largeBlob", "supported",
+		    cr->req.large_blob ? cr->cred.large_blob :
 		    cr->cred.large_blob_key.p != NULL);
 	json_out_close(out, '}');
 }

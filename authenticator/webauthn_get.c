@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#define PROOF_MAX	256	/* bytes of a request that token_proof makes */
+
 /* One sign-in on its way. */
 struct request {
 	struct webauthn_client	*c;
@@ -19,6 +21,7 @@ struct request {
 	struct token_get	 req;
 	struct token_assertion	 got;
 	bool			 used_app_id;
+	uint8_t			*packed;	/* what is to be written */
 	uint8_t			*blob;		/* largeBlob, if there is one */
 	size_t			 blob_len;
 	bool			 written;
@@ -139,12 +142,51 @@ plan_salts(struct request *rq)
 	return true;
 }
 
+/* CTAP 2.3, 12.4: the token keeps it with the credential. */
+static void
+plan_own_blob(struct request *rq)
+{
+	struct span blob = rq->options.large_blob_write;
+	size_t len;
+
+	rq->req.read_blob = rq->options.large_blob == LARGE_BLOB_READ;
+	if (rq->options.large_blob != LARGE_BLOB_WRITE || blob.len > BLOB_MAX)
+		return;
+	rq->packed = blob_deflate(blob, &len);
+	if (rq->packed != NULL)
+		rq->req.write_blob = (struct token_blob){
+			span(rq->packed, len), blob.len };
+}
+
+/*
+ * A blob that the token cannot even be sent fails alone, the sign-in without
+ * it does not. What it may be sent is tight over uhid: so this is measured.
+ */
+static void
+drop_long_blob(struct request *rq)
+{
+	uint8_t trial[AUTH_MESSAGE_MAX];
+	size_t max = rq->c->info.message_max;
+
+	if (rq->req.write_blob.packed.p == NULL)
+		return;
+	if (max > sizeof(trial))
+		max = sizeof(trial);
+	if (max <= PROOF_MAX || token_encode_get(&rq->req, NULL, trial,
+	    max - PROOF_MAX) == 0)
+		rq->req.write_blob = (struct token_blob){ .size = 0 };
+}
+
 static void
 plan_blobs(struct request *rq)
 {
 	const struct token_info *info = &rq->c->info;
 
 	rq->req.cred_blob = rq->options.cred_blob && info->cred_blob;
+	if (info->large_blob) {
+		plan_own_blob(rq);
+		return;
+	}
 	if (rq->options.large_blob == LARGE_BLOB_NONE ||
 	    !info->large_blob_key || !info->large_blobs)
 		return;
@@ -158,8 +200,11 @@ plan(struct request *rq)
 	rq->req.client_data_hash = span(rq->data.hash, sizeof(rq->data.hash));
 	rq->req.rp_id = rq->rp_id;
 	plan_blobs(rq);
-	return plan_verification(rq) && plan_app_id(rq) && plan_allow(rq) &&
-	    plan_salts(rq);
+	if (!plan_verification(rq) || !plan_app_id(rq) || !plan_allow(rq) ||
+	    !plan_salts(rq))
+		return false;
+	drop_long_blob(rq);
+	return true;
 }
 
 static bool
@@ -212,12 +257,22 @@ write_blob(struct request *rq, struct span array,
 	return ok;
 }
 
-/*
- * WebAuthn Level 3, 10.1.5, after the assertion: what fails here fails the
- * extension, not the ceremony.
- */
+/* The token has done it already. */
 static void
-use_blob(struct request *rq)
+use_own_blob(struct request *rq)
+{
+	const struct token_blob *own = &rq->got.blob;
+
+	rq->written = rq->req.write_blob.packed.p != NULL &&
+	    rq->got.blob_written;
+	if (!rq->req.read_blob || own->packed.p == NULL)
+		return;
+	rq->blob = blob_inflate(own->packed, own->size);
+	rq->blob_len = own->size;
+}
+
+static void
+use_array(struct request *rq)
 {
 	struct token *token = rq->c->token;
 	uint8_t key[BLOB_KEY_LEN];
@@ -235,6 +290,19 @@ use_blob(struct request *rq)
 			rq->blob = NULL;
 	}
 	explicit_bzero(key, sizeof(key));
+}
+
+/*
+ * WebAuthn Level 3, 10.1.5, after the assertion: what fails here fails the
+ * extension, not the ceremony.
+ */
+static void
+use_blob(struct request *rq)
+{
+	if (rq->c->info.large_blob)
+		use_own_blob(rq);
+	else
+		use_array(rq);
 }
 
 static void
@@ -311,6 +379,7 @@ webauthn_get(struct webauthn_client *c, struct span options,
 	json_out_close(out, '}');
 	ok = client_put_tail(out, err);
 out:
+	free(rq.packed);
 	free(rq.blob);
 	explicit_bzero(&rq.got, sizeof(rq.got));
 	explicit_bzero(rq.salts, sizeof(rq.salts));

@@ -65,6 +65,9 @@ check_make(const struct ctap_make_credential *got,
 	check(span_eq(got->ext.cred_blob, req->cred_blob));
 	check((got->ext.large_blob_key == OPT_TRUE) == req->large_blob_key);
 	check((got->ext.min_pin_length == OPT_TRUE) == req->min_pin_length);
+	check(got->ext.large_blob.there == req->large_blob);
+	check(!req->large_blob || got->ext.large_blob.valid);
+	check(got->ext.large_blob.required == req->large_blob_required);
 }
 
 static struct span
@@ -130,7 +133,11 @@ fake_make(struct token *t, const struct token_make *req,
 	memcpy(f->hash, req->client_data_hash.p, sizeof(f->hash));
 	if (f->status != 0)
 		return f->status;
+	if (req->large_blob_required && (f->full || !req->rk))
+		return CTAP2_ERR_LARGE_BLOB_STORAGE_FULL;
 	memset(out, 0, sizeof(*out));
+	out->large_blob = f->unasked ||
+	    (req->large_blob && req->rk && !f->full);
 	remember_salts(f, req->salts);
 	if (req->salts.len > 0)
 		give_outputs(f, req->salts, &out->hmac);
@@ -168,6 +175,37 @@ check_get(const struct ctap_get_assertion *got, const struct token_get *req)
 }
 
 static void
+check_own_blob(const struct ctap_ga_large_blob *got,
+    const struct token_get *req)
+{
+	bool writes = req->write_blob.packed.p != NULL;
+
+	check(got->there == (req->read_blob || writes));
+	check(!got->there || got->valid);
+	check((got->read == OPT_TRUE) == req->read_blob);
+	check(span_eq(got->write, req->write_blob.packed));
+	check(!writes || got->original_size.v == req->write_blob.size);
+}
+
+static void
+use_own_blob(struct fake_token *f, const struct token_get *req,
+    struct token_assertion *out)
+{
+	struct span new = req->write_blob.packed;
+
+	if (new.p != NULL && !f->full && new.len <= sizeof(f->own_blob)) {
+		memcpy(f->own_blob, new.p, new.len);
+		f->own_blob_len = new.len;
+		f->own_blob_size = req->write_blob.size;
+		out->blob_written = true;
+	}
+	out->blob_written |= f->unasked;
+	if ((req->read_blob || f->unasked) && f->own_blob_len > 0)
+		out->blob = (struct token_blob){ span(f->own_blob,
+		    f->own_blob_len), f->own_blob_size };
+}
+
+static void
 remember_get(struct fake_token *f, const struct token_get *req)
 {
 	f->get = *req;
@@ -188,6 +226,7 @@ fake_get(struct token *t, const struct token_get *req,
 	if (f->request_len == 0)
 		return -EMSGSIZE;
 	check_get(&decoded(f)->ga, req);
+	check_own_blob(&decoded(f)->ga.ext.large_blob, req);
 	check(f->info.list_max == 0 || req->allow_count <= f->info.list_max);
 	if (!req->silent)
 		remember_get(f, req);
@@ -206,6 +245,7 @@ fake_get(struct token *t, const struct token_get *req,
 	give_outputs(f, req->salts, &out->hmac);
 	if (req->large_blob_key)
 		out->large_blob_key = f->large_blob_key;
+	use_own_blob(f, req, out);
 	return 0;
 }
 
@@ -254,6 +294,15 @@ static const struct token_ops fake_ops = {
 	.set_pin = fake_set_pin,
 	.free = fake_free,
 };
+
+void
+fake_token_keeps_blobs(struct token_info *info)
+{
+	info->large_blob_key = false;
+	info->large_blobs = false;
+	info->blobs_max = 0;
+	info->large_blob = true;
+}
 
 void
 fake_token_init(struct fake_token *f)

@@ -18,6 +18,8 @@ struct fake_token {
 
 	/* To be set by the test; fake_token_init() gives a capable token. */
 	struct token_info info;
+	bool		 unasked;	/* tells of a blob that nobody wants */
+	bool		 full;		/* no room for a blob of its own */
 	int		 status;	/* of make and get, not of probes */
 	const char	*fmt;
 	struct span	 att_stmt;
@@ -33,6 +35,9 @@ struct fake_token {
 	int		 blobs_status;	/* of blobs_read and _write */
 	uint8_t		 blobs[1024];	/* the array, without a digest */
 	size_t		 blobs_len;
+	uint8_t		 own_blob[256];	/* of any credential, packed */
+	size_t		 own_blob_len;	/* 0: none */
+	size_t		 own_blob_size;	/* as it was told */
 
 	/* What happened. */
 	unsigned	 makes, gets, probes, writes;
@@ -50,5 +55,7 @@ struct fake_token {
 };
 
 void fake_token_init(struct fake_token *f);
+/* The token of info has blobs of credentials instead of the array. */
+void fake_token_keeps_blobs(struct token_info *info);
 
 #endif

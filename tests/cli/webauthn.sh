@@ -409,7 +409,7 @@ storage()
 	local from blobbed secret user=$1
 
 	shift
-	from=${3#--}
+	from=${3#--}${6:+, $6}
 	create_options ',"authenticatorSelection":{"residentKey":"required"},
 	    "extensions":{"credBlob":"AQID","minPinLength":true,
 	    "largeBlob":{"support":"required"},
@@ -440,6 +440,24 @@ storage()
 }
 storage AAAA "${ORIGIN[@]}" --state "$work/large"
 first_large=$large_id
+
+# What a key keeps is compressed, and at most 2048 bytes.
+own=("${ORIGIN[@]}" --state "$work/own" --set largeBlob=on)
+storage CCCC "${own[@]}"
+long=$(head -c 2100 /dev/urandom | base64 -w 0 | tr '+/' '-_' | tr -d =)
+extended "$large_id" "\"largeBlob\":{\"write\":\"$long\"}"
+check "a blob that is too long is no failure" exits 0 get "${own[@]}"
+check "but is not written" results '"largeBlob":{"written":false}'
+extended "$large_id" '"largeBlob":{"read":true}'
+check "the old one is read" exits 0 get "${own[@]}"
+check "as it was" results '"largeBlob":{"blob":"aGVsbG8gYWdhaW4"}'
+long=$(printf '%012000d' 0 | tr 0 A)
+extended "$large_id" "\"largeBlob\":{\"write\":\"$long\"}"
+check "a longer one that compresses well" exits 0 get "${own[@]}"
+check "is written" results '"largeBlob":{"written":true}'
+extended "$large_id" '"largeBlob":{"read":true}'
+check "and read" exits 0 get "${own[@]}"
+check "whole" results "\"largeBlob\":{\"blob\":\"$long\"}"
 
 start_key --state "$work/large"
 storage BBBB "${socket[@]}"

@@ -37,6 +37,7 @@ enum choice {
 	CHOOSE_SILENT = 0x08,	/* it does not say which it used */
 	CHOOSE_HIDDEN = 0x10,	/* they only show after verification */
 	CHOOSE_PLATFORM = 0x20,
+	CHOOSE_OWN_BLOB = 0x40,	/* it keeps blobs with their credentials */
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -50,6 +51,14 @@ choose(struct fake_token *f, unsigned choice)
 			.message_max = 1024, .list_max = 3
 		};
 		memset(f->aaguid, 0, sizeof(f->aaguid));
+	}
+	if (choice & CHOOSE_OWN_BLOB) {
+		static const uint8_t blob[] = { 0x4b, 0x4c, 0x84, 0x01, 0x00 };
+
+		fake_token_keeps_blobs(&f->info);
+		memcpy(f->own_blob, blob, sizeof(blob));
+		f->own_blob_len = sizeof(blob);
+		f->own_blob_size = 10;
 	}
 	if (choice & CHOOSE_OTHER)
 		f->has_id = span("other", 5);

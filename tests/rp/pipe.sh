@@ -178,6 +178,35 @@ ceremonies()
 	done
 }
 
+# A key that keeps blobs with their credentials, not in an array
+test_own_blobs()
+{
+	with="--state $work/key --set largeBlob=on"
+	extensions "own blobs"
+	check "own blobs: bob is registered, too" \
+	    made --user bob --extensions '{"largeBlob":{"support":"required"}}'
+	check "own blobs: bob has none" used --user bob --extensions \
+	    '{"largeBlob":{"read":true}}'
+	check "own blobs: really" no_blob
+	check "own blobs: bob's is written" used --user bob --extensions \
+	    '{"largeBlob":{"write":"Ym9i"}}'
+	check "own blobs: it was" is written true
+	check "own blobs: bob's is read" used --user bob --extensions \
+	    '{"largeBlob":{"read":true}}'
+	check "own blobs: it is bob's" is blob Ym9i
+	new_site
+	options register --resident-key discouraged --extensions \
+	    '{"largeBlob":{"support":"required"}}'
+	check "own blobs: none of a credential that is not discoverable" \
+	    refuses NotAllowed sealkey create --origin "$ORIGIN" $with
+	with="--state $work/key"
+}
+
+no_blob()
+{
+	! grep '"blob"' "$work/account" >&2
+}
+
 test_state()
 {
 	with="--state $work/key"
@@ -428,6 +457,7 @@ new_key other
 mv "$work/key.pem" "$work/roots.pem"
 
 test_state
+test_own_blobs
 test_socket
 with="--state $work/key"
 test_subdomain

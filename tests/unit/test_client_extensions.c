@@ -332,6 +332,146 @@ test_large_blob_that_cannot_be_written(void **state)
 	assert_false(f->fake.get.large_blob_key);
 }
 
+/*
+ * largeBlob of a token that keeps blobs with their credentials, CTAP 2.3,
+ * 12.4
+ */
+
+static void
+test_own_blob_support(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_token_keeps_blobs(&f->client.info);
+	create_gives(f, RESIDENT EXTENSIONS("\"largeBlob\":{\"support\":"
+	    "\"required\"}"), "{\"largeBlob\":{\"supported\":true}}");
+	assert_true(f->fake.make.large_blob_required);
+	assert_false(f->fake.make.large_blob_key);
+	create_gives(f, RESIDENT EXTENSIONS("\"largeBlob\":{\"support\":"
+	    "\"preferred\"}"), "{\"largeBlob\":{\"supported\":true}}");
+	assert_false(f->fake.make.large_blob_required);
+	create_gives(f, RESIDENT EXTENSIONS("\"largeBlob\":{}"), "{}");
+	assert_false(f->fake.make.large_blob);
+	/* whether it needs to be discoverable, the token knows */
+	create_gives(f, CREATE EXTENSIONS("\"largeBlob\":{\"support\":"
+	    "\"preferred\"}"), "{\"largeBlob\":{\"supported\":false}}");
+	create_gives(f, CREATE EXTENSIONS("\"largeBlob\":{\"support\":"
+	    "\"required\"}"), "NotAllowedError");
+	assert_true(f->fake.make.large_blob_required);
+	f->fake.full = true;
+	create_gives(f, RESIDENT EXTENSIONS("\"largeBlob\":{\"support\":"
+	    "\"required\"}"), "NotAllowedError");
+	assert_non_null(strstr(f->err.message, "large blob"));
+}
+
+static void
+test_own_blob_written_is_read(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_token_keeps_blobs(&f->client.info);
+	get_gives(f, READ, "{\"largeBlob\":{}}");
+	get_gives(f, WRITE, WRITTEN);
+	assert_false(f->fake.get.will_write || f->fake.get.large_blob_key);
+	assert_int_equal(f->fake.own_blob_size, 3);
+	get_gives(f, READ, "{\"largeBlob\":{\"blob\":\"AQID\"}}");
+	get_gives(f, ONE EXTENSIONS("\"largeBlob\":{\"write\":\"\"}"), WRITTEN);
+	assert_int_equal(f->fake.own_blob_size, 0);
+	get_gives(f, READ, "{\"largeBlob\":{\"blob\":\"\"}}");
+	get_gives(f, ONE EXTENSIONS("\"largeBlob\":{\"read\":false}"), "{}");
+	assert_false(f->fake.get.read_blob);
+	assert_int_equal(f->fake.writes, 0);
+}
+
+/* 10 bytes "a", compressed by the zlib of Node.js */
+static const uint8_t packed_elsewhere[] = { 0x4b, 0x4c, 0x84, 0x01,
+	0x00 };
+
+static void
+keep_own_blob(struct fixture *f, const void *packed, size_t len, size_t size)
+{
+	memcpy(f->fake.own_blob, packed, len);
+	f->fake.own_blob_len = len;
+	f->fake.own_blob_size = size;
+}
+
+static void
+test_own_blob_of_another_platform(void **state)
+{
+	static const size_t wrong[] = { 0, 9, 11, BLOB_MAX + 1, SIZE_MAX };
+	const size_t len = sizeof(packed_elsewhere);
+	struct fixture *f = *state;
+
+	fake_token_keeps_blobs(&f->client.info);
+	keep_own_blob(f, packed_elsewhere, len, 10);
+	get_gives(f, READ, "{\"largeBlob\":{\"blob\":\"YWFhYWFhYWFhYQ\"}}");
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		keep_own_blob(f, packed_elsewhere, len, wrong[i]);
+		get_gives(f, READ, "{\"largeBlob\":{}}");
+	}
+	for (size_t i = 1; i < len; i++) {
+		keep_own_blob(f, packed_elsewhere, i, 10);
+		get_gives(f, READ, "{\"largeBlob\":{}}");
+	}
+	keep_own_blob(f, "\x4b\x4c\x84\x01\x00\x00", len + 1, 10);
+	get_gives(f, READ, "{\"largeBlob\":{}}");
+}
+
+/* Only what was asked for is taken, by whichever way. */
+static void
+test_own_blob_that_nobody_asked_for(void **state)
+{
+	struct fixture *f = *state;
+
+	f->fake.unasked = true;
+	f->fake.large_blob_key = span(NULL, 0);
+	keep_own_blob(f, packed_elsewhere, sizeof(packed_elsewhere), 10);
+	create_gives(f, RESIDENT EXTENSIONS("\"largeBlob\":{\"support\":"
+	    "\"preferred\"}"), "{\"largeBlob\":{\"supported\":false}}");
+	get_gives(f, READ, "{\"largeBlob\":{}}");
+	get_gives(f, WRITE, FAILED);
+	f->fake.large_blob_key = span(f->fake.key, sizeof(f->fake.key));
+	get_gives(f, WRITE, WRITTEN);
+	get_gives(f, READ, "{\"largeBlob\":{\"blob\":\"AQID\"}}");
+	fake_token_keeps_blobs(&f->client.info);
+	f->client.info.message_max = 16;
+	get_gives(f, ONE "}", "NotAllowedError");
+	f->client.info.message_max = 1024;
+	get_gives(f, ONE "}", "{}");
+	get_gives(f, WRITE, WRITTEN);
+}
+
+/* The ceremony goes on, too, and what is too long is not sent at all. */
+static void
+test_own_blob_that_cannot_be_written(void **state)
+{
+	struct fixture *f = *state;
+	char text[4096] = ONE ",\"extensions\":{\"largeBlob\":{\"write\":\"";
+	size_t at = strlen(text);
+	uint32_t noise = 1;
+
+	fake_token_keeps_blobs(&f->client.info);
+	f->fake.full = true;
+	get_gives(f, WRITE, FAILED);
+	assert_non_null(f->fake.get.write_blob.packed.p);
+	/* 1200 bytes that do not compress */
+	for (size_t i = 0; i < 1600; i++) {
+		noise = noise * 1664525 + 1013904223;
+		text[at + i] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		    "abcdefghijklmnopqrstuvwxyz0123456789-_"[noise >> 26];
+	}
+	strcpy(text + at + 1600, "\"}}}");
+	f->client.info.message_max = 2048;
+	get_gives(f, text, FAILED);
+	assert_non_null(f->fake.get.write_blob.packed.p);
+	assert_true(f->fake.request_len < 2048 - 256);
+	f->client.info.message_max = 1200;
+	get_gives(f, text, FAILED);
+	assert_null(f->fake.get.write_blob.packed.p);
+	f->client.info.message_max = 16;
+	get_gives(f, text, "NotAllowedError");
+}
+
 static const uint8_t key_a[BLOB_KEY_LEN] = { 0xa }, key_b[BLOB_KEY_LEN] = {
 	0xb };
 
@@ -599,6 +739,11 @@ main(void)
 		WITH(test_large_blob_wrong_use),
 		WITH(test_large_blob_written_is_read),
 		WITH(test_large_blob_that_cannot_be_written),
+		WITH(test_own_blob_support),
+		WITH(test_own_blob_written_is_read),
+		WITH(test_own_blob_of_another_platform),
+		WITH(test_own_blob_that_nobody_asked_for),
+		WITH(test_own_blob_that_cannot_be_written),
 		cmocka_unit_test(test_blob_array_keeps_other_entries),
 		cmocka_unit_test(test_blob_array_that_is_none),
 		cmocka_unit_test(test_blob_of_another_platform),

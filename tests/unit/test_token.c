@@ -370,6 +370,53 @@ test_blobs_in_fragments(void **state)
 	assert_int_equal(messages[CTAP_LARGE_BLOBS], 3 + 4);
 }
 
+/* A key of the other kind: the blob comes and goes with assertions. */
+static void
+test_blob_of_a_credential(void **state)
+{
+	struct fixture *f = *state;
+	struct token_make make = make_request();
+	struct token_get get = get_request();
+	const struct token_ops *ops;
+	struct token_credential cred;
+	struct token_auth_data ad;
+	struct token_assertion got;
+	uint8_t id[64];
+	struct span allow;
+
+	f->kind.auth.features |= FEATURE_LARGE_BLOB;
+	f->kind.auth.features &= ~(FEATURE_LARGE_BLOBS |
+	    FEATURE_LARGE_BLOB_KEY);
+	reopen(f);
+	ops = f->token->ops;
+	assert_true(f->info.large_blob && !f->info.large_blob_key);
+	make.large_blob_key = false;
+	make.large_blob = true;
+	make.large_blob_required = true;
+	assert_int_equal(ops->make(f->token, &make, &cred), 0);
+	assert_true(cred.large_blob);
+	assert_true(token_decode_auth_data(cred.auth_data, &ad));
+	assert_true(ad.credential_id.len <= sizeof(id));
+	memcpy(id, ad.credential_id.p, ad.credential_id.len);
+	allow = span(id, ad.credential_id.len);
+	get.allow = &allow;
+	get.allow_count = 1;
+	get.large_blob_key = false;
+	get.read_blob = true;
+	assert_int_equal(ops->get(f->token, &get, &got), 0);
+	assert_null(got.blob.packed.p);
+	get.read_blob = false;
+	get.write_blob = (struct token_blob){ span_str("packed"), 600 };
+	assert_int_equal(ops->get(f->token, &get, &got), 0);
+	assert_true(got.blob_written);
+	get.write_blob.packed = span(NULL, 0);
+	get.read_blob = true;
+	assert_int_equal(ops->get(f->token, &get, &got), 0);
+	assert_false(got.blob_written);
+	assert_true(span_eq(got.blob.packed, span_str("packed")));
+	assert_int_equal(got.blob.size, 600);
+}
+
 int
 main(void)
 {
@@ -383,6 +430,7 @@ main(void)
 		WITH(test_blobs_after_an_unverified_assertion),
 		WITH(test_blobs_alone),
 		WITH(test_blobs_in_fragments),
+		WITH(test_blob_of_a_credential),
 	};
 #undef WITH
 

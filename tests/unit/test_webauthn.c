@@ -1808,9 +1808,9 @@ test_reply_get_info(void **state)
 {
 	static const uint8_t body[] = { 0xa6,
 	    0x01, 0x81, 0x68, 'F', 'I', 'D', 'O', '_', '2', '_', '1',
-	    0x02, 0x82, 0x6b, 'c', 'r', 'e', 'd', 'P', 'r', 'o', 't', 'e',
+	    0x02, 0x83, 0x6b, 'c', 'r', 'e', 'd', 'P', 'r', 'o', 't', 'e',
 	    'c', 't', 0x6b, 'h', 'm', 'a', 'c', '-', 's', 'e', 'c', 'r', 'e',
-	    't',
+	    't', 0x69, 'l', 'a', 'r', 'g', 'e', 'B', 'l', 'o', 'b',
 	    0x04, 0xa3, 0x62, 'r', 'k', 0xf5, 0x62, 'u', 'p', 0xf5, 0x62, 'u',
 	    'v', 0xf4,
 	    0x05, 0x19, 0x1d, 0xb9,
@@ -1823,6 +1823,7 @@ test_reply_get_info(void **state)
 	assert_true(token_decode_info(span(body, sizeof(body)), &info));
 	assert_true(info.rk && !info.uv);
 	assert_true(info.cred_protect && info.hmac_secret);
+	assert_true(info.large_blob && !info.large_blob_key);
 	assert_int_equal(info.message_max, 7609);
 	assert_int_equal(info.alg_count, 1);
 	assert_int_equal(info.algs[0], COSE_ES256);
@@ -1911,6 +1912,62 @@ test_reply_get_assertion(void **state)
 	assert_int_equal(got.hmac.len, 0);
 	for (size_t len = 0; len < sizeof(body); len++)
 		assert_false(token_decode_assertion(span(body, len), &got));
+}
+
+#define LARGE_BLOB	0xa1, 0x69, 'l', 'a', 'r', 'g', 'e', 'B', 'l', 'o', 'b'
+
+/* The outputs that are not signed, with others that nobody knows. */
+static void
+test_reply_with_large_blob(void **state)
+{
+	static const uint8_t made[] = { 0xa3, 0x01, 0x61, 'f', 0x02, 0x41, 'a',
+	    0x06, LARGE_BLOB, 0xa2, 0x61, 'x', 0x80,
+	    0x69, 's', 'u', 'p', 'p', 'o', 'r', 't', 'e', 'd', 0xf5 };
+	static const uint8_t wrote[] = { 0xa3, 0x02, 0x41, 'a', 0x03, 0x41, 's',
+	    0x08, LARGE_BLOB, 0xa1, 0x67, 'w', 'r', 'i', 't', 't', 'e', 'n',
+	    0xf5 };
+	static const uint8_t read[] = { 0xa3, 0x02, 0x41, 'a', 0x03, 0x41, 's',
+	    0x08, LARGE_BLOB, 0xa2, 0x64, 'b', 'l', 'o', 'b', 0x42, 0x03, 0x00,
+	    0x6c, 'o', 'r', 'i', 'g', 'i', 'n', 'a', 'l', 'S', 'i', 'z', 'e',
+	    0x19, 0x01, 0x00 };
+	struct token_credential cred;
+	struct token_assertion got;
+
+	(void)state;
+	assert_true(token_decode_credential(span(made, sizeof(made)), &cred));
+	assert_true(cred.large_blob);
+	assert_true(token_decode_assertion(span(wrote, sizeof(wrote)), &got));
+	assert_true(got.blob_written);
+	assert_null(got.blob.packed.p);
+	assert_true(token_decode_assertion(span(read, sizeof(read)), &got));
+	assert_false(got.blob_written);
+	assert_true(span_eq(got.blob.packed, span("\3\0", 2)));
+	assert_int_equal(got.blob.size, 256);
+	for (size_t len = 0; len < sizeof(read); len++)
+		assert_false(token_decode_assertion(span(read, len), &got));
+	for (size_t len = 0; len < sizeof(made); len++)
+		assert_false(token_decode_credential(span(made, len), &cred));
+}
+
+/* A member that is left out, or of another type, is no half of a blob. */
+static void
+test_reply_with_wrong_large_blob(void **state)
+{
+	static const uint8_t half[] = { 0xa3, 0x02, 0x41, 'a', 0x03, 0x41, 's',
+	    0x08, LARGE_BLOB, 0xa1, 0x64, 'b', 'l', 'o', 'b', 0x41, 0x03 };
+	static const uint8_t text[] = { 0xa3, 0x02, 0x41, 'a', 0x03, 0x41, 's',
+	    0x08, LARGE_BLOB, 0xa1, 0x67, 'w', 'r', 'i', 't', 't', 'e', 'n',
+	    0x61, 'y' };
+	static const uint8_t other[] = { 0xa3, 0x02, 0x41, 'a', 0x03, 0x41,
+	    's', 0x08, 0xa1, 0x61, 'x', 0xf5 };
+	struct token_assertion got;
+
+	(void)state;
+	assert_true(token_decode_assertion(span(half, sizeof(half)), &got));
+	assert_int_equal(got.blob.size, 0);
+	assert_false(token_decode_assertion(span(text, sizeof(text)), &got));
+	assert_true(token_decode_assertion(span(other, sizeof(other)), &got));
+	assert_null(got.blob.packed.p);
 }
 
 static void
@@ -2059,6 +2116,8 @@ main(void)
 		cmocka_unit_test(test_reply_get_info_with_odd_transports),
 		cmocka_unit_test(test_reply_make_credential),
 		cmocka_unit_test(test_reply_get_assertion),
+		cmocka_unit_test(test_reply_with_large_blob),
+		cmocka_unit_test(test_reply_with_wrong_large_blob),
 		cmocka_unit_test(test_reply_key_agreement),
 		cmocka_unit_test(test_reply_authenticator_data),
 		cmocka_unit_test(test_request_with_hmac_secret),
