@@ -359,6 +359,9 @@ auth_command(struct auth *au, uint64_t channel, struct span msg,
 		blobs_forget(au);
 	if (op->row == NULL)
 		return finish(au, CTAP1_ERR_INVALID_COMMAND);
+	/* msg.8 */
+	if (msg.len > au->cfg.message_max)
+		return finish(au, CTAP2_ERR_REQUEST_TOO_LARGE);
 	status = ctap_decode(cmd, span(msg.p + 1, msg.len - 1), &op->req);
 	if (status != CTAP2_OK)
 		return finish(au, status);

@@ -148,7 +148,7 @@ struct auth_config {
 	uint8_t		min_pin_length;	/* code points, 4 to 63 */
 	uint8_t		max_pin_length;	/* code points, 8 to 63 */
 	uint8_t		min_pin_rps_max;	/* 1 to MIN_PIN_RPS_MAX */
-	size_t		message_max;	/* bytes that hosts are told, 1024 to
+	size_t		message_max;	/* bytes that hosts may send, 1024 to
 					 * AUTH_MESSAGE_MAX */
 	uint8_t		list_max;	/* descriptors, 1 to AUTH_LIST_MAX */
 	uint8_t		cred_blob_max;	/* bytes, 32 to CRED_BLOB_MAX */
