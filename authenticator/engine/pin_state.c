@@ -219,9 +219,9 @@ uv_failed(const struct auth *au, const struct auth_op *op)
 	if (op->row->cmd == CTAP_CLIENT_PIN)
 		return uv_retries(au) == 0 ? CTAP2_ERR_UV_BLOCKED :
 		    CTAP2_ERR_UV_INVALID;
-	/* mc.11.2, ga.6.2 */
-	if (au->state.pin_set)
-		return token_required(au);
+	/* mc.11.2, ga.6.2: a PIN that only manages is no other way */
+	if (au->state.pin_set && token_required(au) == CTAP2_ERR_PUAT_REQUIRED)
+		return CTAP2_ERR_PUAT_REQUIRED;
 	return uv_retries(au) == 0 ? CTAP2_ERR_PIN_BLOCKED :
 	    CTAP2_ERR_OPERATION_DENIED;
 }
