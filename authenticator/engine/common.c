@@ -11,14 +11,23 @@ static const uint8_t no_epoch[KEY_EPOCH_LEN];
 #define META_PAYMENT		0x04
 #define META_FLAGS		0x07
 
+/* mc.1, ga.1: of a key without tokens it is a parameter like any other */
+static bool
+is_blink(const struct auth *au, const struct ctap_auth *param)
+{
+	return param->param.p != NULL && param->param.len == 0 &&
+	    has(au, FEATURE_CLIENT_PIN | FEATURE_PIN_UV_AUTH_TOKEN);
+}
+
 /*
  * mc.1, ga.1: an empty pinUvAuthParam asks the user to pick this key by a
  * touch; what the host learns then is in check_auth_protocol().
  */
 enum auth_want
-ask_blink(struct auth_op *op, const struct ctap_auth *param)
+ask_blink(const struct auth *au, struct auth_op *op,
+    const struct ctap_auth *param)
 {
-	if (param->param.p == NULL || param->param.len > 0)
+	if (!is_blink(au, param))
 		return AUTH_NEXT;
 	return ask_user(op, PROMPT_PRESENCE, REASON_SELECT, span(NULL, 0),
 	    span(NULL, 0));
@@ -30,7 +39,7 @@ check_auth_protocol(const struct auth *au, const struct ctap_auth *param)
 	if (param->param.p == NULL)
 		return CTAP2_OK;
 	/* mc.1, ga.1: touched */
-	if (param->param.len == 0)
+	if (is_blink(au, param))
 		return au->state.pin_set ? CTAP2_ERR_PIN_INVALID :
 		    CTAP2_ERR_PIN_NOT_SET;
 	/* mc.2, ga.2 */

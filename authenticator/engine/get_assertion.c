@@ -6,8 +6,7 @@
 enum auth_want
 ga_blink(struct auth *au, struct auth_op *op)
 {
-	(void)au;
-	return ask_blink(op, &op->req.ga.auth);
+	return ask_blink(au, op, &op->req.ga.auth);
 }
 
 /* ga.4: pinUvAuthParam wins over uv */

@@ -353,7 +353,8 @@ bool token_protocol_known(const struct auth *au, uint64_t protocol);
 
 /* common.c: what makeCredential and getAssertion have in common */
 /* 6.1.2 and 6.2.2, steps 1 and 2 */
-enum auth_want ask_blink(struct auth_op *op, const struct ctap_auth *param);
+enum auth_want ask_blink(const struct auth *au, struct auth_op *op,
+    const struct ctap_auth *param);
 enum ctap_status check_auth_protocol(const struct auth *au,
     const struct ctap_auth *param);
 /*

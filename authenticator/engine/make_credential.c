@@ -10,8 +10,7 @@
 enum auth_want
 mc_blink(struct auth *au, struct auth_op *op)
 {
-	(void)au;
-	return ask_blink(op, &op->req.mc.auth);
+	return ask_blink(au, op, &op->req.mc.auth);
 }
 
 static bool
