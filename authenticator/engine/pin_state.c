@@ -35,7 +35,10 @@ pin_min_length(const struct auth *au)
 unsigned
 pin_max_length(const struct auth *au)
 {
-	return au->cfg.max_pin_length;
+	unsigned min = pin_min_length(au);
+
+	/* there is always a length that a PIN can have */
+	return au->cfg.max_pin_length > min ? au->cfg.max_pin_length : min;
 }
 
 /* bio.11 */
