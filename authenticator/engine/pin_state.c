@@ -142,6 +142,20 @@ code_points(struct span s)
 	return n;
 }
 
+/* Takes the first code point off s, which is UTF-8 and not empty. */
+static uint32_t
+take_code_point(struct span *s)
+{
+	size_t len = 1;
+	uint32_t c = s->p[0];
+
+	while (len < s->len && (s->p[len] & 0xc0) == 0x80)
+		c = c << 6 | (s->p[len++] & 0x3f);
+	*s = span(s->p + len, s->len - len);
+	/* the marks of the first byte that went up with its bits */
+	return len == 1 ? c : c & ((UINT32_C(1) << (5 * len + 1)) - 1);
+}
+
 /*
  * What a PIN must have while the complexity policy is on: more than one
  * different code point, and not a run like 1234 or 4321.
@@ -150,11 +164,14 @@ static bool
 is_complex(struct span pin)
 {
 	bool same = true, up = true, down = true;
+	uint32_t c, before = take_code_point(&pin);
 
-	for (size_t i = 1; i < pin.len; i++) {
-		same = same && pin.p[i] == pin.p[i - 1];
-		up = up && pin.p[i] == pin.p[i - 1] + 1;
-		down = down && pin.p[i] + 1 == pin.p[i - 1];
+	while (pin.len > 0) {
+		c = take_code_point(&pin);
+		same = same && c == before;
+		up = up && c == before + 1;
+		down = down && c + 1 == before;
+		before = c;
 	}
 	return !same && !up && !down;
 }
