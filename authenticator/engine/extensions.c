@@ -12,11 +12,12 @@ static enum ctap_status
 take_salts(struct auth *au, struct auth_op *op,
     const struct ctap_hmac_secret *hs, bool up)
 {
-	int protocol = hs->protocol.there ? (int)hs->protocol.v : 1;
+	uint64_t asked = hs->protocol.there ? hs->protocol.v : 1;
 	struct ga_request *ga = &op->ga;
+	int protocol = (int)asked;
 	struct pin_agreement *a;
 
-	if (hs->protocol.there && !token_protocol_known(au, hs->protocol.v))
+	if (!token_protocol_known(au, asked))
 		return CTAP1_ERR_INVALID_PARAMETER;
 	if (!up)
 		return CTAP2_ERR_UNSUPPORTED_OPTION;
