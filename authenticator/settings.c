@@ -3,6 +3,7 @@
 #include "authenticator/settings.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +12,14 @@
 #include "ctap/cbor.h"
 
 #define WORD_MAX	64	/* bytes of one element of a list */
-
+#define RANGE_LEN	48	/* bytes, two numbers of 64 bits */
 
 struct setting {
 	const char	*name;
 	bool		(*take)(struct auth_config *cfg,
 			    const struct setting *s, const char *value);
-	const char	*values;	/* what it can be, for people */
+	const char	*values;	/* what it can be, for people; NULL: a
+				 * number from min to max */
 	const char	*meaning;
 	uint64_t	 feature;	/* take_feature */
 	size_t		 offset;	/* take_number: of the member */
@@ -426,7 +428,7 @@ take_attestation(struct auth_config *cfg, const struct setting *s,
 	{ .name = (n), .take = take_feature, .values = "on|off", \
 	    .meaning = (m), .feature = (f) }
 #define NUMBER(n, member, lo, hi, m) \
-	{ .name = (n), .take = take_number, .values = #lo ".." #hi, \
+	{ .name = (n), .take = take_number, \
 	    .meaning = (m), \
 	    .offset = offsetof(struct auth_config, member), \
 	    .size = sizeof(((struct auth_config *)0)->member), \
@@ -503,9 +505,9 @@ static const struct setting settings[] = {
 	NUMBER("maxRPIDsForSetMinPINLength", min_pin_rps_max, 1, 8, "RP IDs"),
 	NUMBER("preferredPlatformUvAttempts", uv_attempts, 0, 25, "0: the "
 	    "key repeats by itself"),
-	NUMBER("uvModality", uv_modality, 0, 4294967295, "FIDO registry; 0: "
+	NUMBER("uvModality", uv_modality, 0, UINT32_MAX, "FIDO registry; 0: "
 	    "not told"),
-	NUMBER("firmwareVersion", firmware_version, 0, 18446744073709551615u,
+	NUMBER("firmwareVersion", firmware_version, 0, UINT64_MAX,
 	    "any number"),
 	{ .name = "certifications", .take = take_certifications,
 	    .values = "LIST|none",
@@ -540,11 +542,22 @@ find(const char *name)
 	return NULL;
 }
 
+/* What it can be; range is memory for that. */
+static const char *
+values_of(const struct setting *s, char range[static RANGE_LEN])
+{
+	if (s->values != NULL)
+		return s->values;
+	snprintf(range, RANGE_LEN, "%" PRIu64 "..%" PRIu64, s->min, s->max);
+	return range;
+}
+
 int
 settings_set(struct auth_config *cfg, const char *name, const char *value,
     char *msg, size_t msglen)
 {
 	const struct setting *s = find(name);
+	char range[RANGE_LEN];
 
 	if (s == NULL) {
 		snprintf(msg, msglen, "there is no setting \"%.40s\" "
@@ -553,7 +566,7 @@ settings_set(struct auth_config *cfg, const char *name, const char *value,
 	}
 	if (!s->take(cfg, s, value)) {
 		snprintf(msg, msglen, "%s cannot be \"%.60s\"; it takes %s",
-		    s->name, value, s->values);
+		    s->name, value, values_of(s, range));
 		return -EINVAL;
 	}
 	return 0;
@@ -580,7 +593,9 @@ settings_assign(struct auth_config *cfg, const char *assignment, char *msg,
 void
 settings_print(FILE *f)
 {
+	char range[RANGE_LEN];
+
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
 		fprintf(f, "%s=%s\n\t%s\n", settings[i].name,
-		    settings[i].values, settings[i].meaning);
+		    values_of(&settings[i], range), settings[i].meaning);
 }

@@ -110,6 +110,23 @@ numbers_have_limits(void **state)
 }
 
 static void
+ranges_are_listed_as_they_are_typed(void **state)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	assert_non_null(f);
+	settings_print(f);
+	assert_int_equal(fclose(f), 0);
+	assert_non_null(strstr(text, "\nmaxPINLength=8..63\n"));
+	assert_non_null(strstr(text,
+	    "\nfirmwareVersion=0..18446744073709551615\n"));
+	free(text);
+}
+
+static void
 algorithms_by_name_and_number(void **state)
 {
 	struct auth_config cfg = config();
@@ -263,6 +280,7 @@ main(void)
 		cmocka_unit_test(a_name_and_a_value),
 		cmocka_unit_test(long_ones_are_refused_whole),
 		cmocka_unit_test(numbers_have_limits),
+		cmocka_unit_test(ranges_are_listed_as_they_are_typed),
 		cmocka_unit_test(algorithms_by_name_and_number),
 		cmocka_unit_test(certifications_have_levels),
 		cmocka_unit_test(transports_are_a_set),
