@@ -36,6 +36,7 @@ struct hid_token {
 	int		 fd;
 	bool		 hidraw;
 	uint8_t		 cid[4];
+	bool		 lost;		/* what comes next answers nothing */
 };
 
 /* What a first packet says. */
@@ -192,24 +193,65 @@ read_message(const struct hid_token *h, uint8_t cmd, uint8_t *buf, size_t cap,
 	}
 }
 
+/*
+ * CTAP 2.3, 11.2.9.1.3: INIT, and the report that answers it. It also ends
+ * whatever else goes on in the channel; what that still says is passed over,
+ * as are the answers to other programs.
+ */
 static int
-hid_transact(struct ctap_token *t, size_t len)
+init_channel(const struct hid_token *h,
+    uint8_t report[static CTAPHID_REPORT_LEN])
 {
-	struct hid_token *h = (struct hid_token *)t;
+	uint64_t deadline_ms = now_ms() + OPEN_TIMEOUT_MS;
+	uint8_t nonce[NONCE_LEN];
 	int r;
 
-	if (len > CTAPHID_MESSAGE_MAX)
-		return -EMSGSIZE;
+	if (RAND_bytes(nonce, sizeof(nonce)) != 1)
+		return -EIO;
+	r = send_message(h, CTAPHID_CMD_INIT, span(nonce, sizeof(nonce)));
+	do {
+		if (r == 0)
+			r = read_report(h, report, deadline_ms);
+		if (r != 0)
+			return r;
+	} while (report[4] != (CTAPHID_CMD_INIT | INIT_BIT) ||
+	    report[5] != 0 || report[6] < INIT_LEN ||
+	    memcmp(report + INIT_HEAD, nonce, sizeof(nonce)) != 0);
+	return 0;
+}
+
+static int
+exchange(struct hid_token *h, size_t len)
+{
+	struct ctap_token *t = &h->ctap;
+	int r;
+
 	r = send_message(h, CTAPHID_CMD_CBOR, span(t->request, len));
 	if (r != 0)
 		return r;
 	r = read_message(h, CTAPHID_CMD_CBOR, t->reply, sizeof(t->reply),
 	    now_ms() + TOKEN_TIMEOUT_MS);
-	if (r == -ETIMEDOUT) {	/* nobody waits for the user any more */
+	if (r == -ETIMEDOUT)	/* nobody waits for the user any more */
 		send_message(h, CTAPHID_CMD_CANCEL, span("", 0));
-		r = -EIO;
-	}
 	return r;
+}
+
+static int
+hid_transact(struct ctap_token *t, size_t len)
+{
+	struct hid_token *h = (struct hid_token *)t;
+	uint8_t unused[CTAPHID_REPORT_LEN];
+	int r = 0;
+
+	if (len > CTAPHID_MESSAGE_MAX)
+		return -EMSGSIZE;
+	if (h->lost)
+		r = init_channel(h, unused);
+	if (r == 0)
+		r = exchange(h, len);
+	/* what is left of one answer is none to the next request */
+	h->lost = r < 0 && r != -EBUSY;
+	return r == -ETIMEDOUT ? -EIO : r;
 }
 
 static void
@@ -227,25 +269,16 @@ static const struct token_wire hid_wire = {
 	.close = hid_close,
 };
 
-/* CTAP 2.3, 11.2.9.1.3: a channel of our own. 0, or why not. */
+/* A channel of our own. NULL, or why not. */
 static const char *
 open_channel(struct hid_token *h)
 {
-	uint64_t deadline_ms = now_ms() + OPEN_TIMEOUT_MS;
-	uint8_t nonce[NONCE_LEN], answer[CTAPHID_REPORT_LEN];
-	int r;
+	uint8_t report[CTAPHID_REPORT_LEN];
+	const uint8_t *answer = report + INIT_HEAD;
 
 	memset(h->cid, 0xff, sizeof(h->cid));	/* CTAPHID_BROADCAST */
-	if (RAND_bytes(nonce, sizeof(nonce)) != 1)
-		return "no randomness";
-	r = send_message(h, CTAPHID_CMD_INIT, span(nonce, sizeof(nonce)));
-	do {	/* the answer may be another program's */
-		if (r >= 0)
-			r = read_message(h, CTAPHID_CMD_INIT, answer,
-			    sizeof(answer), deadline_ms);
-		if (r < 0)
-			return "nothing there speaks CTAPHID";
-	} while (r < INIT_LEN || memcmp(answer, nonce, sizeof(nonce)) != 0);
+	if (init_channel(h, report) != 0)
+		return "nothing there speaks CTAPHID";
 	if (!(answer[16] & CAPABILITY_CBOR))
 		return "no CTAP2 token";
 	memcpy(h->cid, answer + NONCE_LEN, sizeof(h->cid));

@@ -39,6 +39,8 @@ struct script {
 	uint8_t		 capabilities;
 	const struct report *replies;	/* to the first message */
 	size_t		 count;
+	unsigned	 asks;		/* how often the client does */
+	const struct report *resync;	/* the answer after an INIT */
 	pthread_t	 thread;
 };
 
@@ -48,6 +50,22 @@ say(int fd, const struct report *r)
 	size_t len = r->len == 0 ? sizeof(r->bytes) : r->len;
 
 	send(fd, r->bytes, len, MSG_NOSIGNAL);
+}
+
+/* INIT and then a message, in a channel that lost its place */
+static void
+resync(int fd, const struct script *s)
+{
+	uint8_t in[CTAPHID_REPORT_LEN];
+	struct report init = { .bytes = { CHANNEL, 0x86, 0, 17,
+	    [15] = CHANNEL, [19] = 2, [23] = s->capabilities } };
+
+	if (recv(fd, in, sizeof(in), 0) != sizeof(in) || in[4] != 0x86)
+		return;
+	memcpy(init.bytes + 7, in + 7, 8);
+	say(fd, &init);
+	if (recv(fd, in, sizeof(in), 0) == sizeof(in))
+		say(fd, s->resync);
 }
 
 static void *
@@ -69,6 +87,8 @@ play(void *arg)
 	if (recv(fd, in, sizeof(in), 0) == sizeof(in))
 		for (size_t i = 0; i < s->count; i++)
 			say(fd, &s->replies[i]);
+	if (s->resync != NULL)
+		resync(fd, s);
 	close(fd);
 	return NULL;
 }
@@ -84,6 +104,7 @@ setup(void **state)
 	snprintf(s->path, sizeof(s->path), "%s/socket", s->dir);
 	s->capabilities = CAPABILITY_CBOR;
 	s->listener = -1;
+	s->asks = 1;
 	*state = s;
 	return 0;
 }
@@ -98,7 +119,7 @@ teardown(void **state)
 	return 0;
 }
 
-/* What getInfo of such a token returns; -ENODEV: it cannot be opened. */
+/* What getInfo returns, the last time; -ENODEV: it cannot be opened. */
 static int
 ask(struct script *s, const struct report *replies, size_t count,
     struct token_info *info)
@@ -115,7 +136,7 @@ ask(struct script *s, const struct report *replies, size_t count,
 	assert_int_equal(fcntl(s->listener, F_SETFL, 0), 0);
 	assert_int_equal(pthread_create(&s->thread, NULL, play, s), 0);
 	r = token_open_socket(s->path, &token, msg, sizeof(msg));
-	if (r == 0)
+	for (unsigned i = 0; token != NULL && i < s->asks; i++)
 		r = token->ops->info(token, info);
 	token_free(token);
 	pthread_join(s->thread, NULL);
@@ -214,6 +235,46 @@ test_token_that_goes_away(void **state)
 	assert_int_equal(ASK(*state, replies, &info), -EIO);
 }
 
+/*
+ * What is left of an answer that made no sense, or came too late, is not the
+ * answer to what is asked next.
+ */
+static void
+test_token_that_lost_its_place(void **state)
+{
+	static const struct report replies[] = {
+		{ .bytes = { CHANNEL, 0x83, 0, 2, 0, 0xa0 } },
+		{ .bytes = { CHANNEL, 0x90, 0, 2, 0, 0xa0 } },
+	};
+	/* getInfo {5: 2000} */
+	static const struct report good = { .bytes = { CHANNEL, 0x90, 0, 6, 0,
+	    0xa1, 0x05, 0x19, 0x07, 0xd0 } };
+	struct script *s = *state;
+	struct token_info info;
+
+	s->asks = 2;
+	assert_int_equal(ASK(s, replies, &info), -EIO);
+	s->resync = &good;
+	assert_int_equal(ASK(s, replies, &info), 0);
+	assert_int_equal(info.message_max, 2000);
+}
+
+/* One that is busy has lost nothing. */
+static void
+test_token_that_was_busy(void **state)
+{
+	static const struct report replies[] = {
+		{ .bytes = { CHANNEL, 0xbf, 0, 1,
+		    CTAPHID_ERR_CHANNEL_BUSY } },
+		{ .bytes = { CHANNEL, 0x90, 0, 2, 0, 0xa0 } },
+	};
+	struct script *s = *state;
+	struct token_info info;
+
+	s->asks = 2;
+	assert_int_equal(ASK(s, replies, &info), 0);
+}
+
 static void
 test_token_without_ctap2(void **state)
 {
@@ -234,6 +295,8 @@ main(void)
 		WITH(test_packet_out_of_sequence),
 		WITH(test_answers_that_cannot_be),
 		WITH(test_token_that_goes_away),
+		WITH(test_token_that_lost_its_place),
+		WITH(test_token_that_was_busy),
 		WITH(test_token_without_ctap2),
 	};
 #undef WITH
