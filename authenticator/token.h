@@ -35,7 +35,8 @@
 struct token_info {
 	bool	rk;
 	bool	uv;		/* built-in verification, set up */
-	bool	pin;		/* it has a PIN */
+	bool	pin;		/* it has a PIN, good for credentials */
+	bool	pin_manages;	/* noMcGaPermissionsWithClientPin */
 	bool	uv_tokens;	/* option pinUvAuthToken */
 	bool	always_uv;
 	bool	make_without_uv;	/* option makeCredUvNotRqd */

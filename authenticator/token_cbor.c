@@ -520,6 +520,8 @@ take_options(struct cbor_in *in, void *to)
 		{ 0, "pinUvAuthToken", false, take_bool, INFO(uv_tokens) },
 		{ 0, "makeCredUvNotRqd", false, take_bool,
 		    INFO(make_without_uv) },
+		{ 0, "noMcGaPermissionsWithClientPin", false, take_bool,
+		    INFO(pin_manages) },
 	};
 
 	return take_fields(in, table, COUNT(table), to);

@@ -64,6 +64,9 @@ ctap_info(struct token *token, struct token_info *out)
 	/* CTAP 2.0 says clientPin, and means protocol one */
 	if (t->info.protocol == 0)
 		t->info.protocol = 1;
+	/* one that only manages the token is no way to verify for a page */
+	if (t->info.pin_manages)
+		t->info.pin = false;
 	t->info.verifies = t->info.uv || (t->info.pin && t->pin_len > 0);
 	t->info_known = true;
 	*out = t->info;

@@ -417,6 +417,77 @@ test_blob_of_a_credential(void **state)
 	assert_int_equal(got.blob.size, 600);
 }
 
+/* Answers instead of the token's own; len 0: those are good enough. */
+static struct {
+	uint8_t	 cmd;
+	uint8_t	 bytes[256];
+	size_t	 len;
+} lie;
+
+static int
+lying_transact(struct ctap_token *t, size_t len)
+{
+	if (lie.len == 0 || t->request[0] != lie.cmd)
+		return counting_transact(t, len);
+	memcpy(t->reply, lie.bytes, lie.len);
+	return (int)lie.len;
+}
+
+/* From here on the answer to cmd is a success with what is put into out. */
+static struct cbor_out
+lie_about(struct fixture *f, uint8_t cmd)
+{
+	struct cbor_out out;
+
+	count_messages(f);
+	f->counting.transact = lying_transact;
+	lie.cmd = cmd;
+	lie.len = 0;
+	cbor_out_init(&out, lie.bytes, sizeof(lie.bytes));
+	cbor_put_raw(&out, span("\0", 1));
+	return out;
+}
+
+static void
+put_get_info(struct cbor_out *out, bool uv)
+{
+	cbor_put_map(out, 1);
+	cbor_put_uint(out, 0x04);
+	cbor_put_map(out, uv ? 4 : 3);
+	if (uv) {
+		cbor_put_str(out, "uv");
+		cbor_put_bool(out, true);
+	}
+	cbor_put_str(out, "clientPin");
+	cbor_put_bool(out, true);
+	cbor_put_str(out, "pinUvAuthToken");
+	cbor_put_bool(out, true);
+	cbor_put_str(out, "noMcGaPermissionsWithClientPin");
+	cbor_put_bool(out, true);
+	assert_false(out->overflow);
+	lie.len = out->len;
+}
+
+/* CTAP 2.3, 6.4: a PIN that only manages verifies nobody for a page. */
+static void
+test_pin_that_only_manages(void **state)
+{
+	struct fixture *f = *state;
+	const struct token_ops *ops = f->token->ops;
+	struct token_info info;
+	struct cbor_out out;
+
+	ops->set_pin(f->token, span_str(PIN));
+	out = lie_about(f, CTAP_GET_INFO);
+	put_get_info(&out, false);
+	assert_int_equal(ops->info(f->token, &info), 0);
+	assert_false(info.verifies);
+	out = lie_about(f, CTAP_GET_INFO);
+	put_get_info(&out, true);
+	assert_int_equal(ops->info(f->token, &info), 0);
+	assert_true(info.verifies && !info.pin);
+}
+
 int
 main(void)
 {
@@ -431,6 +502,7 @@ main(void)
 		WITH(test_blobs_alone),
 		WITH(test_blobs_in_fragments),
 		WITH(test_blob_of_a_credential),
+		WITH(test_pin_that_only_manages),
 	};
 #undef WITH
 
