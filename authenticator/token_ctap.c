@@ -170,9 +170,10 @@ seal_salts(struct ctap_token *t, struct span salts, struct proof *out)
 	return 0;
 }
 
+/* One for each salt, if there are any. */
 static int
-open_outputs(const struct ctap_token *t, struct span auth_data,
-    struct token_outputs *out)
+open_outputs(const struct ctap_token *t, struct span salts,
+    struct span auth_data, struct token_outputs *out)
 {
 	struct token_auth_data ad;
 
@@ -180,7 +181,8 @@ open_outputs(const struct ctap_token *t, struct span auth_data,
 	    ad.hmac_output.p == NULL)
 		return 0;	/* the credential has no secret, or a fault */
 	return pin_decrypt(&t->agreement.secret, ad.hmac_output, out->bytes,
-	    sizeof(out->bytes), &out->len) ? 0 : -EPROTO;
+	    sizeof(out->bytes), &out->len) && out->len == salts.len ? 0 :
+	    -EPROTO;
 }
 
 /* LEFT(SHA-256(PIN), 16), encrypted; 0: OpenSSL failed. */
@@ -227,6 +229,9 @@ ask_uv_token(struct ctap_token *t, struct token_ask *ask)
 	    TOKEN_BY_PIN : TOKEN_BY_PIN_ALONE;
 	if (ask->way != TOKEN_BY_UV)
 		ask->pin_hash_enc = span(enc, seal_pin(t, enc));
+	/* an empty one would cost a retry */
+	if (ask->way != TOKEN_BY_UV && ask->pin_hash_enc.len == 0)
+		return -ENOMEM;
 	r = transact(t, token_encode_ask(ask, t->request,
 	    sizeof(t->request)), &body);
 	if (r != 0)
@@ -304,7 +309,7 @@ try_make(struct ctap_token *t, const struct token_make *req,
 	if (!token_decode_credential(body, out))
 		return -EPROTO;
 	return req->salts.len == 0 ? 0 :
-	    open_outputs(t, out->auth_data, &out->hmac);
+	    open_outputs(t, req->salts, out->auth_data, &out->hmac);
 }
 
 static int
@@ -330,7 +335,7 @@ try_get(struct ctap_token *t, const struct token_get *req,
 	if (!token_decode_assertion(body, out))
 		return -EPROTO;
 	return req->salts.len == 0 ? 0 :
-	    open_outputs(t, out->auth_data, &out->hmac);
+	    open_outputs(t, req->salts, out->auth_data, &out->hmac);
 }
 
 /*

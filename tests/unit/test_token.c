@@ -448,6 +448,19 @@ lie_about(struct fixture *f, uint8_t cmd)
 	return out;
 }
 
+/* Zeros, encrypted to the client, which has agreed on a key before. */
+static void
+put_sealed(struct fixture *f, struct cbor_out *out, size_t len)
+{
+	const struct ctap_token *t = (const struct ctap_token *)f->token;
+	uint8_t plain[TOKEN_SALTS_MAX] = { 0 }, sealed[PIN_IV_LEN + 64];
+	uint8_t iv[PIN_IV_LEN] = { 0 };
+
+	assert_true(t->agreement.valid && len <= sizeof(plain));
+	cbor_put_bytes(out, span(sealed, pin_encrypt(&t->agreement.secret, iv,
+	    plain, len, sealed)));
+}
+
 static void
 put_get_info(struct cbor_out *out, bool uv)
 {
@@ -488,6 +501,39 @@ test_pin_that_only_manages(void **state)
 	assert_true(info.verifies && !info.pin);
 }
 
+/* One salt has one output: the second would be of nobody knows what. */
+static void
+test_outputs_of_another_length(void **state)
+{
+	struct fixture *f = *state;
+	struct token_get get = get_request();
+	uint8_t auth_data[256] = { [32] = AUTHDATA_UP | AUTHDATA_ED };
+	struct token_credential cred;
+	struct token_assertion got;
+	struct cbor_out out, ad;
+
+	assert_int_equal(make(f, &cred), 0);
+	get.salts = span("0123456789abcdef0123456789abcdef", 32);
+	assert_int_equal(f->token->ops->get(f->token, &get, &got), 0);
+	assert_int_equal(got.hmac.len, 32);
+	for (size_t len = 16; len <= 64; len += 16) {
+		cbor_out_init(&ad, auth_data + 37, sizeof(auth_data) - 37);
+		cbor_put_map(&ad, 1);
+		cbor_put_str(&ad, "hmac-secret");
+		put_sealed(f, &ad, len);
+		out = lie_about(f, CTAP_GET_ASSERTION);
+		cbor_put_map(&out, 2);
+		cbor_put_uint(&out, 0x02);
+		cbor_put_bytes(&out, span(auth_data, 37 + ad.len));
+		cbor_put_uint(&out, 0x03);
+		cbor_put_bytes(&out, span("sig", 3));
+		assert_false(out.overflow);
+		lie.len = out.len;
+		assert_int_equal(f->token->ops->get(f->token, &get, &got),
+		    len == 32 ? 0 : -EPROTO);
+	}
+}
+
 int
 main(void)
 {
@@ -503,6 +549,7 @@ main(void)
 		WITH(test_blobs_in_fragments),
 		WITH(test_blob_of_a_credential),
 		WITH(test_pin_that_only_manages),
+		WITH(test_outputs_of_another_length),
 	};
 #undef WITH
 
