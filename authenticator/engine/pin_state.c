@@ -15,11 +15,18 @@ pin_retries(const struct auth *au)
 	    PIN_RETRIES - au->state.pin_failures : 0;
 }
 
+/* One that was set when this was another kind of key does not count. */
+static bool
+pin_counts(const struct auth *au)
+{
+	return has(au, FEATURE_CLIENT_PIN) && au->state.pin_set;
+}
+
 /* 6.5.3.1: who has no PIN retries left has none of these either */
 unsigned
 uv_retries(const struct auth *au)
 {
-	if (au->state.pin_set && pin_retries(au) == 0)
+	if (pin_counts(au) && pin_retries(au) == 0)
 		return 0;
 	return au->state.uv_failures < UV_RETRIES ?
 	    UV_RETRIES - au->state.uv_failures : 0;
@@ -54,8 +61,7 @@ uv_ready(const struct auth *au)
 bool
 is_protected(const struct auth *au)
 {
-	return (has(au, FEATURE_CLIENT_PIN) && au->state.pin_set) ||
-	    uv_ready(au);
+	return pin_counts(au) || uv_ready(au);
 }
 
 bool

@@ -1720,6 +1720,33 @@ rig_with_account(void)
 	return r;
 }
 
+/*
+ * A key that was plugged in as one without PINs cannot unblock the one that
+ * it had as another kind: that is no reason to block verification.
+ */
+static void
+a_pin_of_another_kind_of_key_blocks_nothing(void **state)
+{
+	static const uint8_t ask[] = { 0x06, 0xa1, 0x02, 0x07 };
+	static const uint8_t none[] = { 0x00, 0xa1, 0x05, 0x00 };
+	static const uint8_t all[] = { 0x00, 0xa1, 0x05, 0x08 };
+	struct rig *r = rig_new();
+
+	(void)state;
+	rig_power_off(r);
+	r->state.pin_set = true;
+	r->state.pin_failures = 8;
+	rig_power_up(r);
+	rig_send(r, span(ask, sizeof(ask)));
+	assert_memory_equal(r->reply, none, sizeof(none));
+	rig_power_off(r);
+	r->cfg.features &= ~FEATURE_CLIENT_PIN;
+	rig_power_up(r);
+	rig_send(r, span(ask, sizeof(ask)));
+	assert_memory_equal(r->reply, all, sizeof(all));
+	rig_free(r);
+}
+
 /* covers ga.13 */
 static void
 one_commit_for_256_assertions(void **state)
@@ -3113,6 +3140,7 @@ main(void)
 		cmocka_unit_test(abort_ends_what_the_channel_could_go_on_with),
 		cmocka_unit_test(deadlines_are_those_of_the_user),
 		cmocka_unit_test(keys_and_disks_have_no_deadline),
+		cmocka_unit_test(a_pin_of_another_kind_of_key_blocks_nothing),
 		cmocka_unit_test(one_commit_for_256_assertions),
 		cmocka_unit_test(a_crash_skips_what_was_reserved),
 		cmocka_unit_test(an_orderly_end_gives_the_rest_back),
