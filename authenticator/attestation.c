@@ -5,9 +5,9 @@
  *     record, which is replaced whole, after the store has it. The private
  *     keys of the CAs are in it only while attestation_load() may need them.
  *  2. The certificates of a record have one root: whatever is made anew,
- *     everything behind it in enum level is made anew as well. Only the
- *     enterprise certificate may be missing: the root signs it, and a brought
- *     root may be there without its key.
+ *     everything behind it in enum level is made anew as well. Only what is
+ *     right below the root may be missing, and then all of that: the root
+ *     signs it, and a brought root may be there without its key.
  */
 #include "authenticator/attestation.h"
 
@@ -39,10 +39,13 @@ enum level {
 	INTERMEDIATE,
 	LEAF,
 	ENTERPRISE,		/* leaf right below the root */
+	U2F,			/* so is this, of the key of LEAF */
 	NOTHING,		/* is due */
 };
 
-#define LEVELS_V1	3	/* without ENTERPRISE and what belongs to it */
+#define BY_ROOT		ENTERPRISE	/* and behind it: the root signs */
+
+#define LEVELS_V1	3	/* without BY_ROOT and what belongs to it */
 #define PARTS_V1	6
 
 /* The parts of a record, in its order: attestation.md. */
@@ -56,6 +59,7 @@ enum part {
 	ENTERPRISE_CERT,	/* these two may be empty */
 	ENTERPRISE_BLOB,
 	SERIAL,			/* of this key, for good */
+	U2F_CERT,		/* may be empty */
 	PARTS,
 };
 
@@ -64,6 +68,7 @@ static const enum part cert_part[] = {
 	[INTERMEDIATE] = INTERMEDIATE_CERT,
 	[LEAF] = LEAF_CERT,
 	[ENTERPRISE] = ENTERPRISE_CERT,
+	[U2F] = U2F_CERT,
 };
 
 static const enum part key_part[] = {
@@ -71,6 +76,7 @@ static const enum part key_part[] = {
 	[INTERMEDIATE] = INTERMEDIATE_KEY,
 	[LEAF] = LEAF_BLOB,
 	[ENTERPRISE] = ENTERPRISE_BLOB,
+	[U2F] = LEAF_BLOB,
 };
 
 struct attestation {
@@ -221,11 +227,13 @@ record_write(uint8_t *p, bool brought, const uint8_t *aaguid,
 
 /* A record of before, or one whose root was brought without its key. */
 static bool
-lacks_enterprise(const struct attestation *att, const struct workshop *ws)
+lacks_by_root(const struct attestation *att, const struct workshop *ws)
 {
-	bool there = att->part[ENTERPRISE_CERT].len > 0 &&
-	    att->expiry_s[ENTERPRISE] > ws->now_s;
+	bool there = true;
 
+	for (enum level l = BY_ROOT; l < NOTHING; l++)
+		there = there && att->part[cert_part[l]].len > 0 &&
+		    att->expiry_s[l] > ws->now_s;
 	return !there && (ws->brought || att->part[ROOT_KEY].len > 0);
 }
 
@@ -250,7 +258,21 @@ find_due(const struct attestation *att, const struct workshop *ws,
 			return l;
 	if (memcmp(att->aaguid, aaguid, AAGUID_LEN) != 0)
 		return LEAF;
-	return lacks_enterprise(att, ws) ? ENTERPRISE : NOTHING;
+	return lacks_by_root(att, ws) ? BY_ROOT : NOTHING;
+}
+
+/* The leaf's key, public as it is in its certificate. */
+static int
+take_leaf_key(const struct attestation *att, struct workshop *ws)
+{
+	X509 *leaf = certificate_parse(att->part[LEAF_CERT]);
+
+	if (leaf != NULL)
+		ws->key[LEAF] = X509_get_pubkey(leaf);
+	X509_free(leaf);
+	ERR_clear_error();
+	return ws->key[LEAF] != NULL ? 0 : complain(ws, -EUCLEAN,
+	    "the attestation record is damaged");
 }
 
 /* What is above what is due, from the record. */
@@ -273,7 +295,7 @@ take_recorded(const struct attestation *att, struct workshop *ws,
 			return complain(ws, -EUCLEAN,
 			    "the attestation record is damaged");
 	}
-	return 0;
+	return above > LEAF ? take_leaf_key(att, ws) : 0;
 }
 
 /* Only a brought root is without its key. */
@@ -348,6 +370,11 @@ make_key(struct workshop *ws, enum level l)
 		return make_leaf_key(ws, &ws->leaf, &ws->key[l]);
 	if (l == ENTERPRISE)
 		return make_leaf_key(ws, &ws->enterprise, &ws->key[l]);
+	if (l == U2F) {
+		EVP_PKEY_up_ref(ws->key[LEAF]);
+		ws->key[l] = ws->key[LEAF];
+		return 0;
+	}
 	ws->key[l] = EVP_EC_gen("P-256");
 	return ws->key[l] != NULL ? 0 :
 	    complain(ws, -EIO, "an attestation CA cannot be made");
@@ -356,13 +383,13 @@ make_key(struct workshop *ws, enum level l)
 static int
 make_level(struct workshop *ws, enum level l, const uint8_t *aaguid)
 {
-	enum level issuer = l == INTERMEDIATE || l == ENTERPRISE ? ROOT :
-	    INTERMEDIATE;
+	enum level issuer = l == LEAF ? INTERMEDIATE : ROOT;
 	static const enum certificate_kind kinds[] = {
 		[ROOT] = CERTIFICATE_ROOT,
 		[INTERMEDIATE] = CERTIFICATE_INTERMEDIATE,
 		[LEAF] = CERTIFICATE_LEAF,
 		[ENTERPRISE] = CERTIFICATE_ENTERPRISE,
+		[U2F] = CERTIFICATE_U2F,
 	};
 	struct certificate_plan plan = {
 		.kind = kinds[l],
@@ -377,7 +404,7 @@ make_level(struct workshop *ws, enum level l, const uint8_t *aaguid)
 		return r;
 	plan.key = ws->key[l];
 	plan.issuer = l == ROOT ? NULL : ws->cert[issuer];
-	plan.issuer_key = ws->key[l == ROOT ? l : issuer];
+	plan.issuer_key = ws->key[issuer];
 	r = certificate_make(&plan, &ws->cert[l]);
 	return r == 0 ? 0 :
 	    complain(ws, r, "an attestation certificate cannot be made");
@@ -536,7 +563,7 @@ make_due(struct store *st, struct workshop *ws, struct attestation *att,
 	if (r == 0)
 		r = take_serial(att, ws);
 	for (enum level l = due; r == 0 && l < NOTHING; l++)
-		if (l != ENTERPRISE || ws->key[ROOT] != NULL)
+		if (l < BY_ROOT || ws->key[ROOT] != NULL)
 			r = make_level(ws, l, aaguid);
 	if (r == 0)
 		r = record_replace(st, ws, brought, aaguid, att, due);
@@ -608,8 +635,9 @@ attestation_load(struct store *st, struct keys *keys,
 	if (r != 0)
 		goto out;
 	forget_ca_keys(att);
-	if (att->expiry_s[ENTERPRISE] <= now_s)
-		att->part[ENTERPRISE_CERT] = span(NULL, 0);
+	for (enum level l = BY_ROOT; l < NOTHING; l++)
+		if (att->expiry_s[l] <= now_s)
+			att->part[cert_part[l]] = span(NULL, 0);
 	*out = att;
 	att = NULL;
 out:
@@ -630,6 +658,8 @@ attestation_config(const struct attestation *att, enum attestation_kind kind,
 	out->x5c[0] = att->part[LEAF_CERT];
 	out->x5c[1] = att->part[INTERMEDIATE_CERT];
 	out->x5c_count = 2;
+	out->u2f = att->part[att->part[U2F_CERT].len > 0 ? U2F_CERT :
+	    LEAF_CERT];
 }
 
 /* att.5 */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The packed attestation of one state directory (WebAuthn Level 3, 8.2):
- * root, intermediate and leaf; and right below the root another leaf, which
- * names the key (8.2.2), for enterprises. The leaf keys live in the key
+ * root, intermediate and leaf; and right below the root two more: one that
+ * names the key (8.2.2), for enterprises, and one of the leaf's key for U2F,
+ * which shows a single certificate (8.6). The leaf keys live in the key
  * provider, the rest in one sealed record of the store (format:
  * attestation.md). The root is made once per state directory, or brought by a
  * tester, who may then give the same trust anchor to relying parties for
@@ -10,7 +11,7 @@
  * of our own CAs are kept in the store, and in memory only while loading.
  *
  * What relying parties must trust is the root; what the authenticator sends
- * is the leaf and the intermediate, or the enterprise leaf alone.
+ * is the leaf and the intermediate, or one of the other two alone.
  *
  * Errors are negative errno values, always with one line in msg:
  *	-EUCLEAN	the record is damaged, or from a newer version
@@ -47,7 +48,11 @@ int attestation_load(struct store *st, struct keys *keys,
     const struct attestation_root *brought, struct attestation **out,
     char *msg, size_t msglen);
 
-/* The spans in *out live as long as att. */
+/*
+ * The spans in *out live as long as att. Without a certificate for U2F, as
+ * the root would have to sign it, which was brought, and is not here, the
+ * leaf stands in for it: that verifies only where the intermediate is trusted.
+ */
 void attestation_config(const struct attestation *att,
     enum attestation_kind kind, struct auth_attestation *out);
 

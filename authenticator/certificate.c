@@ -22,6 +22,8 @@
 /* id-fido-gen-ce-sernum */
 #define SERIAL_OID	"1.3.6.1.4.1.45724.1.1.2"
 #define OCTETS_MAX	16	/* bytes, in those two */
+/* id-fido-u2f-ce-transports */
+#define TRANSPORTS_OID	"1.3.6.1.4.1.45724.2.1.1"
 #define RSA_BITS_MIN	2048
 
 /* Real, because some relying parties compare with the list of countries. */
@@ -41,12 +43,14 @@ static const struct {
 	    20 * YEAR_S },
 	[CERTIFICATE_ENTERPRISE] = { "sealkey TEST enterprise attestation",
 	    false, 20 * YEAR_S },
+	[CERTIFICATE_U2F] = { "sealkey TEST U2F attestation", false,
+	    20 * YEAR_S },
 };
 
 static bool
 is_leaf(enum certificate_kind kind)
 {
-	return kind == CERTIFICATE_LEAF || kind == CERTIFICATE_ENTERPRISE;
+	return kind != CERTIFICATE_ROOT && kind != CERTIFICATE_INTERMEDIATE;
 }
 
 /* One relative name for each attribute: some read only the first of one. */
@@ -199,21 +203,18 @@ add_authority_key_id(X509 *x, X509 *issuer)
 	return ok;
 }
 
-/* An OCTET STRING in the OCTET STRING that every extension is. */
 static bool
-add_octets(X509 *x, const char *name, const uint8_t *bytes, uint8_t len)
+add_extension(X509 *x, const char *name, const uint8_t *der, int len)
 {
-	uint8_t der[2 + OCTETS_MAX] = { V_ASN1_OCTET_STRING, len };
 	ASN1_OBJECT *oid;
 	ASN1_OCTET_STRING *value;
 	X509_EXTENSION *ext = NULL;
 	bool ok;
 
-	memcpy(der + 2, bytes, len);
 	oid = OBJ_txt2obj(name, 1);
 	value = ASN1_OCTET_STRING_new();
 	ok = oid != NULL && value != NULL &&
-	    ASN1_OCTET_STRING_set(value, der, 2 + len) == 1;
+	    ASN1_OCTET_STRING_set(value, der, len) == 1;
 	if (ok)
 		ext = X509_EXTENSION_create_by_OBJ(NULL, oid, 0, value);
 	ok = ext != NULL && X509_add_ext(x, ext, -1) == 1;
@@ -223,6 +224,25 @@ add_octets(X509 *x, const char *name, const uint8_t *bytes, uint8_t len)
 	return ok;
 }
 
+/* An OCTET STRING in the OCTET STRING that every extension is. */
+static bool
+add_octets(X509 *x, const char *name, const uint8_t *bytes, uint8_t len)
+{
+	uint8_t der[2 + OCTETS_MAX] = { V_ASN1_OCTET_STRING, len };
+
+	memcpy(der + 2, bytes, len);
+	return add_extension(x, name, der, 2 + len);
+}
+
+/* att.6: a BIT STRING, bit 2 is USB, which every key of ours is plugged by */
+static bool
+add_transports(X509 *x)
+{
+	static const uint8_t usb[] = { V_ASN1_BIT_STRING, 2, 5, 0x20 };
+
+	return add_extension(x, TRANSPORTS_OID, usb, sizeof(usb));
+}
+
 static bool
 add_extensions(X509 *x, const struct certificate_plan *plan)
 {
@@ -230,6 +250,9 @@ add_extensions(X509 *x, const struct certificate_plan *plan)
 		return false;
 	if (plan->issuer != NULL && !add_authority_key_id(x, plan->issuer))
 		return false;
+	/* att.6: U2F knows no AAGUID; the one that clients put is zero */
+	if (plan->kind == CERTIFICATE_U2F)
+		return add_transports(x);
 	if (is_leaf(plan->kind) && !add_octets(x, AAGUID_OID, plan->aaguid,
 	    AAGUID_LEN))
 		return false;

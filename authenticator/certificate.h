@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * X.509 certificates of a packed attestation (WebAuthn Level 3, 8.2.1), and
- * the judgement of a root that somebody brings. Knows how they look; who
- * signs what and when is attestation.c.
+ * X.509 certificates of packed (WebAuthn Level 3, 8.2.1) and of U2F's
+ * attestation, and the judgement of a root that somebody brings. Knows how
+ * they look; who signs what and when is attestation.c.
  *
  * Whatever is returned belongs to the caller.
  */
@@ -22,6 +22,7 @@ enum certificate_kind {
 	CERTIFICATE_INTERMEDIATE,
 	CERTIFICATE_LEAF,
 	CERTIFICATE_ENTERPRISE,	/* a leaf that names its key (8.2.2) */
+	CERTIFICATE_U2F,	/* a leaf that names no AAGUID */
 };
 
 #define CERTIFICATE_SERIAL_LEN	8	/* bytes, of a key */
@@ -32,7 +33,7 @@ struct certificate_plan {
 	X509		*issuer;	/* NULL: itself */
 	EVP_PKEY	*issuer_key;
 	int64_t		 now_s;		/* seconds since 1970 */
-	const uint8_t	*aaguid;	/* leaves: 16 bytes */
+	const uint8_t	*aaguid;	/* LEAF, ENTERPRISE: 16 bytes */
 	const uint8_t	*serial;	/* ENTERPRISE: of the key */
 };
 

@@ -157,12 +157,14 @@ static void
 make_attestations(struct sim *s)
 {
 	static const uint8_t leaf[] = { 0x30, 0x01, 0x00 };
+	static const uint8_t u2f_leaf[] = { 0x30, 0x01, 0x02 };
 	static const uint8_t enterprise_leaf[] = { 0x30, 0x01, 0x01 };
 	struct sim_private *p = s->priv;
 	struct key_op op;
 
 	op = make_attestation(p, span(leaf, sizeof(leaf)),
 	    &p->cfg.attestation, p->att_blob);
+	p->cfg.attestation.u2f = span(u2f_leaf, sizeof(u2f_leaf));
 	memcpy(s->attestation_pub, op.out_pub, op.out_pub_len);
 	s->attestation_pub_len = op.out_pub_len;
 	op = make_attestation(p, span(enterprise_leaf,

@@ -65,6 +65,9 @@ struct auth_attestation {
 					 * epoch all zero */
 	struct span	x5c[AUTH_X5C_MAX];	/* DER */
 	size_t		x5c_count;
+	struct span	u2f;		/* DER, of the same key: U2F has room
+					 * for one certificate, which has to
+					 * verify without the others */
 };
 
 #define AUTH_ATTESTATION_BOUND	"sealkey attestation"

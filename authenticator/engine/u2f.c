@@ -333,7 +333,7 @@ enum auth_want
 ur_attest(struct auth *au, struct auth_op *op)
 {
 	if (has_chain(au)) {
-		put(au, au->cfg.attestation.x5c[0]);
+		put(au, au->cfg.attestation.u2f);
 		sign_with_attestation(op, &au->cfg.attestation);
 	} else {
 		put_own_certificate(au, op);

@@ -10,6 +10,8 @@
  *	rawhost notify PATH	prints the datagram that comes to PATH
  *	rawhost u2f PATH HEX	registers with U2F for the application HEX, and
  *				prints public key and key handle as hex
+ *	rawhost u2f PATH HEX CHALLENGE	the same for that challenge, and a line
+ *				of certificate and signature
  */
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -249,23 +251,37 @@ print_hex(const uint8_t *p, size_t len)
 	putchar('\n');
 }
 
+static int
+read_hash(const char *hex, uint8_t out[static 32])
+{
+	size_t i;
+
+	for (i = 0; i < 32; i++)
+		if (sscanf(hex + 2 * i, "%2hhx", &out[i]) != 1)
+			return 0;
+	return hex[64] == '\0';
+}
+
 /* FIDO U2F Raw Message Formats, 4: 05, key, handle with its length, ... */
 static int
-u2f(const char *path, const char *application)
+u2f(const char *path, const char *application, const char *challenge)
 {
 	uint8_t msg[7 + 64 + 2] = { 0, 1, 3, 0, 0, 0, 64 }, out[2048];
 	int fd = plug_in(path);
 	uint32_t cid = new_channel(fd);
-	size_t len, i;
+	size_t len;
 
-	for (i = 0; i < 32; i++)
-		if (sscanf(application + 2 * i, "%2hhx", &msg[39 + i]) != 1)
-			return 2;
+	if (!read_hash(application, msg + 39) ||
+	    (challenge != NULL && !read_hash(challenge, msg + 7)))
+		return 2;
 	len = exchange(fd, cid, msg, sizeof(msg), out, sizeof(out));
-	if (len < 67 || out[0] != 5 || len < 67u + out[66])
+	/* 90 00 behind it */
+	if (len < 69 || out[0] != 5 || len < 69u + out[66])
 		return 1;
 	print_hex(out + 1, 65);
 	print_hex(out + 67, out[66]);
+	if (challenge != NULL)
+		print_hex(out + 67 + out[66], len - 69 - out[66]);
 	return 0;
 }
 
@@ -282,7 +298,7 @@ main(int argc, char **argv)
 		return slow(argv[2], atoi(argv[3]));
 	if (argc == 3 && strcmp(argv[1], "notify") == 0)
 		return notify(argv[2]);
-	if (argc == 4 && strcmp(argv[1], "u2f") == 0 && strlen(argv[3]) == 64)
-		return u2f(argv[2], argv[3]);
+	if ((argc == 4 || argc == 5) && strcmp(argv[1], "u2f") == 0)
+		return u2f(argv[2], argv[3], argc == 5 ? argv[4] : NULL);
 	return 2;
 }

@@ -33,6 +33,7 @@ const USAGE = `usage: cli.mjs COMMAND [options]
   --alg ALG                 -7 or ES256 and so on; again for further ones
   --attestation HOW         none, indirect, direct (default) or enterprise
   --resident-key HOW        required (default), preferred or discouraged
+  --user-verification HOW   required (default), preferred or discouraged
   --user NAME               whose account; alice
   --exclude                 refuse keys that hold a credential here
   --no-allow                empty allow list: any discoverable credential
@@ -50,6 +51,7 @@ const OPTIONS = {
 	'alg': { type: 'string', multiple: true, default: ['-7'] },
 	'attestation': { type: 'string', default: 'direct' },
 	'resident-key': { type: 'string', default: 'required' },
+	'user-verification': { type: 'string', default: 'required' },
 	'user': { type: 'string' },
 	'exclude': { type: 'boolean', default: false },
 	'no-allow': { type: 'boolean', default: false },
@@ -131,6 +133,7 @@ const COMMANDS = {
 		algs: args.alg.map(algNumber),
 		attestation: args.attestation,
 		residentKey: args['resident-key'],
+		userVerification: args['user-verification'],
 		exclude: args.exclude,
 		userName: args.user,
 		extensions: args.extensions && JSON.parse(args.extensions),

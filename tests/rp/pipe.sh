@@ -242,7 +242,10 @@ test_socket()
 	with="--socket $work/socket"
 	ceremonies "socket" ES256 RS256 EdDSA ES512
 	extensions "socket"
+	"${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O1 -o "$work/rawhost" \
+	    tests/cli/rawhost.c
 	test_app_id
+	test_u2f
 	kill "$key"
 	wait "$key"
 	check "sealkey run ends with status 0" same $? 0
@@ -281,13 +284,17 @@ extensions()
 	check "$1: and the same blob" is blob c3RvcmVk
 }
 
+# digest: of standard input, SHA-256, hex
+digest()
+{
+	sha256sum | cut -d ' ' -f 1
+}
+
 # The key runs: its socket is where U2F is spoken.
 test_app_id()
 {
 	app=https://example.com/app.json
-	application=$(printf %s "$app" | sha256sum | cut -d ' ' -f 1)
-	"${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O1 -o "$work/rawhost" \
-	    tests/cli/rawhost.c
+	application=$(printf %s "$app" | digest)
 	"$work/rawhost" u2f "$work/socket" "$application" >"$work/u2f"
 	point=$(head -n 1 "$work/u2f") handle=$(tail -n 1 "$work/u2f")
 	"$node" "$here/appid.mjs" options "$app" "$handle" >"$work/options"
@@ -301,6 +308,41 @@ app_id_verified()
 {
 	"$node" "$here/appid.mjs" verify "$app" "$handle" "$point" "$ORIGIN" \
 	    <"$work/answer" >"$work/account" 2>"$work/error"
+}
+
+# u2f_answered: as a browser does with a key that has nothing but U2F
+u2f_answered()
+{
+	options register --user-verification discouraged \
+	    --resident-key discouraged &&
+	    "$node" "$here/u2f.mjs" client-data "$ORIGIN" <"$work/options" \
+	    >"$work/client-data" 2>"$work/error" &&
+	    "$work/rawhost" u2f "$work/socket" \
+	    "$(printf %s "${ORIGIN#https://}" | digest)" \
+	    "$(digest <"$work/client-data")" >"$work/u2f" &&
+	    "$node" "$here/u2f.mjs" answer "$work/client-data" \
+	    "${ORIGIN#https://}" <"$work/u2f" >"$work/answer" \
+	    2>"$work/error"
+}
+
+u2f_registered()
+{
+	u2f_answered && verify register --require-attestation
+}
+
+# The site trusts the root and nothing else.
+test_u2f()
+{
+	new_site
+	check "a registration of U2F is verified" u2f_registered
+	check "its format is U2F's" is fmt fido-u2f
+	check "its certificate leads to the root" is attestation basic
+	check "its AAGUID is zero" \
+	    is aaguid 00000000-0000-0000-0000-000000000000
+	u2f_answered
+	spoil attestationObject
+	check "the site refuses it if its key is another" \
+	    site_refuses signature register
 }
 
 test_subdomain()

@@ -3,7 +3,7 @@
  * The attestation chain, verified by OpenSSL and attribute by attribute, on
  * a store of one record in memory that can fail.
  *
- * covers att.3 att.5
+ * covers att.3 att.5 att.6
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -390,6 +390,7 @@ other_kinds_have_no_chain(void **state)
 	attestation_config(att, ATTESTATION_SELF, &a);
 	assert_int_equal(a.kind, ATTESTATION_SELF);
 	assert_int_equal(a.x5c_count, 0);
+	assert_int_equal(a.u2f.len, 0);
 	assert_null(a.blob.p);
 	attestation_config(att, ATTESTATION_NONE, &a);
 	assert_int_equal(a.kind, ATTESTATION_NONE);
@@ -925,7 +926,7 @@ roots_are_readable_from_the_store_alone(void **state)
 static struct span
 record_part(struct span record, int i)
 {
-	const uint8_t *p = record.p + 50;
+	const uint8_t *p = record.p + 58;
 
 	while (i-- > 0)
 		p += 2 + (p[0] << 8 | p[1]);
@@ -1144,9 +1145,9 @@ make_old(struct store *st)
 	struct span last = record_part(span(st->value, st->len), 5);
 	uint8_t *end = (uint8_t *)last.p + last.len;
 
-	memmove(st->value + 42, st->value + 50, (size_t)(end - st->value) -
-	    50);
-	st->len = (size_t)(end - st->value) - 8;
+	memmove(st->value + 42, st->value + 58, (size_t)(end - st->value) -
+	    58);
+	st->len = (size_t)(end - st->value) - 16;
 	st->value[0] = 1;
 }
 
@@ -1223,6 +1224,161 @@ no_enterprise_certificate_without_the_roots_key(void **state)
 	root_done(&m);
 }
 
+static X509 *
+u2f(const struct attestation *att)
+{
+	struct auth_attestation a;
+	const uint8_t *p;
+	X509 *x;
+
+	attestation_config(att, ATTESTATION_PACKED, &a);
+	p = a.u2f.p;
+	x = d2i_X509(NULL, &p, a.u2f.len);
+	assert_non_null(x);
+	assert_ptr_equal(p, a.u2f.p + a.u2f.len);
+	return x;
+}
+
+/* Alone it leads to the root, and it is of the key that signs. */
+static void
+check_u2f(const struct attestation *att, int64_t now_s)
+{
+	X509 *x = u2f(att), *leaf = x5c(att, 0), *root = root_of(att);
+
+	assert_int_equal(verify(x, NULL, root, now_s), 1);
+	assert_int_equal(verify(leaf, NULL, root, now_s), 0);
+	assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(x),
+	    X509_get0_pubkey(leaf)), 1);
+	X509_free(x);
+	X509_free(leaf);
+	X509_free(root);
+}
+
+static void
+u2f_certificate_is_right_below_the_root(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att = load(f, aaguid_a, NOW_S, NULL);
+	X509 *x = u2f(att), *root = root_of(att);
+
+	check_u2f(att, NOW_S);
+	check_u2f(att, NOW_S + 19 * YEAR_S);
+	assert_int_equal(verify(x, NULL, root, NOW_S + 21 * YEAR_S), 0);
+	X509_free(x);
+	X509_free(root);
+	attestation_free(att);
+}
+
+static void
+u2f_certificate_tells_transports_and_no_aaguid(void **state)
+{
+	static const uint8_t usb[] = { 0x03, 0x02, 0x05, 0x20 };
+	struct fixture *f = *state;
+	struct attestation *att = load(f, aaguid_a, NOW_S, NULL);
+	X509 *x = u2f(att);
+	X509_NAME *name = X509_get_subject_name(x);
+	ASN1_OBJECT *aaguid = OBJ_txt2obj("1.3.6.1.4.1.45724.1.1.4", 1);
+	ASN1_OBJECT *transports = OBJ_txt2obj("1.3.6.1.4.1.45724.2.1.1", 1);
+	X509_EXTENSION *ext;
+	const ASN1_OCTET_STRING *value;
+
+	assert_int_equal(X509_get_version(x), X509_VERSION_3);
+	assert_int_equal(X509_check_ca(x), 0);
+	assert_int_equal(X509_NAME_entry_count(name), 4);
+	check_name(name, 3, NID_commonName, V_ASN1_UTF8STRING,
+	    "sealkey TEST U2F attestation");
+	assert_int_equal(X509_get_ext_by_OBJ(x, aaguid, -1), -1);
+	assert_int_equal(serial_extension(x), -1);
+	ext = X509_get_ext(x, X509_get_ext_by_OBJ(x, transports, -1));
+	assert_non_null(ext);
+	assert_int_equal(X509_EXTENSION_get_critical(ext), 0);
+	value = X509_EXTENSION_get_data(ext);
+	assert_int_equal(ASN1_STRING_length(value), sizeof(usb));
+	assert_memory_equal(ASN1_STRING_get0_data(value), usb, sizeof(usb));
+	ASN1_OBJECT_free(aaguid);
+	ASN1_OBJECT_free(transports);
+	X509_free(x);
+	attestation_free(att);
+}
+
+static void
+u2f_certificate_stays_as_long_as_the_leaf(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *a = load(f, aaguid_a, NOW_S, NULL);
+	struct attestation *same = load(f, aaguid_a, NOW_S, NULL);
+	struct attestation *b = load(f, aaguid_b, NOW_S, NULL);
+	struct attestation *c = load(f, aaguid_b, NOW_S + 21 * YEAR_S, NULL);
+	X509 *xa = u2f(a), *xsame = u2f(same), *xb = u2f(b);
+
+	assert_int_equal(X509_cmp(xa, xsame), 0);
+	assert_int_not_equal(X509_cmp(xa, xb), 0);
+	check_u2f(b, NOW_S);
+	check_u2f(c, NOW_S + 21 * YEAR_S);
+	X509_free(xa);
+	X509_free(xsame);
+	X509_free(xb);
+	attestation_free(a);
+	attestation_free(same);
+	attestation_free(b);
+	attestation_free(c);
+}
+
+static void
+old_record_gets_a_u2f_certificate(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *old = load(f, aaguid_a, NOW_S, NULL), *now;
+
+	make_old(f->store);
+	now = load(f, aaguid_a, NOW_S, NULL);
+	check_same(old, now, true, true, true);
+	check_u2f(now, NOW_S);
+	attestation_free(old);
+	attestation_free(now);
+}
+
+/* The leaf stands in, until whoever brought the root brings it again. */
+static void
+no_u2f_certificate_without_the_roots_key(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att;
+	struct made_root m;
+	X509 *x, *leaf;
+
+	make_root(&m, EVP_EC_gen("P-256"), &good_plan, NULL);
+	att = load(f, aaguid_a, NOW_S, &m.root);
+	check_u2f(att, NOW_S);
+	attestation_free(att);
+	att = load(f, aaguid_b, NOW_S, NULL);
+	x = u2f(att);
+	leaf = x5c(att, 0);
+	assert_int_equal(X509_cmp(x, leaf), 0);
+	X509_free(x);
+	X509_free(leaf);
+	attestation_free(att);
+	att = load(f, aaguid_b, NOW_S, &m.root);
+	check_u2f(att, NOW_S);
+	attestation_free(att);
+	root_done(&m);
+}
+
+/* Its key has to be read out of the certificate. */
+static void
+damaged_leaf_gets_no_u2f_certificate(void **state)
+{
+	struct fixture *f = *state;
+	struct span leaf;
+
+	attestation_free(load(f, aaguid_a, NOW_S, NULL));
+	leaf = record_part(span(f->store->value, f->store->len), 4);
+	f->store->value[leaf.p - f->store->value] ^= 0x10;
+	make_old(f->store);
+	refuse(f, NOW_S, NULL, -EUCLEAN, "the attestation record is damaged");
+	assert_int_equal(f->store->puts, 1);
+}
+
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -1263,6 +1419,12 @@ main(void)
 		TEST(old_record_gets_an_enterprise_certificate),
 		TEST(old_record_of_a_brought_root_waits_for_it),
 		TEST(no_enterprise_certificate_without_the_roots_key),
+		TEST(u2f_certificate_is_right_below_the_root),
+		TEST(u2f_certificate_tells_transports_and_no_aaguid),
+		TEST(u2f_certificate_stays_as_long_as_the_leaf),
+		TEST(old_record_gets_a_u2f_certificate),
+		TEST(no_u2f_certificate_without_the_roots_key),
+		TEST(damaged_leaf_gets_no_u2f_certificate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,6 +224,7 @@ rig_new(void)
 	r->cfg.attestation.blob = span_str("attestation");
 	r->cfg.attestation.x5c[0] = span(leaf, sizeof(leaf));
 	r->cfg.attestation.x5c_count = 1;
+	r->cfg.attestation.u2f = r->cfg.attestation.x5c[0];
 	r->cfg.random = rig_random;
 	r->cfg.random_arg = r;
 	r->now_ms = 5000;

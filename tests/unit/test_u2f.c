@@ -22,7 +22,7 @@
 #include "ctap/apdu.h"
 #include "ctap/cose.h"
 
-#define LEAF_LEN	3	/* of the simulator's */
+#define LEAF_LEN	3	/* of the simulator's for U2F */
 
 static const uint8_t challenge[32] = { 0xc4, 0xa1 };
 static const uint8_t application[32] = { 0xa9, 0x91 };
@@ -160,7 +160,7 @@ attestation_key(const struct sim *s)
 }
 
 static void
-the_leaf_attests(void **state)
+a_certificate_for_u2f_attests(void **state)
 {
 	static const struct sim_setup setup = { .set = { NULL } };
 	struct sim *s = sim_new(&setup);
@@ -170,7 +170,7 @@ the_leaf_attests(void **state)
 
 	(void)state;
 	do_register(s, &reg);
-	assert_memory_equal(reg.cert, "\x30\x01\x00", LEAF_LEN);
+	assert_memory_equal(reg.cert, "\x30\x01\x02", LEAF_LEN);
 	sig = reg.cert + LEAF_LEN;
 	assert_true(verifies(attestation_key(s), msg,
 	    signed_by_register(&reg, msg), sig,
@@ -396,7 +396,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_leaf_attests),
+		cmocka_unit_test(a_certificate_for_u2f_attests),
 		cmocka_unit_test(without_a_chain_the_key_attests_itself),
 		cmocka_unit_test(the_credential_signs),
 		cmocka_unit_test(the_counter_survives_power_loss),

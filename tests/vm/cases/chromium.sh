@@ -73,8 +73,10 @@ check_u2f()
 	start_sealkey --uhid --set versions=U2F_V2
 	wait_hidraw uhid
 	step "a key that speaks U2F and no more is registered" \
-	    '{"ceremony":"register","userName":"lee","attestation":"none",
+	    '{"ceremony":"register","userName":"lee",
 	    "userVerification":"discouraged","residentKey":"discouraged"}'
+	said "its attestation is U2F's, with a chain to the root" \
+	    '"fmt":"fido-u2f"' '"attestation":"basic"'
 	said "nobody was verified" '"userVerified":false'
 	step "it signs in" '{"ceremony":"login","allow":true,
 	    "userName":"lee","userVerification":"discouraged"}' \
