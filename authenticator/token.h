@@ -39,6 +39,7 @@ struct token_info {
 	bool	pin_manages;	/* noMcGaPermissionsWithClientPin */
 	bool	uv_tokens;	/* option pinUvAuthToken */
 	bool	always_uv;
+	bool	ep;		/* enterprise attestation, switched on */
 	bool	make_without_uv;	/* option makeCredUvNotRqd */
 	bool	verifies;	/* built in, or by the PIN it was opened with */
 	unsigned protocol;	/* the best of both sides; 0: none */
@@ -87,7 +88,11 @@ struct token_make {
 	bool		large_blob_key;
 	bool		large_blob;		/* it may have one, */
 	bool		large_blob_required;	/* or is not to be made */
+	unsigned	enterprise;		/* attestation; 0: none */
 };
+
+/* enterpriseAttestation, CTAP 2.3, 6.1.2, step 9 */
+#define TOKEN_ENTERPRISE_BY_PLATFORM	2
 
 struct token_get {
 	struct span	client_data_hash;	/* 32 bytes */

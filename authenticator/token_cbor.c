@@ -165,7 +165,7 @@ token_encode_make(const struct token_make *req,
 
 	begin(&out, p, cap, CTAP_MAKE_CREDENTIAL);
 	cbor_put_map(&out, 4 + (req->exclude_count > 0) + ext + options +
-	    2 * has_auth(proof));
+	    2 * has_auth(proof) + (req->enterprise != 0));
 	cbor_put_uint(&out, 0x01);
 	cbor_put_bytes(&out, req->client_data_hash);
 	cbor_put_uint(&out, 0x02);
@@ -192,6 +192,10 @@ token_encode_make(const struct token_make *req,
 		put_true(&out, "uv", uv);
 	}
 	put_auth(&out, 0x08, proof);
+	if (req->enterprise != 0) {
+		cbor_put_uint(&out, 0x0a);
+		cbor_put_uint(&out, req->enterprise);
+	}
 	return finish(&out);
 }
 
@@ -515,6 +519,7 @@ take_options(struct cbor_in *in, void *to)
 		{ 0, "rk", false, take_bool, INFO(rk) },
 		{ 0, "uv", false, take_bool, INFO(uv) },
 		{ 0, "alwaysUv", false, take_bool, INFO(always_uv) },
+		{ 0, "ep", false, take_bool, INFO(ep) },
 		{ 0, "clientPin", false, take_bool, INFO(pin) },
 		{ 0, "largeBlobs", false, take_bool, INFO(large_blobs) },
 		{ 0, "pinUvAuthToken", false, take_bool, INFO(uv_tokens) },

@@ -9,6 +9,8 @@
  *  - attestation "none" (the default) replaces the statement and blanks the
  *    AAGUID, unless it is self attestation of a blank AAGUID anyway, as
  *    Chromium does. Anything else passes through.
+ *  - Attestation "enterprise" is permitted for every page, as by a policy of
+ *    its administrator; "direct" to a token that has none, or not yet.
  *  - A discoverable credential gets credProtect level 2, or 3 if user
  *    verification is required, unless the relying party says otherwise (as
  *    Chromium does) or the token does not have it.

@@ -195,6 +195,18 @@ plan_exclude(struct creation *cr)
 	}
 }
 
+/*
+ * WebAuthn Level 3, 5.4.7: a browser whose administrator permits it says so
+ * to a token that can. Others give what they give to everybody.
+ */
+static unsigned
+plan_enterprise(const struct creation *cr)
+{
+	bool wanted = cr->options.conveyance == CONVEYANCE_ENTERPRISE;
+
+	return wanted && cr->c->info.ep ? TOKEN_ENTERPRISE_BY_PLATFORM : 0;
+}
+
 /* Clients cut names before the token does (WebAuthn Level 3, 6.4.1). */
 static struct span
 cut(struct span s)
@@ -213,6 +225,7 @@ plan(struct creation *cr)
 	cr->req.user_id = o->user_id;
 	cr->req.user_name = cut(o->user_name);
 	cr->req.user_display_name = cut(o->user_display_name);
+	cr->req.enterprise = plan_enterprise(cr);
 	if (!plan_algs(cr) || !plan_selection(cr) || !plan_extensions(cr) ||
 	    !plan_app_id(cr))
 		return false;

@@ -64,6 +64,8 @@ check_make(const struct ctap_make_credential *got,
 	    got->ext.cred_protect.v == req->protect);
 	check(span_eq(got->ext.cred_blob, req->cred_blob));
 	check((got->ext.large_blob_key == OPT_TRUE) == req->large_blob_key);
+	check(got->enterprise.there == (req->enterprise != 0));
+	check(!got->enterprise.there || got->enterprise.v == req->enterprise);
 	check((got->ext.min_pin_length == OPT_TRUE) == req->min_pin_length);
 	check(got->ext.large_blob.there == req->large_blob);
 	check(!req->large_blob || got->ext.large_blob.valid);

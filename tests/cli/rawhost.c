@@ -8,6 +8,8 @@
  *	rawhost slow PATH N	N clients of a stream socket say a byte a
  *				second; all must be closed within 4 s
  *	rawhost notify PATH	prints the datagram that comes to PATH
+ *	rawhost cbor PATH HEX	sends a CTAP2 message, and prints the answer as
+ *				hex
  *	rawhost u2f PATH HEX	registers with U2F for the application HEX, and
  *				prints public key and key handle as hex
  *	rawhost u2f PATH HEX CHALLENGE	the same for that challenge, and a line
@@ -214,14 +216,14 @@ notify(const char *path)
 
 /* Cuts the message into packets; answers come as one run of bytes. */
 static size_t
-exchange(int fd, uint32_t cid, const uint8_t *msg, size_t len, uint8_t *out,
-    size_t cap)
+exchange(int fd, uint32_t cid, uint8_t cmd, const uint8_t *msg, size_t len,
+    uint8_t *out, size_t cap)
 {
 	uint8_t r[64] = { cid >> 24, cid >> 16, cid >> 8, cid };
 	size_t at = 57, want, got = 0;
 	uint8_t seq;
 
-	send_first(fd, cid, 0x03, len, msg, len < 57 ? len : 57);
+	send_first(fd, cid, cmd, len, msg, len < 57 ? len : 57);
 	for (seq = 0; at < len; at += 59) {
 		r[4] = seq++;
 		memset(r + 5, 0, 59);
@@ -229,7 +231,7 @@ exchange(int fd, uint32_t cid, const uint8_t *msg, size_t len, uint8_t *out,
 		if (send(fd, r, sizeof(r), MSG_NOSIGNAL) != sizeof(r))
 			exit(1);
 	}
-	if (!await(fd, 0x03, r))
+	if (!await(fd, cmd, r))
 		exit(1);
 	want = (size_t)r[5] << 8 | r[6];
 	if (want + 64 > cap)
@@ -249,6 +251,21 @@ print_hex(const uint8_t *p, size_t len)
 	while (len-- > 0)
 		printf("%02x", *p++);
 	putchar('\n');
+}
+
+static int
+cbor(const char *path, const char *hex)
+{
+	uint8_t msg[1024], out[2048];
+	int fd = plug_in(path);
+	size_t len;
+
+	for (len = 0; len < sizeof(msg) && hex[2 * len] != '\0'; len++)
+		if (sscanf(hex + 2 * len, "%2hhx", &msg[len]) != 1)
+			return 2;
+	len = exchange(fd, new_channel(fd), 0x10, msg, len, out, sizeof(out));
+	print_hex(out, len);
+	return 0;
 }
 
 static int
@@ -274,7 +291,7 @@ u2f(const char *path, const char *application, const char *challenge)
 	if (!read_hash(application, msg + 39) ||
 	    (challenge != NULL && !read_hash(challenge, msg + 7)))
 		return 2;
-	len = exchange(fd, cid, msg, sizeof(msg), out, sizeof(out));
+	len = exchange(fd, cid, 0x03, msg, sizeof(msg), out, sizeof(out));
 	/* 90 00 behind it */
 	if (len < 69 || out[0] != 5 || len < 69u + out[66])
 		return 1;
@@ -298,6 +315,8 @@ main(int argc, char **argv)
 		return slow(argv[2], atoi(argv[3]));
 	if (argc == 3 && strcmp(argv[1], "notify") == 0)
 		return notify(argv[2]);
+	if (argc == 4 && strcmp(argv[1], "cbor") == 0)
+		return cbor(argv[2], argv[3]);
 	if ((argc == 4 || argc == 5) && strcmp(argv[1], "u2f") == 0)
 		return u2f(argv[2], argv[3], argc == 5 ? argv[4] : NULL);
 	return 2;

@@ -231,14 +231,29 @@ test_state()
 	check "it signs in with an allow list" used --user bob
 }
 
-test_socket()
+# run_key OPTION...: until end_key, behind $work/socket
+run_key()
 {
+	rm -f "$work/ready"
 	mkfifo "$work/ready"
 	"$SEALKEY" run --state "$work/key" --socket "$work/socket" \
-	    --presence auto --ready-fd 3 3>"$work/ready" 2>"$work/run" &
+	    --presence auto --ready-fd 3 "$@" 3>"$work/ready" 2>"$work/run" &
 	key=$!
 	[ -n "$(timeout 20 head -c 1 "$work/ready" | od -An -tx1)" ] ||
 	    bail "sealkey run: $(cat "$work/run")"
+}
+
+end_key()
+{
+	kill "$key"
+	wait "$key"
+	check "sealkey run ends with status 0" same $? 0
+	key=
+}
+
+test_socket()
+{
+	run_key
 	with="--socket $work/socket"
 	ceremonies "socket" ES256 RS256 EdDSA ES512
 	extensions "socket"
@@ -246,10 +261,7 @@ test_socket()
 	    tests/cli/rawhost.c
 	test_app_id
 	test_u2f
-	kill "$key"
-	wait "$key"
-	check "sealkey run ends with status 0" same $? 0
-	key=
+	end_key
 }
 
 # account NAME: a member of the last account
@@ -379,6 +391,45 @@ test_attestation()
 	with="--state $work/key"
 }
 
+# names_the_key: the certificate of the last account does
+names_the_key()
+{
+	grep -q '"chain":\["[^"]*CN=sealkey TEST enterprise attestation' \
+	    "$work/account"
+}
+
+no_name()
+{
+	! names_the_key
+}
+
+# Who asks for it gets it of a key that can, once it is switched on.
+test_enterprise()
+{
+	with="--state $work/key --set ep=on"
+	new_site
+	check "enterprise attestation that is off" made --attestation enterprise
+	check "is as for everybody" is attestation basic
+	check "and does not name the key" no_name
+	run_key --set ep=on --set uv=off
+	check "it is switched on" same \
+	    "$("$work/rawhost" cbor "$work/socket" 0da10101)" 00
+	end_key
+	new_site
+	check "enterprise attestation is verified" \
+	    made --attestation enterprise
+	check "its format is packed" is fmt packed
+	check "its chain leads to the root" is attestation basic
+	check "its certificate names the key" names_the_key
+	check "who asks for direct attestation" made --user bob
+	check "does not learn the name" no_name
+	with="--state $work/key"
+	new_site
+	check "nor does who asks a key that has none" \
+	    made --attestation enterprise
+	check "which attests as ever" no_name
+}
+
 test_accounts()
 {
 	new_site
@@ -504,6 +555,7 @@ test_socket
 with="--state $work/key"
 test_subdomain
 test_attestation
+test_enterprise
 test_accounts
 test_batch
 test_origins

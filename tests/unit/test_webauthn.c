@@ -1115,6 +1115,35 @@ test_conveyance_of_other_kinds_passes(void **state)
 	check_passed(*state);
 }
 
+/* As a browser says it that was told to: platform-managed. */
+static void
+test_enterprise_is_asked_of_tokens_that_have_it(void **state)
+{
+	struct fixture *f = *state;
+
+	create_works(f, CREATE ",\"attestation\":\"enterprise\"}");
+	assert_int_equal(f->fake.make.enterprise, 0);
+	f->client.info.ep = true;
+	create_works(f, CREATE ",\"attestation\":\"direct\"}");
+	assert_int_equal(f->fake.make.enterprise, 0);
+	create_works(f, CREATE ",\"attestation\":\"enterprise\"}");
+	assert_int_equal(f->fake.make.enterprise, 2);
+	check_passed(f);
+}
+
+static void
+test_enterprise_refused_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	f->client.info.ep = true;
+	f->fake.status = CTAP1_ERR_INVALID_PARAMETER;
+	create_fails(f, CREATE ",\"attestation\":\"enterprise\"}",
+	    "NotAllowedError");
+	assert_int_equal(f->fake.makes, 1);
+	assert_non_null(strstr(f->err.message, "(0x02)"));
+}
+
 static void
 test_conveyance_none_keeps_blank_self_attestation(void **state)
 {
@@ -2082,6 +2111,8 @@ main(void)
 		WITH(test_create_response_has_all_members),
 		WITH(test_conveyance_none_is_the_default),
 		WITH(test_conveyance_of_other_kinds_passes),
+		WITH(test_enterprise_is_asked_of_tokens_that_have_it),
+		WITH(test_enterprise_refused_is_told),
 		WITH(test_conveyance_none_keeps_blank_self_attestation),
 		WITH(test_create_selection),
 		WITH(test_create_on_a_token_that_can_do_less),
