@@ -1074,6 +1074,24 @@ has_no_enterprise_attestation_unasked(void **state)
 	assert_int_not_equal(fido_dev_enable_entattest(k->dev, PIN), FIDO_OK);
 }
 
+static void
+has_enterprise_attestation_once_told(void **state)
+{
+	struct key *k = *state;
+
+	OK(fido_dev_set_pin(k->dev, PIN, NULL));
+	reconnect(k);
+	assert_int_equal(option(k, "ep"), 0);
+	FAILS(FIDO_ERR_PIN_INVALID,
+	    fido_dev_enable_entattest(k->dev, OTHER_PIN));
+	assert_int_equal(option(k, "ep"), 0);
+	OK(fido_dev_enable_entattest(k->dev, PIN));
+	assert_int_equal(option(k, "ep"), 1);
+	OK(fido_dev_reset(k->dev));
+	reconnect(k);
+	assert_int_equal(option(k, "ep"), 0);
+}
+
 /* --- fingers --- */
 
 static void
@@ -1356,6 +1374,7 @@ main(void)
 		TEST(raises_the_length_of_pins, NULL),
 		TEST(forces_another_pin, NULL),
 		TEST(has_no_enterprise_attestation_unasked, NULL),
+		TEST(has_enterprise_attestation_once_told, "--set=ep=on"),
 		TEST(describes_its_reader, "--set=bioEnroll=on"),
 		TEST(verifies_by_finger, "--set=bioEnroll=on"),
 		TEST(gives_up_enrolling, "--set=bioEnroll=on"),

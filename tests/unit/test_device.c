@@ -19,7 +19,10 @@
 #include <cmocka.h>
 
 #include <openssl/crypto.h>
+#include <openssl/pem.h>
 
+#include "authenticator/attestation.h"
+#include "authenticator/certificate.h"
 #include "authenticator/device.h"
 #include "authenticator/note.h"
 #include "tests/store_fixture.h"
@@ -305,6 +308,105 @@ test_algorithms_offered_unasked(void **state)
 	assert_memory_equal(cfg.auth.algs, want, sizeof(want));
 }
 
+/* PEM of a root that somebody brings; to be freed with BIO_free(). */
+static void
+make_root(BIO **cert, BIO **key)
+{
+	EVP_PKEY *pair = EVP_EC_gen("P-256");
+	struct certificate_plan plan = { .kind = CERTIFICATE_ROOT,
+	    .key = pair, .issuer_key = pair, .now_s = time(NULL) };
+	X509 *x;
+
+	assert_non_null(pair);
+	assert_int_equal(certificate_make(&plan, &x), 0);
+	*cert = BIO_new(BIO_s_mem());
+	*key = BIO_new(BIO_s_mem());
+	assert_int_equal(PEM_write_bio_X509(*cert, x), 1);
+	assert_int_equal(PEM_write_bio_PrivateKey(*key, pair, NULL, NULL, 0,
+	    NULL, NULL), 1);
+	X509_free(x);
+	EVP_PKEY_free(pair);
+}
+
+static struct span
+text_of(BIO *bio)
+{
+	char *p;
+	long len = BIO_get_mem_data(bio, &p);
+
+	return span(p, (size_t)len);
+}
+
+static void
+attest(struct store *st, struct keys *keys, const uint8_t aaguid[static 16],
+    const struct attestation_root *root)
+{
+	struct attestation *att;
+
+	assert_int_equal(attestation_load(st, keys, aaguid, time(NULL), root,
+	    &att, msg, sizeof(msg)), 0);
+	attestation_free(att);
+}
+
+/*
+ * A root was brought with its key, which is not kept; what it signed for
+ * this kind of key is gone with a firmware of another kind.
+ */
+static void
+make_key_of_a_brought_root(struct scratch *dir, BIO *cert, BIO *key)
+{
+	static const uint8_t other_aaguid[16] = { 0x01 };
+	struct attestation_root root = { text_of(cert), text_of(key) };
+	struct store_config sc = { .create = false };
+	struct keys *keys;
+	struct store *st;
+
+	make_key(dir);
+	assert_int_equal(keys_open_software(dir->fd, false, &keys), 0);
+	assert_int_equal(store_open(dir->fd, dir->path, keys, &sc, &st, msg,
+	    sizeof(msg)), 0);
+	attest(st, keys, device_aaguid, &root);
+	attest(st, keys, other_aaguid, NULL);
+	store_close(st);
+	keys_free(keys);
+}
+
+/* att.5: rather than a key that says ep and has nothing to show for it */
+static void
+test_enterprise_attestation_wants_its_root(void **state)
+{
+	struct device_config cfg;
+	struct scratch dir;
+	BIO *cert, *key;
+	struct attestation_root root;
+	struct device *d;
+
+	(void)state;
+	make_root(&cert, &key);
+	make_key_of_a_brought_root(&dir, cert, key);
+	device_config_default(&cfg);
+	cfg.path = dir.path;
+	cfg.auth.features |= FEATURE_EP;
+	assert_int_equal(device_open(&cfg, 0, &d, msg, sizeof(msg)),
+	    -EKEYEXPIRED);
+	assert_string_equal(msg, "the enterprise attestation certificate has "
+	    "to be made: bring the attestation root and its key again");
+	/* who does not want it does without */
+	assert_int_equal(open_device(&dir, false, false, &d), 0);
+	device_close(d);
+	root = (struct attestation_root){ text_of(cert), text_of(key) };
+	cfg.root = &root;
+	assert_int_equal(device_open(&cfg, 0, &d, msg, sizeof(msg)), 0);
+	device_close(d);
+	/* and it is there from now on */
+	cfg.root = NULL;
+	assert_int_equal(device_open(&cfg, 0, &d, msg, sizeof(msg)), 0);
+	device_close(d);
+	BIO_free(cert);
+	BIO_free(key);
+	scratch_free(&dir);
+}
+
 int
 main(void)
 {
@@ -317,6 +419,7 @@ main(void)
 		cmocka_unit_test(test_waits_for_a_short_use),
 		cmocka_unit_test(test_does_not_wait_for_a_running_key),
 		cmocka_unit_test(test_gives_up_waiting),
+		cmocka_unit_test(test_enterprise_attestation_wants_its_root),
 		cmocka_unit_test(test_openssl_without_memory),
 	};
 
