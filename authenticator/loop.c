@@ -12,7 +12,8 @@
 #include "ctap/request.h"
 
 #define HOSTS_MAX	256	/* at once; each takes about 8 kB */
-#define INFO_MAX	1024	/* bytes of a reply to getInfo */
+#define INFO_MAX	2048	/* bytes of a reply to getInfo, which can be
+				 * some 1200 */
 
 /* A host and, if it has one in progress, its message. */
 struct loop_host {

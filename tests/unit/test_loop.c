@@ -307,8 +307,24 @@ wait_for_keys(struct bench *b)
 	loop_keys(b->loop, b->now_ms);
 }
 
+/* A key that has more to say about itself than any other. */
+static void
+become_talkative(struct auth_config *cfg)
+{
+	uint8_t max;
+
+	cfg->features = UINT64_MAX & ~FEATURE_LARGE_BLOB;
+	cfg->transports = cfg->transports_for_reset = 0x3f;
+	cfg->uv_attempts = 3;
+	cfg->uv_modality = 0x1ff;
+	cfg->firmware_version = UINT64_MAX;
+	memset(cfg->policy_url, 'x', AUTH_URL_MAX - 1);
+	for (size_t i = 0; auth_certification(i, &max) != NULL; i++)
+		cfg->certifications[i] = max;
+}
+
 static struct bench *
-open_bench_with(enum presence_mode mode, bool no_u2f)
+open_bench_with(enum presence_mode mode, void (*change)(struct auth_config *))
 {
 	struct bench *b = calloc(1, sizeof(*b));
 	struct device_config cfg = { .create = true };
@@ -316,8 +332,8 @@ open_bench_with(enum presence_mode mode, bool no_u2f)
 
 	device_config_default(&cfg);
 	cfg.auth.attestation.kind = ATTESTATION_SELF;
-	if (no_u2f)
-		cfg.auth.features &= ~FEATURE_U2F_V2;
+	if (change != NULL)
+		change(&cfg.auth);
 	strcpy(b->dir, "/tmp/sealkey-test-XXXXXX");
 	assert_non_null(mkdtemp(b->dir));
 	cfg.path = b->dir;
@@ -333,13 +349,26 @@ open_bench_with(enum presence_mode mode, bool no_u2f)
 static struct bench *
 open_bench(enum presence_mode mode)
 {
-	return open_bench_with(mode, false);
+	return open_bench_with(mode, NULL);
+}
+
+static void
+lose_u2f(struct auth_config *cfg)
+{
+	cfg->features &= ~FEATURE_U2F_V2;
 }
 
 static int
 open_without_u2f(void **state)
 {
-	*state = open_bench_with(PRESENCE_AUTO, true);
+	*state = open_bench_with(PRESENCE_AUTO, lose_u2f);
+	return 0;
+}
+
+static int
+open_talkative(void **state)
+{
+	*state = open_bench_with(PRESENCE_MANUAL, become_talkative);
 	return 0;
 }
 
@@ -462,6 +491,21 @@ info_waits_for_nobody(void **state)
 	assert_int_equal(reply_status(c), CTAP2_OK);
 	assert_null(next(c));
 	assert_false(device_idle(b->device));
+	assert_int_equal(press(b, false), 0);
+	assert_int_equal(reply_status(a), CTAP2_OK);
+}
+
+/* Nor is that a matter of how much there is to say. */
+static void
+long_info_waits_for_nobody(void **state)
+{
+	struct bench *b = *state;
+	struct computer *a = plug(b, 0);
+	struct computer *c = plug(b, 1);
+
+	ask(b, a, selection, sizeof(selection));
+	ask(b, c, get_info, sizeof(get_info));
+	assert_int_equal(reply_status(c), CTAP2_OK);
 	assert_int_equal(press(b, false), 0);
 	assert_int_equal(reply_status(a), CTAP2_OK);
 }
@@ -1005,6 +1049,7 @@ main(void)
 		AUTO(fifty_hosts_are_all_answered),
 		AUTO(hosts_are_limited),
 		MANUAL(info_waits_for_nobody),
+		TEST(long_info_waits_for_nobody, open_talkative),
 		AUTO(hosts_that_go_leave_nothing),
 		MANUAL(another_host_waits_its_turn),
 		MANUAL(hosts_are_served_in_order),
