@@ -114,7 +114,7 @@ forget_unknown(const struct auth *au, struct ctap_mc_extensions *ext)
 /*
  * uvm.1: what has shown who is there, or else that somebody is. Of a
  * built-in verification that was not told to be of any kind, all that is
- * known is its gesture. Called before tokens are spent or end.
+ * known is its gesture.
  */
 static uint32_t
 uv_method(const struct auth *au, const struct auth_op *op, bool up)
@@ -122,7 +122,7 @@ uv_method(const struct auth *au, const struct auth_op *op, bool up)
 	uint32_t kinds = au->cfg.uv_modality & ~(uint32_t)(UV_METHOD_NONE |
 	    UV_METHOD_ALL);
 
-	if (op->token && token_by_pin(op))
+	if (op->by_pin)
 		return UV_METHOD_PASSCODE_EXTERNAL;
 	if (!op->uv)
 		return up ? UV_METHOD_PRESENCE : UV_METHOD_NONE;

@@ -10,9 +10,9 @@
  *	return fail(op, status);	reply with an error
  *	return reply(au, &out);		reply, the last stage
  *
- * What was wanted is found in op when the stage runs: answer, key, lookup,
- * commit_error. Errors of lookups, keys and commits that no stage cares
- * about are turned into a reply before the stage runs (engine.c).
+ * What was wanted is found in op when the stage runs: answer, key, lookup.
+ * Errors of lookups, keys and commits that no stage cares about are turned
+ * into a reply before the stage runs (engine.c).
  */
 #ifndef AUTHENTICATOR_ENGINE_IMPL_H
 #define AUTHENTICATOR_ENGINE_IMPL_H
@@ -144,7 +144,6 @@ struct auth_op {
 	struct key_op	key;
 	struct auth_lookup lookup;
 	struct auth_change change;
-	int		commit_error;
 	struct auth_state state;	/* what the change will make of it */
 
 	/* makeCredential and getAssertion */
@@ -153,6 +152,7 @@ struct auth_op {
 	uint8_t		meta[KEY_META_MAX];
 	bool		up, uv;
 	bool		token;		/* by a verified pinUvAuthToken */
+	bool		by_pin;		/* which was given for a PIN */
 	int		alg;
 	struct cbor_in	list;		/* where we are in a list */
 	struct span	candidate;	/* the ID being looked for */
@@ -322,7 +322,8 @@ void derive(const struct auth *au, const char *label, uint32_t generation,
     uint8_t out[static 32]);
 /*
  * 6.1.2 step 11.1, 6.2.2 step 6.1: mac over client_data_hash verifies, and
- * the token may do permission for op->ga.rp_id_hash. Binds it.
+ * the token may do permission for op->ga.rp_id_hash. Binds it, and notes
+ * op->by_pin.
  */
 enum ctap_status token_check(struct auth_op *op,
     const struct ctap_auth *param, struct span client_data_hash,
@@ -343,8 +344,6 @@ const uint8_t *token_rp_id_hash(const struct auth_op *op, int protocol);
 bool token_in_use(const struct auth_op *op, int protocol);
 /* Drops tokens whose time is over; when the next one's is. */
 uint64_t tokens_expire(struct auth_session *ses, uint64_t now_ms);
-/* The token in use was given for a PIN. */
-bool token_by_pin(const struct auth_op *op);
 /* getUserPresentFlagValue() of the token in use */
 bool token_present(const struct auth_op *op);
 /* After presence was tested: flags and permissions but lbw are gone. */

@@ -157,6 +157,7 @@ token_check(struct auth_op *op, const struct ctap_auth *param,
 	if (!token_permits(t, permission, op->ga.rp_id_hash))
 		return CTAP2_ERR_PIN_AUTH_INVALID;
 	t->used = true;
+	op->by_pin = t->by_pin;
 	/* tok.5 */
 	t->has_rp_id = true;
 	memcpy(t->rp_id_hash, op->ga.rp_id_hash, sizeof(t->rp_id_hash));
@@ -235,15 +236,6 @@ token_present(const struct auth_op *op)
 		    op->now_ms - t->begun_ms < TOKEN_PRESENCE_MS)
 			return true;
 	}
-	return false;
-}
-
-bool
-token_by_pin(const struct auth_op *op)
-{
-	for (int i = 0; op->session != NULL && i < PIN_PROTOCOL_MAX; i++)
-		if (op->session->token[i].in_use)
-			return op->session->token[i].by_pin;
 	return false;
 }
 
