@@ -141,7 +141,7 @@ authorize(struct auth *au, struct auth_op *op, unsigned needs)
 		return status;
 	if ((needs & NEEDS_MODALITY) && req->modality.v != FINGERPRINT)
 		return CTAP1_ERR_INVALID_PARAMETER;
-	if (op->bio.name.len > BIO_NAME_MAX)
+	if ((needs & NEEDS_NAME) && op->bio.name.len > BIO_NAME_MAX)
 		return CTAP1_ERR_INVALID_LENGTH;
 	return needs & NEEDS_TOKEN ? token_authorize(au, op, &req->auth,
 	    span(head, sizeof(head)), req->params, PERMISSION_BE) : CTAP2_OK;
