@@ -190,7 +190,7 @@ configure(struct sim_private *p, const struct sim_setup *setup)
 			die(msg);
 	cfg->random = seeded_random;
 	cfg->random_arg = p;
-	p->random = setup->seed;
+	p->random = ~setup->seed;
 }
 
 static void
@@ -223,6 +223,8 @@ sim_new(const struct sim_setup *setup)
 	if (p->mem == NULL)
 		die("no memory");
 	make_attestations(s);
+	/* the same from here on, however many keys it attests with */
+	p->random = setup->seed;
 	seeded_random(p, p->state.epoch, sizeof(p->state.epoch));
 	power_up(s);
 	return s;

@@ -4,8 +4,13 @@
  *
  *	corpus DIR CASES.txt...
  *
- * One file a case. They run in the simulator, which is seeded, so that
- * tokens and keys are those that the fuzz target will meet again.
+ * One file a case, with the name of its file of cases. They run in the
+ * simulator, which is seeded, so that tokens and keys are those that the fuzz
+ * target will meet again: as long as nothing changes what is random before
+ * them (tests/unit/test_sim.c). To write the committed ones anew, with $PWD
+ * the folder of the cases:
+ *
+ *	../../build/tests/corpus ../../tests/fuzz/corpus/conversation *.txt
  */
 #include "conformance/sim.h"
 #include "conformance/transcript.h"
@@ -13,6 +18,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct recorder {
 	struct sim	*sim;
@@ -213,15 +219,18 @@ static const struct transcript_target recorder = {
 static void
 write_case(void *arg, const struct transcript_result *result)
 {
+	const char *file = result->of->file;
+	static const char *before;
 	static unsigned number;
 	char path[512];
 	FILE *f;
 
-	(void)result;
 	if (last == NULL || last->len <= last->opened)
 		return;
-	snprintf(path, sizeof(path), "%s/case-%03u", (const char *)arg,
-	    number++);
+	number = before == file ? number + 1 : 0;
+	before = file;
+	snprintf(path, sizeof(path), "%s/%.*s-%03u", (const char *)arg,
+	    (int)strcspn(file, "."), file, number);
 	f = fopen(path, "w");
 	if (f == NULL || fwrite(last->bytes, last->len, 1, f) != 1 ||
 	    fclose(f) != 0) {
