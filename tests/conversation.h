@@ -29,6 +29,8 @@ enum conversation_event {
 	EVENT_FINGER,		/* on the reader: a byte, number << 4 | status
 				 * (enum sample_status) */
 	EVENT_HOLD,		/* a long touch */
+	EVENT_GONE,		/* the host of channels 1 and 2 vanishes */
+	EVENT_OWNER,		/* the key's owner changed what it keeps */
 };
 
 /* None of them is a key that lets the host choose accounts. */

@@ -36,6 +36,8 @@ struct seen {
 	uint32_t	counter;	/* the last one told */
 	bool		touched;	/* since power-up */
 	bool		verified;	/* by the key, or by the PIN */
+	unsigned	samples;	/* good ones, of any finger; since the
+					 * last that was enrolled */
 	struct auth_state state;
 	/* about the operation that is under way */
 	uint64_t	channel;	/* who asked last */
@@ -43,9 +45,19 @@ struct seen {
 	bool		right_pin;	/* it came with it */
 	bool		tells_pin;	/* it has no answer without */
 	bool		recognised;	/* the user was verified for it */
+	bool		held;		/* it met a long touch */
 	unsigned	mismatches;
 	unsigned	ignored;	/* answers to another question */
 };
+
+static bool
+is_zero(const void *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (((const uint8_t *)p)[i] != 0)
+			return false;
+	return true;
+}
 
 /* Whether pinHashEnc holds the PIN of now. */
 static bool
@@ -109,11 +121,11 @@ check_retries(const struct sim *s, const struct seen *before)
 }
 
 /*
- * Fingers come and go by bioEnrollment alone, one at a time, all at a reset;
- * none twice. Who has none left is not verified.
+ * Fingers come and go by bioEnrollment alone, one at a time and after four
+ * good samples, all at a reset; none twice. Who has none left is not verified.
  */
 static void
-check_fingers(const struct sim *s, const struct seen *before)
+check_fingers(const struct sim *s, struct seen *before)
 {
 	const struct auth *au = s->auth;
 	unsigned was = before->state.bio_count, is = au->state.bio_count;
@@ -124,6 +136,12 @@ check_fingers(const struct sim *s, const struct seen *before)
 		check(ok && (before->cmd == CTAP_BIO_ENROLLMENT ?
 		    is + 1 == was || is == was + 1 :
 		    before->cmd == CTAP_RESET && is == 0));
+	if (is > was) {
+		check(before->samples >= 4);
+		before->samples = 0;
+	}
+	check(au->enrolment.left > 0 ||
+	    is_zero(&au->enrolment, sizeof(au->enrolment)));
 	for (unsigned i = 0; i < is; i++)
 		for (unsigned j = 0; j < i; j++)
 			check(au->state.bio[i].finger !=
@@ -146,9 +164,25 @@ check_state(const struct sim *s, const struct seen *before)
 	check(au->state.pin_failures <= PIN_RETRIES);
 	check(au->state.uv_failures <= UV_RETRIES);
 	check(au->counter <= au->state.counter_ceiling);
-	/* an operation leaves nothing of itself behind */
-	for (size_t i = 0; i < sizeof(au->op); i++)
-		check(((const uint8_t *)&au->op)[i] == 0);
+	/* an operation leaves nothing of itself behind, nor what it read */
+	check(is_zero(&au->op, sizeof(au->op)));
+	check(is_zero(au->blobs, sizeof(au->blobs)));
+}
+
+/* What is said to be kept was committed; a reset may want a long touch. */
+static void
+check_promises(const struct sim *s, const struct seen *before)
+{
+	static const uint8_t written[] = "\x67written\xf5";
+	size_t len = sizeof(written) - 1;
+
+	if (s->reply.p[0] != CTAP2_OK)
+		return;
+	if (before->cmd == CTAP_GET_ASSERTION && s->reply.len > len &&
+	    memcmp(s->reply.p + s->reply.len - len, written, len) == 0)
+		check(s->commits > before->commits);
+	if (before->cmd == CTAP_RESET && before->state.long_touch)
+		check(before->held);
 }
 
 /* Authenticator data of a registration or sign-in: member 2 of the reply. */
@@ -223,6 +257,7 @@ check_reply(struct sim *s, struct seen *before)
 	before->verified |= before->right_pin && status == CTAP2_OK;
 	check_retries(s, before);
 	check_fingers(s, before);
+	check_promises(s, before);
 	check_state(s, before);
 	check(auth_idle(s->auth));
 	if (status == CTAP2_OK && (cmd == CTAP_MAKE_CREDENTIAL ||
@@ -252,7 +287,7 @@ take_send(struct sim *s, uint64_t channel, const uint8_t *data, size_t len,
 	    data[2] == CTAP_BIO_ENROLLMENT_PREVIEW ? CTAP_BIO_ENROLLMENT :
 	    data[2];
 	seen->channel = channel;
-	seen->recognised = false;
+	seen->recognised = seen->held = false;
 	seen->mismatches = seen->ignored = 0;
 	look_for_pin(s, span(data + 2, n), seen);
 	sim_send(s, channel, span(data + 2, n));
@@ -323,6 +358,7 @@ answer(struct sim *s, struct seen *seen, enum user_answer a)
 		sim_touch(s);
 	if (s->want != AUTH_USER)
 		return;
+	seen->held |= a == USER_HELD;
 	seen->verified |= a == USER_VERIFIED;
 	seen->recognised |= verifies && a == USER_VERIFIED;
 	seen->mismatches += verifies && a == USER_MISMATCH;
@@ -351,6 +387,8 @@ put_finger(struct sim *s, struct seen *seen, uint8_t byte)
 	else
 		seen->touched |= auth_prompt(s->auth)->kind ==
 		    PROMPT_PRESENCE;
+	seen->samples += f.status == SAMPLE_GOOD &&
+	    auth_prompt(s->auth)->kind == PROMPT_SAMPLE;
 	if (auth_prompt(s->auth)->kind == PROMPT_VERIFICATION) {
 		seen->verified |= known;
 		seen->recognised |= known;
@@ -368,6 +406,37 @@ cancel(struct sim *s, const struct seen *seen)
 	check(sim_cancel(s, seen->channel ^ 8) == AUTH_USER);
 	check(sim_cancel(s, seen->channel) == AUTH_REPLY);
 	check(s->reply.p[0] == CTAP2_ERR_KEEPALIVE_CANCEL);
+}
+
+/* Nothing is left of a host that has gone; the others notice nothing. */
+static void
+host_goes(struct sim *s, const struct seen *seen)
+{
+	const struct auth *au = s->auth;
+
+	if (seen->channel >> 32 == 0 && s->want == AUTH_USER)
+		check(sim_abort(s, seen->channel) == AUTH_REPLY);
+	auth_host_gone(s->auth, 0);
+	check(s->want == AUTH_REPLY || auth_current_want(au) == s->want);
+	for (size_t i = 0; i < HOSTS_MAX; i++)
+		check(!au->session[i].open || au->session[i].host != 0);
+	check(!au->pending.active || au->pending.channel >> 32 != 0);
+	check(au->enrolment.left == 0 || au->enrolment.host != 0);
+}
+
+/* As the loop does it: between two operations. */
+static void
+owner_changes(struct sim *s, struct seen *seen)
+{
+	struct auth_state state = s->auth->state;
+	const struct auth *au = s->auth;
+
+	cancel(s, seen);
+	auth_store_changed(s->auth, &state);
+	check(is_zero(au->session, sizeof(au->session)));
+	check(is_zero(au->agreement, sizeof(au->agreement)));
+	check(is_zero(&au->enrolment, sizeof(au->enrolment)));
+	check(!au->pending.active);
 }
 
 static void
@@ -424,6 +493,12 @@ do_event(struct sim *s, uint8_t event, const uint8_t *data, size_t len,
 		sim_power_cycle(s);
 		seen->touched = seen->verified = false;
 		seen->state = s->auth->state;
+		return 0;
+	case EVENT_GONE:
+		host_goes(s, seen);
+		return 0;
+	case EVENT_OWNER:
+		owner_changes(s, seen);
 		return 0;
 	case EVENT_DISK:
 		fail_commits(s);
