@@ -86,6 +86,20 @@ check "and says what failed" \
     grep -q 'a &lt;b&gt; &amp; &quot;c&quot; # d' "$T/r.html"
 check "without scripts" bash -c '! grep -qi "<script\|src=" "$1"' - "$T/r.html"
 
+cat >"$T/nothing.txt" <<'END'
+title   an answer of nothing
+> cbor 07
+! touch
+< ok nothing
+
+title   an answer of something
+> cbor 04
+< ok nothing
+END
+attempt conformance --cases "$T/nothing.txt"
+check "nothing is an answer" prints '^ok 1 - nothing: an answer of nothing$'
+check "and is not something" prints '^# nothing.txt:8: ok with a body$'
+
 mkdir "$T/folder"
 cp "$T/three.txt" "$T/folder"
 check "a folder of cases" judge_folder
