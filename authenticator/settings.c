@@ -370,11 +370,14 @@ take_ep_rps(struct auth_config *cfg, const struct setting *s,
     const char *value)
 {
 	struct rp_id_text rps[AUTH_EP_RPS_MAX] = { { .len = 0 } };
+	bool none = is_word(value, "none");
 	size_t count = 0, len;
 
 	(void)s;
-	for (; *value != '\0' && !is_word(value, "none"); value += len) {
-		value += *value == ',';
+	if (*value == '\0')
+		return false;
+	for (; !none && *value != '\0'; value += len) {
+		value += count > 0;	/* the comma */
 		len = strcspn(value, ",");
 		if (len == 0 || len > RP_ID_KEPT || count == AUTH_EP_RPS_MAX)
 			return false;

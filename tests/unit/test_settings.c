@@ -186,6 +186,25 @@ transports_are_a_set(void **state)
 }
 
 static void
+rp_ids_are_a_list(void **state)
+{
+	struct auth_config cfg = config();
+
+	(void)state;
+	takes(&cfg, "epRpIds=example.com,a.example");
+	assert_int_equal(cfg.ep_rp[0].len, 11);
+	assert_int_equal(cfg.ep_rp[1].len, 9);
+	assert_int_equal(cfg.ep_rp[2].len, 0);
+	takes(&cfg, "epRpIds=none");
+	assert_int_equal(cfg.ep_rp[0].len, 0);
+	refuses("epRpIds=", "");
+	refuses("epRpIds=,a.example", "");
+	refuses("epRpIds=a.example,", "");
+	refuses("epRpIds=a,,b", "");
+	refuses("epRpIds=1,2,3,4,5,6,7,8,9", "");
+}
+
+static void
 what_builds_on_a_feature_goes_with_it(void **state)
 {
 	struct auth_config cfg = config();
@@ -284,6 +303,7 @@ main(void)
 		cmocka_unit_test(algorithms_by_name_and_number),
 		cmocka_unit_test(certifications_have_levels),
 		cmocka_unit_test(transports_are_a_set),
+		cmocka_unit_test(rp_ids_are_a_list),
 		cmocka_unit_test(what_builds_on_a_feature_goes_with_it),
 		cmocka_unit_test(a_version_needs_what_it_demands),
 		cmocka_unit_test(versions_make_a_key_older),
