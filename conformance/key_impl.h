@@ -49,6 +49,7 @@ struct key {
 	/* the message under way, or the last one */
 	struct hid_host	*host;
 	uint32_t	 cid;
+	uint8_t		 refused;	/* enum ctaphid_error; 0: it was not */
 	bool		 waiting;	/* for its reply */
 	bool		 asks;		/* it waits for its user */
 	bool		 answered;	/* the user has done something ... */
@@ -60,7 +61,7 @@ struct key {
 	uint8_t		 reply[CTAPHID_MESSAGE_MAX];
 
 	uint8_t		 info[CTAPHID_MESSAGE_MAX];	/* of getInfo */
-	size_t		 info_len;
+	size_t		 info_len;	/* 0: it has nothing but U2F */
 	char		 trouble[TRANSCRIPT_WHY_MAX];	/* empty: none */
 };
 
@@ -96,8 +97,18 @@ bool key_reset(struct key *k);
 /* key_kind.c: what kind of key it is, as getInfo says. */
 bool key_ask_info(struct key *k);
 bool key_has_option(const struct key *k, const char *name);
+/* A member, or an option if it has a name; empty if it is not there. */
+struct span key_info_find(struct span info, int64_t key, struct span name);
 /* Whether it is like the case wants, or why not. */
 bool key_is_given(const struct key *k, const struct transcript_case *c,
+    char why[static TRANSCRIPT_WHY_MAX]);
+
+/*
+ * key_needs.c: whether a case that is given nothing uses only what the key
+ * has as the simulated one has it, whose getInfo is usual; or why not.
+ */
+bool key_has_what_it_uses(const struct key *k,
+    const struct transcript_case *c, struct span usual,
     char why[static TRANSCRIPT_WHY_MAX]);
 
 #endif

@@ -20,6 +20,12 @@ key_ask_info(struct key *k)
 
 	key_send(k, 1, CTAPHID_CMD_CBOR, span(&msg, 1));
 	key_proceed(k);
+	/* CTAPHID says that it has no such command: nothing but U2F */
+	if (k->refused == CTAPHID_ERR_INVALID_CMD) {
+		k->trouble[0] = '\0';
+		k->info_len = 0;
+		return true;
+	}
 	if (k->reply_len < 2 || k->reply[0] != CTAP2_OK ||
 	    !cbor_check(span(k->reply + 1, k->reply_len - 1)))
 		return k->trouble[0] == '\0' ?
@@ -29,9 +35,8 @@ key_ask_info(struct key *k)
 	return true;
 }
 
-/* A member, or an option if it has a name; empty if it is not there. */
-static struct span
-find(struct span info, int64_t key, struct span name)
+struct span
+key_info_find(struct span info, int64_t key, struct span name)
 {
 	struct cbor_in in;
 	struct span value, text;
@@ -62,7 +67,7 @@ find(struct span info, int64_t key, struct span name)
 bool
 key_has_option(const struct key *k, const char *name)
 {
-	struct span v = find(span(k->info, k->info_len), INFO_OPTIONS,
+	struct span v = key_info_find(span(k->info, k->info_len), INFO_OPTIONS,
 	    span_str(name));
 
 	return v.len == 1 && v.p[0] == 0xf5;
@@ -88,6 +93,12 @@ simulated_info(const struct transcript_given *given, uint8_t *out)
 	return span(out, len);
 }
 
+static struct span
+option(struct span info, struct span name)
+{
+	return key_info_find(info, INFO_OPTIONS, name);
+}
+
 /* Options one by one: the key may have others than ours. */
 static bool
 options_fit(struct span wanted, struct span usual, struct span real,
@@ -99,17 +110,18 @@ options_fit(struct span wanted, struct span usual, struct span real,
 	size_t pairs;
 
 	for (size_t i = 0; i < 2; i++) {
-		cbor_in_init(&in, find(all[i], INFO_OPTIONS, span(NULL, 0)));
+		cbor_in_init(&in, key_info_find(all[i], INFO_OPTIONS,
+		    span(NULL, 0)));
 		if (!cbor_map(&in, &pairs))
 			continue;
 		for (; pairs > 0 && cbor_text(&in, &name) &&
 		    cbor_any(&in, &value); pairs--) {
-			struct span want = find(wanted, INFO_OPTIONS, name);
+			struct span want = option(wanted, name);
 
-			if (span_eq(want, find(usual, INFO_OPTIONS, name)))
+			if (span_eq(want, option(usual, name)))
 				continue;
 			(*changes)++;
-			if (!span_eq(want, find(real, INFO_OPTIONS, name)))
+			if (!span_eq(want, option(real, name)))
 				return false;
 		}
 	}
@@ -123,35 +135,55 @@ info_fits(struct span wanted, struct span usual, struct span real,
 	if (!options_fit(wanted, usual, real, changes))
 		return false;
 	for (int64_t key = 1; key < 64; key++) {
-		struct span want = find(wanted, key, span(NULL, 0));
+		struct span want = key_info_find(wanted, key, span(NULL, 0));
 
 		if (key == INFO_OPTIONS ||
-		    span_eq(want, find(usual, key, span(NULL, 0))))
+		    span_eq(want, key_info_find(usual, key, span(NULL, 0))))
 			continue;
 		(*changes)++;
-		if (!span_eq(want, find(real, key, span(NULL, 0))))
+		if (!span_eq(want, key_info_find(real, key, span(NULL, 0))))
 			return false;
 	}
 	return true;
 }
 
 /* What getInfo does not tell, the control interface may. */
+static const char *
+told_by_control(const struct key *k, const char *set)
+{
+	const char *value = "";
+
+	if (strncmp(set, "accountChoice=", 14) == 0)
+		value = k->choice;
+	else if (strncmp(set, "attestation=", 12) == 0)
+		value = k->attestation;
+	return value[0] != '\0' ? value : NULL;
+}
+
 static bool
 control_fits(const struct key *k, const struct transcript_given *given)
 {
-	const char *value;
-
 	for (size_t i = 0; i < given->count; i++) {
-		value = strchr(given->set[i], '=') + 1;
-		if (strncmp(given->set[i], "accountChoice=", 14) == 0 &&
-		    strcmp(value, k->choice) == 0)
-			continue;
-		if (strncmp(given->set[i], "attestation=", 12) == 0 &&
-		    strcmp(value, k->attestation) == 0)
-			continue;
-		return false;
+		const char *told = told_by_control(k, given->set[i]);
+
+		if (told == NULL ||
+		    strcmp(strchr(given->set[i], '=') + 1, told) != 0)
+			return false;
 	}
 	return true;
+}
+
+static bool
+control_denies(const struct key *k, const struct transcript_given *given)
+{
+	for (size_t i = 0; i < given->count; i++) {
+		const char *told = told_by_control(k, given->set[i]);
+
+		if (told != NULL &&
+		    strcmp(strchr(given->set[i], '=') + 1, told) != 0)
+			return true;
+	}
+	return false;
 }
 
 /* Without "given", the account choice and attestation of every sealkey. */
@@ -168,21 +200,25 @@ key_is_given(const struct key *k, const struct transcript_case *c,
     char why[static TRANSCRIPT_WHY_MAX])
 {
 	static uint8_t wanted[INFO_MAX], usual[INFO_MAX];
+	struct span as_given;
 	unsigned changes = 0;
 	bool fits;
 	int n;
 
-	if (c->given.count == 0) {
-		snprintf(why, TRANSCRIPT_WHY_MAX, "%s", is_usual(k) ? "" :
-		    "needs a key with accountChoice=token "
-		    "and attestation=packed");
-		return is_usual(k);
+	if (c->given.count == 0 && !is_usual(k)) {
+		snprintf(why, TRANSCRIPT_WHY_MAX, "needs a key with "
+		    "accountChoice=token and attestation=packed");
+		return false;
 	}
-	fits = info_fits(simulated_info(&c->given, wanted),
-	    simulated_info(NULL, usual), span(k->info, k->info_len),
-	    &changes);
-	if (fits && (changes > 0 || control_fits(k, &c->given)))
-		return true;
+	if (c->given.count == 0)
+		return key_has_what_it_uses(k, c,
+		    simulated_info(NULL, usual), why);
+	as_given = simulated_info(&c->given, wanted);
+	fits = info_fits(as_given, simulated_info(NULL, usual),
+	    span(k->info, k->info_len), &changes);
+	if (fits && !control_denies(k, &c->given) &&
+	    (changes > 0 || control_fits(k, &c->given)))
+		return key_has_what_it_uses(k, c, as_given, why);
 	n = snprintf(why, TRANSCRIPT_WHY_MAX, "needs a key with");
 	for (size_t i = 0; i < c->given.count && n < TRANSCRIPT_WHY_MAX; i++)
 		n += snprintf(why + n, TRANSCRIPT_WHY_MAX - (size_t)n, " %.40s",

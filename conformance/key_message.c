@@ -97,6 +97,7 @@ key_send(struct key *k, uint64_t channel, uint8_t cmd, struct span msg)
 	if (k->waiting)
 		key_proceed(k);
 	k->reply_len = 0;
+	k->refused = 0;
 	k->asks = k->answered = k->waiting = false;
 	if (k->trouble[0] != '\0')
 		return;
@@ -142,6 +143,7 @@ take_event(struct key *k, enum hid_host_event e)
 		take_keepalive(k);
 		break;
 	case HID_HOST_ERROR:
+		k->refused = k->host->code;
 		key_trouble(k, "CTAPHID error %02x", k->host->code);
 		break;
 	case HID_HOST_SILENCE:

@@ -49,6 +49,8 @@ static bool
 key_allows(const struct key *k, const struct survey *s,
     char why[static TRANSCRIPT_WHY_MAX])
 {
+	if (s->ctap2 && k->info_len == 0)
+		return skip(why, "needs a key that has CTAP2");
 	if (s->lasts && !k->opt.destructive)
 		return skip(why, "changes the key: needs --destructive");
 	if (s->hosts && !k->opt.hosts)
@@ -97,7 +99,7 @@ open_case(void *arg, const struct transcript_case *c,
 	if (!prepare(k))
 		return NULL;
 	k->survey = s;
-	k->dirty |= s.lasts;
+	k->dirty |= s.lasts && k->info_len > 0;
 	k->apdu = k->touch_kept = false;
 	return k;
 }
@@ -259,6 +261,9 @@ key_open(const struct key_options *opt, struct key **out, char *msg,
 		snprintf(msg, msglen, "%s: %s", opt->where, k->trouble);
 		goto fail;
 	}
+	/* nothing that U2F does lasts, nor could it be undone */
+	if (k->info_len == 0)
+		k->dirty = false;
 	k->target = operations;
 	k->target.arg = k;
 	k->target.answers = k->presence == KEY_AUTO;

@@ -66,6 +66,8 @@ survey_send(struct survey *s, const char *text)
 		    strcspn(text, ":") < strcspn(text, " ");
 		text = skip(text + strcspn(text, " "));
 	}
+	s->ctap2 |= begins(text, "cbor ") || begins(text, "raw ") ||
+	    strstr(text, " CBOR") != NULL;
 	if (begins(text, "cbor ")) {
 		s->lasts |= cbor_lasts(text + 5);
 	} else if (begins(text, "hid ")) {
@@ -112,6 +114,7 @@ survey_platform(struct survey *s, const char *text)
 	int words = 0;
 
 	s->hid |= begins(text, "channel");
+	s->ctap2 |= !begins(text, "channel");
 	for (const char *p = text; *p != '\0'; words++)
 		p = skip(p + strcspn(p, " \t"));
 	if (begins(text, "pin") || (begins(text, "token") && words > 5))
@@ -141,6 +144,9 @@ survey_line(struct survey *s, const char *line)
 		break;
 	case '<':
 		s->hid |= begins(text, "hid ");
+		/* a silence that ends soon: not on a busy machine */
+		s->fine_time |= begins(text, "hid nothing for ") &&
+		    strstr(text, "ms") != NULL;
 		s->waits |= strstr(text, "sw 6985") != NULL;
 		break;
 	}

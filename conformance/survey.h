@@ -14,6 +14,7 @@ struct survey {
 	bool	hosts;		/* more than one */
 	bool	hid;		/* speaks CTAPHID by itself */
 	bool	u2f;
+	bool	ctap2;
 	bool	pin;		/* sets or uses one */
 	bool	touches;	/* somebody has to be there */
 	bool	verifies;	/* and be verified by the key itself */
