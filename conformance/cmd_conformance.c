@@ -106,12 +106,12 @@ take_key_option(struct conformance *cf, int opt)
 {
 	static const struct {
 		int	opt;
-		int	(*open)(const char *where, struct pipe **out,
+		int	(*open)(const char *where, struct host_pipe **out,
 			    char *msg, size_t msglen);
 	} ways[] = {
-		{ OPT_SOCKET, pipe_open_socket },
-		{ OPT_DEVICE, pipe_open_hidraw },
-		{ OPT_USB, pipe_open_usb },
+		{ OPT_SOCKET, host_pipe_open_socket },
+		{ OPT_DEVICE, host_pipe_open_hidraw },
+		{ OPT_USB, host_pipe_open_usb },
 	};
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {

@@ -37,7 +37,7 @@ key_trouble(struct key *k, const char *fmt, ...)
 bool
 key_open_host(struct key *k, uint32_t number, char *msg, size_t msglen)
 {
-	struct pipe *pipe;
+	struct host_pipe *pipe;
 
 	if (k->host_count == KEY_HOSTS_MAX) {
 		snprintf(msg, msglen, "more hosts than this can be");
@@ -202,7 +202,7 @@ void
 key_forget(struct key *k)
 {
 	while (k->host_count > 1)
-		pipe_free(k->hosts[--k->host_count].host.pipe);
+		host_pipe_free(k->hosts[--k->host_count].host.pipe);
 	k->channel_count = 0;
 	k->host = NULL;
 	k->cid = 0;

@@ -204,7 +204,7 @@ static bool
 report(void *arg, const uint8_t bytes[static 64])
 {
 	struct key *k = arg;
-	struct pipe *p = k->hosts[0].host.pipe;
+	struct host_pipe *p = k->hosts[0].host.pipe;
 
 	return p->ops->send(p, bytes) == 0;
 }
@@ -213,7 +213,7 @@ static int
 next_report(void *arg, uint8_t bytes[static 64], unsigned wait_ms)
 {
 	struct key *k = arg;
-	struct pipe *p = k->hosts[0].host.pipe;
+	struct host_pipe *p = k->hosts[0].host.pipe;
 	int r = p->ops->receive(p, bytes, wait_ms);
 
 	return r < 0 ? -1 : r;
@@ -286,7 +286,7 @@ key_close(struct key *k)
 		(void)prepare(k);
 	key_forget(k);
 	if (k->host_count > 0)
-		pipe_free(k->hosts[0].host.pipe);
+		host_pipe_free(k->hosts[0].host.pipe);
 	free(k);
 }
 

@@ -11,11 +11,11 @@
 #ifndef CONFORMANCE_KEY_TARGET_H
 #define CONFORMANCE_KEY_TARGET_H
 
-#include "conformance/pipe.h"
+#include "authenticator/host_pipe.h"
 #include "conformance/transcript.h"
 
 struct key_options {
-	int	(*open)(const char *where, struct pipe **out, char *msg,
+	int	(*open)(const char *where, struct host_pipe **out, char *msg,
 		    size_t msglen);
 	const char *where;	/* for open */
 	bool	 hosts;		/* each pipe is a host of its own */

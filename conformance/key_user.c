@@ -101,7 +101,7 @@ has_arrived(struct key *k)
 	json_t *info;
 
 	while (key_clock_ms() < until_ms) {
-		if (pipe_wait(k->finger, POLLIN, 1) != 0)
+		if (host_pipe_wait(k->finger, POLLIN, 1) != 0)
 			return true;
 		if (!control(k, "GET", "/v1/info", &info))
 			return false;
@@ -201,14 +201,14 @@ replug_by_hand(struct key *k)
 {
 	uint64_t until_ms = key_clock_ms() + KEY_PERSON_MS;
 	uint8_t report[CTAPHID_REPORT_LEN];
-	struct pipe *pipe = k->hosts[0].host.pipe;
+	struct host_pipe *pipe = k->hosts[0].host.pipe;
 	char msg[256];
 
 	tell("Unplug the key, please, and plug it in again.");
 	while (pipe->ops->receive(pipe, report, PLUG_MS) >= 0)
 		if (key_clock_ms() >= until_ms)
 			return key_trouble(k, "nobody has unplugged the key");
-	pipe_free(pipe);
+	host_pipe_free(pipe);
 	k->host_count = 0;
 	while (!key_open_host(k, 0, msg, sizeof(msg))) {
 		if (key_clock_ms() >= until_ms)

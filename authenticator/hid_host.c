@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "conformance/hid_host.h"
+#include "authenticator/hid_host.h"
 
 #include <sys/random.h>
 #include <time.h>

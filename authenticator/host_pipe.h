@@ -5,55 +5,57 @@
  *
  * Errors are negative errno values, with one line for the user in msg.
  */
-#ifndef CONFORMANCE_PIPE_H
-#define CONFORMANCE_PIPE_H
+#ifndef AUTHENTICATOR_HOST_PIPE_H
+#define AUTHENTICATOR_HOST_PIPE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define PIPE_REPORT_LEN	64
-#define PIPE_SEND_MS	3000	/* then the key takes no reports any more */
+#include "ctap/hid.h"
 
-struct pipe;
+#define HOST_PIPE_SEND_MS	3000	/* then the key takes no reports */
 
-struct pipe_ops {
+struct host_pipe;
+
+struct host_pipe_ops {
 	const char *name;
 	/* 0 or -errno. */
-	int	(*send)(struct pipe *p,
-		    const uint8_t report[static PIPE_REPORT_LEN]);
+	int	(*send)(struct host_pipe *p,
+		    const uint8_t report[static CTAPHID_REPORT_LEN]);
 	/* 1: there is one; 0: none came in that time; -errno. */
-	int	(*receive)(struct pipe *p,
-		    uint8_t report[static PIPE_REPORT_LEN], unsigned wait_ms);
-	void	(*free)(struct pipe *p);
+	int	(*receive)(struct host_pipe *p,
+		    uint8_t report[static CTAPHID_REPORT_LEN],
+		    unsigned wait_ms);
+	void	(*free)(struct host_pipe *p);
 };
 
 /* First member of every pipe. */
-struct pipe {
-	const struct pipe_ops *ops;
+struct host_pipe {
+	const struct host_pipe_ops *ops;
 };
 
 /* The socket of "sealkey run --socket": each pipe is a host of its own. */
-int pipe_open_socket(const char *path, struct pipe **out, char *msg,
+int host_pipe_open_socket(const char *path, struct host_pipe **out, char *msg,
     size_t msglen);
 /* /dev/hidrawN, if its descriptor says FIDO. */
-int pipe_open_hidraw(const char *path, struct pipe **out, char *msg,
+int host_pipe_open_hidraw(const char *path, struct host_pipe **out, char *msg,
     size_t msglen);
 /*
  * VID:PID[,SERIAL] in hex, through libusb: the first such device that has a
  * FIDO interface. The kernel's driver is detached, and gets it back.
  */
-int pipe_open_usb(const char *which, struct pipe **out, char *msg,
+int host_pipe_open_usb(const char *which, struct host_pipe **out, char *msg,
     size_t msglen);
 /* Accepts NULL. */
-void pipe_free(struct pipe *p);
+void host_pipe_free(struct host_pipe *p);
 
 /*
  * Whether a HID report descriptor is that of a FIDO key (CTAP 2.3, 11.2.8):
  * its first usage page is F1D0.
  */
-bool pipe_is_fido(const uint8_t *descriptor, size_t len);
+bool host_pipe_is_fido(const uint8_t *descriptor, size_t len);
 /* Waits for one of poll()'s events; 1, 0 or -errno (-EPIPE: it is gone). */
-int pipe_wait(int fd, short events, unsigned wait_ms);
+int host_pipe_wait(int fd, short events, unsigned wait_ms);
 
 #endif

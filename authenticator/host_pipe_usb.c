@@ -3,7 +3,7 @@
  * To a key on the bus, past the kernel's HID driver, through libusb: where
  * there is no hidraw, or a gadget is to be judged as USB sees it.
  */
-#include "conformance/pipe.h"
+#include "authenticator/host_pipe.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 #define HID_REPORT	0x2200	/* GET_DESCRIPTOR: report, of index 0 */
 
 struct usb_pipe {
-	struct pipe	base;
+	struct host_pipe	base;
 	libusb_context	*context;
 	libusb_device_handle *handle;
 	int		 interface;	/* -1: not claimed */
@@ -54,10 +54,10 @@ usb_errno(int r)
 
 /* Keys without an endpoint for it take reports on the control pipe. */
 static int
-usb_send(struct pipe *p, const uint8_t report[static PIPE_REPORT_LEN])
+usb_send(struct host_pipe *p, const uint8_t report[static CTAPHID_REPORT_LEN])
 {
 	struct usb_pipe *u = (struct usb_pipe *)p;
-	uint8_t copy[PIPE_REPORT_LEN];
+	uint8_t copy[CTAPHID_REPORT_LEN];
 	int sent = 0, r;
 
 	memcpy(copy, report, sizeof(copy));
@@ -65,11 +65,12 @@ usb_send(struct pipe *p, const uint8_t report[static PIPE_REPORT_LEN])
 		r = libusb_control_transfer(u->handle,
 		    LIBUSB_REQUEST_TYPE_CLASS | LIBUSB_RECIPIENT_INTERFACE,
 		    9 /* SET_REPORT */, 2 << 8 /* output */,
-		    (uint16_t)u->interface, copy, sizeof(copy), PIPE_SEND_MS);
+		    (uint16_t)u->interface, copy, sizeof(copy),
+		    HOST_PIPE_SEND_MS);
 		return r == sizeof(copy) ? 0 : r < 0 ? usb_errno(r) : -EIO;
 	}
 	r = libusb_interrupt_transfer(u->handle, u->out, copy, sizeof(copy),
-	    &sent, PIPE_SEND_MS);
+	    &sent, HOST_PIPE_SEND_MS);
 	if (r < 0)
 		return usb_errno(r);
 	return sent == sizeof(copy) ? 0 : -EIO;
@@ -77,23 +78,23 @@ usb_send(struct pipe *p, const uint8_t report[static PIPE_REPORT_LEN])
 
 /* libusb takes 0 for "for ever". */
 static int
-usb_receive(struct pipe *p, uint8_t report[static PIPE_REPORT_LEN],
+usb_receive(struct host_pipe *p, uint8_t report[static CTAPHID_REPORT_LEN],
     unsigned wait_ms)
 {
 	struct usb_pipe *u = (struct usb_pipe *)p;
 	int got = 0;
 	int r = libusb_interrupt_transfer(u->handle, u->in, report,
-	    PIPE_REPORT_LEN, &got, wait_ms > 0 ? wait_ms : 1);
+	    CTAPHID_REPORT_LEN, &got, wait_ms > 0 ? wait_ms : 1);
 
 	if (r == LIBUSB_ERROR_TIMEOUT && got == 0)
 		return 0;
 	if (r < 0 && r != LIBUSB_ERROR_TIMEOUT)
 		return usb_errno(r);
-	return got == PIPE_REPORT_LEN ? 1 : -EPROTO;
+	return got == CTAPHID_REPORT_LEN ? 1 : -EPROTO;
 }
 
 static void
-usb_free(struct pipe *p)
+usb_free(struct host_pipe *p)
 {
 	struct usb_pipe *u = (struct usb_pipe *)p;
 
@@ -108,7 +109,7 @@ usb_free(struct pipe *p)
 	free(u);
 }
 
-static const struct pipe_ops usb_ops = {
+static const struct host_pipe_ops usb_ops = {
 	"usb", usb_send, usb_receive, usb_free,
 };
 
@@ -149,7 +150,7 @@ take_interface(struct usb_pipe *u, const struct libusb_interface_descriptor *d)
 	    LIBUSB_RECIPIENT_INTERFACE, LIBUSB_REQUEST_GET_DESCRIPTOR,
 	    HID_REPORT, d->bInterfaceNumber, descriptor, sizeof(descriptor),
 	    CONTROL_MS);
-	return u->in != 0 && n > 0 && pipe_is_fido(descriptor, (size_t)n);
+	return u->in != 0 && n > 0 && host_pipe_is_fido(descriptor, (size_t)n);
 }
 
 /*
@@ -244,7 +245,8 @@ parse_name(const char *text, struct usb_name *name)
 }
 
 int
-pipe_open_usb(const char *which, struct pipe **out, char *msg, size_t msglen)
+host_pipe_open_usb(const char *which, struct host_pipe **out, char *msg,
+    size_t msglen)
 {
 	struct usb_pipe *u = calloc(1, sizeof(*u));
 	struct usb_name name;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "conformance/pipe.h"
+#include "authenticator/host_pipe.h"
 
 #include <errno.h>
 #include <poll.h>
 
 void
-pipe_free(struct pipe *p)
+host_pipe_free(struct host_pipe *p)
 {
 	if (p != NULL)
 		p->ops->free(p);
@@ -13,7 +13,7 @@ pipe_free(struct pipe *p)
 
 /* Short items only: a long one is none that a FIDO key begins with. */
 bool
-pipe_is_fido(const uint8_t *d, size_t len)
+host_pipe_is_fido(const uint8_t *d, size_t len)
 {
 	static const uint8_t sizes[] = { 0, 1, 2, 4 };
 	size_t size;
@@ -30,7 +30,7 @@ pipe_is_fido(const uint8_t *d, size_t len)
 }
 
 int
-pipe_wait(int fd, short events, unsigned wait_ms)
+host_pipe_wait(int fd, short events, unsigned wait_ms)
 {
 	struct pollfd pfd = { .fd = fd, .events = events };
 	int n = poll(&pfd, 1, (int)wait_ms);

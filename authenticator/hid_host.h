@@ -6,10 +6,10 @@
  * The key is not trusted: whatever it sends ends in one of the events below,
  * and no call waits longer than it is told.
  */
-#ifndef CONFORMANCE_HID_HOST_H
-#define CONFORMANCE_HID_HOST_H
+#ifndef AUTHENTICATOR_HID_HOST_H
+#define AUTHENTICATOR_HID_HOST_H
 
-#include "conformance/pipe.h"
+#include "authenticator/host_pipe.h"
 #include "ctap/hid.h"
 #include "ctap/span.h"
 
@@ -26,7 +26,7 @@ enum hid_host_event {
 };
 
 struct hid_host {
-	struct pipe	*pipe;		/* the owner's */
+	struct host_pipe	*pipe;		/* the owner's */
 	/* of the last event: */
 	uint8_t		 cmd;
 	uint8_t		 code;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* To a key that the kernel drives. */
-#include "conformance/pipe.h"
+#include "authenticator/host_pipe.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,51 +21,52 @@
 #define BURST_PAUSE_MS	2
 
 struct hidraw_pipe {
-	struct pipe	base;
+	struct host_pipe	base;
 	int		fd;
 	unsigned	burst;		/* reports sent since one came */
 };
 
 static int
-hidraw_send(struct pipe *p, const uint8_t report[static PIPE_REPORT_LEN])
+hidraw_send(struct host_pipe *p,
+    const uint8_t report[static CTAPHID_REPORT_LEN])
 {
 	static const struct timespec pause = { 0, BURST_PAUSE_MS * 1000000L };
 	struct hidraw_pipe *h = (struct hidraw_pipe *)p;
-	uint8_t numbered[1 + PIPE_REPORT_LEN] = { 0 };	/* report number 0 */
+	uint8_t numbered[1 + CTAPHID_REPORT_LEN] = { 0 };	/* number 0 */
 	ssize_t n;
 
 	if (++h->burst % BURST == 0)
 		nanosleep(&pause, NULL);
-	memcpy(numbered + 1, report, PIPE_REPORT_LEN);
+	memcpy(numbered + 1, report, CTAPHID_REPORT_LEN);
 	n = write(h->fd, numbered, sizeof(numbered));
 	return n == sizeof(numbered) ? 0 : n == -1 ? -errno : -EIO;
 }
 
 static int
-hidraw_receive(struct pipe *p, uint8_t report[static PIPE_REPORT_LEN],
+hidraw_receive(struct host_pipe *p, uint8_t report[static CTAPHID_REPORT_LEN],
     unsigned wait_ms)
 {
 	struct hidraw_pipe *h = (struct hidraw_pipe *)p;
-	int r = pipe_wait(h->fd, POLLIN, wait_ms);
+	int r = host_pipe_wait(h->fd, POLLIN, wait_ms);
 	ssize_t n;
 
 	if (r <= 0)
 		return r;
 	h->burst = 0;
-	n = read(h->fd, report, PIPE_REPORT_LEN);
+	n = read(h->fd, report, CTAPHID_REPORT_LEN);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return 0;
-	return n == PIPE_REPORT_LEN ? 1 : n == -1 ? -errno : -EPROTO;
+	return n == CTAPHID_REPORT_LEN ? 1 : n == -1 ? -errno : -EPROTO;
 }
 
 static void
-hidraw_free(struct pipe *p)
+hidraw_free(struct host_pipe *p)
 {
 	close(((struct hidraw_pipe *)p)->fd);
 	free(p);
 }
 
-static const struct pipe_ops hidraw_ops = {
+static const struct host_pipe_ops hidraw_ops = {
 	"hidraw", hidraw_send, hidraw_receive, hidraw_free,
 };
 
@@ -83,11 +84,11 @@ check_descriptor(int fd)
 	d.size = (unsigned)size;
 	if (ioctl(fd, HIDIOCGRDESC, &d) == -1)
 		return -errno;
-	return pipe_is_fido(d.value, d.size) ? 0 : -EMEDIUMTYPE;
+	return host_pipe_is_fido(d.value, d.size) ? 0 : -EMEDIUMTYPE;
 }
 
 int
-pipe_open_hidraw(const char *path, struct pipe **out, char *msg,
+host_pipe_open_hidraw(const char *path, struct host_pipe **out, char *msg,
     size_t msglen)
 {
 	struct hidraw_pipe *h = calloc(1, sizeof(*h));

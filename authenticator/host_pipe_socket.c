@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* To a key behind a socket: one report a packet. */
-#include "conformance/pipe.h"
+#include "authenticator/host_pipe.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -13,53 +13,54 @@
 #include "uhid/unix.h"
 
 struct socket_pipe {
-	struct pipe	base;
+	struct host_pipe	base;
 	int		fd;
 };
 
 static int
-socket_send(struct pipe *p, const uint8_t report[static PIPE_REPORT_LEN])
+socket_send(struct host_pipe *p,
+    const uint8_t report[static CTAPHID_REPORT_LEN])
 {
 	int fd = ((struct socket_pipe *)p)->fd;
-	int r = pipe_wait(fd, POLLOUT, PIPE_SEND_MS);
+	int r = host_pipe_wait(fd, POLLOUT, HOST_PIPE_SEND_MS);
 
 	if (r <= 0)
 		return r == 0 ? -ETIMEDOUT : r;
-	if (send(fd, report, PIPE_REPORT_LEN, MSG_NOSIGNAL | MSG_DONTWAIT) !=
-	    PIPE_REPORT_LEN)
+	if (send(fd, report, CTAPHID_REPORT_LEN, MSG_NOSIGNAL | MSG_DONTWAIT) !=
+	    CTAPHID_REPORT_LEN)
 		return errno == EAGAIN ? -ETIMEDOUT : -EPIPE;
 	return 0;
 }
 
 static int
-socket_receive(struct pipe *p, uint8_t report[static PIPE_REPORT_LEN],
+socket_receive(struct host_pipe *p, uint8_t report[static CTAPHID_REPORT_LEN],
     unsigned wait_ms)
 {
 	int fd = ((struct socket_pipe *)p)->fd;
-	int r = pipe_wait(fd, POLLIN, wait_ms);
+	int r = host_pipe_wait(fd, POLLIN, wait_ms);
 	ssize_t n;
 
 	if (r <= 0)
 		return r;
-	n = recv(fd, report, PIPE_REPORT_LEN, MSG_TRUNC | MSG_DONTWAIT);
+	n = recv(fd, report, CTAPHID_REPORT_LEN, MSG_TRUNC | MSG_DONTWAIT);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return 0;
-	return n == PIPE_REPORT_LEN ? 1 : n > 0 ? -EPROTO : -EPIPE;
+	return n == CTAPHID_REPORT_LEN ? 1 : n > 0 ? -EPROTO : -EPIPE;
 }
 
 static void
-socket_free(struct pipe *p)
+socket_free(struct host_pipe *p)
 {
 	close(((struct socket_pipe *)p)->fd);
 	free(p);
 }
 
-static const struct pipe_ops socket_ops = {
+static const struct host_pipe_ops socket_ops = {
 	"socket", socket_send, socket_receive, socket_free,
 };
 
 int
-pipe_open_socket(const char *path, struct pipe **out, char *msg,
+host_pipe_open_socket(const char *path, struct host_pipe **out, char *msg,
     size_t msglen)
 {
 	struct socket_pipe *s = calloc(1, sizeof(*s));
