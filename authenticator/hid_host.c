@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authenticator/hid_host.h"
 
+#include <errno.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -8,7 +9,8 @@
 #define FIRST_LEN	57
 #define NEXT_LEN	59
 #define NONCE_LEN	8
-#define INIT_REPLY_LEN	17
+#define INIT_REPLY_LEN	17	/* at least */
+#define INIT_CAPABILITIES 16	/* where they are in it */
 #define DRAIN_MAX	4096	/* reports; then it will never be quiet */
 
 static uint64_t
@@ -26,6 +28,12 @@ left_ms(uint64_t until_ms)
 	uint64_t now_ms = clock_ms();
 
 	return now_ms < until_ms ? (unsigned)(until_ms - now_ms) : 0;
+}
+
+static uint64_t
+earlier(uint64_t a_ms, uint64_t b_ms)
+{
+	return a_ms < b_ms ? a_ms : b_ms;
 }
 
 static void
@@ -50,6 +58,7 @@ hid_host_send(struct hid_host *h, uint32_t cid, uint8_t cmd,
 {
 	uint8_t report[CTAPHID_REPORT_LEN] = { 0 };
 	size_t n = msg.len < FIRST_LEN ? msg.len : FIRST_LEN, done = n;
+	uint64_t until_ms = clock_ms() + HID_HOST_MESSAGE_MS;
 	int r;
 
 	put_cid(report, cid);
@@ -65,7 +74,8 @@ hid_host_send(struct hid_host *h, uint32_t cid, uint8_t cmd,
 		report[4] = seq;
 		memcpy(report + 5, msg.p + done, n);
 		done += n;
-		r = h->pipe->ops->send(h->pipe, report);
+		r = left_ms(until_ms) == 0 ? -ETIMEDOUT :
+		    h->pipe->ops->send(h->pipe, report);
 	}
 	return r;
 }
@@ -101,14 +111,15 @@ static enum hid_host_event
 reassemble(struct hid_host *h, uint32_t cid, uint8_t report[static 64])
 {
 	size_t len = (size_t)report[5] << 8 | report[6], n;
+	uint64_t until_ms = clock_ms() + HID_HOST_MESSAGE_MS;
 
 	if (len > sizeof(h->msg))
 		return nonsense(h, "a message that is longer than any can be");
 	h->len = len < FIRST_LEN ? len : FIRST_LEN;
 	memcpy(h->msg, report + 7, h->len);
 	for (uint8_t seq = 0; h->len < len; seq++) {
-		int r = receive(h, cid, report,
-		    clock_ms() + HID_HOST_PACKET_MS);
+		int r = receive(h, cid, report, earlier(until_ms,
+		    clock_ms() + HID_HOST_PACKET_MS));
 
 		if (r < 0)
 			return HID_HOST_GONE;
@@ -150,31 +161,80 @@ hid_host_next(struct hid_host *h, uint32_t cid, unsigned wait_ms)
 }
 
 enum hid_host_event
-hid_host_channel(struct hid_host *h, uint32_t *cid)
+hid_host_reply(struct hid_host *h, uint32_t cid, unsigned wait_ms)
 {
-	uint64_t until_ms = clock_ms() + HID_HOST_INIT_MS;
-	uint8_t nonce[NONCE_LEN];
+	uint64_t until_ms = clock_ms() + wait_ms;
 	enum hid_host_event e;
 
+	do {
+		e = hid_host_next(h, cid, left_ms(until_ms));
+		if (e != HID_HOST_KEEPALIVE)
+			return e;
+	} while (left_ms(until_ms) > 0);
+	return HID_HOST_SILENCE;
+}
+
+static bool
+answers_init(const uint8_t report[static CTAPHID_REPORT_LEN],
+    const uint8_t nonce[static NONCE_LEN])
+{
+	return report[4] == (CTAPHID_CMD_INIT | TYPE_INIT) &&
+	    report[5] == 0 && report[6] >= INIT_REPLY_LEN &&
+	    report[6] <= FIRST_LEN &&
+	    memcmp(report + 7, nonce, NONCE_LEN) == 0;
+}
+
+/*
+ * INIT, and its answer. That is one packet, and looked for among packets: a
+ * message that breaks off before it must not take it for a part of itself.
+ */
+static enum hid_host_event
+init(struct hid_host *h, uint32_t cid)
+{
+	uint64_t until_ms = clock_ms() + HID_HOST_INIT_MS;
+	uint8_t report[CTAPHID_REPORT_LEN], nonce[NONCE_LEN];
+
 	if (getrandom(nonce, sizeof(nonce), 0) != sizeof(nonce) ||
-	    hid_host_send(h, CTAPHID_BROADCAST, CTAPHID_CMD_INIT,
+	    hid_host_send(h, cid, CTAPHID_CMD_INIT,
 	    span(nonce, sizeof(nonce))) < 0) {
 		h->why = "the key takes no reports";
 		return HID_HOST_GONE;
 	}
 	do {
-		e = hid_host_next(h, CTAPHID_BROADCAST, left_ms(until_ms));
-		if (e == HID_HOST_GONE || e == HID_HOST_SILENCE)
-			return e;
-		if (e == HID_HOST_REPLY && h->cmd == CTAPHID_CMD_INIT &&
-		    h->len == INIT_REPLY_LEN &&
-		    memcmp(h->msg, nonce, sizeof(nonce)) == 0) {
-			*cid = get_cid(h->msg + NONCE_LEN);
-			return *cid != 0 && *cid != CTAPHID_BROADCAST ? e :
-			    nonsense(h, "INIT gave a channel that is reserved");
-		}
+		int r = receive(h, cid, report, until_ms);
+
+		if (r < 0)
+			return HID_HOST_GONE;
+		if (r == 0 || !answers_init(report, nonce))
+			continue;
+		h->cmd = CTAPHID_CMD_INIT;
+		h->len = report[6];
+		memcpy(h->msg, report + 7, h->len);
+		h->capabilities = h->msg[INIT_CAPABILITIES];
+		return HID_HOST_REPLY;
 	} while (left_ms(until_ms) > 0);
 	return HID_HOST_SILENCE;
+}
+
+enum hid_host_event
+hid_host_channel(struct hid_host *h, uint32_t *cid)
+{
+	enum hid_host_event e = init(h, CTAPHID_BROADCAST);
+	uint32_t given;
+
+	if (e != HID_HOST_REPLY)
+		return e;
+	given = get_cid(h->msg + NONCE_LEN);
+	if (given == 0 || given == CTAPHID_BROADCAST)
+		return nonsense(h, "INIT gave a channel that is reserved");
+	*cid = given;
+	return e;
+}
+
+enum hid_host_event
+hid_host_resync(struct hid_host *h, uint32_t cid)
+{
+	return init(h, cid);
 }
 
 void

@@ -47,16 +47,21 @@ hidraw_receive(struct host_pipe *p, uint8_t report[static CTAPHID_REPORT_LEN],
     unsigned wait_ms)
 {
 	struct hidraw_pipe *h = (struct hidraw_pipe *)p;
+	/* one byte more than there should be shows what is longer */
+	uint8_t packet[CTAPHID_REPORT_LEN + 1];
 	int r = host_pipe_wait(h->fd, POLLIN, wait_ms);
 	ssize_t n;
 
 	if (r <= 0)
 		return r;
 	h->burst = 0;
-	n = read(h->fd, report, CTAPHID_REPORT_LEN);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return 0;
-	return n == CTAPHID_REPORT_LEN ? 1 : n == -1 ? -errno : -EPROTO;
+	n = read(h->fd, packet, sizeof(packet));
+	if (n == -1)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (n != CTAPHID_REPORT_LEN)
+		return -EPROTO;
+	memcpy(report, packet, CTAPHID_REPORT_LEN);
+	return 1;
 }
 
 static void
@@ -78,7 +83,7 @@ check_descriptor(int fd)
 	int size = 0;
 
 	if (ioctl(fd, HIDIOCGRDESCSIZE, &size) == -1)
-		return -errno;
+		return errno == ENOTTY ? -EMEDIUMTYPE : -errno;
 	if (size < 0 || size > HID_MAX_DESCRIPTOR_SIZE)
 		return -EPROTO;
 	d.size = (unsigned)size;
@@ -92,7 +97,8 @@ host_pipe_open_hidraw(const char *path, struct host_pipe **out, char *msg,
     size_t msglen)
 {
 	struct hidraw_pipe *h = calloc(1, sizeof(*h));
-	int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC |
+	    O_NOCTTY);
 	int r = fd == -1 ? -errno : h == NULL ? -ENOMEM : check_descriptor(fd);
 
 	if (r < 0) {

@@ -12,7 +12,8 @@ biohost()
 }
 
 check "the host is built" "${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O1 \
-    -o "$T/biohost" tests/cli/biohost.c -lfido2
+    -I. -o "$T/biohost" tests/cli/biohost.c tests/fido2_wire.c uhid/unix.c \
+    -lfido2
 
 check "a key with a reader starts" start_key auto --set bioEnroll=on
 check "it takes a PIN" biohost auto pin 1234

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libfido2 as a host of a key's socket, for what fido2-token does to a key
- * with a fingerprint reader; stands alone.
+ * with a fingerprint reader; needs tests/fido2_wire.c and uhid/unix.c.
  *
  *	biohost PATH pin PIN		sets the first PIN
  *	biohost PATH enroll PIN		prints what each sample came to, then
@@ -11,16 +11,13 @@
  *	biohost PATH remove PIN ID
  *	biohost PATH uv			prints whether uv is true
  */
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
-
 #include <fido.h>
 #include <fido/bio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "tests/fido2_wire.h"
 
 #define SAMPLE_MS	8000
 
@@ -33,63 +30,15 @@ must(int r, const char *what)
 	exit(1);
 }
 
-static void *
-open_socket(const char *path)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int *fd = malloc(sizeof(*fd));
-
-	if (fd == NULL || strlen(path) >= sizeof(sun.sun_path))
-		exit(2);
-	strcpy(sun.sun_path, path);
-	*fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
-	if (connect(*fd, (const struct sockaddr *)&sun, sizeof(sun)) == -1) {
-		perror(path);
-		exit(1);
-	}
-	return fd;
-}
-
-static void
-close_socket(void *handle)
-{
-	close(*(int *)handle);
-	free(handle);
-}
-
-static int
-read_report(void *handle, unsigned char *buf, size_t len, int ms)
-{
-	struct timeval limit = { .tv_sec = ms < 0 ? 60 : ms / 1000,
-	    .tv_usec = ms < 0 ? 0 : ms % 1000 * 1000 };
-
-	setsockopt(*(int *)handle, SOL_SOCKET, SO_RCVTIMEO, &limit,
-	    sizeof(limit));
-	return (int)recv(*(int *)handle, buf, len, 0);
-}
-
-/* The first byte is the number of the report, which there is none of. */
-static int
-write_report(void *handle, const unsigned char *buf, size_t len)
-{
-	return send(*(int *)handle, buf + 1, len - 1, MSG_NOSIGNAL) ==
-	    (ssize_t)len - 1 ? (int)len : -1;
-}
-
 static fido_dev_t *
 plug_in(const char *path)
 {
-	static const fido_dev_io_t io = { open_socket, close_socket,
-	    read_report, write_report };
-	fido_dev_t *dev;
+	fido_dev_t *dev = fido2_open(path);
 
-	fido_init(0);
-	dev = fido_dev_new();
-	if (dev == NULL)
-		exit(2);
-	must(fido_dev_set_io_functions(dev, &io), "io");
-	must(fido_dev_open(dev, path), "open");
-	return dev;
+	if (dev != NULL)
+		return dev;
+	fprintf(stderr, "%s: nothing there speaks CTAPHID\n", path);
+	exit(1);
 }
 
 static void
@@ -183,7 +132,6 @@ main(int argc, char **argv)
 	} else
 		return 2;
 	fido_bio_template_free(&t);
-	fido_dev_close(dev);
-	fido_dev_free(&dev);
+	fido2_close(&dev);
 	return 0;
 }

@@ -192,7 +192,7 @@ check "a socket with a path that is too long" \
     no_token --socket "$work/$(printf '%0120d' 0)"
 check "no device" no_token --device /dev/no-such-hidraw
 check "a device that is none" no_token --device /dev/null
-check "says so" grep -q "nothing there speaks CTAPHID" "$work/error"
+check "says so" grep -q "/dev/null: that is no FIDO key" "$work/error"
 
 check "no PIN file" no_token --state "$work/pinless" --pin-file "$work/none"
 for pin in '' 123 "$(printf '%064d' 0)" $'12\xff34'; do

@@ -27,8 +27,8 @@
 #define OTHER	0x01, 0x02, 0x03, 0x05
 
 struct report {
-	uint8_t	bytes[CTAPHID_REPORT_LEN];
-	size_t	len;		/* 0: all of them */
+	uint8_t	bytes[CTAPHID_REPORT_LEN + 1];
+	size_t	len;		/* 0: CTAPHID_REPORT_LEN */
 };
 
 struct script {
@@ -37,6 +37,7 @@ struct script {
 	int		 listener;
 	struct unix_name name;
 	uint8_t		 capabilities;
+	bool		 reserved;	/* the channel that it hands out */
 	const struct report *replies;	/* to the first message */
 	size_t		 count;
 	unsigned	 asks;		/* how often the client does */
@@ -47,7 +48,7 @@ struct script {
 static void
 say(int fd, const struct report *r)
 {
-	size_t len = r->len == 0 ? sizeof(r->bytes) : r->len;
+	size_t len = r->len == 0 ? CTAPHID_REPORT_LEN : r->len;
 
 	send(fd, r->bytes, len, MSG_NOSIGNAL);
 }
@@ -80,6 +81,8 @@ play(void *arg)
 	fd = accept(s->listener, NULL, NULL);
 	if (fd < 0 || recv(fd, in, sizeof(in), 0) != sizeof(in))
 		return NULL;
+	if (s->reserved)
+		memset(init.bytes + 15, 0, 4);
 	/* first what another program asked for */
 	say(fd, &init);
 	memcpy(init.bytes + 7, in + 7, 8);
@@ -215,6 +218,9 @@ test_answers_that_cannot_be(void **state)
 		/* half a report */
 		{ { .bytes = { CHANNEL, 0x90, 0, 2, 0, 0xa0 }, .len = 32 },
 		    -EIO },
+		/* a report, and a byte */
+		{ { .bytes = { CHANNEL, 0x90, 0, 2, 0, 0xa0 }, .len = 65 },
+		    -EIO },
 		/* a status of CTAP2 is an answer */
 		{ { .bytes = { CHANNEL, 0x90, 0, 1, 0x01 } }, 0x01 },
 	};
@@ -259,6 +265,24 @@ test_token_that_lost_its_place(void **state)
 	assert_int_equal(info.message_max, 2000);
 }
 
+/* Nor does half an answer swallow that to INIT. */
+static void
+test_token_that_stopped_half_way(void **state)
+{
+	static const struct report replies[] = {
+		{ .bytes = { CHANNEL, 0x83, 0, 2, 0, 0xa0 } },
+		{ .bytes = FIRST },
+	};
+	static const struct report good = { .bytes = { CHANNEL, 0x90, 0, 2, 0,
+	    0xa0 } };
+	struct script *s = *state;
+	struct token_info info;
+
+	s->asks = 2;
+	s->resync = &good;
+	assert_int_equal(ASK(s, replies, &info), 0);
+}
+
 /* One that is busy has lost nothing. */
 static void
 test_token_that_was_busy(void **state)
@@ -285,6 +309,17 @@ test_token_without_ctap2(void **state)
 	assert_int_equal(ask(s, NULL, 0, &info), -ENODEV);
 }
 
+/* A channel that all share, or none, is not our own. */
+static void
+test_token_with_a_reserved_channel(void **state)
+{
+	struct script *s = *state;
+	struct token_info info;
+
+	s->reserved = true;
+	assert_int_equal(ask(s, NULL, 0, &info), -ENODEV);
+}
+
 int
 main(void)
 {
@@ -296,8 +331,10 @@ main(void)
 		WITH(test_answers_that_cannot_be),
 		WITH(test_token_that_goes_away),
 		WITH(test_token_that_lost_its_place),
+		WITH(test_token_that_stopped_half_way),
 		WITH(test_token_that_was_busy),
 		WITH(test_token_without_ctap2),
+		WITH(test_token_with_a_reserved_channel),
 	};
 #undef WITH
 
