@@ -92,6 +92,9 @@ play(void *arg)
 			say(fd, &s->replies[i]);
 	if (s->resync != NULL)
 		resync(fd, s);
+	/* it stays for as long as the client has something to say */
+	for (unsigned i = 1; i < s->asks; i++)
+		recv(fd, in, sizeof(in), 0);
 	close(fd);
 	return NULL;
 }
