@@ -195,6 +195,22 @@ check_new_pin(const struct auth *au, struct span pin)
 }
 
 /*
+ * pin.03, pin.04: what is told if newPinEnc did not decrypt. Whole blocks do
+ * decrypt, if only to another length than a PIN has: no block, or too many.
+ */
+static enum ctap_status
+not_decrypted(const struct auth_op *op)
+{
+	size_t len = op->req.pin.new_pin_enc.len;
+	size_t iv_len = op->secret.protocol == 1 ? 0 : PIN_IV_LEN;
+
+	if (len == iv_len)
+		return CTAP1_ERR_INVALID_PARAMETER;
+	return len % 16 == 0 && len > PIN_BLOCK_MAX ?
+	    CTAP2_ERR_PIN_POLICY_VIOLATION : CTAP2_ERR_PIN_AUTH_INVALID;
+}
+
+/*
  * pin.10: takes the new PIN out of newPinEnc, which has been verified, and into
  * op->state. A block that is too short is no PIN; one that is too long, or
  * full, is one that is too long (certification run, pin1-11 and pin2-17).
@@ -208,9 +224,7 @@ pin_take_new(struct auth *au, struct auth_op *op)
 
 	if (!pin_decrypt(&op->secret, op->req.pin.new_pin_enc, block,
 	    sizeof(block), &len))
-		return op->req.pin.new_pin_enc.len > sizeof(block) ?
-		    CTAP2_ERR_PIN_POLICY_VIOLATION :
-		    CTAP2_ERR_PIN_AUTH_INVALID;
+		return not_decrypted(op);
 	pin_len = len;
 	while (pin_len > 0 && block[pin_len - 1] == 0)
 		pin_len--;
