@@ -13,6 +13,7 @@
 
 #include <libusb.h>
 
+#define EMPTY_PACKETS_MAX	4	/* in a row */
 #define DESCRIPTOR_MAX	1024
 #define CONTROL_MS	1000
 #define HID_REPORT	0x2200	/* GET_DESCRIPTOR: report, of index 0 */
@@ -76,17 +77,22 @@ usb_send(struct host_pipe *p, const uint8_t report[static CTAPHID_REPORT_LEN])
 	return sent == sizeof(copy) ? 0 : -EIO;
 }
 
-/* libusb takes 0 for "for ever". */
+/*
+ * libusb takes 0 for "for ever". Linux as a gadget ends a report that fills
+ * its packet with one that is empty; those are no reports, and however many
+ * there are, they cost only so much time.
+ */
 static int
 usb_receive(struct host_pipe *p, uint8_t report[static CTAPHID_REPORT_LEN],
     unsigned wait_ms)
 {
 	struct usb_pipe *u = (struct usb_pipe *)p;
-	int got = 0;
-	int r = libusb_interrupt_transfer(u->handle, u->in, report,
-	    CTAPHID_REPORT_LEN, &got, wait_ms > 0 ? wait_ms : 1);
+	int got = 0, r = 0;
 
-	if (r == LIBUSB_ERROR_TIMEOUT && got == 0)
+	for (int i = 0; r == 0 && got == 0 && i < EMPTY_PACKETS_MAX; i++)
+		r = libusb_interrupt_transfer(u->handle, u->in, report,
+		    CTAPHID_REPORT_LEN, &got, wait_ms > 0 ? wait_ms : 1);
+	if (got == 0 && (r == 0 || r == LIBUSB_ERROR_TIMEOUT))
 		return 0;
 	if (r < 0 && r != LIBUSB_ERROR_TIMEOUT)
 		return usb_errno(r);

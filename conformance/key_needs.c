@@ -83,6 +83,7 @@ static const struct demand demands[] = {
 	    "mac1(", "{1: 1, 2:", "4: 1}", "hs1" } },
 	{ PROTOCOL, "protocol two", 2, { "* agree 2", "* pin 2", "* token 2",
 	    "mac($", "{1: 2, 2:", "9: 2}", "7: 2}", "3: 2" } },
+	{ MEMBER, "maxMsgSize", 5, { "0c {1: 4096", "7545", "7546" } },
 	{ MEMBER, "maxCredentialCountInList", 7, { "LIMIT_EXCEEDED" } },
 	{ MEMBER, "maxSerializedLargeBlobArray", 0x0b, { "cbor 0c" } },
 	{ MEMBER, "minPINLength", 0x0d, { NEW_PIN, "cbor 0d" } },

@@ -17,6 +17,11 @@ set_gadget()
 
 make_gadget()
 {
+	# another case may have made it
+	if [ -d "$gadget" ]; then
+		set_gadget UDC "$(basename /sys/class/udc/dummy_udc.*)"
+		return
+	fi
 	mountpoint -q /sys/kernel/config ||
 	    mount -t configfs configfs /sys/kernel/config || return
 	mkdir -p "$gadget/strings/0x409" "$gadget/configs/c.1" \
