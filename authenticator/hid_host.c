@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <sys/random.h>
-#include <time.h>
 
 #define TYPE_INIT	0x80
 #define FIRST_LEN	57
@@ -13,19 +12,10 @@
 #define INIT_CAPABILITIES 16	/* where they are in it */
 #define DRAIN_MAX	4096	/* reports; then it will never be quiet */
 
-static uint64_t
-clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 static unsigned
-left_ms(uint64_t until_ms)
+left_ms(const struct hid_host *h, uint64_t until_ms)
 {
-	uint64_t now_ms = clock_ms();
+	uint64_t now_ms = host_pipe_now_ms(h->pipe);
 
 	return now_ms < until_ms ? (unsigned)(until_ms - now_ms) : 0;
 }
@@ -58,7 +48,7 @@ hid_host_send(struct hid_host *h, uint32_t cid, uint8_t cmd,
 {
 	uint8_t report[CTAPHID_REPORT_LEN] = { 0 };
 	size_t n = msg.len < FIRST_LEN ? msg.len : FIRST_LEN, done = n;
-	uint64_t until_ms = clock_ms() + HID_HOST_MESSAGE_MS;
+	uint64_t until_ms = host_pipe_now_ms(h->pipe) + HID_HOST_MESSAGE_MS;
 	int r;
 
 	put_cid(report, cid);
@@ -74,7 +64,7 @@ hid_host_send(struct hid_host *h, uint32_t cid, uint8_t cmd,
 		report[4] = seq;
 		memcpy(report + 5, msg.p + done, n);
 		done += n;
-		r = left_ms(until_ms) == 0 ? -ETIMEDOUT :
+		r = left_ms(h, until_ms) == 0 ? -ETIMEDOUT :
 		    h->pipe->ops->send(h->pipe, report);
 	}
 	return r;
@@ -95,14 +85,15 @@ receive(struct hid_host *h, uint32_t cid, uint8_t report[static 64],
 	int r;
 
 	do {
-		r = h->pipe->ops->receive(h->pipe, report, left_ms(until_ms));
+		r = h->pipe->ops->receive(h->pipe, report,
+		    left_ms(h, until_ms));
 		if (r < 0) {
 			h->why = "the key is gone";
 			return -1;
 		}
 		if (r == 1 && get_cid(report) == cid)
 			return 1;
-	} while (left_ms(until_ms) > 0);
+	} while (left_ms(h, until_ms) > 0);
 	return 0;
 }
 
@@ -111,7 +102,7 @@ static enum hid_host_event
 reassemble(struct hid_host *h, uint32_t cid, uint8_t report[static 64])
 {
 	size_t len = (size_t)report[5] << 8 | report[6], n;
-	uint64_t until_ms = clock_ms() + HID_HOST_MESSAGE_MS;
+	uint64_t until_ms = host_pipe_now_ms(h->pipe) + HID_HOST_MESSAGE_MS;
 
 	if (len > sizeof(h->msg))
 		return nonsense(h, "a message that is longer than any can be");
@@ -119,7 +110,7 @@ reassemble(struct hid_host *h, uint32_t cid, uint8_t report[static 64])
 	memcpy(h->msg, report + 7, h->len);
 	for (uint8_t seq = 0; h->len < len; seq++) {
 		int r = receive(h, cid, report, earlier(until_ms,
-		    clock_ms() + HID_HOST_PACKET_MS));
+		    host_pipe_now_ms(h->pipe) + HID_HOST_PACKET_MS));
 
 		if (r < 0)
 			return HID_HOST_GONE;
@@ -140,7 +131,7 @@ hid_host_next(struct hid_host *h, uint32_t cid, unsigned wait_ms)
 {
 	uint8_t report[CTAPHID_REPORT_LEN];
 	enum hid_host_event e;
-	int r = receive(h, cid, report, clock_ms() + wait_ms);
+	int r = receive(h, cid, report, host_pipe_now_ms(h->pipe) + wait_ms);
 
 	if (r <= 0)
 		return r < 0 ? HID_HOST_GONE : HID_HOST_SILENCE;
@@ -163,14 +154,14 @@ hid_host_next(struct hid_host *h, uint32_t cid, unsigned wait_ms)
 enum hid_host_event
 hid_host_reply(struct hid_host *h, uint32_t cid, unsigned wait_ms)
 {
-	uint64_t until_ms = clock_ms() + wait_ms;
+	uint64_t until_ms = host_pipe_now_ms(h->pipe) + wait_ms;
 	enum hid_host_event e;
 
 	do {
-		e = hid_host_next(h, cid, left_ms(until_ms));
+		e = hid_host_next(h, cid, left_ms(h, until_ms));
 		if (e != HID_HOST_KEEPALIVE)
 			return e;
-	} while (left_ms(until_ms) > 0);
+	} while (left_ms(h, until_ms) > 0);
 	return HID_HOST_SILENCE;
 }
 
@@ -191,7 +182,7 @@ answers_init(const uint8_t report[static CTAPHID_REPORT_LEN],
 static enum hid_host_event
 init(struct hid_host *h, uint32_t cid)
 {
-	uint64_t until_ms = clock_ms() + HID_HOST_INIT_MS;
+	uint64_t until_ms = host_pipe_now_ms(h->pipe) + HID_HOST_INIT_MS;
 	uint8_t report[CTAPHID_REPORT_LEN], nonce[NONCE_LEN];
 
 	if (getrandom(nonce, sizeof(nonce), 0) != sizeof(nonce) ||
@@ -212,7 +203,7 @@ init(struct hid_host *h, uint32_t cid)
 		memcpy(h->msg, report + 7, h->len);
 		h->capabilities = h->msg[INIT_CAPABILITIES];
 		return HID_HOST_REPLY;
-	} while (left_ms(until_ms) > 0);
+	} while (left_ms(h, until_ms) > 0);
 	return HID_HOST_SILENCE;
 }
 

@@ -3,12 +3,24 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <time.h>
 
 void
 host_pipe_free(struct host_pipe *p)
 {
 	if (p != NULL)
 		p->ops->free(p);
+}
+
+uint64_t
+host_pipe_now_ms(struct host_pipe *p)
+{
+	struct timespec ts;
+
+	if (p != NULL && p->ops->now_ms != NULL)
+		return p->ops->now_ms(p);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
 /* Short items only: a long one is none that a FIDO key begins with. */

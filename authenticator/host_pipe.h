@@ -28,6 +28,8 @@ struct host_pipe_ops {
 		    uint8_t report[static CTAPHID_REPORT_LEN],
 		    unsigned wait_ms);
 	void	(*free)(struct host_pipe *p);
+	/* The time that passes in receive(); NULL: the machine's. */
+	uint64_t (*now_ms)(struct host_pipe *p);
 };
 
 /* First member of every pipe. */
@@ -55,6 +57,8 @@ void host_pipe_free(struct host_pipe *p);
  * its first usage page is F1D0.
  */
 bool host_pipe_is_fido(const uint8_t *descriptor, size_t len);
+/* Monotonic. p may be NULL. */
+uint64_t host_pipe_now_ms(struct host_pipe *p);
 /* Waits for one of poll()'s events; 1, 0 or -errno (-EPIPE: it is gone). */
 int host_pipe_wait(int fd, short events, unsigned wait_ms);
 

@@ -72,7 +72,10 @@ hidraw_free(struct host_pipe *p)
 }
 
 static const struct host_pipe_ops hidraw_ops = {
-	"hidraw", hidraw_send, hidraw_receive, hidraw_free,
+	.name = "hidraw",
+	.send = hidraw_send,
+	.receive = hidraw_receive,
+	.free = hidraw_free,
 };
 
 /* No keyboard gets our reports by a slip of the pen. */

@@ -56,7 +56,10 @@ socket_free(struct host_pipe *p)
 }
 
 static const struct host_pipe_ops socket_ops = {
-	"socket", socket_send, socket_receive, socket_free,
+	.name = "socket",
+	.send = socket_send,
+	.receive = socket_receive,
+	.free = socket_free,
 };
 
 int

@@ -116,7 +116,10 @@ usb_free(struct host_pipe *p)
 }
 
 static const struct host_pipe_ops usb_ops = {
-	"usb", usb_send, usb_receive, usb_free,
+	.name = "usb",
+	.send = usb_send,
+	.receive = usb_receive,
+	.free = usb_free,
 };
 
 static bool

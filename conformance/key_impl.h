@@ -15,6 +15,7 @@
 #define KEY_PERSON_MS		30000	/* to touch, or to replug */
 #define KEY_STALE_MS		1500	/* a touch has an effect by then */
 #define KEY_PATIENCE_MS		3000	/* for hid lines */
+#define KEY_SLACK_MS		250	/* what ends after 30 s has ended */
 #define KEY_PAUSE_MS		2000	/* of real time in a case */
 
 enum key_presence {
@@ -65,7 +66,7 @@ struct key {
 	char		 trouble[TRANSCRIPT_WHY_MAX];	/* empty: none */
 };
 
-uint64_t key_clock_ms(void);
+uint64_t key_clock_ms(const struct key *k);
 void key_pause(unsigned ms);
 /* False, with k->trouble. */
 bool key_trouble(struct key *k, const char *fmt, ...)

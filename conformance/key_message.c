@@ -6,12 +6,10 @@
 #include <time.h>
 
 uint64_t
-key_clock_ms(void)
+key_clock_ms(const struct key *k)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return host_pipe_now_ms(k->host_count > 0 ?
+	    k->hosts[0].host.pipe : NULL);
 }
 
 void
@@ -122,7 +120,7 @@ take_keepalive(struct key *k)
 		return;
 	}
 	/* one that was under way when the user answered is no news */
-	if (k->answered && key_clock_ms() < k->answered_ms + KEY_STALE_MS)
+	if (k->answered && key_clock_ms(k) < k->answered_ms + KEY_STALE_MS)
 		return;
 	k->asks = true;
 	k->answered = false;
@@ -158,10 +156,10 @@ take_event(struct key *k, enum hid_host_event e)
 void
 key_proceed(struct key *k)
 {
-	uint64_t until_ms = key_clock_ms() + KEY_REPLY_MS;
+	uint64_t until_ms = key_clock_ms(k) + KEY_REPLY_MS;
 
 	while (k->waiting && !k->asks) {
-		if (key_clock_ms() >= until_ms)
+		if (key_clock_ms(k) >= until_ms)
 			key_trouble(k, "nothing but keepalives in %d s",
 			    KEY_REPLY_MS / 1000);
 		else
@@ -175,14 +173,14 @@ key_listen(struct key *k, uint64_t until_ms)
 {
 	uint64_t now_ms;
 
-	while (k->waiting && (now_ms = key_clock_ms()) < until_ms) {
+	while (k->waiting && (now_ms = key_clock_ms(k)) < until_ms) {
 		enum hid_host_event e = hid_host_next(k->host, k->cid,
 		    (unsigned)(until_ms - now_ms));
 
 		if (e != HID_HOST_SILENCE)
 			take_event(k, e);
 	}
-	now_ms = key_clock_ms();
+	now_ms = key_clock_ms(k);
 	if (now_ms < until_ms)
 		key_pause((unsigned)(until_ms - now_ms));
 }

@@ -20,7 +20,8 @@ static bool
 time_can_pass(const struct key *k, const struct survey *s,
     char why[static TRANSCRIPT_WHY_MAX])
 {
-	if (k->opt.wait || (s->time_ms <= KEY_PAUSE_MS && !s->fine_time))
+	/* what is told in milliseconds is meant to the millisecond */
+	if (!s->fine_time && (k->opt.wait || s->time_ms <= KEY_PAUSE_MS))
 		return true;
 	return skip(why, "needs a virtual clock");
 }
@@ -132,7 +133,7 @@ static void
 send_apdu(void *arg, uint64_t channel, struct span apdu)
 {
 	struct key *k = arg;
-	uint64_t until_ms = key_clock_ms() +
+	uint64_t until_ms = key_clock_ms(k) +
 	    (k->presence == KEY_PERSON ? KEY_PERSON_MS : U2F_CONTROL_MS);
 
 	k->apdu = true;
@@ -141,7 +142,7 @@ send_apdu(void *arg, uint64_t channel, struct span apdu)
 		if (!k->touch_kept)
 			return;
 		key_proceed(k);
-		if (!wants_touch(k, apdu) || key_clock_ms() >= until_ms)
+		if (!wants_touch(k, apdu) || key_clock_ms(k) >= until_ms)
 			break;
 		key_pause(U2F_PAUSE_MS);
 	}
@@ -171,7 +172,7 @@ act(void *arg, const char *what, uint64_t channel,
 {
 	struct user_finger held = { .long_touch = true };
 	struct key *k = arg;
-	struct user_finger finger;
+	struct user_finger finger = { .long_touch = false };
 
 	if (strcmp(what, "replug") == 0)
 		return key_power_cycle(k) ? STEP_DONE : STEP_NOT_NOW;
@@ -195,8 +196,10 @@ act(void *arg, const char *what, uint64_t channel,
 static enum transcript_step
 advance(void *arg, uint64_t ms, char why[static TRANSCRIPT_WHY_MAX])
 {
+	struct key *k = arg;
+
 	(void)why;
-	key_listen(arg, key_clock_ms() + ms);
+	key_listen(k, key_clock_ms(k) + ms + KEY_SLACK_MS);
 	return STEP_DONE;
 }
 

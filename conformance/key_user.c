@@ -77,15 +77,15 @@ key_take_finger_off(struct key *k)
 static enum transcript_step
 ask_person(struct key *k)
 {
-	uint64_t until_ms = key_clock_ms() + KEY_PERSON_MS;
+	uint64_t until_ms = key_clock_ms(k) + KEY_PERSON_MS;
 
 	tell("Touch the key, please.");
 	k->asks = false;
-	while (k->waiting && key_clock_ms() < until_ms) {
+	while (k->waiting && key_clock_ms(k) < until_ms) {
 		/* the key goes on asking until it is touched */
 		k->answered = true;
-		k->answered_ms = key_clock_ms();
-		key_listen(k, key_clock_ms() + 100);
+		k->answered_ms = key_clock_ms(k);
+		key_listen(k, key_clock_ms(k) + 100);
 		if (!k->answered || !k->waiting)
 			return STEP_DONE;
 	}
@@ -96,11 +96,11 @@ ask_person(struct key *k)
 static bool
 has_arrived(struct key *k)
 {
-	uint64_t until_ms = key_clock_ms() + ARRIVE_MS;
+	uint64_t until_ms = key_clock_ms(k) + ARRIVE_MS;
 	json_int_t presses;
 	json_t *info;
 
-	while (key_clock_ms() < until_ms) {
+	while (key_clock_ms(k) < until_ms) {
 		if (host_pipe_wait(k->finger, POLLIN, 1) != 0)
 			return true;
 		if (!control(k, "GET", "/v1/info", &info))
@@ -137,7 +137,7 @@ has_answered(struct key *k)
 {
 	k->asks = false;
 	k->answered = true;
-	k->answered_ms = key_clock_ms();
+	k->answered_ms = key_clock_ms(k);
 	return STEP_DONE;
 }
 
@@ -199,19 +199,19 @@ key_touch(struct key *k, bool deny)
 static bool
 replug_by_hand(struct key *k)
 {
-	uint64_t until_ms = key_clock_ms() + KEY_PERSON_MS;
+	uint64_t until_ms = key_clock_ms(k) + KEY_PERSON_MS;
 	uint8_t report[CTAPHID_REPORT_LEN];
 	struct host_pipe *pipe = k->hosts[0].host.pipe;
 	char msg[256];
 
 	tell("Unplug the key, please, and plug it in again.");
 	while (pipe->ops->receive(pipe, report, PLUG_MS) >= 0)
-		if (key_clock_ms() >= until_ms)
+		if (key_clock_ms(k) >= until_ms)
 			return key_trouble(k, "nobody has unplugged the key");
 	host_pipe_free(pipe);
 	k->host_count = 0;
 	while (!key_open_host(k, 0, msg, sizeof(msg))) {
-		if (key_clock_ms() >= until_ms)
+		if (key_clock_ms(k) >= until_ms)
 			return key_trouble(k, "%s", msg);
 		key_pause(PLUG_MS);
 	}

@@ -128,7 +128,8 @@ survey_line(struct survey *s, const char *line)
 {
 	const char *text = skip(line + 1);
 
-	s->lasts |= strstr(line, "\"rk\": true") != NULL;
+	/* said by the host: in what getInfo tells it is an option's name */
+	s->lasts |= *line != '<' && strstr(line, "\"rk\": true") != NULL;
 	switch (*line) {
 	case '>':
 		survey_send(s, text);
