@@ -40,7 +40,7 @@ static const struct demand demands[] = {
 	{ LISTED, "U2F_V2", 1, { "u2f ", "apdu ", " MSG",
 	    "\"MSG\"", "\"nmsg\"" } },
 	{ LISTED, "FIDO_2_1", 1, { "cbor 0b", "CBOR h'0b",
-	    " CBOR 0b", "cbor 08" } },
+	    " CBOR 0b", "h'0b'", "cbor 08" } },
 	{ OPTION, "rk", 0, { "\"rk\"", MANAGES, "largeBlobKey",
 	    "\"credBlob\"", "accountChoice", "$account" } },
 	{ OPTION, "uv", 0, { "\"uv\"", "! verify", "? verify", "! mismatch",
@@ -57,7 +57,7 @@ static const struct demand demands[] = {
 	    "cbor 06" } },
 	{ OPTION, "credMgmt", 0, { MANAGES, "cbor 06" } },
 	{ OPTION, "perCredMgmtRO", 0, { "9: 64", " 64 -", "unseal(",
-	    "cbor 06" } },
+	    "25: ", "30: ", "cbor 06" } },
 	{ OPTION, "authnrCfg", 0, { "cbor 0d", "cbor 06", " 32 -" } },
 	{ OPTION, "uvAcfg", 0, { "cbor 0d", "cbor 06", " 32 -" } },
 	{ OPTION, "setMinPINLength", 0, { "cbor 0d" } },
@@ -93,12 +93,12 @@ static const struct demand demands[] = {
 	{ MEMBER, "transportsForReset", 0x1a, { "cbor 07" } },
 	{ MEMBER, "maxPINLength", 0x1d, { NEW_PIN, "cbor 0d" } },
 	{ MEMBER, "authenticatorConfigCommands", 0x1f, { "cbor 0d" } },
-	/* who looks at what getInfo says wants it to be ours */
-	{ MEMBER, "versions", 1, { "cbor 04" } },
-	{ MEMBER, "extensions", 2, { "cbor 04" } },
-	{ MEMBER, "options", 4, { "cbor 04" } },
-	{ MEMBER, "pinUvAuthProtocols", 6, { "cbor 04" } },
-	{ MEMBER, "algorithms", 0x0a, { "cbor 04" } },
+	/* who looks at all that getInfo says wants it to be ours */
+	{ MEMBER, "versions", 1, { " 1: [", "{1: [" } },
+	{ MEMBER, "extensions", 2, { " 2: [\"", "2: [\"credBlob" } },
+	{ MEMBER, "options", 4, { "4: {\"rk\"", "4: {\"up\"" } },
+	{ MEMBER, "pinUvAuthProtocols", 6, { " 6: [" } },
+	{ MEMBER, "algorithms", 0x0a, { "10: [" } },
 };
 
 static bool

@@ -375,7 +375,7 @@ make_key_of_a_brought_root(struct scratch *dir, BIO *cert, BIO *key)
 static void
 test_enterprise_attestation_wants_its_root(void **state)
 {
-	struct device_config cfg;
+	struct device_config cfg = { .create = false };
 	struct scratch dir;
 	BIO *cert, *key;
 	struct attestation_root root;
