@@ -50,6 +50,7 @@ struct key {
 	/* the message under way, or the last one */
 	struct hid_host	*host;
 	uint32_t	 cid;
+	uint8_t		 cmd;		/* of CTAPHID; the reply has the same */
 	uint8_t		 refused;	/* enum ctaphid_error; 0: it was not */
 	bool		 waiting;	/* for its reply */
 	bool		 asks;		/* it waits for its user */
@@ -79,6 +80,8 @@ void key_proceed(struct key *k);
 /* The same, until the time has come. */
 void key_listen(struct key *k, uint64_t until_ms);
 bool key_cancel(struct key *k, uint64_t channel);
+/* Cancels what is under way, and waits until the key has done with it. */
+void key_give_up(struct key *k);
 /* No channels, no hosts but the first, nothing under way. */
 void key_forget(struct key *k);
 bool key_open_host(struct key *k, uint32_t number, char *msg, size_t msglen);

@@ -95,6 +95,7 @@ key_send(struct key *k, uint64_t channel, uint8_t cmd, struct span msg)
 	if (k->waiting)
 		key_proceed(k);
 	k->reply_len = 0;
+	k->cmd = cmd;
 	k->refused = 0;
 	k->asks = k->answered = k->waiting = false;
 	if (k->trouble[0] != '\0')
@@ -127,15 +128,26 @@ take_keepalive(struct key *k)
 }
 
 static void
+take_reply(struct key *k)
+{
+	k->waiting = k->asks = false;
+	if (k->host->cmd != k->cmd) {
+		key_trouble(k, "CTAPHID command %02x is answered with %02x",
+		    k->cmd, k->host->cmd);
+		return;
+	}
+	k->reply_len = k->host->len;
+	memcpy(k->reply, k->host->msg, k->reply_len);
+	if (k->reply_len == 0)
+		key_trouble(k, "an empty reply");
+}
+
+static void
 take_event(struct key *k, enum hid_host_event e)
 {
 	switch (e) {
 	case HID_HOST_REPLY:
-		k->waiting = k->asks = false;
-		k->reply_len = k->host->len;
-		memcpy(k->reply, k->host->msg, k->reply_len);
-		if (k->reply_len == 0)
-			key_trouble(k, "an empty reply");
+		take_reply(k);
 		break;
 	case HID_HOST_KEEPALIVE:
 		take_keepalive(k);
@@ -194,6 +206,15 @@ key_cancel(struct key *k, uint64_t channel)
 
 	return cid != 0 && hid_host_send(host, cid, CTAPHID_CMD_CANCEL,
 	    span(NULL, 0)) == 0;
+}
+
+void
+key_give_up(struct key *k)
+{
+	if (k->waiting && hid_host_send(k->host, k->cid, CTAPHID_CMD_CANCEL,
+	    span(NULL, 0)) == 0)
+		hid_host_reply(k->host, k->cid, KEY_STALE_MS);
+	k->waiting = k->asks = false;
 }
 
 void

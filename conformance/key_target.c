@@ -105,10 +105,12 @@ open_case(void *arg, const struct transcript_case *c,
 	return k;
 }
 
+/* A question that nobody answers would be in the way of the next case. */
 static void
 close_case(void *arg)
 {
 	key_take_finger_off(arg);
+	key_give_up(arg);
 }
 
 static void
@@ -178,7 +180,10 @@ act(void *arg, const char *what, uint64_t channel,
 		return key_power_cycle(k) ? STEP_DONE : STEP_NOT_NOW;
 	if (strcmp(what, "cancel") == 0) {
 		key_proceed(k);
+		/* a question that crosses it on the way is no news */
 		k->asks = false;
+		k->answered = true;
+		k->answered_ms = key_clock_ms(k);
 		return key_cancel(k, channel) ? STEP_DONE : STEP_NOT_NOW;
 	}
 	if (strcmp(what, "touch") == 0 || strcmp(what, "verify") == 0)
