@@ -11,6 +11,7 @@
 #define PACKETS_MAX	129u	/* of a message: sequence numbers end */
 #define INIT_REPLY_LEN	17u
 #define KEEPALIVES_MAX	600u	/* a minute of them is not an answer */
+#define KEEPALIVES_MS	60000u	/* nor are few that come slowly */
 #define SILENCE_MS	200u	/* in which a real key would have spoken */
 
 struct name {
@@ -476,7 +477,7 @@ reassemble(struct hid_lines *h, uint8_t report[static 64],
     const uint8_t cid[static 4])
 {
 	size_t done = FIRST_LEN;
-	unsigned wait_ms;
+	unsigned wait_ms = h->target->patience_ms;	/* for all of it */
 
 	h->cmd = report[4] & 0x7f;
 	h->len = (size_t)report[5] << 8 | report[6];
@@ -486,7 +487,6 @@ reassemble(struct hid_lines *h, uint8_t report[static 64],
 	for (unsigned seq = 0; done < h->len; seq++) {
 		size_t n = h->len - done < NEXT_LEN ? h->len - done : NEXT_LEN;
 
-		wait_ms = h->target->patience_ms;
 		if (!channel_report(h, cid, report, &wait_ms))
 			return false;
 		if (report[4] != seq) {
@@ -520,15 +520,18 @@ static bool
 receive(struct hid_lines *h, const struct wanted *w, uint8_t cmd)
 {
 	uint8_t report[CTAPHID_REPORT_LEN];
-	unsigned wait_ms = w->wait_ms;
+	unsigned wait_ms = w->wait_ms, before_ms, waited_ms = 0;
 	unsigned keepalives = 0;
 
 	for (;;) {
+		before_ms = wait_ms;
 		if (!channel_report(h, w->cid, report, &wait_ms))
 			return false;
 		if (!is_passed_over(w, report))
 			break;
-		if (++keepalives == KEEPALIVES_MAX)
+		waited_ms += before_ms - wait_ms;
+		if (++keepalives == KEEPALIVES_MAX ||
+		    waited_ms > KEEPALIVES_MS)
 			return complain(h, "nothing but keepalives");
 		/* a real key that is at work is alive */
 		if (wait_ms < h->target->patience_ms)

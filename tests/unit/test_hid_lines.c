@@ -20,6 +20,7 @@ struct liar {
 	const char	*reports[4];	/* how they begin, in hexadecimal */
 	bool		 forever;
 	bool		 gone;
+	unsigned	 pause;		/* polls until each of them is there */
 	size_t		 next;
 	unsigned	 polls;
 	uint8_t		 sent[REPORT_LEN];	/* last one of the host */
@@ -67,7 +68,7 @@ next_report_liar(void *t, uint8_t report[static 64], unsigned wait_ms)
 	assert_true(l->polls++ < 100000);
 	if (l->gone)
 		return -1;
-	if (hex == NULL)
+	if (hex == NULL || (l->pause > 0 && l->polls % l->pause != 0))
 		return 0;
 	memset(report, 0, REPORT_LEN);
 	for (size_t i = 0; hex[2 * i] != '\0'; i++)
@@ -162,6 +163,28 @@ test_endless_keepalives(void **state)
 	/* nor does it hold up the end of a case */
 	SAYS(run(&l, 0, "< hid h'00000001' keepalive upneeded"),
 	    "not the end of the case");
+}
+
+static void
+test_keepalives_that_come_slowly(void **state)
+{
+	struct liar l = { .forever = true, .pause = 900,
+	    .reports = { "00000001bb000101" } };
+
+	(void)state;
+	SAYS(run(&l, 1000, "< hid h'00000001' CBOR ok"),
+	    "nothing but keepalives");
+}
+
+static void
+test_message_that_comes_slowly(void **state)
+{
+	struct liar l = { .pause = 900, .reports = { "000000018100af",
+	    "0000000100", "0000000101" } };
+
+	(void)state;
+	SAYS(run(&l, 1000, "< hid h'00000001' PING h'00'*175"),
+	    "nothing comes");
 }
 
 static void
@@ -336,6 +359,8 @@ main(void)
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_key_that_is_gone),
 		cmocka_unit_test(test_endless_keepalives),
+		cmocka_unit_test(test_keepalives_that_come_slowly),
+		cmocka_unit_test(test_message_that_comes_slowly),
 		cmocka_unit_test(test_endless_reports_for_others),
 		cmocka_unit_test(test_message_longer_than_there_can_be),
 		cmocka_unit_test(test_continuation_out_of_order),
