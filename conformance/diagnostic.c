@@ -34,6 +34,16 @@ static const struct {
 	{ 0x41, "credentialManagement (preview)" },
 };
 
+/* of U2F, class 0 */
+static const struct {
+	uint8_t		 code;
+	const char	*name;
+} instructions[] = {
+	{ 0x01, "U2F_REGISTER" },
+	{ 0x02, "U2F_AUTHENTICATE" },
+	{ 0x03, "U2F_VERSION" },
+};
+
 static const struct {
 	unsigned	 code;
 	const char	*name;
@@ -234,15 +244,29 @@ put_word(FILE *out, struct span msg)
 	put_hex(out, span(msg.p, msg.len - 2));
 }
 
+static void
+put_apdu(FILE *out, struct span msg)
+{
+	size_t n = sizeof(instructions) / sizeof(instructions[0]);
+
+	fputs("APDU ", out);
+	for (size_t i = 0; i < n && msg.len > 1; i++)
+		if (msg.p[0] == 0 && msg.p[1] == instructions[i].code)
+			fprintf(out, "%s ", instructions[i].name);
+	put_hex(out, msg);
+}
+
 void
 diagnostic_request(FILE *out, struct span msg, bool apdu)
 {
 	const char *name;
 
-	if (apdu || msg.len == 0) {
-		fputs(apdu ? "APDU " : "nothing", out);
-		if (msg.len > 0)
-			put_hex(out, msg);
+	if (msg.len == 0) {
+		fputs("nothing", out);
+		return;
+	}
+	if (apdu) {
+		put_apdu(out, msg);
 		return;
 	}
 	name = diagnostic_command(msg.p[0]);

@@ -17,7 +17,10 @@
 static void
 tell(const char *what)
 {
-	fprintf(stderr, "\r\033[K%s\n", what);
+	/* where the line of progress is */
+	if (isatty(STDERR_FILENO) == 1)
+		fputs("\r\033[K", stderr);
+	fprintf(stderr, "%s\n", what);
 }
 
 static bool

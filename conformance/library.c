@@ -101,6 +101,7 @@ read_file(const char *path, const char *name, char **text)
 	size_t head = strlen(name) + 1, len;
 	char *p = malloc(head + FILE_MAX + 1), *small;
 	FILE *f = p != NULL ? fopen(path, "re") : NULL;
+	int why;
 
 	if (f == NULL) {
 		free(p);
@@ -109,13 +110,15 @@ read_file(const char *path, const char *name, char **text)
 	memcpy(p, name, head);
 	len = fread(p + head, 1, FILE_MAX, f);
 	p[head + len] = '\0';
-	if (ferror(f)) {
-		fclose(f);
+	/* a file that is cut short would hide cases */
+	why = ferror(f) ? EIO : getc(f) != EOF ? EFBIG :
+	    strlen(p + head) != len ? EILSEQ : 0;
+	fclose(f);
+	if (why != 0) {
 		free(p);
-		errno = EIO;
+		errno = why;
 		return NULL;
 	}
-	fclose(f);
 	small = realloc(p, head + len + 1);
 	p = small != NULL ? small : p;
 	*text = p + head;

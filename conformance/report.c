@@ -26,21 +26,24 @@ report_new(const char *target, unsigned total, bool progress)
 	return NULL;
 }
 
+static void
+empty_row(struct report_row *row)
+{
+	free(row->file);
+	free(row->title);
+	free(row->covers);
+	free(row->why);
+	free(row->sent);
+	free(row->received);
+}
+
 void
 report_free(struct report *rp)
 {
 	if (rp == NULL)
 		return;
-	for (unsigned i = 0; i < rp->count; i++) {
-		struct report_row *row = &rp->rows[i];
-
-		free(row->file);
-		free(row->title);
-		free(row->covers);
-		free(row->why);
-		free(row->sent);
-		free(row->received);
-	}
+	for (unsigned i = 0; i < rp->count; i++)
+		empty_row(&rp->rows[i]);
 	free(rp->rows);
 	free(rp->target);
 	free(rp);
@@ -81,12 +84,29 @@ to_text(struct span msg, bool apdu,
 	return text;
 }
 
+static bool
+is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* What a terminal would obey becomes '?'. */
+static void
+put_plain(const char *text, size_t max)
+{
+	for (; *text != '\0' && max > 0; text++, max--)
+		putchar(is_control(*text) ? '?' : *text);
+	if (*text != '\0')
+		fputs(" ...", stdout);
+}
+
 /* A comment of TAP is one line. */
 static void
 put_comment(const char *what, const char *text)
 {
-	printf("# %s%.*s%s\n", what, COMMENT_MAX, text,
-	    strlen(text) > COMMENT_MAX ? " ..." : "");
+	printf("# %s", what);
+	put_plain(text, COMMENT_MAX);
+	putchar('\n');
 }
 
 /* '#' would begin a directive. */
@@ -95,7 +115,7 @@ put_name(const struct report_row *row)
 {
 	printf("%s: ", row->file);
 	for (const char *p = row->title; *p != '\0'; p++)
-		putchar(*p == '#' ? '.' : *p);
+		putchar(*p == '#' ? '.' : is_control(*p) ? '?' : *p);
 }
 
 static void
@@ -104,8 +124,10 @@ put_tap(unsigned number, const struct report_row *row)
 	printf("%s %u - ", row->outcome == OUTCOME_FAILED ? "not ok" : "ok",
 	    number);
 	put_name(row);
-	if (row->outcome == OUTCOME_SKIPPED)
-		printf(" # SKIP %s", row->why);
+	if (row->outcome == OUTCOME_SKIPPED) {
+		fputs(" # SKIP ", stdout);
+		put_plain(row->why, COMMENT_MAX);
+	}
 	putchar('\n');
 	if (row->outcome == OUTCOME_FAILED) {
 		put_comment("", row->why);
@@ -149,11 +171,14 @@ report_add(struct report *rp, const struct transcript_result *r,
 
 	if (rp->count == rp->total)
 		return -ENOMEM;
-	row = &rp->rows[rp->count++];
+	row = &rp->rows[rp->count];
 	row->took_ms = took_ms;
-	rp->took_ms += took_ms;
-	if (!fill(row, r))
+	if (!fill(row, r)) {
+		empty_row(row);		/* and nobody counts it */
 		return -ENOMEM;
+	}
+	rp->count++;
+	rp->took_ms += took_ms;
 	clear_progress(rp);
 	put_tap(rp->count, row);
 	return 0;

@@ -72,7 +72,8 @@ check "with the place and what was wrong" \
     prints '^# three.txt:4: OK (00), not NOT_ALLOWED$'
 check "with what was sent" prints '^# sent: 04 getInfo$'
 check "with what was received" prints '^# received: 00 OK {1: \["U2F_V2"'
-check "those of U2F, too" prints '^# received: 9000 NO_ERROR h'
+check "those of U2F, too" prints '^# sent: APDU U2F_VERSION h'
+check "and what came of them" prints '^# received: 9000 NO_ERROR h'
 check "the others pass" prints '^ok 2 - three: passes$'
 check "the sum is told" prints '^# 1 passed, 2 failed, 0 skipped in'
 check "the JUnit file is XML" xmllint --noout "$T/j.xml"
@@ -100,11 +101,22 @@ attempt conformance --cases "$T/nothing.txt"
 check "nothing is an answer" prints '^ok 1 - nothing: an answer of nothing$'
 check "and is not something" prints '^# nothing.txt:8: ok with a body$'
 
+printf 'title   \033[2J\n> cbor 04\n< error \033[2J\n' >"$T/escape.txt"
+attempt conformance --cases "$T/escape.txt"
+check "what a terminal would obey is not printed" \
+    prints '^# escape.txt:3: OK (00), not ?\[2J$'
+check "nor if it is in a title" prints '^not ok 1 - escape: ?\[2J$'
+
 mkdir "$T/folder"
 cp "$T/three.txt" "$T/folder"
 check "a folder of cases" judge_folder
 check "a folder without any fails" judge 1 --cases "$T/home"
 check "a file that is not there" judge 1 --cases "$T/none.txt"
+{ cat "$T/three.txt"; yes '# and so on' | head -c 5M; } >"$T/long.txt"
+check "a file that is too long to be read whole" judge 1 --cases "$T/long.txt"
+{ cat "$T/three.txt"; printf '\0\n'; } >"$T/binary.txt"
+check "a file that is no text" judge 1 --cases "$T/binary.txt"
+check "and says so" says 'binary.txt: '
 check "a file that cannot be written fails" cannot_write
 check "an operand is wrong use" judge 2 something
 check "a pattern is not empty" judge 2 --filter ''
