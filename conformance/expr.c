@@ -228,9 +228,6 @@ eval_container(struct expr_env *env, const char **text, bool map,
 
 /* Functions. Arguments are the contents of strings, or encoded items. */
 
-typedef bool expr_function(struct expr_env *env, const struct span *arg,
-    struct cbor_out *out);
-
 static bool
 fn_sha256(struct expr_env *env, const struct span *arg, struct cbor_out *out)
 {
@@ -651,7 +648,8 @@ fn_without(struct expr_env *env, const struct span *arg,
 static const struct {
 	const char	*name;
 	unsigned	 args;
-	expr_function	*fn;
+	bool		(*fn)(struct expr_env *env, const struct span *arg,
+			    struct cbor_out *out);
 	bool		 items;		/* arguments stay encoded */
 } functions[] = {
 	{ "sha256",		1, fn_sha256, false },
