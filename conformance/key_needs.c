@@ -11,6 +11,8 @@
 
 #include "ctap/cbor.h"
 
+#include <stdlib.h>
+
 enum demand_of {
 	OPTION,			/* its value, by name */
 	THERE,			/* whether there is such an option */
@@ -83,7 +85,8 @@ static const struct demand demands[] = {
 	    "mac1(", "{1: 1, 2:", "4: 1}", "hs1" } },
 	{ PROTOCOL, "protocol two", 2, { "* agree 2", "* pin 2", "* token 2",
 	    "mac($", "{1: 2, 2:", "9: 2}", "7: 2}", "3: 2" } },
-	{ MEMBER, "maxMsgSize", 5, { "0c {1: 4096", "7545", "7546" } },
+	{ MEMBER, "maxMsgSize", 5, { "0c {1: 4096", "7545", "7546",
+	    "LIMIT_EXCEEDED" } },
 	{ MEMBER, "maxCredentialCountInList", 7, { "LIMIT_EXCEEDED" } },
 	{ MEMBER, "maxSerializedLargeBlobArray", 0x0b, { "cbor 0c" } },
 	{ MEMBER, "minPINLength", 0x0d, { NEW_PIN, "cbor 0d" } },
@@ -236,12 +239,53 @@ is_in_variable(const struct transcript_case *c, const char *const *needles)
 	return false;
 }
 
+/*
+ * What the key says of itself; without, CTAP 2.3, 6.4, has 1024. One of
+ * nothing but U2F has no such limit.
+ */
+static unsigned long
+message_max(struct span info)
+{
+	struct span member = key_info_find(info, 5, span(NULL, 0));
+	struct cbor_in in;
+	int64_t n = 1024;
+
+	if (info.len == 0)
+		return CTAPHID_MESSAGE_MAX;
+	cbor_in_init(&in, member);
+	if (member.len == 0 || !cbor_int(&in, &n) || n < 0)
+		return 1024;
+	return (unsigned long)n;
+}
+
+/* "h'00'*6000" and its like: the only way that cases become that long. */
+static bool
+is_longer(const struct transcript_case *c, unsigned long max)
+{
+	char line[TRANSCRIPT_LINE_MAX];
+	const char *text = c->body, *at;
+	unsigned number = c->line;
+
+	while (transcript_line(&text, &number, line))
+		for (at = strchr(line, '*'); at != NULL;
+		    at = strchr(at + 1, '*'))
+			if (strtoul(at + 1, NULL, 10) > max)
+				return true;
+	return false;
+}
+
 bool
 key_has_what_it_uses(const struct key *k, const struct transcript_case *c,
     struct span usual, char why[static TRANSCRIPT_WHY_MAX])
 {
 	struct span info = span(k->info, k->info_len);
+	unsigned long max = message_max(info);
 
+	if (max < message_max(usual) && is_longer(c, max)) {
+		snprintf(why, TRANSCRIPT_WHY_MAX, "needs a key that takes "
+		    "messages of more than %lu bytes", max);
+		return false;
+	}
 	for (size_t i = 0; i < sizeof(demands) / sizeof(demands[0]); i++) {
 		if (is_same(&demands[i], info, usual) ||
 		    (!is_in_case(c, demands[i].needles) &&
