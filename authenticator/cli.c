@@ -69,6 +69,10 @@ stop(struct cli *cli, int status)
 static int
 wrong_option(struct cli *cli)
 {
+	/* a credential ID may begin like one */
+	if (optopt > ' ' && optopt < 0x7f && cli->operands != NULL)
+		return cli_wrong_use(cli, "wrong option \"-%c\"; what is none "
+		    "goes behind \"--\"", optopt);
 	if (optopt > ' ' && optopt < 0x7f)
 		return cli_wrong_use(cli, "wrong option \"-%c\"", optopt);
 	return cli_wrong_use(cli, "wrong option \"%s\"",

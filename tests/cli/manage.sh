@@ -10,6 +10,12 @@ manage()
 	"$SEALKEY" "$@" --state "$T/key"
 }
 
+# with_id show|delete ID OPTION...: an ID may begin with "-"
+with_id()
+{
+	"$SEALKEY" credentials "$1" --state "$T/key" "${@:3}" -- "$2"
+}
+
 ids()
 {
 	manage credentials list | cut -d ' ' -f 1
@@ -40,16 +46,16 @@ both()
 	    <(manage credentials list)
 	id=$(ids | head -n 1)
 	check "$1: show names the site" grep -qx \
-	    'relying party: example.com' <(manage credentials show "$id")
+	    'relying party: example.com' <(with_id show "$id")
 	check "$1: show has no private key" \
-	    [ -z "$(manage credentials show "$id" | grep -i private)" ]
-	check "$1: delete" manage credentials delete "$id"
+	    [ -z "$(with_id show "$id" | grep -i private)" ]
+	check "$1: delete" with_id delete "$id"
 	check "$1: deleted is deleted" [ "$(ids | wc -l)" = $(($2 - 1)) ]
 	check "$1: deleting it again fails" \
-	    exits 1 credentials delete "$id" --state "$T/key"
+	    exits 1 credentials delete --state "$T/key" -- "$id"
 	check "$1: and says why" says 'no credential with this ID'
 	check "$1: showing it fails" \
-	    exits 1 credentials show "$id" --state "$T/key"
+	    exits 1 credentials show --state "$T/key" -- "$id"
 	check "$1: an ID is base64url" \
 	    exits 1 credentials delete 'A/+=' --state "$T/key"
 	check "$1: nothing of an ID reaches a URL" \
@@ -74,7 +80,7 @@ if command -v node >/dev/null; then
 	check "list --json is JSON" is_json < <(manage credentials list --json)
 	check "info --json is JSON" is_json < <(manage info --json)
 	check "show --json is JSON" is_json < \
-	    <(manage credentials show "$(ids | head -n 1)" --json)
+	    <(with_id show "$(ids | head -n 1)" --json)
 else
 	skip "--json is JSON" "node is missing"
 fi
@@ -96,7 +102,7 @@ check "and signs in" sign_in key
 
 deleted_is_gone_for_hosts()
 {
-	manage credentials delete "$(ids)" && nothing_works
+	with_id delete "$(ids)" && nothing_works
 }
 check "what is deleted is gone for hosts at once" deleted_is_gone_for_hosts
 check "one more" create key AAAA

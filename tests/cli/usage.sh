@@ -45,6 +45,8 @@ check "attestation knows roots only" wrong attestation leaves
 check "credentials needs to know what" wrong credentials
 check "credentials delete needs an ID" wrong credentials delete
 check "credentials show takes one ID" wrong credentials show AA AB
+check "an ID that begins like an option" wrong credentials show -vzB
+check "goes behind --" says 'goes behind "--"'
 check "credentials list takes no ID" wrong credentials list AA
 check "reset without terminal needs --yes" wrong reset
 check "run: presence is one of three" wrong run --presence sometimes
