@@ -25,7 +25,7 @@ BUILD	?= build$(VARIANT)
 PREFIX	?= /usr/local
 DEST	= $(DESTDIR)$(PREFIX)
 PKGS	:= libcrypto libcbor sqlite3 jansson libpsl zlib libmicrohttpd \
-	   libsystemd libusb-1.0
+	   libsystemd libusb-1.0 tss2-esys tss2-mu tss2-rc tss2-tctildr libtpms
 
 # --- flags ----------------------------------------------------------------
 

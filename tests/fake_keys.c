@@ -174,6 +174,37 @@ fake_has_alg(const struct keys *k, int alg)
 	return false;
 }
 
+static const struct keys_info *
+fake_info(const struct keys *k)
+{
+	static const struct keys_info info = { .kind = "fake",
+	    .target = "none" };
+
+	(void)k;
+	return &info;
+}
+
+static int
+fake_rewrap(struct keys *k, uint8_t wrapped[static KEY_WRAPPED_MAX],
+    size_t *len)
+{
+	return fake_new_storage_key(k, wrapped, len);
+}
+
+static int
+fake_destroy(struct keys *k)
+{
+	self(k)->unlocked = false;
+	return 0;
+}
+
+static const char *
+fake_strerror(const struct keys *k)
+{
+	(void)k;
+	return "";
+}
+
 void
 fake_keys_free(struct keys *k)
 {
@@ -198,6 +229,11 @@ static const struct keys_ops fake_ops = {
 	.open = fake_open,
 	.tag = fake_tag,
 	.has_alg = fake_has_alg,
+	.in_tpm = fake_has_alg,
+	.info = fake_info,
+	.rewrap = fake_rewrap,
+	.destroy = fake_destroy,
+	.strerror = fake_strerror,
 	.free = fake_keys_free,
 };
 

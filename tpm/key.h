@@ -18,6 +18,10 @@
  *	-EINVAL		sizes outside the limits below
  *	-ETIMEDOUT	the device did not answer in time
  *	-ENODEV		the device, or what it held, is gone
+ *	-EBUSY		the device refuses for now: locked out, or its memory
+ *			is full or may not be written that often
+ *	-EACCES		not this PIN (KEY_PIN_CHECK, KEY_PIN_SET)
+ *	-ESTALE		the PCRs are not those that the key was sealed to
  *	-ENOENT		no key has been made here yet (open without create)
  *	-EIO, -ENOMEM	the obvious
  */
@@ -28,6 +32,11 @@
 #include "ctap/span.h"
 
 #define KEY_BLOB_MAX	 800	/* bytes; a wrapped key, fits a credential ID */
+#define KEY_PUB_AREA_MAX 512	/* bytes; TPMT_PUBLIC */
+#define KEY_CERT_INFO_MAX 256	/* bytes; TPMS_ATTEST */
+#define KEY_PIN_HASH_LEN  16	/* LEFT(SHA-256(PIN), 16), CTAP 2.3, 6.5.1 */
+#define KEY_PIN_VERIFIER_MAX 64	/* bytes */
+#define KEY_PIN_LIMIT	   8	/* failures; then the PIN is blocked */
 #define KEY_META_MAX	  64	/* bytes of the owner's inside a blob */
 #define KEY_EPOCH_LEN	  32
 #define KEY_SIG_MAX	4627	/* bytes; ML-DSA-87 */
@@ -35,10 +44,21 @@
 #define KEY_TAG_LEN	  16
 #define KEY_WRAPPED_MAX	1024	/* bytes; a wrapped storage key */
 
+/*
+ * How a key is made that lives in a TPM; other keys have no such properties,
+ * and KEY_RESTRICTED is -ENOTSUP without a TPM.
+ */
+enum key_shape {
+	KEY_RESTRICTED = 0x01,	/* an attestation key: certifies other keys of
+				 * the TPM, and signs nothing from outside */
+	KEY_WITH_POLICY = 0x02,	/* 32 bytes of authPolicy in its public area,
+				 * as Windows Hello has them */
+};
+
 enum key_verb {
 	/*
 	 * Makes a key for op->alg and a secret for KEY_HMAC beside it.
-	 * In: alg, epoch, bound, meta. Out: blob, pub (COSE_Key).
+	 * In: alg, shape, epoch, bound, meta. Out: blob, pub (COSE_Key).
 	 */
 	KEY_CREATE,
 	/* In: blob, epoch, bound. Out: alg, meta. Tells whether it is ours. */
@@ -55,6 +75,51 @@ enum key_verb {
 	 * In: blob, epoch, bound, data, with_uv. Out: sig, 32 or 64 bytes.
 	 */
 	KEY_HMAC,
+	/*
+	 * TPM2_Certify: the restricted key signer (bound to signer_bound,
+	 * epoch all zero) says what the key blob is. extraData is
+	 * H(data[0] || data[1]), H as signer signs (WebAuthn Level 3, 8.3).
+	 * -ENOTSUP if one of them does not live in the TPM.
+	 * In: blob, epoch, bound, signer, signer_bound, data.
+	 * Out: alg (the signer's), pub_area, cert_info, sig (ECDSA in DER,
+	 * RSA bare; a TPMT_SIGNATURE if strict).
+	 */
+	KEY_CERTIFY,
+	/*
+	 * The PIN, if keys_info.pin: kept, compared and counted by the device.
+	 * data[0] is the hash of a PIN (KEY_PIN_HASH_LEN). blob and out_blob
+	 * are the verifier (at most KEY_PIN_VERIFIER_MAX, opaque): whatever
+	 * comes out, with result 0, has to be kept in place of the one before
+	 * it. pin_failures is set whenever the result is 0 or -EACCES.
+	 *
+	 * CHECK: 0 this is the PIN, failures are forgotten; -EACCES it is not,
+	 * or (pin_failures == KEY_PIN_LIMIT) nobody will learn whether it is.
+	 * SET: data[0] is the new one; data[1] the current one, NULL if there
+	 * is none. CLEAR: afterwards there is none.
+	 */
+	KEY_PIN_CHECK,
+	KEY_PIN_SET,
+	KEY_PIN_CLEAR,
+	/*
+	 * If keys_info.counter: brings the device's counter to generation,
+	 * which is where it is or one more; -EINVAL otherwise. For good: no
+	 * counter that has been reached is ever below that again.
+	 */
+	KEY_ADVANCE,
+	/*
+	 * Enrolment, with a CA that wants to know in which TPM a key lives.
+	 * PUBLIC: what the TPM says the key blob is. In: blob, epoch, bound.
+	 * Out: pub_area. EK: the endorsement key number alg (0 RSA-2048, 1
+	 * P-256, 2 P-384). Out: pub_area, and its certificate in sig (DER,
+	 * out_sig_len 0: it has none); -ENOENT: no such key. ACTIVATE:
+	 * TPM2_ActivateCredential by endorsement key number alg for the key
+	 * blob. In: blob, epoch, bound, data[0] (credentialBlob), data[1]
+	 * (secret), both without their size. Out: sig, what was in them;
+	 * -EBADMSG: they are not for that TPM and that key.
+	 */
+	KEY_PUBLIC,
+	KEY_EK,
+	KEY_ACTIVATE,
 };
 
 /*
@@ -75,6 +140,11 @@ struct key_op {
 	struct span	meta;			/* in: at most KEY_META_MAX */
 	struct span	data[2];
 	bool		with_uv;
+	unsigned	shape;			/* enum key_shape */
+	struct span	signer;
+	struct span	signer_bound;
+	bool		strict;
+	uint64_t	generation;
 
 	int		result;
 	uint8_t		out_blob[KEY_BLOB_MAX];
@@ -85,6 +155,38 @@ struct key_op {
 	size_t		out_meta_len;
 	uint8_t		out_sig[KEY_SIG_MAX];
 	size_t		out_sig_len;
+	uint8_t		out_pub_area[KEY_PUB_AREA_MAX];
+	size_t		out_pub_area_len;
+	uint8_t		out_cert_info[KEY_CERT_INFO_MAX];
+	size_t		out_cert_info_len;
+	uint8_t		pin_failures;
+};
+
+/* What a provider is. Pointers live as long as it. */
+struct keys_info {
+	/* "software", "embedded", "device", "swtpm", or another TCTI */
+	const char	*kind;
+	bool		 tpm;		/* keys live in a TPM */
+	bool		 hardware;	/* which is not software either, as far
+					 * as anybody can tell */
+	/* the TPM: as TPM2_GetCapability says, "" and 0 without one */
+	const char	*target;	/* how it was reached, a TCTI string */
+	char		 manufacturer[5];	/* "IBM", "INTC" */
+	uint32_t	 manufacturer_id;
+	char		 vendor[17];
+	uint64_t	 firmware;
+	char		 revision[8];	/* of the specification, "1.59" */
+	bool		 has_ek[3];	/* see KEY_EK */
+	/* what it does beyond keys; false: the owner does it himself */
+	bool		 pin;
+	bool		 pin_index;	/* with an index made for it; otherwise
+					 * with a counter */
+	bool		 counter;
+	bool		 pcrs;		/* the storage key is sealed to PCRs */
+	/* these as they were at unlock() */
+	bool		 pin_set;
+	uint8_t		 pin_failures;
+	uint64_t	 generation;	/* of the counter */
 };
 
 struct keys;
@@ -126,6 +228,23 @@ struct keys_ops {
 		    uint8_t out[static KEY_TAG_LEN]);
 	/* Whether keys of this algorithm can be made. */
 	bool	(*has_alg)(const struct keys *k, int alg);
+	/* and whether they would live in the TPM */
+	bool	(*in_tpm)(const struct keys *k, int alg);
+	/* Valid after unlocking; the part about the device at once. */
+	const struct keys_info *(*info)(const struct keys *k);
+	/*
+	 * The storage key wrapped anew: to the PCRs as they are now (if it is
+	 * sealed to any), in place of what unlock() was given.
+	 */
+	int	(*rewrap)(struct keys *k,
+		    uint8_t wrapped[static KEY_WRAPPED_MAX], size_t *len);
+	/*
+	 * Takes everything out of the device that this provider has put there,
+	 * and nothing else. What was wrapped cannot be opened any more.
+	 */
+	int	(*destroy)(struct keys *k);
+	/* One line about the last error, "" if there is none. */
+	const char *(*strerror)(const struct keys *k);
 	void	(*free)(struct keys *k);
 };
 
@@ -157,5 +276,37 @@ int keys_perform(struct keys *k, struct key_op *op);
  *	-EBUSY		another process is making it at this moment
  */
 int keys_open_software(int dirfd, bool create, struct keys **out);
+
+/*
+ * The provider that a state directory was made with, or is to be made with.
+ */
+struct keys_config {
+	int		 dirfd;		/* of the state directory */
+	bool		 create;	/* there may be none yet; make one */
+	/*
+	 * "auto", "embedded", "none" (the software provider), or a TCTI
+	 * string, such as "device:/dev/tpmrm0". NULL: auto for a new one, and
+	 * what was recorded for an old one. auto is $TPM2TOOLS_TCTI if it is
+	 * set, /dev/tpmrm0 if it can be opened, or else embedded. What an old
+	 * one was made with and another target: -EINVAL.
+	 */
+	const char	*target;
+	/* the helper: a program that runs key_helper_main() for "key-helper";
+	 * NULL: /proc/self/exe */
+	const char	*helper;
+	uint32_t	 pcrs;		/* a new one: bit n seals to PCR n */
+	const char	*recovery;	/* to open when PCRs have changed, or to
+					 * be made with; NULL: none */
+};
+
+/* On error, msg has one line for the user. */
+int keys_open(const struct keys_config *cfg, struct keys **out, char *msg,
+    size_t msglen);
+
+/*
+ * The helper process: sealkey key-helper, with the socket as descriptor 3 and
+ * the state directory as 4 (helper.md). Exit status.
+ */
+int key_helper_main(void);
 
 #endif

@@ -376,6 +376,48 @@ software_has_alg(const struct keys *k, int alg)
 	return softkey_has_alg(((const struct software *)k)->softkeys, alg);
 }
 
+static bool
+software_in_tpm(const struct keys *k, int alg)
+{
+	(void)k;
+	(void)alg;
+	return false;
+}
+
+static const struct keys_info *
+software_info(const struct keys *k)
+{
+	static const struct keys_info info = { .kind = "software",
+	    .target = "none" };
+
+	(void)k;
+	return &info;
+}
+
+static int
+software_rewrap(struct keys *k, uint8_t wrapped[static KEY_WRAPPED_MAX],
+    size_t *len)
+{
+	(void)k;
+	(void)wrapped;
+	(void)len;
+	return -ENOTSUP;
+}
+
+static int
+software_destroy(struct keys *k)
+{
+	(void)k;
+	return -ENOTSUP;
+}
+
+static const char *
+software_strerror(const struct keys *k)
+{
+	(void)k;
+	return "";
+}
+
 static void
 software_free(struct keys *k)
 {
@@ -398,6 +440,11 @@ static const struct keys_ops software_ops = {
 	.open = software_open,
 	.tag = software_tag,
 	.has_alg = software_has_alg,
+	.in_tpm = software_in_tpm,
+	.info = software_info,
+	.rewrap = software_rewrap,
+	.destroy = software_destroy,
+	.strerror = software_strerror,
 	.free = software_free,
 };
 

@@ -49,6 +49,8 @@ enum attestation_kind {
 	ATTESTATION_PACKED,	/* with certificate chain */
 	ATTESTATION_SELF,	/* packed, by the credential key */
 	ATTESTATION_NONE,
+	ATTESTATION_TPM,	/* the TPM's own, if the key lives there; a
+				 * key that does not gets packed */
 };
 
 /* Who picks when several accounts fit and the host named none. */
@@ -71,6 +73,14 @@ struct auth_attestation {
 };
 
 #define AUTH_ATTESTATION_BOUND	"sealkey attestation"
+
+#define AUTH_FORMAT_RPS_MAX	8
+
+/* An RP that gets another kind of attestation than others do. */
+struct auth_format_rp {
+	struct rp_id_text rp;		/* len 0: no more */
+	enum attestation_kind kind;
+};
 
 /*
  * What a key can have or lack, by the names of getInfo (CTAP 2.3, 6.4). A
@@ -172,6 +182,21 @@ struct auth_config {
 	/* enterprise attestation, for these RPs or as the platform says */
 	struct auth_attestation enterprise;
 	struct rp_id_text ep_rp[AUTH_EP_RPS_MAX];	/* len 0: no more */
+	/*
+	 * tpm attestation: blob is a KEY_RESTRICTED key. x5c_count 0: there is
+	 * none. What it looks like otherwise: tpm_strict (sig is a
+	 * TPMT_SIGNATURE), ak_alg (ES256, RS256, RS1) and tpm_manufacturer
+	 * (TPM2_PT_MANUFACTURER; 0: the TPM's own) for who makes the key and
+	 * its certificate, key_shape for the credentials'.
+	 */
+	struct auth_attestation tpm;
+	bool		tpm_strict;
+	int		ak_alg;
+	uint32_t	tpm_manufacturer;
+	unsigned	key_shape;
+	struct auth_format_rp format_rp[AUTH_FORMAT_RPS_MAX];
+	/* the key provider keeps, compares and counts the PIN (KEY_PIN_*) */
+	bool		pin_in_keys;
 	/* Fills out with len random bytes. The only callback; must not fail. */
 	void		(*random)(void *arg, uint8_t *out, size_t len);
 	void		*random_arg;
