@@ -4,7 +4,7 @@
  *  1. A private key is in the clear in a struct opened, on the stack of one
  *     call, or in sk->parsed; nowhere else, and the former are wiped.
  *  2. sk->parsed holds only keys whose blob was opened by a wrap that is
- *     still in sk->wraps.
+ *     still in sk->wraps (forget_parsed).
  *  3. sk->pending is the operation that sk->search works for, or NULL.
  */
 #include "tpm/softkey.h"
@@ -18,25 +18,19 @@
 #include <openssl/rand.h>
 
 #include "tpm/rsa.h"
-#include "tpm/seal.h"
 #include "tpm/softalg.h"
+#include "tpm/wrap.h"
 
-#define BLOB_VERSION	1
-#define BOUND_MAX	64	/* bytes, key.h */
 #define SEED_LEN	32
 #define DIGEST_LEN	32
 #define SALT_LEN	32	/* bytes, CTAP 2.3, 12.7 */
 #define HEAD_LEN	(2 + SEED_LEN)	/* code, length of meta, seed */
 #define PLAIN_MAX	(HEAD_LEN + KEY_META_MAX + SOFTALG_SECRET_MAX)
-/*
- * The attestation key lives in the epoch of zeros, the rest in another. Each
- * has its place, so that the first key of a new epoch, after a reset, drives
- * out what is left of the old one.
- */
-#define EPOCHS		2
 
-_Static_assert(1 + SEAL_OVERHEAD + PLAIN_MAX <= 640, "blobs are small");
+_Static_assert(WRAP_OVERHEAD + PLAIN_MAX <= 640, "blobs are small");
 _Static_assert(SEAL_OVERHEAD == KEY_SEAL_OVERHEAD, "as key.h says");
+
+static const struct wrap_kind blobs = { 1, "sealkey key blobs 1" };
 
 /* What is inside a blob: HEAD, meta, secret (its form is the algorithm's). */
 struct opened {
@@ -48,12 +42,6 @@ struct opened {
 	uint8_t		 *secret;
 };
 
-struct wrap {
-	bool		 used;
-	uint8_t		 epoch[KEY_EPOCH_LEN];
-	struct seal_box	 box;
-};
-
 struct parsed {
 	const struct wrap *wrap;
 	uint8_t		 blob[KEY_BLOB_MAX];
@@ -63,9 +51,7 @@ struct parsed {
 };
 
 struct softkeys {
-	bool		 unlocked;
-	uint8_t		 storage_key[SEAL_KEY_LEN];
-	struct wrap	 wraps[EPOCHS];
+	struct wraps	 wraps;
 	struct parsed	 parsed[SOFTKEY_PARSED];
 	uint64_t	 uses;		/* clock of last_use */
 	struct softalg_tools tools;
@@ -80,8 +66,6 @@ softkey_has_alg(const struct softkeys *sk, int alg)
 	return softalg_has(&sk->tools, alg);
 }
 
-/* Wrapping keys, one for each epoch. */
-
 static void
 parsed_done(struct parsed *p)
 {
@@ -89,68 +73,24 @@ parsed_done(struct parsed *p)
 	*p = (struct parsed){ 0 };
 }
 
-/* With the parsed keys of its epoch (invariant 2). */
+/* Those of an epoch that goes (invariant 2). */
 static void
-wrap_done(struct softkeys *sk, struct wrap *w)
+forget_parsed(void *arg, const struct wrap *w)
 {
+	struct softkeys *sk = arg;
+
 	for (size_t i = 0; i < SOFTKEY_PARSED; i++)
 		if (sk->parsed[i].wrap == w)
 			parsed_done(&sk->parsed[i]);
-	seal_box_done(&w->box);
-	explicit_bzero(w, sizeof(*w));
 }
 
-static int
-wrap_init(struct softkeys *sk, struct wrap *w, struct span epoch)
-{
-	uint8_t key[SEAL_KEY_LEN];
-	int r;
-
-	r = seal_derive(sk->storage_key, epoch, "sealkey key blobs 1", key);
-	if (r == 0)
-		r = seal_box_init(&w->box, key);
-	explicit_bzero(key, sizeof(key));
-	if (r != 0)
-		return r;
-	memcpy(w->epoch, epoch.p, sizeof(w->epoch));
-	w->used = true;
-	return 0;
-}
-
-static int
-find_wrap(struct softkeys *sk, struct span epoch, struct wrap **out)
-{
-	static const uint8_t zeros[KEY_EPOCH_LEN];
-	struct wrap *w;
-	int r;
-
-	w = &sk->wraps[CRYPTO_memcmp(epoch.p, zeros, sizeof(zeros)) != 0];
-	if (!w->used ||
-	    CRYPTO_memcmp(w->epoch, epoch.p, sizeof(w->epoch)) != 0) {
-		wrap_done(sk, w);
-		r = wrap_init(sk, w, epoch);
-		if (r != 0)
-			return r;
-	}
-	*out = w;
-	return 0;
-}
-
-/* Blobs: version || sealed(plain), bound to version || op->bound. */
-
-static const uint8_t version[] = { BLOB_VERSION };
+/* Blobs. */
 
 static int
 seal_blob(struct wrap *w, const struct opened *o, struct key_op *op)
 {
-	int r;
-
-	op->out_blob[0] = BLOB_VERSION;
-	r = seal_box_seal(&w->box, span(version, sizeof(version)), op->bound,
-	    span(o->plain, o->len), op->out_blob + 1);
-	if (r == 0)
-		op->out_blob_len = 1 + SEAL_OVERHEAD + o->len;
-	return r;
+	return wrap_seal(w, op->bound, span(o->plain, o->len), op->out_blob,
+	    &op->out_blob_len);
 }
 
 /* What we sealed ourselves can only be malformed if we erred. */
@@ -178,13 +118,8 @@ open_blob(struct wrap *w, const struct key_op *op, struct opened *o)
 {
 	int r;
 
-	if (op->blob.len < 1 + SEAL_OVERHEAD + HEAD_LEN ||
-	    op->blob.len > 1 + SEAL_OVERHEAD + PLAIN_MAX ||
-	    op->blob.p[0] != BLOB_VERSION)
-		return -EBADMSG;
-	o->len = op->blob.len - 1 - SEAL_OVERHEAD;
-	r = seal_box_open(&w->box, span(version, sizeof(version)), op->bound,
-	    span(op->blob.p + 1, op->blob.len - 1), o->plain);
+	r = wrap_open(w, op->bound, op->blob, o->plain, sizeof(o->plain),
+	    &o->len);
 	return r == 0 ? parse_plain(o) : r;
 }
 
@@ -229,7 +164,7 @@ finish_create(struct softkeys *sk, struct key_op *op, const uint8_t *primes)
 	struct wrap *w;
 	int r;
 
-	r = find_wrap(sk, op->epoch, &w);
+	r = wraps_find(&sk->wraps, op->epoch, &w);
 	if (r == 0)
 		r = begin_plain(&o, softalg_find(op->alg), op);
 	if (r == 0)
@@ -374,7 +309,7 @@ out:
 static bool
 sizes_ok(const struct key_op *op)
 {
-	if (op->epoch.len != KEY_EPOCH_LEN || op->bound.len > BOUND_MAX)
+	if (op->epoch.len != KEY_EPOCH_LEN || op->bound.len > WRAP_BOUND_MAX)
 		return false;
 	if (op->verb == KEY_CREATE)
 		return op->meta.len <= KEY_META_MAX;
@@ -390,14 +325,14 @@ softkey_start(struct softkeys *sk, struct key_op *op)
 	const struct softalg *alg = softalg_find(op->alg);
 	struct wrap *w;
 
-	assert(sk->unlocked && sk->pending == NULL);
+	assert(sk->wraps.unlocked && sk->pending == NULL);
 	op->out_blob_len = op->out_pub_len = 0;
 	op->out_meta_len = op->out_sig_len = 0;
 	if (!sizes_ok(op)) {
 		op->result = -EINVAL;
 		return true;
 	}
-	op->result = find_wrap(sk, op->epoch, &w);
+	op->result = wraps_find(&sk->wraps, op->epoch, &w);
 	if (op->result != 0)
 		return true;
 	if (op->verb != KEY_CREATE) {
@@ -463,6 +398,7 @@ softkey_new(struct softkeys **out)
 	sk = seal_memory_new(sizeof(*sk));
 	if (sk == NULL)
 		return -ENOMEM;
+	wraps_init(&sk->wraps, &blobs, forget_parsed, sk);
 	r = rsa_search_init(&sk->search);
 	if (r == 0)
 		r = softalg_tools_init(&sk->tools);
@@ -482,9 +418,7 @@ void
 softkey_unlock(struct softkeys *sk,
     const uint8_t storage_key[static SEAL_KEY_LEN])
 {
-	assert(!sk->unlocked);
-	memcpy(sk->storage_key, storage_key, sizeof(sk->storage_key));
-	sk->unlocked = true;
+	wraps_unlock(&sk->wraps, storage_key);
 }
 
 void
@@ -493,8 +427,7 @@ softkey_free(struct softkeys *sk)
 	if (sk == NULL)
 		return;
 	rsa_search_done(&sk->search);
-	for (size_t i = 0; i < EPOCHS; i++)
-		wrap_done(sk, &sk->wraps[i]);
+	wraps_done(&sk->wraps);
 	softalg_tools_done(&sk->tools);
 	EVP_MAC_free(sk->hmac);
 	seal_memory_free(sk, sizeof(*sk));

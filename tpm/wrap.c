@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tpm/wrap.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include <openssl/crypto.h>
+
+void
+wraps_init(struct wraps *ws, const struct wrap_kind *kind,
+    void (*forget)(void *arg, const struct wrap *w), void *arg)
+{
+	*ws = (struct wraps){ .kind = kind, .forget = forget, .arg = arg };
+}
+
+void
+wraps_unlock(struct wraps *ws, const uint8_t storage_key[static SEAL_KEY_LEN])
+{
+	assert(!ws->unlocked);
+	memcpy(ws->storage_key, storage_key, sizeof(ws->storage_key));
+	ws->unlocked = true;
+}
+
+static void
+wrap_done(struct wraps *ws, struct wrap *w)
+{
+	if (w->used)
+		ws->forget(ws->arg, w);
+	seal_box_done(&w->box);
+	explicit_bzero(w, sizeof(*w));
+}
+
+void
+wraps_done(struct wraps *ws)
+{
+	for (size_t i = 0; i < WRAP_EPOCHS; i++)
+		wrap_done(ws, &ws->wrap[i]);
+	explicit_bzero(ws, sizeof(*ws));
+}
+
+int
+wraps_derive(const struct wraps *ws, struct span epoch, const char *label,
+    uint8_t out[static SEAL_KEY_LEN])
+{
+	assert(ws->unlocked);
+	return seal_derive(ws->storage_key, epoch, label, out);
+}
+
+static int
+wrap_init(const struct wraps *ws, struct wrap *w, struct span epoch)
+{
+	uint8_t key[SEAL_KEY_LEN];
+	int r;
+
+	r = wraps_derive(ws, epoch, ws->kind->label, key);
+	if (r == 0)
+		r = seal_box_init(&w->box, key);
+	explicit_bzero(key, sizeof(key));
+	if (r != 0)
+		return r;
+	memcpy(w->epoch, epoch.p, sizeof(w->epoch));
+	w->kind = ws->kind;
+	w->used = true;
+	return 0;
+}
+
+int
+wraps_find(struct wraps *ws, struct span epoch, struct wrap **out)
+{
+	static const uint8_t zeros[KEY_EPOCH_LEN];
+	struct wrap *w;
+	int r;
+
+	w = &ws->wrap[CRYPTO_memcmp(epoch.p, zeros, sizeof(zeros)) != 0];
+	if (!w->used ||
+	    CRYPTO_memcmp(w->epoch, epoch.p, sizeof(w->epoch)) != 0) {
+		wrap_done(ws, w);
+		r = wrap_init(ws, w, epoch);
+		if (r != 0)
+			return r;
+	}
+	*out = w;
+	return 0;
+}
+
+int
+wrap_seal(struct wrap *w, struct span bound, struct span plain, uint8_t *out,
+    size_t *out_len)
+{
+	int r;
+
+	out[0] = w->kind->version;
+	r = seal_box_seal(&w->box, span(out, 1), bound, plain, out + 1);
+	if (r == 0)
+		*out_len = WRAP_OVERHEAD + plain.len;
+	return r;
+}
+
+int
+wrap_open(struct wrap *w, struct span bound, struct span blob, uint8_t *plain,
+    size_t max, size_t *plain_len)
+{
+	int r;
+
+	if (blob.len < WRAP_OVERHEAD || blob.len > WRAP_OVERHEAD + max ||
+	    blob.p[0] != w->kind->version)
+		return -EBADMSG;
+	r = seal_box_open(&w->box, span(blob.p, 1), bound,
+	    span(blob.p + 1, blob.len - 1), plain);
+	if (r == 0)
+		*plain_len = blob.len - WRAP_OVERHEAD;
+	return r;
+}
