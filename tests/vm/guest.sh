@@ -12,12 +12,16 @@
 #	$work	an empty folder in memory, gone with the machine
 #	$logs	a folder that the host keeps: $VM_RESULTS/cases/NAME
 #	$sealkey	the program under test
+#	$SEALKEY_TPM	embedded; unset it to use the machine's
 
 case_name=$(basename "$0" .sh)
 work=$(mktemp -d "/tmp/$case_name.XXXXXX")
 logs=$VM_RESULTS/cases/$case_name
 sealkey=$VM_BUILD/sealkey
 sealkey_pid=
+# The machine's TPM is for cases that ask for it: it outlives them.
+export SEALKEY_TPM=embedded
+unset TPM2TOOLS_TCTI
 mkdir -p "$logs"
 # The next case must not find this one's key plugged in.
 trap '[ -z "$sealkey_pid" ] || kill -KILL "$sealkey_pid" 2>/dev/null' EXIT
@@ -155,7 +159,8 @@ start_udev()
 	/lib/systemd/systemd-udevd --daemon >/dev/null 2>&1 {tap}>&- ||
 	    give_up "systemd-udevd does not start"
 	udevadm trigger --action=add --subsystem-match=usb \
-	    --subsystem-match=hidraw --subsystem-match=misc
+	    --subsystem-match=hidraw --subsystem-match=misc \
+	    --subsystem-match=tpm --subsystem-match=tpmrm
 	udevadm settle --timeout=30
 }
 
