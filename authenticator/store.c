@@ -63,6 +63,17 @@ store_fail(struct store *st, int error, const char *fmt, ...)
 	return error;
 }
 
+int
+store_fail_keys(struct store *st, int error, const char *doing)
+{
+	const char *line = st->keys->ops->strerror(st->keys);
+
+	if (line[0] != '\0')
+		return store_fail(st, error, "%s: %s", st->path, line);
+	return store_fail(st, error, "%s: cannot %s: %s", st->path, doing,
+	    strerror(-error));
+}
+
 static int
 io_error(int rc)
 {
@@ -330,13 +341,10 @@ unlock_keys(struct store *st)
 		return r;
 	r = st->keys->ops->unlock(st->keys, wrapped);
 	store_reset(st, STMT_META_GET);
-	if (r == -EBADMSG)
+	if (r == -EBADMSG && st->keys->ops->strerror(st->keys)[0] == '\0')
 		return store_fail(st, r, "%s: belongs to another key provider "
 		    "or device; use the one it was made with", st->path);
-	if (r != 0)
-		return store_fail(st, r, "%s: cannot unlock: %s", st->path,
-		    strerror(-r));
-	return 0;
+	return r == 0 ? 0 : store_fail_keys(st, r, "unlock");
 }
 
 static int

@@ -87,6 +87,18 @@ int store_commit(struct store *st, const struct auth_change *chg,
     uint64_t *seq);
 
 /*
+ * Whether chg moves nothing but the ceiling of signature counters, which only
+ * rises: then an older state would be as good.
+ */
+bool store_is_count(const struct store *st, const struct auth_change *chg);
+
+/*
+ * Keeps wrapped (at most KEY_WRAPPED_MAX bytes) in place of what the storage
+ * key was wrapped in, all or nothing as above. It has to be the same key.
+ */
+int store_rewrap(struct store *st, struct span wrapped);
+
+/*
  * Calls each(arg, cred) for every credential, oldest first, until it
  * returns non-zero; returns that, 0, or -errno. cred lives for the call.
  * each() may commit.

@@ -453,6 +453,33 @@ out:
 	return r;
 }
 
+bool
+store_is_count(const struct store *st, const struct auth_change *chg)
+{
+	if (chg->reset || chg->remove != 0 || chg->replace != NULL ||
+	    chg->put != NULL || chg->own_blob.seq != 0 ||
+	    chg->large_blobs.p != NULL)
+		return false;
+	return chg->state == NULL || store_only_counts(st, chg->state);
+}
+
+int
+store_rewrap(struct store *st, struct span wrapped)
+{
+	int r;
+
+	if (wrapped.len == 0 || wrapped.len > KEY_WRAPPED_MAX)
+		return store_fail(st, -EINVAL, "%s: a storage key of %zu "
+		    "bytes", st->path, wrapped.len);
+	if ((r = begin(st)) != 0)
+		return r;
+	store_bind(st, STMT_WRAPPED, 1, wrapped);
+	r = finish(st, store_run(st, STMT_WRAPPED, "write"));
+	if (r == 0)
+		empty_log(st);	/* what opened the old one may not any more */
+	return r;
+}
+
 int
 store_put(struct store *st, const char *name, struct span value)
 {

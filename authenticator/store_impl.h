@@ -50,7 +50,7 @@ enum stmt {
 	STMT_INSERT, STMT_UPDATE, STMT_DELETE, STMT_CLEAR, STMT_CLEAR_SITES,
 	STMT_SITE_ADD, STMT_SITE_SUB, STMT_SITE_PRUNE,
 	STMT_STATE, STMT_BLOB_GET, STMT_BLOB_PUT, STMT_BLOB_DELETE,
-	STMT_BLOB_CLEAR, STMT_META_GET,
+	STMT_BLOB_CLEAR, STMT_META_GET, STMT_WRAPPED,
 	STMT_COUNT,
 };
 
@@ -95,6 +95,8 @@ int store_open_env(int dirfd, const char *path, struct keys *keys,
 /* Sets the line for the user and returns error. */
 int store_fail(struct store *st, int error, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same for what the key provider just reported. */
+int store_fail_keys(struct store *st, int error, const char *doing);
 /* The same for what SQLite just reported. */
 int store_fail_sql(struct store *st, const char *doing);
 
@@ -165,6 +167,10 @@ int store_seal_state(struct store *st, const struct auth_state *state,
     uint64_t last_seq, uint8_t out[static STATE_MAX + KEY_SEAL_OVERHEAD],
     size_t *len);
 int store_open_state(struct store *st, struct span sealed);
+/* Whether state is as committed but for what only counts: the ceiling of
+ * signature counters, the number of credentials, the generation. */
+bool store_only_counts(const struct store *st,
+    const struct auth_state *state);
 
 /*
  * store_query.c: the newest credential of a site with that protection that

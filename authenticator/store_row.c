@@ -13,6 +13,8 @@
 #define ROW_VERSION	1
 #define STATE_VERSION	1
 #define STATE_WITH_BIO	2	/* version 1, then templates, at least one */
+#define STATE_WITH_TPM	3	/* version 1, then templates, if any, then
+				 * what belongs to what a TPM keeps */
 #define FLAG_DISCOVERABLE 0x01
 #define FLAG_HMAC_SECRET  0x02
 #define FLAG_PAYMENT	  0x04
@@ -398,7 +400,7 @@ take_templates(struct reader *r, struct auth_state *s)
 	const uint8_t *id;
 
 	s->bio_count = (uint8_t)take_uint(r, 1);
-	if (s->bio_count == 0 || s->bio_count > BIO_TEMPLATES_MAX)
+	if (s->bio_count > BIO_TEMPLATES_MAX)
 		r->bad = true;
 	for (size_t i = 0; !r->bad && i < s->bio_count; i++) {
 		struct bio_template *t = &s->bio[i];
@@ -472,65 +474,131 @@ take_state(struct reader *r, struct auth_state *s)
 		    s->min_pin_rp[i].s, 1, RP_ID_KEPT);
 }
 
+/* As old as it can be: what lacks something, an older sealkey can read. */
+static unsigned
+state_version(const struct auth_state *s)
+{
+	if (s->generation != 0 || s->pin_verifier_len > 0)
+		return STATE_WITH_TPM;
+	return s->bio_count > 0 ? STATE_WITH_BIO : STATE_VERSION;
+}
+
+/* The length written; 0: out of bounds. */
+static size_t
+encode_state(const struct auth_state *s, uint64_t last_seq,
+    uint8_t out[static STATE_MAX])
+{
+	struct writer w = { .p = out, .size = STATE_MAX };
+	unsigned version = state_version(s);
+
+	put_uint(&w, version, 1);
+	put_uint(&w, last_seq, 8);
+	put_state(&w, s);
+	if (version >= STATE_WITH_BIO)
+		put_templates(&w, s);
+	if (version >= STATE_WITH_TPM) {
+		put_uint(&w, s->generation, 8);
+		put_text(&w, s->pin_verifier, s->pin_verifier_len, 1,
+		    KEY_PIN_VERIFIER_MAX);
+	}
+	return w.bad ? 0 : w.len;
+}
+
+/* 0, -EBADMSG, or -EPROTO: a version that does not exist yet. */
+static int
+decode_state(struct span in, struct auth_state *out, uint64_t *last_seq)
+{
+	struct reader r = { .rest = in };
+	uint64_t version = take_uint(&r, 1);
+
+	if (version > STATE_WITH_TPM)
+		return -EPROTO;
+	*out = (struct auth_state){ .credentials = 0 };
+	*last_seq = take_uint(&r, 8);
+	take_state(&r, out);
+	if (version >= STATE_WITH_BIO)
+		take_templates(&r, out);
+	if (version >= STATE_WITH_TPM) {
+		out->generation = take_uint(&r, 8);
+		out->pin_verifier_len = (uint8_t)take_text(&r,
+		    out->pin_verifier, 1, KEY_PIN_VERIFIER_MAX);
+	}
+	/* nothing to be had in a lower version is in a higher one */
+	if (r.bad || r.rest.len > 0 || state_version(out) != version)
+		return -EBADMSG;
+	return 0;
+}
+
 int
 store_seal_state(struct store *st, const struct auth_state *state,
     uint64_t last_seq, uint8_t out[static STATE_MAX + KEY_SEAL_OVERHEAD],
     size_t *len)
 {
 	uint8_t plain[STATE_MAX];
-	struct writer w = { .p = plain, .size = sizeof(plain) };
+	size_t n = encode_state(state, last_seq, plain);
 	int r = -EINVAL;
 
-	/* a key without fingers is one that an older sealkey can read */
-	put_uint(&w, state->bio_count > 0 ? STATE_WITH_BIO : STATE_VERSION, 1);
-	put_uint(&w, last_seq, 8);
-	put_state(&w, state);
-	if (state->bio_count > 0)
-		put_templates(&w, state);
-	if (!w.bad)
+	if (n > 0)
 		r = st->keys->ops->seal(st->keys, span_str("state"),
-		    span(plain, w.len), out);
-	*len = w.len + KEY_SEAL_OVERHEAD;
+		    span(plain, n), out);
+	*len = n + KEY_SEAL_OVERHEAD;
 	explicit_bzero(plain, sizeof(plain));
 	return r;
+}
+
+bool
+store_only_counts(const struct store *st, const struct auth_state *state)
+{
+	uint8_t old[STATE_MAX], new[STATE_MAX];
+	struct auth_state like = *state;
+	size_t old_len, new_len;
+	bool same;
+
+	like.counter_ceiling = st->state.counter_ceiling;
+	like.credentials = st->state.credentials;
+	like.generation = st->state.generation;
+	old_len = encode_state(&st->state, 0, old);
+	new_len = encode_state(&like, 0, new);
+	same = old_len > 0 && span_eq(span(old, old_len), span(new, new_len));
+	explicit_bzero(&like, sizeof(like));
+	explicit_bzero(old, sizeof(old));
+	explicit_bzero(new, sizeof(new));
+	return same;
+}
+
+static int
+state_damaged(struct store *st, int error)
+{
+	if (error == -EPROTO)
+		return store_fail(st, error, "%s/%s: the state was written by "
+		    "a newer sealkey; update sealkey", st->path, DB_NAME);
+	if (error == -EBADMSG)
+		return store_fail(st, -EUCLEAN, "%s/%s: the state is damaged; "
+		    "restore the directory from a copy", st->path, DB_NAME);
+	return store_fail(st, error, "%s: cannot unseal: %s", st->path,
+	    strerror(-error));
 }
 
 int
 store_open_state(struct store *st, struct span sealed)
 {
 	uint8_t plain[STATE_MAX];
-	struct auth_state state = { .credentials = 0 };
-	struct reader r = { .bad = false };
-	uint64_t last_seq, version;
-	int error = -EBADMSG;
+	struct auth_state state;
+	uint64_t last_seq;
+	int r = -EBADMSG;
 
-	if (sealed.len < KEY_SEAL_OVERHEAD ||
-	    sealed.len > STATE_MAX + KEY_SEAL_OVERHEAD)
-		goto out;
-	error = st->keys->ops->open(st->keys, span_str("state"), sealed,
-	    plain);
-	if (error != 0)
-		goto out;
-	r.rest = span(plain, sealed.len - KEY_SEAL_OVERHEAD);
-	version = take_uint(&r, 1);
-	if (version != STATE_VERSION && version != STATE_WITH_BIO)
-		r.bad = true;
-	last_seq = take_uint(&r, 8);
-	take_state(&r, &state);
-	if (version == STATE_WITH_BIO)
-		take_templates(&r, &state);
-	if (r.bad || r.rest.len > 0) {
-		error = -EBADMSG;
-		goto out;
+	if (sealed.len >= KEY_SEAL_OVERHEAD &&
+	    sealed.len <= STATE_MAX + KEY_SEAL_OVERHEAD)
+		r = st->keys->ops->open(st->keys, span_str("state"), sealed,
+		    plain);
+	if (r == 0)
+		r = decode_state(span(plain, sealed.len - KEY_SEAL_OVERHEAD),
+		    &state, &last_seq);
+	if (r == 0) {
+		st->state = state;
+		st->last_seq = last_seq;
 	}
-	st->state = state;
-	st->last_seq = last_seq;
-out:
 	explicit_bzero(plain, sizeof(plain));
 	explicit_bzero(&state, sizeof(state));
-	if (error == -EBADMSG)
-		return store_fail(st, -EUCLEAN, "%s/%s: the state is damaged; "
-		    "restore the directory from a copy", st->path, DB_NAME);
-	return error == 0 ? 0 : store_fail(st, error,
-	    "%s: cannot unseal: %s", st->path, strerror(-error));
+	return r == 0 ? 0 : state_damaged(st, r);
 }

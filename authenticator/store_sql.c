@@ -101,6 +101,8 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_BLOB_CLEAR] = "DELETE FROM blob WHERE name = 'large blobs'"
 	    " OR name GLOB 'large blob of *'",
 	[STMT_META_GET] = "SELECT value FROM meta WHERE name = ?1",
+	[STMT_WRAPPED] = "UPDATE meta SET value = ?1 WHERE name ="
+	    " 'storage key'",
 };
 
 /*
@@ -345,12 +347,14 @@ insert_meta(struct store *st, const char *name, struct span value)
 	return r;
 }
 
-/* The state a key is born with: a fresh epoch, and nothing else. */
+/* The state a key is born with: a fresh epoch, and the date of its device. */
 static int
 insert_state(struct store *st)
 {
 	uint8_t sealed[STATE_MAX + KEY_SEAL_OVERHEAD];
-	struct auth_state fresh = { .counter_ceiling = 0 };
+	const struct keys_info *info = st->keys->ops->info(st->keys);
+	struct auth_state fresh = {
+		.generation = info->counter ? info->generation : 0 };
 	size_t len;
 	int r;
 
@@ -373,8 +377,7 @@ insert_storage_key(struct store *st)
 	int r;
 
 	if ((r = st->keys->ops->new_storage_key(st->keys, wrapped, &len)) != 0)
-		return store_fail(st, r, "%s: cannot make a storage key: %s",
-		    st->path, strerror(-r));
+		return store_fail_keys(st, r, "make a storage key");
 	r = insert_meta(st, "provider", span_str(st->keys->ops->name));
 	if (r == 0)
 		r = insert_meta(st, "storage key", span(wrapped, len));

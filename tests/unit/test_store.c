@@ -574,7 +574,7 @@ open_state(struct fixture *f, const uint8_t *plain, size_t len)
 }
 
 static void
-test_states_of_both_versions(void **state)
+test_states_without_a_tpm(void **state)
 {
 	struct fixture *f = *state;
 	uint8_t plain[STATE_MAX] = { 0 };
@@ -606,6 +606,143 @@ test_states_of_both_versions(void **state)
 	assert_int_equal(open_state(f, plain, len), -EUCLEAN);
 	plain[0] = 3;
 	assert_int_equal(open_state(f, plain, len), -EUCLEAN);
+	plain[0] = 4;
+	assert_int_equal(open_state(f, plain, len), -EPROTO);
+	assert_non_null(strstr(store_strerror(f->st), "update sealkey"));
+}
+
+static void
+reopened_state(struct fixture *f, const struct auth_state *s)
+{
+	const struct auth_change chg = { .state = s };
+	struct auth_state got;
+
+	assert_int_equal(store_commit(f->st, &chg, NULL), 0);
+	reopen(f);
+	assert_int_equal(store_load(f->st, &got), 0);
+	assert_int_equal(got.generation, s->generation);
+	assert_int_equal(got.pin_verifier_len, s->pin_verifier_len);
+	assert_memory_equal(got.pin_verifier, s->pin_verifier,
+	    sizeof(got.pin_verifier));
+	assert_int_equal(got.bio_count, s->bio_count);
+	assert_memory_equal(got.bio, s->bio, sizeof(got.bio));
+}
+
+static void
+test_what_a_tpm_keeps_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct auth_state s = { .generation = UINT64_MAX - 1 };
+	const struct auth_change chg = { .state = &s };
+
+	reopened_state(f, &s);
+	s.bio_count = 2;
+	s.bio[0] = finger(1, 0);
+	s.bio[1] = finger(2, 9);
+	reopened_state(f, &s);
+	s.pin_verifier_len = KEY_PIN_VERIFIER_MAX;
+	memset(s.pin_verifier, 0xa5, sizeof(s.pin_verifier));
+	reopened_state(f, &s);
+	s.generation = 0;
+	reopened_state(f, &s);
+	s.pin_verifier_len++;
+	assert_int_equal(store_commit(f->st, &chg, NULL), -EINVAL);
+}
+
+/* Version 3 is what has a generation or a verifier, and nothing else. */
+static void
+test_state_of_a_tpm(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t sealed[STATE_MAX + KEY_SEAL_OVERHEAD], plain[STATE_MAX];
+	struct auth_state s = { .generation = 1 };
+	size_t old = seal_state(f, 0, plain), len;
+
+	assert_int_equal(store_seal_state(f->st, &s, 7, sealed, &len), 0);
+	assert_int_equal(f->st->keys->ops->open(f->st->keys,
+	    span_str("state"), span(sealed, len), plain), 0);
+	len -= KEY_SEAL_OVERHEAD;
+	assert_int_equal(plain[0], 3);
+	assert_int_equal(len, old + 1 + 8 + 1);
+	assert_int_equal(open_state(f, plain, len), 0);
+	assert_int_equal(open_state(f, plain, len - 1), -EUCLEAN);
+	assert_int_equal(open_state(f, plain, len + 1), -EUCLEAN);
+	plain[len - 1] = 1;		/* a verifier of one byte */
+	plain[len] = 0;
+	assert_int_equal(open_state(f, plain, len), -EUCLEAN);
+	assert_int_equal(open_state(f, plain, len + 1), 0);
+	plain[len - 1] = KEY_PIN_VERIFIER_MAX + 1;
+	assert_int_equal(open_state(f, plain,
+	    len + KEY_PIN_VERIFIER_MAX + 1), -EUCLEAN);
+	plain[len - 1] = 0;
+	plain[len - 2] = 0;		/* generation 0 */
+	assert_int_equal(open_state(f, plain, len), -EUCLEAN);
+}
+
+static void
+test_what_only_counts(void **state)
+{
+	struct fixture *f = *state;
+	struct auth_state s, was;
+	struct auth_change chg = { .state = &s };
+	struct credential c;
+
+	assert_int_equal(store_load(f->st, &was), 0);
+	s = was;
+	assert_true(store_is_count(f->st, &chg));
+	s.counter_ceiling += 100;
+	s.credentials += 1;		/* the store's own */
+	s.generation += 1;		/* what it is asked for */
+	assert_true(store_is_count(f->st, &chg));
+	s.pin_failures = 1;
+	assert_false(store_is_count(f->st, &chg));
+	s = was;
+	s.epoch[31] ^= 1;
+	assert_false(store_is_count(f->st, &chg));
+	s = was;
+	s.bio_count = 1;
+	s.bio[0] = finger(1, 0);
+	assert_false(store_is_count(f->st, &chg));
+	fixture_credential(&c, 1, 1);
+	assert_false(store_is_count(f->st,
+	    &(struct auth_change){ .put = &c }));
+	assert_false(store_is_count(f->st,
+	    &(struct auth_change){ .replace = &c }));
+	assert_false(store_is_count(f->st,
+	    &(struct auth_change){ .reset = true }));
+	assert_false(store_is_count(f->st,
+	    &(struct auth_change){ .remove = 1 }));
+	assert_false(store_is_count(f->st,
+	    &(struct auth_change){ .own_blob.seq = 1 }));
+	assert_false(store_is_count(f->st,
+	    &(struct auth_change){ .large_blobs = span("", 0) }));
+}
+
+/* The longest there is; and the database opens with it, not with the old. */
+static void
+test_storage_key_wrapped_anew(void **state)
+{
+	static uint8_t wrapped[KEY_WRAPPED_MAX + 1] = "\1";	/* device */
+	struct fixture *f = *state;
+	char msg[MESSAGE_MAX];
+	int error;
+
+	assert_int_equal(fixture_put(f->st, 1, 1), 0);
+	assert_int_equal(store_rewrap(f->st, span(wrapped, 0)), -EINVAL);
+	assert_int_equal(store_rewrap(f->st, span(wrapped, sizeof(wrapped))),
+	    -EINVAL);
+	assert_int_equal(store_rewrap(f->st, span(wrapped, KEY_WRAPPED_MAX)),
+	    0);
+	assert_int_equal(fixture_put(f->st, 2, 1), 0);
+	reopen(f);
+	assert_int_equal(fixture_put(f->st, 3, 1), 0);
+	/* it is what is unlocked with: spoilt, it is refused */
+	memset(wrapped, 0, sizeof(wrapped));
+	assert_int_equal(store_rewrap(f->st, span(wrapped, 64)), 0);
+	fixture_close(f->st);
+	f->st = fixture_open(f->dir.fd, false, NULL, &error, msg);
+	assert_null(f->st);
+	assert_int_equal(error, -EBADMSG);
 }
 
 static void
@@ -1139,7 +1276,11 @@ main(void)
 		STORE_TEST(test_failed_commit_changes_nothing),
 		STORE_TEST(test_reset_keeps_order_and_blobs),
 		STORE_TEST(test_fingers_survive),
-		STORE_TEST(test_states_of_both_versions),
+		STORE_TEST(test_states_without_a_tpm),
+		STORE_TEST(test_state_of_a_tpm),
+		STORE_TEST(test_what_a_tpm_keeps_is_kept),
+		STORE_TEST(test_what_only_counts),
+		STORE_TEST(test_storage_key_wrapped_anew),
 		STORE_TEST(test_seq_never_comes_back),
 		STORE_TEST(test_limit),
 		STORE_TEST(test_blobs),
