@@ -16,10 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
@@ -86,6 +84,9 @@ struct attestation {
 	uint8_t		 aaguid[AAGUID_LEN];
 	int64_t		 expiry_s[NOTHING];
 	struct span	 part[PARTS];
+	struct ak	*ak;		/* NULL: */
+	char		 no_ak[128];	/* why not */
+	int64_t		 now_s;		/* when loaded */
 };
 
 /* Everything that making a chain needs; nothing of it is kept. */
@@ -311,40 +312,6 @@ check_signer(struct workshop *ws, const struct attestation *att,
 	return 0;
 }
 
-/* The public half of op's key, which is a COSE_Key. */
-static EVP_PKEY *
-leaf_public_key(const struct key_op *op)
-{
-	/* {1: 2, 3: -7, -1: 1, -2: x, -3: y}; canonical, so always this */
-	static const uint8_t before_x[] = { 0xa5, 0x01, 0x02, 0x03, 0x26,
-		0x20, 0x01, 0x21, 0x58, 0x20 };
-	static const uint8_t before_y[] = { 0x22, 0x58, 0x20 };
-	const uint8_t *x = op->out_pub + sizeof(before_x);
-	const uint8_t *y = x + 32 + sizeof(before_y);
-	uint8_t point[65] = { 0x04 };
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
-		    (char *)"prime256v1", 0),
-		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
-		    point, sizeof(point)),
-		OSSL_PARAM_construct_end(),
-	};
-	EVP_PKEY_CTX *ctx;
-	EVP_PKEY *key = NULL;
-
-	assert(op->out_pub_len == sizeof(before_x) + 32 + sizeof(before_y) +
-	    32 && memcmp(op->out_pub, before_x, sizeof(before_x)) == 0 &&
-	    memcmp(x + 32, before_y, sizeof(before_y)) == 0);
-	memcpy(point + 1, x, 32);
-	memcpy(point + 33, y, 32);
-	ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-	if (ctx != NULL && EVP_PKEY_fromdata_init(ctx) == 1 &&
-	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
-		key = NULL;
-	EVP_PKEY_CTX_free(ctx);
-	return key;
-}
-
 static int
 make_leaf_key(struct workshop *ws, struct key_op *op, EVP_PKEY **out)
 {
@@ -358,7 +325,7 @@ make_leaf_key(struct workshop *ws, struct key_op *op, EVP_PKEY **out)
 	r = keys_perform(ws->keys, op);
 	if (r != 0)
 		return complain(ws, r, "the attestation key cannot be made");
-	*out = leaf_public_key(op);
+	*out = certificate_cose_key(span(op->out_pub, op->out_pub_len));
 	return *out != NULL ? 0 :
 	    complain(ws, -EIO, "the attestation key cannot be read");
 }
@@ -604,39 +571,71 @@ take_brought(struct workshop *ws, const struct attestation_root *root)
 	return 0;
 }
 
+/* att.8: a TPM without AKs is no reason to do without the rest */
+static int
+load_ak(struct store *st, const struct attestation_plan *plan,
+    struct attestation *att, struct workshop *ws)
+{
+	struct ak_plan ap = {
+		.store = st,
+		.keys = ws->keys,
+		.alg = plan->ak_alg != 0 ? plan->ak_alg : COSE_ES256,
+		.manufacturer = plan->tpm_manufacturer,
+		.ca_cert = att->part[INTERMEDIATE_CERT],
+		.ca_key = att->part[INTERMEDIATE_KEY],
+		.now_s = ws->now_s,
+	};
+	char msg[sizeof(att->no_ak)];
+	int r;
+
+	r = ak_load(&ap, &att->ak, msg, sizeof(msg));
+	if (r == -ENOTSUP)
+		snprintf(att->no_ak, sizeof(att->no_ak), "%s", msg);
+	return r == 0 || r == -ENOTSUP ? 0 : complain(ws, r, msg);
+}
+
+static int
+load_chain(struct store *st, const struct attestation_plan *plan,
+    struct attestation *att, struct workshop *ws)
+{
+	enum level due;
+	int r;
+
+	r = record_read(st, att);
+	if (r == -EUCLEAN)
+		return complain(ws, r, "the attestation record is damaged, or "
+		    "from a newer version");
+	if (r != 0 && r != -ENOENT)
+		return complain(ws, r, store_strerror(st));
+	r = plan->brought != NULL ? take_brought(ws, plan->brought) : 0;
+	if (r != 0)
+		return r;
+	due = find_due(att, ws, plan->aaguid);
+	return due == NOTHING ? 0 : make_due(st, ws, att, plan->aaguid, due);
+}
+
 int
 attestation_load(struct store *st, struct keys *keys,
-    const uint8_t aaguid[static AAGUID_LEN], int64_t now_s,
-    const struct attestation_root *brought, struct attestation **out,
-    char *msg, size_t msglen)
+    const struct attestation_plan *plan, struct attestation **out, char *msg,
+    size_t msglen)
 {
-	struct workshop ws = { .keys = keys, .now_s = now_s, .msg = msg,
+	struct workshop ws = { .keys = keys, .now_s = plan->now_s, .msg = msg,
 		.msglen = msglen };
 	struct attestation *att;
-	enum level due;
 	int r;
 
 	att = calloc(1, sizeof(*att));
 	if (att == NULL)
 		return complain(&ws, -ENOMEM, "out of memory");
-	r = record_read(st, att);
-	if (r == -EUCLEAN)
-		complain(&ws, r, "the attestation record is damaged, or from "
-		    "a newer version");
-	else if (r != 0 && r != -ENOENT)
-		complain(&ws, r, store_strerror(st));
-	else
-		r = brought != NULL ? take_brought(&ws, brought) : 0;
-	if (r != 0)
-		goto out;
-	due = find_due(att, &ws, aaguid);
-	if (due != NOTHING)
-		r = make_due(st, &ws, att, aaguid, due);
+	r = load_chain(st, plan, att, &ws);
+	if (r == 0)
+		r = load_ak(st, plan, att, &ws);
 	if (r != 0)
 		goto out;
 	forget_ca_keys(att);
+	att->now_s = plan->now_s;
 	for (enum level l = BY_ROOT; l < NOTHING; l++)
-		if (att->expiry_s[l] <= now_s)
+		if (att->expiry_s[l] <= plan->now_s)
 			att->part[cert_part[l]] = span(NULL, 0);
 	*out = att;
 	att = NULL;
@@ -651,8 +650,6 @@ attestation_config(const struct attestation *att, enum attestation_kind kind,
     struct auth_attestation *out)
 {
 	*out = (struct auth_attestation){ .kind = kind };
-	if (kind != ATTESTATION_PACKED)
-		return;
 	out->alg = COSE_ES256;
 	out->blob = att->part[LEAF_BLOB];
 	out->x5c[0] = att->part[LEAF_CERT];
@@ -677,6 +674,22 @@ attestation_enterprise(const struct attestation *att,
 		.x5c_count = 1,
 	};
 	return true;
+}
+
+/* att.8 */
+const char *
+attestation_tpm(const struct attestation *att, struct auth_attestation *out)
+{
+	if (att->ak == NULL)
+		return att->no_ak;
+	ak_config(att->ak, att->part[INTERMEDIATE_CERT], att->now_s, out);
+	return NULL;
+}
+
+struct ak *
+attestation_ak(struct attestation *att)
+{
+	return att->ak;
 }
 
 int
@@ -718,6 +731,7 @@ attestation_free(struct attestation *att)
 {
 	if (att == NULL)
 		return;
+	ak_free(att->ak);
 	record_forget(att);
 	free(att);
 }

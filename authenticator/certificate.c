@@ -2,6 +2,7 @@
 #include "authenticator/certificate.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -12,6 +13,8 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
+
+#include "authenticator/webauthn_spki.h"
 
 #define DAY_S		86400LL
 #define YEAR_S		(365 * DAY_S)
@@ -24,6 +27,12 @@
 #define OCTETS_MAX	16	/* bytes, in those two */
 /* id-fido-u2f-ce-transports */
 #define TRANSPORTS_OID	"1.3.6.1.4.1.45724.2.1.1"
+/* tcg-at-tpmManufacturer, -tpmModel, -tpmVersion */
+#define TPM_MANUFACTURER_OID	"2.23.133.2.1"
+#define TPM_MODEL_OID		"2.23.133.2.2"
+#define TPM_VERSION_OID		"2.23.133.2.3"
+/* tcg-kp-AIKCertificate */
+#define AK_PURPOSE_OID	"2.23.133.8.3"
 #define RSA_BITS_MIN	2048
 
 /* Real, because some relying parties compare with the list of countries. */
@@ -45,6 +54,7 @@ static const struct {
 	    false, 20 * YEAR_S },
 	[CERTIFICATE_U2F] = { "sealkey TEST U2F attestation", false,
 	    20 * YEAR_S },
+	[CERTIFICATE_AK] = { NULL, false, 20 * YEAR_S },
 };
 
 static bool
@@ -84,6 +94,12 @@ set_subject(X509 *x, const struct certificate_plan *plan)
 	uint8_t id[4];
 	char cn[64];
 
+	/* att.8: an AK has none */
+	if (kind == CERTIFICATE_AK)
+		return true;
+	if (plan->name != NULL)
+		return add_name(name, NID_commonName, V_ASN1_UTF8STRING,
+		    plan->name);
 	if (RAND_bytes(id, sizeof(id)) != 1)
 		return false;
 	if (kinds[kind].unique)
@@ -244,8 +260,77 @@ add_transports(X509 *x)
 }
 
 static bool
+add_tpm_name(X509_NAME *name, const char *oid, const char *value)
+{
+	return X509_NAME_add_entry_by_txt(name, oid, V_ASN1_UTF8STRING,
+	    (const uint8_t *)value, -1, -1, 0) == 1;
+}
+
+/*
+ * att.8: the subject's alternative name is one directoryName, three relative
+ * names of one attribute each. Critical, because the subject is empty.
+ */
+static bool
+add_tpm(X509 *x, const struct certificate_tpm *tpm)
+{
+	GENERAL_NAMES *names = GENERAL_NAMES_new();
+	GENERAL_NAME *name = GENERAL_NAME_new();
+	X509_NAME *dir = X509_NAME_new();
+	bool ok = names != NULL && name != NULL && dir != NULL &&
+	    add_tpm_name(dir, TPM_MANUFACTURER_OID, tpm->manufacturer) &&
+	    add_tpm_name(dir, TPM_MODEL_OID, tpm->model) &&
+	    add_tpm_name(dir, TPM_VERSION_OID, tpm->version);
+
+	if (ok) {
+		GENERAL_NAME_set0_value(name, GEN_DIRNAME, dir);
+		dir = NULL;
+		ok = sk_GENERAL_NAME_push(names, name) > 0;
+	}
+	if (ok) {
+		name = NULL;
+		ok = X509_add1_ext_i2d(x, NID_subject_alt_name, names, 1, 0)
+		    == 1;
+	}
+	X509_NAME_free(dir);
+	GENERAL_NAME_free(name);
+	GENERAL_NAMES_free(names);
+	return ok;
+}
+
+/* att.8: for this and nothing else, and not critical */
+static bool
+add_ak_purpose(X509 *x)
+{
+	EXTENDED_KEY_USAGE *purposes = EXTENDED_KEY_USAGE_new();
+	ASN1_OBJECT *oid = OBJ_txt2obj(AK_PURPOSE_OID, 1);
+	bool ok = purposes != NULL && oid != NULL &&
+	    sk_ASN1_OBJECT_push(purposes, oid) > 0;
+
+	if (!ok)
+		ASN1_OBJECT_free(oid);
+	ok = ok && X509_add1_ext_i2d(x, NID_ext_key_usage, purposes, 0, 0)
+	    == 1;
+	EXTENDED_KEY_USAGE_free(purposes);
+	return ok;
+}
+
+/*
+ * att.8: what relying parties want of an AK, and not a word more; an AAGUID
+ * would be permitted, but webauthn4j compares it with the wrong bytes.
+ */
+static bool
+add_ak_extensions(X509 *x, const struct certificate_plan *plan)
+{
+	return add_constraints(x, plan->kind) &&
+	    add_authority_key_id(x, plan->issuer) &&
+	    add_tpm(x, plan->tpm) && add_ak_purpose(x);
+}
+
+static bool
 add_extensions(X509 *x, const struct certificate_plan *plan)
 {
+	if (plan->kind == CERTIFICATE_AK)
+		return add_ak_extensions(x, plan);
 	if (!add_constraints(x, plan->kind) || !add_subject_key_id(x))
 		return false;
 	if (plan->issuer != NULL && !add_authority_key_id(x, plan->issuer))
@@ -289,6 +374,25 @@ certificate_make(const struct certificate_plan *plan, X509 **out)
 	}
 	X509_free(x);
 	return -EIO;
+}
+
+void
+certificate_tpm_id(uint32_t id, char out[static 12])
+{
+	snprintf(out, 12, "id:%08X", id);
+}
+
+EVP_PKEY *
+certificate_cose_key(struct span cose)
+{
+	uint8_t spki[SPKI_MAX];
+	const uint8_t *p = spki;
+	EVP_PKEY *key;
+	int alg;
+
+	key = d2i_PUBKEY(NULL, &p, (long)spki_from_cose(cose, spki, &alg));
+	ERR_clear_error();
+	return key;
 }
 
 int64_t
@@ -343,6 +447,127 @@ no_passphrase(char *buf, int size, int writing, void *arg)
 	return -1;
 }
 
+static const char *
+read_chain(BIO *bio, X509 **out, size_t max, size_t *count)
+{
+	X509 *x;
+
+	while ((x = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) !=
+	    NULL) {
+		if (*count == max) {
+			X509_free(x);
+			return "has too many certificates";
+		}
+		out[(*count)++] = x;
+	}
+	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+		return "is not all PEM certificates";
+	return *count == 0 ? "has no PEM certificate" : NULL;
+}
+
+static BIO *
+bio_of(struct span s)
+{
+	return BIO_new_mem_buf(s.len > 0 ? (const void *)s.p : "", (int)s.len);
+}
+
+const char *
+certificate_parse_chain(struct span pem, X509 **out, size_t max,
+    size_t *count)
+{
+	const char *why = "cannot be read: out of memory";
+	size_t n = 0;
+	BIO *bio;
+
+	if (pem.len > INT_MAX)
+		return "is too big";
+	ERR_clear_error();
+	bio = bio_of(pem);
+	if (bio != NULL)
+		why = read_chain(bio, out, max, &n);
+	while (why != NULL && n > 0)
+		X509_free(out[--n]);
+	*count = n;
+	ERR_clear_error();
+	BIO_free(bio);
+	return why;
+}
+
+/* The directoryName that is the only one, and with what OID first to last. */
+static bool
+names_a_tpm(const GENERAL_NAMES *names)
+{
+	static const char *const oids[] = { TPM_MANUFACTURER_OID,
+		TPM_MODEL_OID, TPM_VERSION_OID };
+	const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, 0);
+	bool there = name != NULL && name->type == GEN_DIRNAME;
+
+	for (size_t i = 0; there && i < 3; i++) {
+		ASN1_OBJECT *oid = OBJ_txt2obj(oids[i], 1);
+		int at = X509_NAME_get_index_by_OBJ(name->d.directoryName,
+		    oid, -1);
+
+		there = at >= 0 && ASN1_STRING_length(X509_NAME_ENTRY_get_data(
+		    X509_NAME_get_entry(name->d.directoryName, at))) > 0;
+		ASN1_OBJECT_free(oid);
+	}
+	return there;
+}
+
+static const char *
+judge_ak_names(X509 *x)
+{
+	const char *why = NULL;
+	GENERAL_NAMES *names;
+	int critical;
+
+	if (X509_NAME_entry_count(X509_get_subject_name(x)) != 0)
+		return "has a subject, which that of an AK must not have";
+	names = X509_get_ext_d2i(x, NID_subject_alt_name, &critical, NULL);
+	if (names == NULL || !names_a_tpm(names))
+		why = "does not name the TPM (subject alternative name)";
+	else if (critical != 1)
+		why = "names the TPM in an extension that is not critical";
+	GENERAL_NAMES_free(names);
+	return why;
+}
+
+static bool
+has_purpose(X509 *x, const char *oid_text)
+{
+	EXTENDED_KEY_USAGE *purposes = X509_get_ext_d2i(x, NID_ext_key_usage,
+	    NULL, NULL);
+	ASN1_OBJECT *oid = OBJ_txt2obj(oid_text, 1);
+	bool has = false;
+
+	for (int i = 0; i < sk_ASN1_OBJECT_num(purposes); i++)
+		has = has || OBJ_cmp(sk_ASN1_OBJECT_value(purposes, i), oid)
+		    == 0;
+	ASN1_OBJECT_free(oid);
+	EXTENDED_KEY_USAGE_free(purposes);
+	return has;
+}
+
+/* att.8 */
+const char *
+certificate_judge_ak(X509 *cert)
+{
+	const char *why = NULL;
+
+	if (X509_get_version(cert) != X509_VERSION_3)
+		why = "is not of version 3";
+	else if (X509_get_ext_by_NID(cert, NID_basic_constraints, -1) < 0 ||
+	    X509_check_ca(cert) != 0)
+		why = "does not say that it is no CA";
+	else if (!has_purpose(cert, AK_PURPOSE_OID))
+		why = "is not for an AK (extended key usage " AK_PURPOSE_OID
+		    ")";
+	else
+		why = judge_ak_names(cert);
+	ERR_clear_error();
+	return why;
+}
+
 static bool
 curve_is(const EVP_PKEY *key, const char *name)
 {
@@ -386,12 +611,6 @@ judge_root(X509 *x, EVP_PKEY *key, int64_t now_s)
 	if (certificate_expiry(x) <= now_s)
 		return "has expired";
 	return NULL;
-}
-
-static BIO *
-bio_of(struct span s)
-{
-	return BIO_new_mem_buf(s.len > 0 ? (const void *)s.p : "", (int)s.len);
 }
 
 int

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * X.509 certificates of packed (WebAuthn Level 3, 8.2.1) and of U2F's
- * attestation, and the judgement of a root that somebody brings. Knows how
- * they look; who signs what and when is attestation.c.
+ * X.509 certificates of packed (WebAuthn Level 3, 8.2.1), of tpm (8.3.1) and
+ * of U2F's attestation, and the judgement of a root that somebody brings. Knows
+ * how they look; who signs what and when is attestation.c.
  *
  * Whatever is returned belongs to the caller.
  */
@@ -23,9 +23,21 @@ enum certificate_kind {
 	CERTIFICATE_LEAF,
 	CERTIFICATE_ENTERPRISE,	/* a leaf that names its key (8.2.2) */
 	CERTIFICATE_U2F,	/* a leaf that names no AAGUID */
+	CERTIFICATE_AK,		/* a leaf that names a TPM, and nothing else */
 };
 
 #define CERTIFICATE_SERIAL_LEN	8	/* bytes, of a key */
+
+/*
+ * The TPM that an AK lives in, as text, none of it empty: "id:494E5443",
+ * "SLB9670", "id:00070055". The ids are eight upper-case hexadecimal digits,
+ * as relying parties compare them.
+ */
+struct certificate_tpm {
+	char		 manufacturer[12];
+	char		 model[65];
+	char		 version[12];
+};
 
 struct certificate_plan {
 	enum certificate_kind kind;
@@ -35,10 +47,20 @@ struct certificate_plan {
 	int64_t		 now_s;		/* seconds since 1970 */
 	const uint8_t	*aaguid;	/* LEAF, ENTERPRISE: 16 bytes */
 	const uint8_t	*serial;	/* ENTERPRISE: of the key */
+	const struct certificate_tpm *tpm;	/* AK */
+	const char	*name;		/* ROOT, INTERMEDIATE: the whole subject
+					 * is this common name; NULL: as a test
+					 * CA's is */
 };
 
 /* 0, -ENOMEM, or -EIO (OpenSSL failed). */
 int certificate_make(const struct certificate_plan *plan, X509 **out);
+
+/* "id:494E5443", for certificate_tpm */
+void certificate_tpm_id(uint32_t id, char out[static 12]);
+
+/* The public key that a COSE_Key is; NULL: none that OpenSSL takes. */
+EVP_PKEY *certificate_cose_key(struct span cose);
 
 /* When it expires, seconds since 1970; 0 if that makes no sense. */
 int64_t certificate_expiry(const X509 *cert);
@@ -46,6 +68,20 @@ int64_t certificate_expiry(const X509 *cert);
 /* malloc()ed. 0 or -ENOMEM. */
 int certificate_der(X509 *cert, uint8_t **out, size_t *len);
 X509 *certificate_parse(struct span der);	/* NULL: not exactly one */
+
+/*
+ * Every certificate of a PEM file, at most max. NULL, or one phrase that
+ * completes "the file ...", and then there are none.
+ */
+const char *certificate_parse_chain(struct span pem, X509 **out, size_t max,
+    size_t *count);
+
+/*
+ * Whether relying parties take it for that of an AK (WebAuthn Level 3, 8.3.1,
+ * and what the strictest of them make of it): NULL, or one phrase that
+ * completes "the certificate ...".
+ */
+const char *certificate_judge_ak(X509 *cert);
 
 /*
  * What a PEM certificate and its PEM key must be to sign an intermediate: a

@@ -134,7 +134,33 @@ configure(struct device *d, const struct device_config *cfg,
 	    &out->attestation);
 	/* without it, check_kind() refuses FEATURE_EP */
 	(void)attestation_enterprise(d->attestation, &out->enterprise);
+	/* without it, too */
+	(void)attestation_tpm(d->attestation, &out->tpm);
 	out->random = random_bytes;
+}
+
+static bool
+wants_tpm(const struct auth_config *auth)
+{
+	bool wants = auth->attestation.kind == ATTESTATION_TPM;
+
+	for (size_t i = 0; i < AUTH_FORMAT_RPS_MAX; i++)
+		wants = wants || (auth->format_rp[i].rp.len > 0 &&
+		    auth->format_rp[i].kind == ATTESTATION_TPM);
+	return wants;
+}
+
+/* att.8: never a weaker attestation than was asked for */
+static int
+check_tpm(const struct device *d, char *msg, size_t msglen)
+{
+	struct auth_attestation tpm;
+	const char *why = attestation_tpm(d->attestation, &tpm);
+
+	if (why == NULL || !wants_tpm(&d->auth))
+		return 0;
+	snprintf(msg, msglen, "%s", why);
+	return -ENOTSUP;
 }
 
 /* Whether there is what that kind of key needs. */
@@ -153,18 +179,25 @@ check_kind(const struct device *d, char *msg, size_t msglen)
 		    "again");
 		return -EKEYEXPIRED;
 	}
-	return 0;
+	return check_tpm(d, msg, msglen);
 }
 
 static int
 start_engine(struct device *d, const struct device_config *cfg,
     uint64_t now_ms, char *msg, size_t msglen)
 {
+	struct attestation_plan plan = {
+		.aaguid = device_aaguid,
+		.ak_alg = cfg->auth.ak_alg,
+		.tpm_manufacturer = cfg->auth.tpm_manufacturer,
+		.brought = cfg->root,
+		.now_s = time(NULL),
+	};
 	struct auth_state state;
 	int r;
 
-	r = attestation_load(d->store, d->keys, device_aaguid, time(NULL),
-	    cfg->root, &d->attestation, msg, msglen);
+	r = attestation_load(d->store, d->keys, &plan, &d->attestation, msg,
+	    msglen);
 	if (r < 0)
 		return r;
 	r = store_load(d->store, &state);

@@ -3,7 +3,7 @@
  * The attestation chain, verified by OpenSSL and attribute by attribute, on
  * a store of one record in memory that can fail.
  *
- * covers att.3 att.5 att.6
+ * covers att.3 att.5 att.6 att.8
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,6 +26,7 @@
 #include <openssl/x509v3.h>
 
 #include "authenticator/attestation.h"
+#include "authenticator/certificate.h"
 
 #define NOW_S	1700000000LL
 #define YEAR_S	(365 * 86400LL)
@@ -33,22 +34,59 @@
 static const uint8_t aaguid_a[16] = "AAAAaaaaAAAAaaa";
 static const uint8_t aaguid_b[16] = "BBBBbbbbBBBBbbb";
 
-/* A store with room for one record. */
+#define AK_RECORDS	3
+
+/* The record of an AK. */
+struct ak_record {
+	char	name[32];	/* "": none */
+	uint8_t	value[STORE_BLOB_MAX];
+	size_t	len;
+	int	puts;
+};
+
+/* A store with room for one record, and those of AKs. */
 struct store {
 	uint8_t	value[STORE_BLOB_MAX];
 	size_t	len;
 	int	puts;
 	int	fail;
 	uint8_t	*given;		/* by the last get, and not freed yet */
+	struct ak_record ak[AK_RECORDS];
 };
+
+/* The one of that name, or a free one. */
+static struct ak_record *
+ak_record(struct store *st, const char *name)
+{
+	size_t i = 0;
+
+	while (st->ak[i].len > 0 && strcmp(st->ak[i].name, name) != 0) {
+		i++;
+		assert_true(i < AK_RECORDS);
+	}
+	return &st->ak[i];
+}
+
+static void
+ak_put(struct ak_record *r, const char *name, struct span value)
+{
+	assert_int_equal(strncmp(name, "attestation key ", 16), 0);
+	snprintf(r->name, sizeof(r->name), "%s", name);
+	memcpy(r->value, value.p, value.len);
+	r->len = value.len;
+	r->puts++;
+}
 
 int
 store_put(struct store *st, const char *name, struct span value)
 {
-	assert_string_equal(name, "attestation");
 	assert_true(value.len <= sizeof(st->value));
 	if (st->fail != 0)
 		return st->fail;
+	if (strcmp(name, "attestation") != 0) {
+		ak_put(ak_record(st, name), name, value);
+		return 0;
+	}
 	memcpy(st->value, value.p, value.len);
 	st->len = value.len;
 	st->puts++;
@@ -58,16 +96,22 @@ store_put(struct store *st, const char *name, struct span value)
 int
 store_get(struct store *st, const char *name, uint8_t **out, size_t *len)
 {
-	assert_string_equal(name, "attestation");
+	bool chain = strcmp(name, "attestation") == 0;
+	struct span value = span(st->value, st->len);
+
 	if (st->fail != 0)
 		return st->fail;
-	if (st->len == 0)
+	if (!chain)
+		value = span(ak_record(st, name)->value,
+		    ak_record(st, name)->len);
+	if (value.len == 0)
 		return -ENOENT;
-	*out = malloc(st->len);
+	*out = malloc(value.len);
 	assert_non_null(*out);
-	memcpy(*out, st->value, st->len);
-	*len = st->len;
-	st->given = *out;
+	memcpy(*out, value.p, value.len);
+	*len = value.len;
+	if (chain)
+		st->given = *out;
 	return 0;
 }
 
@@ -85,10 +129,69 @@ store_strerror(const struct store *st)
 	return st->fail != 0 ? "the store said so" : "";
 }
 
+/*
+ * A TPM as far as attestation is concerned: the software provider, which is
+ * told nothing of shapes.
+ */
+struct tpm {
+	struct keys	 keys;
+	struct keys	*soft;
+	struct keys_info info;
+	int		 fail;		/* of creating a restricted key */
+	unsigned	 restricted;	/* made so far */
+};
+
+static const struct keys_info *
+tpm_info(const struct keys *k)
+{
+	return &((const struct tpm *)k)->info;
+}
+
+static bool
+tpm_start(struct keys *k, struct key_op *op)
+{
+	struct tpm *t = (struct tpm *)k;
+	struct key_op inner = *op;
+
+	if (op->verb == KEY_CREATE && op->shape == KEY_RESTRICTED) {
+		t->restricted++;
+		assert_int_equal(op->epoch.len, KEY_EPOCH_LEN);
+		assert_int_equal(op->bound.len, strlen(AUTH_ATTESTATION_BOUND));
+		inner.shape = 0;
+	}
+	(void)keys_perform(t->soft, &inner);
+	*op = inner;
+	if (t->fail != 0)
+		op->result = t->fail;
+	return true;
+}
+
+static struct keys_ops tpm_ops;
+
+static void
+tpm_init(struct tpm *t, struct keys *soft)
+{
+	tpm_ops = *soft->ops;
+	tpm_ops.start = tpm_start;
+	tpm_ops.info = tpm_info;
+	*t = (struct tpm){
+		.keys = { &tpm_ops },
+		.soft = soft,
+		.info = {
+			.kind = "device",
+			.tpm = true,
+			.manufacturer_id = 0x49465800,
+			.vendor = " SLB9670 ",
+			.firmware = UINT64_C(0x0007005500120034),
+		},
+	};
+}
+
 struct fixture {
 	char		 dir[64];
 	int		 dirfd;
 	struct keys	*keys;
+	struct tpm	 tpm;
 	struct store	*store;
 	char		 msg[200];
 };
@@ -107,6 +210,7 @@ setup(void **state)
 	assert_int_equal(f->keys->ops->new_storage_key(f->keys, wrapped,
 	    &len), 0);
 	f->store = calloc(1, sizeof(*f->store));
+	tpm_init(&f->tpm, f->keys);
 	*state = f;
 	return 0;
 }
@@ -129,12 +233,14 @@ static struct attestation *
 load(struct fixture *f, const uint8_t *aaguid, int64_t now_s,
     const struct attestation_root *brought)
 {
+	struct attestation_plan plan = { .aaguid = aaguid, .now_s = now_s,
+		.brought = brought };
 	struct attestation *att = NULL;
 	int r;
 
 	f->msg[0] = '\0';
-	r = attestation_load(f->store, f->keys, aaguid, now_s, brought, &att,
-	    f->msg, sizeof(f->msg));
+	r = attestation_load(f->store, f->keys, &plan, &att, f->msg,
+	    sizeof(f->msg));
 	if (r != 0)
 		print_message("%s\n", f->msg);
 	assert_int_equal(r, 0);
@@ -145,11 +251,13 @@ static void
 refuse(struct fixture *f, int64_t now_s,
     const struct attestation_root *brought, int error, const char *msg)
 {
+	struct attestation_plan plan = { .aaguid = aaguid_a, .now_s = now_s,
+		.brought = brought };
 	struct attestation *att = NULL;
 
 	f->msg[0] = '\0';
-	assert_int_equal(attestation_load(f->store, f->keys, aaguid_a, now_s,
-	    brought, &att, f->msg, sizeof(f->msg)), error);
+	assert_int_equal(attestation_load(f->store, f->keys, &plan, &att,
+	    f->msg, sizeof(f->msg)), error);
 	assert_null(att);
 	assert_string_equal(f->msg, msg);
 }
@@ -380,21 +488,25 @@ leaf_key_is_the_providers(void **state)
 	attestation_free(att);
 }
 
+/* A single RP may get what is not usual. */
 static void
-other_kinds_have_no_chain(void **state)
+the_chain_is_there_whatever_kind_is_usual(void **state)
 {
 	struct fixture *f = *state;
 	struct attestation *att = load(f, aaguid_a, NOW_S, NULL);
-	struct auth_attestation a;
+	static const enum attestation_kind kinds[] = { ATTESTATION_SELF,
+		ATTESTATION_NONE, ATTESTATION_TPM };
+	struct auth_attestation a, packed;
 
-	attestation_config(att, ATTESTATION_SELF, &a);
-	assert_int_equal(a.kind, ATTESTATION_SELF);
-	assert_int_equal(a.x5c_count, 0);
-	assert_int_equal(a.u2f.len, 0);
-	assert_null(a.blob.p);
-	attestation_config(att, ATTESTATION_NONE, &a);
-	assert_int_equal(a.kind, ATTESTATION_NONE);
-	assert_int_equal(a.x5c_count, 0);
+	attestation_config(att, ATTESTATION_PACKED, &packed);
+	for (size_t i = 0; i < 3; i++) {
+		attestation_config(att, kinds[i], &a);
+		assert_int_equal(a.kind, kinds[i]);
+		assert_int_equal(a.x5c_count, 2);
+		assert_ptr_equal(a.x5c[0].p, packed.x5c[0].p);
+		assert_ptr_equal(a.u2f.p, packed.u2f.p);
+		assert_ptr_equal(a.blob.p, packed.blob.p);
+	}
 	attestation_free(att);
 }
 
@@ -863,6 +975,8 @@ static void
 damaged_records_are_survived(void **state)
 {
 	struct fixture *f = *state;
+	struct attestation_plan plan = { .aaguid = aaguid_a,
+		.now_s = NOW_S };
 	struct attestation *att;
 	size_t len;
 
@@ -882,8 +996,8 @@ damaged_records_are_survived(void **state)
 
 		memcpy(before, f->store, sizeof(*before));
 		f->store->value[i] ^= 0x81;
-		if (attestation_load(f->store, f->keys, aaguid_a, NOW_S,
-		    NULL, &att, f->msg, sizeof(f->msg)) == 0)
+		if (attestation_load(f->store, f->keys, &plan, &att, f->msg,
+		    sizeof(f->msg)) == 0)
 			attestation_free(att);
 		memcpy(f->store, before, sizeof(*before));
 		free(before);
@@ -1381,6 +1495,535 @@ damaged_leaf_gets_no_u2f_certificate(void **state)
 
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* With keys in the TPM. */
+static struct attestation *
+load_tpm(struct fixture *f, int alg, uint32_t manufacturer, int64_t now_s)
+{
+	struct attestation_plan plan = { .aaguid = aaguid_a, .now_s = now_s,
+		.ak_alg = alg, .tpm_manufacturer = manufacturer };
+	struct attestation *att = NULL;
+	int r;
+
+	f->msg[0] = '\0';
+	r = attestation_load(f->store, &f->tpm.keys, &plan, &att, f->msg,
+	    sizeof(f->msg));
+	assert_string_equal(f->msg, "");
+	assert_int_equal(r, 0);
+	return att;
+}
+
+/* The certificate number i of the tpm attestation. */
+static X509 *
+tpm_x5c(const struct attestation *att, size_t i)
+{
+	struct auth_attestation a;
+	X509 *x;
+
+	assert_null(attestation_tpm(att, &a));
+	assert_int_equal(a.kind, ATTESTATION_TPM);
+	assert_true(i < a.x5c_count);
+	x = certificate_parse(a.x5c[i]);
+	assert_non_null(x);
+	return x;
+}
+
+static void
+ak_chain_leads_to_the_root_that_is_not_in_it(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att = load_tpm(f, 0, 0, NOW_S);
+	X509 *leaf = tpm_x5c(att, 0), *ca = tpm_x5c(att, 1);
+	X509 *root = root_of(att);
+	struct auth_attestation a;
+
+	assert_null(attestation_tpm(att, &a));
+	assert_int_equal(a.alg, COSE_ES256);
+	assert_int_equal(a.x5c_count, 2);
+	assert_int_equal(verify(leaf, ca, root, NOW_S), 1);
+	assert_int_equal(verify(leaf, ca, root, NOW_S + 19 * YEAR_S), 1);
+	assert_int_equal(verify(leaf, ca, root, NOW_S + 21 * YEAR_S), 0);
+	assert_int_equal(verify(leaf, NULL, root, NOW_S), 0);
+	assert_int_not_equal(X509_cmp(leaf, root), 0);
+	assert_int_not_equal(X509_cmp(ca, root), 0);
+	X509_free(leaf);
+	X509_free(ca);
+	X509_free(root);
+	attestation_free(att);
+}
+
+/* The bytes of an extension's value; *critical as it says. */
+static struct span
+extension(const X509 *x, int nid, int *critical)
+{
+	X509_EXTENSION *ext = X509_get_ext(x, X509_get_ext_by_NID(x, nid,
+	    -1));
+	const ASN1_OCTET_STRING *value;
+
+	assert_non_null(ext);
+	*critical = X509_EXTENSION_get_critical(ext);
+	value = X509_EXTENSION_get_data(ext);
+	return span(ASN1_STRING_get0_data(value),
+	    (size_t)ASN1_STRING_length(value));
+}
+
+/* Byte by byte, as relying parties were found to want it. */
+static void
+ak_certificate_has_the_profile(void **state)
+{
+	static const uint8_t san[] =
+	    "\x30\x46\xa4\x44\x30\x42"
+	    "\x31\x16\x30\x14\x06\x05\x67\x81\x05\x02\x01\x0c\x0bid:49465800"
+	    "\x31\x10\x30\x0e\x06\x05\x67\x81\x05\x02\x02\x0c\x05" "SLB96"
+	    "\x31\x16\x30\x14\x06\x05\x67\x81\x05\x02\x03\x0c\x0bid:00070055";
+	static const uint8_t eku[] = "\x30\x07\x06\x05\x67\x81\x05\x08\x03";
+	static const uint8_t no_ca[] = { 0x30, 0x00 };
+	struct fixture *f = *state;
+	struct attestation *att;
+	struct span value;
+	X509 *leaf;
+	int critical;
+
+	f->tpm.info.vendor[6] = '\0';	/* " SLB96" */
+	att = load_tpm(f, 0, 0, NOW_S);
+	leaf = tpm_x5c(att, 0);
+	assert_int_equal(X509_get_version(leaf), X509_VERSION_3);
+	assert_int_equal(X509_NAME_entry_count(X509_get_subject_name(leaf)),
+	    0);
+	assert_int_equal(X509_get_ext_count(leaf), 4);
+	value = extension(leaf, NID_subject_alt_name, &critical);
+	assert_int_equal(critical, 1);
+	assert_int_equal(value.len, sizeof(san) - 1);
+	assert_memory_equal(value.p, san, value.len);
+	value = extension(leaf, NID_ext_key_usage, &critical);
+	assert_int_equal(critical, 0);
+	assert_int_equal(value.len, sizeof(eku) - 1);
+	assert_memory_equal(value.p, eku, value.len);
+	value = extension(leaf, NID_basic_constraints, &critical);
+	assert_int_equal(critical, 1);
+	assert_int_equal(value.len, sizeof(no_ca));
+	assert_memory_equal(value.p, no_ca, value.len);
+	(void)extension(leaf, NID_authority_key_identifier, &critical);
+	assert_int_equal(critical, 0);
+	X509_free(leaf);
+	attestation_free(att);
+}
+
+static void
+tpm_without_a_name_is_a_tpm(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att;
+	GENERAL_NAMES *names;
+	X509_NAME *dir;
+	X509 *leaf;
+
+	snprintf(f->tpm.info.vendor, sizeof(f->tpm.info.vendor), "   ");
+	att = load_tpm(f, 0, 0x414d4400, NOW_S);
+	leaf = tpm_x5c(att, 0);
+	names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+	dir = sk_GENERAL_NAME_value(names, 0)->d.directoryName;
+	assert_memory_equal(ASN1_STRING_get0_data(X509_NAME_ENTRY_get_data(
+	    X509_NAME_get_entry(dir, 0))), "id:414D4400", 12);
+	assert_memory_equal(ASN1_STRING_get0_data(X509_NAME_ENTRY_get_data(
+	    X509_NAME_get_entry(dir, 1))), "TPM", 4);
+	GENERAL_NAMES_free(names);
+	X509_free(leaf);
+	attestation_free(att);
+}
+
+/* Whether two loads have the key and the certificate of the AK in common. */
+static void
+check_ak(struct attestation *a, struct attestation *b, bool key, bool cert)
+{
+	X509 *xa = tpm_x5c(a, 0), *xb = tpm_x5c(b, 0);
+	struct span ka = ak_blob(attestation_ak(a));
+	struct span kb = ak_blob(attestation_ak(b));
+
+	assert_int_equal(ka.len == kb.len && memcmp(ka.p, kb.p, ka.len) == 0,
+	    key);
+	assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(xa),
+	    X509_get0_pubkey(xb)) == 1, key);
+	assert_int_equal(X509_cmp(xa, xb) == 0, cert);
+	X509_free(xa);
+	X509_free(xb);
+	attestation_free(b);
+}
+
+static void
+ak_stays_and_its_certificate_follows(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *a = load_tpm(f, 0, 0, NOW_S);
+
+	check_ak(a, load_tpm(f, COSE_ES256, 0, NOW_S + 100), true, true);
+	assert_int_equal(f->store->ak[0].puts, 1);
+	assert_int_equal(f->store->puts, 1);
+	/* what it says of the TPM */
+	check_ak(a, load_tpm(f, 0, 0x494e5443, NOW_S), true, false);
+	check_ak(a, load_tpm(f, 0, 0x494e5443, NOW_S + 21 * YEAR_S), true,
+	    false);
+	/* a CA of before signs nothing that is found now */
+	check_ak(a, load_tpm(f, 0, 0, NOW_S + 41 * YEAR_S), true, false);
+	f->tpm.info.firmware++;
+	check_ak(a, load_tpm(f, 0, 0, NOW_S + 41 * YEAR_S), true, false);
+	assert_int_equal(f->tpm.restricted, 1);
+	attestation_free(a);
+}
+
+static void
+firmware_that_is_told_is_the_version(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *a = load_tpm(f, 0, 0, NOW_S), *b;
+
+	f->tpm.info.firmware += UINT64_C(1) << 32;
+	b = load_tpm(f, 0, 0, NOW_S);
+	check_ak(a, b, true, false);
+	attestation_free(a);
+}
+
+static void
+every_algorithm_has_an_ak_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *ec = load_tpm(f, COSE_ES256, 0, NOW_S);
+	struct attestation *rsa = load_tpm(f, COSE_RS256, 0, NOW_S);
+	struct auth_attestation a;
+	X509 *leaf = tpm_x5c(rsa, 0);
+
+	assert_int_equal(EVP_PKEY_get_base_id(X509_get0_pubkey(leaf)),
+	    EVP_PKEY_RSA);
+	assert_null(attestation_tpm(rsa, &a));
+	assert_int_equal(a.alg, COSE_RS256);
+	check_ak(ec, rsa, false, false);
+	check_ak(ec, load_tpm(f, COSE_ES256, 0, NOW_S), true, true);
+	assert_int_equal(f->tpm.restricted, 2);
+	X509_free(leaf);
+	attestation_free(ec);
+}
+
+static void
+without_aks_there_is_packed_and_a_reason(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att = load(f, aaguid_a, NOW_S, NULL);
+	struct auth_attestation a;
+
+	assert_string_equal(attestation_tpm(att, &a),
+	    "tpm attestation needs keys in a TPM");
+	assert_null(attestation_ak(att));
+	attestation_free(att);
+	att = load_tpm(f, COSE_RS1, 0, NOW_S);	/* which this one lacks */
+	assert_string_equal(attestation_tpm(att, &a), "the TPM has no "
+	    "attestation keys of that algorithm");
+	check_chain(att, NOW_S);
+	attestation_free(att);
+	assert_int_equal(f->store->ak[0].len, 0);
+}
+
+static void
+ak_that_fails_is_an_error(void **state)
+{
+	struct attestation_plan plan = { .aaguid = aaguid_a,
+		.now_s = NOW_S };
+	struct fixture *f = *state;
+	struct attestation *att = load(f, aaguid_a, NOW_S, NULL);
+
+	attestation_free(att);
+	att = NULL;
+	f->tpm.fail = -ENODEV;
+	assert_int_equal(attestation_load(f->store, &f->tpm.keys, &plan, &att,
+	    f->msg, sizeof(f->msg)), -ENODEV);
+	assert_string_equal(f->msg,
+	    "the TPM's attestation key cannot be made");
+	assert_null(att);
+	assert_int_equal(f->store->ak[0].len, 0);
+}
+
+static void
+damaged_ak_records_are_refused(void **state)
+{
+	struct attestation_plan plan = { .aaguid = aaguid_a,
+		.now_s = NOW_S };
+	struct fixture *f = *state;
+	struct ak_record *r = &f->store->ak[0];
+	struct attestation *att = NULL;
+	size_t len;
+
+	attestation_free(load_tpm(f, 0, 0, NOW_S));
+	len = r->len;
+	for (r->len = len + 1; r->len > 0; r->len--) {
+		if (r->len == len)
+			continue;
+		assert_int_equal(attestation_load(f->store, &f->tpm.keys,
+		    &plan, &att, f->msg, sizeof(f->msg)), -EUCLEAN);
+		assert_string_equal(f->msg, "the record of the attestation "
+		    "key is damaged, or from a newer version");
+	}
+	r->len = len;
+	for (size_t i = 0; i < len; i++) {
+		struct ak_record before = *r;
+
+		r->value[i] ^= 0x81;
+		if (attestation_load(f->store, &f->tpm.keys, &plan, &att,
+		    f->msg, sizeof(f->msg)) == 0)
+			attestation_free(att);
+		*r = before;
+	}
+}
+
+/* Enrolment, with a CA of the test's. */
+
+enum oddity { FINE, SUBJECT, NO_PURPOSE, IS_CA, NO_NAME };
+
+struct ca {
+	EVP_PKEY	*key;
+	X509		*root;
+	X509		*ca;		/* intermediate, of the same key */
+};
+
+static void
+ca_init(struct ca *ca, int64_t now_s)
+{
+	struct certificate_plan plan = { .kind = CERTIFICATE_ROOT,
+		.now_s = now_s, .name = "Root of ACME" };
+
+	ca->key = EVP_EC_gen("P-256");
+	plan.key = plan.issuer_key = ca->key;
+	assert_int_equal(certificate_make(&plan, &ca->root), 0);
+	plan.kind = CERTIFICATE_INTERMEDIATE;
+	plan.issuer = ca->root;
+	plan.name = "AK CA of ACME";
+	assert_int_equal(certificate_make(&plan, &ca->ca), 0);
+}
+
+static void
+ca_done(struct ca *ca)
+{
+	EVP_PKEY_free(ca->key);
+	X509_free(ca->root);
+	X509_free(ca->ca);
+}
+
+/* For the key of att's AK, by that CA. */
+static X509 *
+ca_issue(const struct ca *ca, const struct attestation *att, int64_t now_s,
+    enum oddity odd)
+{
+	static const struct certificate_tpm tpm = { "id:53544D20", "ST33",
+		"id:00010002" };
+	static const uint8_t serial[CERTIFICATE_SERIAL_LEN];
+	X509 *ours = tpm_x5c(att, 0), *x;
+	struct certificate_plan plan = {
+		.kind = odd == FINE || odd == NO_PURPOSE ? CERTIFICATE_AK :
+		    odd == IS_CA ? CERTIFICATE_INTERMEDIATE : CERTIFICATE_LEAF,
+		.key = X509_get_pubkey(ours),
+		.issuer = ca->ca,
+		.issuer_key = ca->key,
+		.now_s = now_s,
+		.tpm = &tpm,
+		.aaguid = aaguid_a,
+		.serial = serial,
+	};
+
+	assert_int_equal(certificate_make(&plan, &x), 0);
+	if (odd == NO_PURPOSE)
+		X509_EXTENSION_free(X509_delete_ext(x, X509_get_ext_by_NID(x,
+		    NID_ext_key_usage, -1)));
+	if (odd == SUBJECT || odd == NO_NAME)
+		add_ext(x, NID_ext_key_usage, "2.23.133.8.3");
+	if (odd == NO_NAME)
+		while (X509_NAME_entry_count(X509_get_subject_name(x)) > 0)
+			X509_NAME_ENTRY_free(X509_NAME_delete_entry(
+			    X509_get_subject_name(x), 0));
+	assert_true(X509_sign(x, ca->key, EVP_sha256()) > 0);
+	EVP_PKEY_free(plan.key);
+	X509_free(ours);
+	return x;
+}
+
+static size_t
+add_pem(char *pem, size_t len, size_t size, X509 *x)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	int n;
+
+	PEM_write_bio_X509(bio, x);
+	n = BIO_read(bio, pem + len, (int)(size - len));
+	BIO_free(bio);
+	assert_true(n > 0);
+	return len + (size_t)n;
+}
+
+/* leaf, ca and root, those that are not NULL. */
+static void
+expect_enroll(struct fixture *f, struct attestation *att, X509 *leaf,
+    X509 *ca, X509 *root, int64_t now_s, const char *why)
+{
+	X509 *all[] = { leaf, ca, root };
+	char pem[16384], msg[200] = "", want[200] = "";
+	size_t len = 0;
+	int r;
+
+	for (size_t i = 0; i < 3; i++)
+		if (all[i] != NULL)
+			len = add_pem(pem, len, sizeof(pem), all[i]);
+	r = ak_enroll(attestation_ak(att), f->store, span(pem, len), now_s,
+	    msg, sizeof(msg));
+	if (why != NULL)
+		snprintf(want, sizeof(want), "the certificate chain %s", why);
+	assert_string_equal(msg, want);
+	assert_int_equal(r, why == NULL ? 0 : -EINVAL);
+}
+
+static void
+enrolled_chain_is_sent_until_it_expires(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att = load_tpm(f, 0, 0, NOW_S), *later;
+	struct ca ca;
+	struct auth_attestation a;
+	X509 *leaf, *sent;
+
+	ca_init(&ca, NOW_S);
+	leaf = ca_issue(&ca, att, NOW_S, FINE);
+	assert_int_equal(ak_enrolled_until(attestation_ak(att)), 0);
+	expect_enroll(f, att, leaf, ca.ca, ca.root, NOW_S, NULL);
+	assert_int_equal(ak_enrolled_until(attestation_ak(att)),
+	    certificate_expiry(leaf));
+	attestation_free(att);
+
+	att = load_tpm(f, 0, 0x494e5443, NOW_S);	/* made anew, unused */
+	assert_null(attestation_tpm(att, &a));
+	assert_int_equal(a.x5c_count, 2);	/* without the root */
+	sent = tpm_x5c(att, 0);
+	assert_int_equal(X509_cmp(sent, leaf), 0);
+	X509_free(sent);
+	sent = tpm_x5c(att, 1);
+	assert_int_equal(X509_cmp(sent, ca.ca), 0);
+	X509_free(sent);
+
+	later = load_tpm(f, 0, 0, certificate_expiry(leaf));
+	sent = tpm_x5c(later, 0);
+	assert_int_not_equal(X509_cmp(sent, leaf), 0);
+	X509_free(sent);
+	assert_int_not_equal(ak_enrolled_until(attestation_ak(later)), 0);
+	attestation_free(later);
+	attestation_free(att);
+	X509_free(leaf);
+	ca_done(&ca);
+}
+
+static void
+chain_for_something_else_is_not_enrolled(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att = load_tpm(f, 0, 0, NOW_S);
+	struct attestation *rsa = load_tpm(f, COSE_RS256, 0, NOW_S);
+	struct ca ca, other;
+	X509 *x, *y;
+	static const struct {
+		enum oddity	 odd;
+		const char	*why;
+	} odd[] = {
+		{ SUBJECT, "has a subject, which that of an AK must not have" },
+		{ NO_PURPOSE, "is not for an AK (extended key usage "
+		    "2.23.133.8.3)" },
+		{ IS_CA, "does not say that it is no CA" },
+		{ NO_NAME, "does not name the TPM (subject alternative name)" },
+	};
+
+	ca_init(&ca, NOW_S);
+	ca_init(&other, NOW_S);
+	for (size_t i = 0; i < 4; i++) {
+		x = ca_issue(&ca, att, NOW_S, odd[i].odd);
+		expect_enroll(f, att, x, ca.ca, NULL, NOW_S, odd[i].why);
+		X509_free(x);
+	}
+	x = ca_issue(&ca, att, NOW_S, FINE);
+	y = ca_issue(&ca, rsa, NOW_S, FINE);
+	expect_enroll(f, att, y, ca.ca, NULL, NOW_S,
+	    "is for another key than this attestation key");
+	expect_enroll(f, att, ca.ca, x, NULL, NOW_S,
+	    "is for another key than this attestation key");
+	expect_enroll(f, att, x, x, NULL, NOW_S,
+	    "has an issuer that is not a CA");
+	expect_enroll(f, att, x, other.ca, NULL, NOW_S, "does not link: each "
+	    "certificate has to be signed by the one behind it");
+	expect_enroll(f, att, x, ca.ca, NULL, NOW_S + 21 * YEAR_S,
+	    "has expired");
+	expect_enroll(f, att, x, ca.ca, NULL, NOW_S - 2 * 86400,
+	    "is not valid yet");
+	expect_enroll(f, att, NULL, NULL, NULL, NOW_S,
+	    "has no PEM certificate");
+	assert_int_equal(ak_enrolled_until(attestation_ak(att)), 0);
+	assert_int_equal(f->store->ak[0].puts, 1);
+	X509_free(x);
+	X509_free(y);
+	ca_done(&ca);
+	ca_done(&other);
+	attestation_free(att);
+	attestation_free(rsa);
+}
+
+static void
+files_that_are_no_chain_are_not_enrolled(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att = load_tpm(f, 0, 0, NOW_S);
+	struct ca ca;
+	char pem[65536], msg[200];
+	size_t len, one;
+	X509 *x;
+
+	ca_init(&ca, NOW_S);
+	x = ca_issue(&ca, att, NOW_S, FINE);
+	one = len = add_pem(pem, 0, sizeof(pem), x);
+	while (len < 10 * one)
+		len = add_pem(pem, len, sizeof(pem), x);
+	assert_int_equal(ak_enroll(attestation_ak(att), f->store,
+	    span(pem, len), NOW_S, msg, sizeof(msg)), -EINVAL);
+	assert_string_equal(msg, "the certificate chain has too many "
+	    "certificates");
+	pem[one / 2] = '!';
+	assert_int_equal(ak_enroll(attestation_ak(att), f->store,
+	    span(pem, one), NOW_S, msg, sizeof(msg)), -EINVAL);
+	assert_string_equal(msg, "the certificate chain is not all PEM "
+	    "certificates");
+	f->store->fail = -ENOSPC;
+	len = add_pem(pem, 0, sizeof(pem), x);
+	len = add_pem(pem, len, sizeof(pem), ca.ca);
+	assert_int_equal(ak_enroll(attestation_ak(att), f->store,
+	    span(pem, len), NOW_S, msg, sizeof(msg)), -ENOSPC);
+	assert_string_equal(msg, "the store said so");
+	f->store->fail = 0;
+	assert_int_equal(ak_enrolled_until(attestation_ak(att)), 0);
+	X509_free(x);
+	ca_done(&ca);
+	attestation_free(att);
+}
+
+static void
+ak_is_readable_from_the_store_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct ak *ak = NULL;
+	char msg[200];
+
+	assert_int_equal(ak_read(f->store, COSE_ES256, &ak, msg,
+	    sizeof(msg)), -ENOENT);
+	attestation_free(load_tpm(f, 0, 0, NOW_S));
+	assert_int_equal(ak_read(f->store, COSE_ES256, &ak, msg,
+	    sizeof(msg)), 0);
+	assert_true(ak_blob(ak).len > 0);
+	ak_free(ak);
+	assert_int_equal(ak_read(f->store, COSE_EDDSA, &ak, msg,
+	    sizeof(msg)), -ENOENT);
+	assert_string_equal(ak_alg_name(COSE_RS1), "RS1");
+	assert_int_equal(ak_alg("RS256"), COSE_RS256);
+	assert_int_equal(ak_alg("ES384"), 0);
+}
+
 int
 main(void)
 {
@@ -1391,7 +2034,7 @@ main(void)
 		TEST(leaf_has_the_aaguid_twice_wrapped_not_critical),
 		TEST(key_ids_link_the_chain_and_serials_are_positive),
 		TEST(leaf_key_is_the_providers),
-		TEST(other_kinds_have_no_chain),
+		TEST(the_chain_is_there_whatever_kind_is_usual),
 		TEST(second_load_is_the_same_and_writes_nothing),
 		TEST(loading_again_takes_less_than_a_millisecond),
 		TEST(other_aaguid_gets_another_leaf),
@@ -1425,6 +2068,19 @@ main(void)
 		TEST(old_record_gets_a_u2f_certificate),
 		TEST(no_u2f_certificate_without_the_roots_key),
 		TEST(damaged_leaf_gets_no_u2f_certificate),
+		TEST(ak_chain_leads_to_the_root_that_is_not_in_it),
+		TEST(ak_certificate_has_the_profile),
+		TEST(tpm_without_a_name_is_a_tpm),
+		TEST(ak_stays_and_its_certificate_follows),
+		TEST(firmware_that_is_told_is_the_version),
+		TEST(every_algorithm_has_an_ak_of_its_own),
+		TEST(without_aks_there_is_packed_and_a_reason),
+		TEST(ak_that_fails_is_an_error),
+		TEST(damaged_ak_records_are_refused),
+		TEST(enrolled_chain_is_sent_until_it_expires),
+		TEST(chain_for_something_else_is_not_enrolled),
+		TEST(files_that_are_no_chain_are_not_enrolled),
+		TEST(ak_is_readable_from_the_store_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -341,10 +341,12 @@ static void
 attest(struct store *st, struct keys *keys, const uint8_t aaguid[static 16],
     const struct attestation_root *root)
 {
+	struct attestation_plan plan = { .aaguid = aaguid, .brought = root,
+		.now_s = time(NULL) };
 	struct attestation *att;
 
-	assert_int_equal(attestation_load(st, keys, aaguid, time(NULL), root,
-	    &att, msg, sizeof(msg)), 0);
+	assert_int_equal(attestation_load(st, keys, &plan, &att, msg,
+	    sizeof(msg)), 0);
 	attestation_free(att);
 }
 
