@@ -13,6 +13,11 @@
  *     root key and encrypts (link_session()); its Name is pinned by
  *     link_pin(), and another key under the same handle is -ENODEV.
  *
+ * When the TPM loses what was loaded, gives no answer or one that makes no
+ * sense, the link is broken: nothing works until it has been closed and
+ * opened again (for the helper: until it has been started again), together
+ * with all that was built on it. What failed may then be tried once more.
+ *
  * Errors: as in key.h, with one line in link_strerror().
  */
 #ifndef TPM_LINK_H
@@ -32,7 +37,10 @@ struct link;
  * target: "embedded", or a TCTI string (Tss2_TctiLdr_Initialize). dirfd is
  * the state directory, for embedded; create: an embedded TPM may be made.
  * Fills the facts about the device in info (kind, target, tpm, hardware,
- * manufacturer, ..., has_ek); they live as long as the link.
+ * manufacturer, ..., has_ek); they live as long as the link. hardware: it is
+ * a device (not a socket), and does not call itself software: its vendor
+ * string neither begins with "SW" (swtpm, the one of a virtual machine too)
+ * nor contains "vTPM". has_ek: it knows the algorithms to make that one.
  * -ENODEV: there is no such TPM, or it does not answer.
  */
 int link_open(const char *target, int dirfd, bool create, struct link **out,
@@ -42,6 +50,7 @@ void link_close(struct link *l);
 
 ESYS_CONTEXT *link_esys(struct link *l);
 const char *link_strerror(const struct link *l);
+bool link_broken(const struct link *l);
 /* Sets that line and returns error. */
 int link_fail(struct link *l, int error, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -50,14 +59,23 @@ int link_fail(struct link *l, int error, const char *fmt, ...)
  * What a command is repeated by:
  *
  *	unsigned tries = 0;
- *	do
- *		rc = Esys_...(...);
- *	while (link_again(l, rc, &tries));
+ *	do {
+ *		r = link_session(l, true, false, &session);
+ *		if (r != 0)
+ *			return r;
+ *		rc = Esys_...(..., session, ...);
+ *	} while (link_again(l, rc, &tries));
  *	r = link_result(l, rc, "load a key");
  *
- * again waits, evicts or forgets sessions as rc demands, and gives up after a
- * while. result translates: what happened while doing that, 0 for success.
+ * again waits (at most three seconds in all), evicts or forgets the session as
+ * rc demands, so a session has to be asked for inside the loop. result
+ * translates: what happened while doing that, 0 for success; the line is
+ * "cannot load a key: " and why. Who knows better what a code means here
+ * looks at rc first: link_code() is what the TPM said, without what tells
+ * apart handles, parameters and sessions (TPM2_RC_HANDLE, say), and 0 if it
+ * was not the TPM who said it.
  */
+TSS2_RC link_code(TSS2_RC rc);
 bool link_again(struct link *l, TSS2_RC rc, unsigned *tries);
 int link_result(struct link *l, TSS2_RC rc, const char *doing);
 
