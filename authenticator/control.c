@@ -94,10 +94,8 @@ success(json_t *body)
 }
 
 static struct answer
-store_failure(struct control *c, int error)
+explained(int error, const char *line)
 {
-	struct device *d = loop_device(c->loop);
-
 	switch (error) {
 	case -EBUSY:
 		return failure(409, "busy", "the key is answering a request; "
@@ -109,9 +107,16 @@ store_failure(struct control *c, int error)
 		return failure(400, "invalid argument", "not a credential ID "
 		    "in base64url");
 	default:
-		return failure(500, "unknown error",
-		    store_strerror(device_store(d)));
+		return failure(500, "unknown error", line);
 	}
+}
+
+static struct answer
+store_failure(struct control *c, int error)
+{
+	struct device *d = loop_device(c->loop);
+
+	return explained(error, store_strerror(device_store(d)));
 }
 
 static struct answer
@@ -222,18 +227,22 @@ delete_credential(struct control *c, struct request *rq)
 	struct credential cred;
 	int r = describe_find(d, rq->rest, &cred);
 
-	if (r == 0)
-		r = device_delete(d, cred.seq);
-	return r < 0 ? store_failure(c, r) : success(json_object());
+	if (r < 0)
+		return store_failure(c, r);
+	r = device_delete(d, cred.seq);
+	return r < 0 ? explained(r, device_strerror(d)) :
+	    success(json_object());
 }
 
 static struct answer
 post_reset(struct control *c, struct request *rq)
 {
-	int r = device_reset(loop_device(c->loop));
+	struct device *d = loop_device(c->loop);
+	int r = device_reset(d);
 
 	(void)rq;
-	return r < 0 ? store_failure(c, r) : success(json_object());
+	return r < 0 ? explained(r, device_strerror(d)) :
+	    success(json_object());
 }
 
 static struct answer

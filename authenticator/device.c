@@ -12,10 +12,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "authenticator/commit.h"
 #include "authenticator/paths.h"
 
 #define BUSY_PAUSE_MS		20
 #define FIRMWARE_VERSION	100	/* getInfo 0E; major, minor, patch */
+#define PIN_LENGTH_LEAST	4	/* code points, CTAP 2.3, 6.5.1 */
 
 /* 93a46401-ecad-4593-9b67-4eacf8a0a8c0 */
 const uint8_t device_aaguid[16] = {
@@ -31,16 +33,28 @@ const uint8_t device_aaguid[16] = {
 static const int algs[] = { COSE_ES256, COSE_EDDSA, COSE_RS256, COSE_ES384,
 	COSE_ES512, COSE_ES256K, COSE_PS256 };
 
+/* What the key provider is known to have of the PIN, if it has it. */
+struct pin_known {
+	bool		 set;
+	uint8_t		 failures;
+};
+
 struct device {
 	char		*path;
 	int		 dirfd;
+	int		 lock_fd;	/* -1: the store has it */
 	struct keys	*keys;
+	bool		 keys_lent;	/* by device_config.keys */
 	struct store	*store;
+	struct commit	 commit;
+	struct pin_known pin;
 	struct attestation *attestation;
 	struct auth_config auth;	/* of the engine */
 	void		*engine_mem;	/* wiped by auth_done() */
 	struct auth	*engine;	/* NULL: managed only */
-	struct key_op	*pending;	/* the key provider works on it */
+	struct key_op	*pending;	/* of the engine; the key provider
+					 * works on it */
+	char		 line[DEVICE_MESSAGE_LEN];	/* device_strerror() */
 };
 
 static uint64_t
@@ -96,16 +110,113 @@ keys_text(int error, bool old)
 }
 
 static int
-open_keys(struct device *d, bool create, char *msg, size_t msglen)
+open_keys(struct device *d, const struct device_config *cfg, char *msg,
+    size_t msglen)
 {
 	/* A new key for an old database would only hide what is wrong. */
 	bool old = store_exists(d->dirfd);
 	int r;
 
-	r = keys_open_software(d->dirfd, create && !old, &d->keys);
+	if (!old && !cfg->create) {
+		snprintf(msg, msglen, "%s: there is no key here (\"sealkey run "
+		    "--state DIR\" makes one)", d->path);
+		return -ENOENT;
+	}
+	/* before the provider: two of them must not use one TPM at a time */
+	r = store_lock(d->dirfd, d->path, &d->lock_fd, msg, msglen);
+	if (r < 0)
+		return r;
+	d->keys_lent = cfg->keys != NULL;
+	d->keys = cfg->keys;
+	if (d->keys_lent)
+		return 0;
+	r = keys_open_software(d->dirfd, cfg->create && !old, &d->keys);
 	if (r < 0)
 		snprintf(msg, msglen, "%s: %s", d->path, keys_text(r, old));
 	return r;
+}
+
+static int
+open_store(struct device *d, const struct device_config *cfg, char *msg,
+    size_t msglen)
+{
+	struct store_config sc = { .create = cfg->create, .env = cfg->env,
+	    .lock = &d->lock_fd };
+	char why[DEVICE_MESSAGE_LEN];
+	int r;
+
+	r = store_open(d->dirfd, cfg->path, d->keys, &sc, &d->store, msg,
+	    msglen);
+	if (r < 0)
+		return r;
+	r = commit_open(&d->commit, d->keys, d->store, cfg->look, why,
+	    sizeof(why));
+	if (r < 0)
+		snprintf(msg, msglen, "%s: %s", d->path, why);
+	return r;
+}
+
+/*
+ * The PIN, if the provider has it: what it says counts, whatever the state
+ * remembers, which may be of before a power cut, or a copy.
+ */
+
+static void
+learn_pin(struct device *d)
+{
+	const struct keys_info *info = d->keys->ops->info(d->keys);
+
+	d->pin = (struct pin_known){ info->pin_set, info->pin_failures };
+}
+
+static void
+note_pin(struct device *d, const struct key_op *op)
+{
+	if (op->verb < KEY_PIN_CHECK || op->verb > KEY_PIN_CLEAR)
+		return;
+	if (op->result != 0 && op->result != -EACCES)
+		return;
+	d->pin.failures = op->pin_failures;
+	if (op->result == 0)
+		d->pin.set = op->verb != KEY_PIN_CLEAR;
+}
+
+/* The state has a PIN that the provider knows nothing of. */
+static bool
+pin_is_lost(const struct device *d, const struct auth_state *state)
+{
+	return d->keys->ops->info(d->keys)->pin && state->pin_set &&
+	    !d->pin.set;
+}
+
+static int
+load_state(struct device *d, struct auth_state *state)
+{
+	int r = store_load(d->store, state);
+
+	if (r < 0 || !d->keys->ops->info(d->keys)->pin)
+		return r;
+	state->pin_failures = d->pin.failures;
+	if (pin_is_lost(d, state)) {
+		state->pin_failures = KEY_PIN_LIMIT;
+	} else if (d->pin.set && !state->pin_set) {
+		/* set, but not committed; nobody knows how long it is */
+		state->pin_set = true;
+		state->pin_length = PIN_LENGTH_LEAST;
+	}
+	return 0;
+}
+
+const char *
+device_warning(struct device *d)
+{
+	struct auth_state state;
+	bool lost;
+
+	lost = store_load(d->store, &state) == 0 && pin_is_lost(d, &state);
+	explicit_bzero(&state, sizeof(state));
+	return lost ? "the TPM has lost the PIN of this key, which is blocked "
+	    "therefore: only a reset helps" : "";
 }
 
 void
@@ -130,6 +241,7 @@ configure(struct device *d, const struct device_config *cfg,
 	}
 	out->capacity = store_capacity(d->store);
 	out->hardware = device_hardware(d);
+	out->pin_in_keys = d->keys->ops->info(d->keys)->pin;
 	attestation_config(d->attestation, cfg->auth.attestation.kind,
 	    &out->attestation);
 	/* without it, check_kind() refuses FEATURE_EP */
@@ -200,7 +312,7 @@ start_engine(struct device *d, const struct device_config *cfg,
 	    msglen);
 	if (r < 0)
 		return r;
-	r = store_load(d->store, &state);
+	r = load_state(d, &state);
 	if (r < 0) {
 		snprintf(msg, msglen, "%s", store_strerror(d->store));
 		return r;
@@ -234,21 +346,25 @@ close_parts(struct device *d)
 	d->attestation = NULL;
 	store_close(d->store);
 	d->store = NULL;
-	keys_free(d->keys);
+	if (!d->keys_lent)
+		keys_free(d->keys);
 	d->keys = NULL;
+	if (d->lock_fd >= 0)
+		close(d->lock_fd);
+	d->lock_fd = -1;
 }
 
 static int
 open_parts(struct device *d, const struct device_config *cfg,
     uint64_t now_ms, char *msg, size_t msglen)
 {
-	struct store_config sc = { .create = cfg->create };
 	int r;
 
-	r = open_keys(d, cfg->create, msg, msglen);
+	r = open_keys(d, cfg, msg, msglen);
 	if (r == 0)
-		r = store_open(d->dirfd, cfg->path, d->keys, &sc, &d->store,
-		    msg, msglen);
+		r = open_store(d, cfg, msg, msglen);
+	if (r == 0)
+		learn_pin(d);
 	if (r == 0 && !cfg->manage)
 		r = start_engine(d, cfg, now_ms, msg, msglen);
 	if (r < 0)
@@ -299,6 +415,7 @@ device_open(const struct device_config *cfg, uint64_t now_ms,
 		snprintf(msg, msglen, "out of memory");
 		return r;
 	}
+	d->lock_fd = -1;
 	r = d->dirfd = paths_open_dir(cfg->path, cfg->create, msg, msglen);
 	if (r < 0)
 		goto out;
@@ -327,10 +444,11 @@ stop_engine(struct device *d)
 	const struct auth_change *settle = NULL;
 
 	abandon(d);
+	commit_drop(&d->commit);
 	if (auth_idle(d->engine))
 		settle = auth_settle(d->engine);
 	if (settle != NULL)
-		(void)store_commit(d->store, settle, NULL);
+		(void)commit_now(&d->commit, settle);
 	auth_done(d->engine);
 }
 
@@ -348,23 +466,12 @@ device_close(struct device *d)
 	free(d);
 }
 
-/* The engine does not know what day it is. */
-static int
-commit(struct device *d)
+static enum auth_want
+key_done(struct device *d, uint64_t now_ms)
 {
-	const struct auth_change *want = auth_change(d->engine);
-	struct auth_change change = *want;
-	struct credential dated;
-	int r;
-
-	if (want->put == NULL || want->put->created_s != 0)
-		return store_commit(d->store, want, NULL);
-	dated = *want->put;
-	dated.created_s = time(NULL);
-	change.put = &dated;
-	r = store_commit(d->store, &change, NULL);
-	explicit_bzero(&dated, sizeof(dated));
-	return r;
+	note_pin(d, d->pending);
+	d->pending = NULL;
+	return auth_key_done(d->engine, now_ms);
 }
 
 /*
@@ -375,6 +482,7 @@ static enum device_want
 perform(struct device *d, enum auth_want want, uint64_t now_ms)
 {
 	struct auth *au = d->engine;
+	int r;
 
 	for (;;) {
 		switch (want) {
@@ -383,7 +491,12 @@ perform(struct device *d, enum auth_want want, uint64_t now_ms)
 			want = auth_lookup_done(au, now_ms);
 			break;
 		case AUTH_COMMIT:
-			want = auth_commit_done(au, commit(d), now_ms);
+			if (d->commit.phase != COMMIT_IDLE)
+				return DEVICE_KEYS;
+			r = commit_start(&d->commit, auth_change(au));
+			if (r == 1)
+				return DEVICE_KEYS;
+			want = auth_commit_done(au, r, now_ms);
 			break;
 		case AUTH_KEY:
 			if (d->pending != NULL)
@@ -391,8 +504,7 @@ perform(struct device *d, enum auth_want want, uint64_t now_ms)
 			d->pending = auth_key_op(au);
 			if (!d->keys->ops->start(d->keys, d->pending))
 				return DEVICE_KEYS;
-			d->pending = NULL;
-			want = auth_key_done(au, now_ms);
+			want = key_done(d, now_ms);
 			break;
 		case AUTH_USER:
 			return DEVICE_USER;
@@ -456,11 +568,15 @@ enum device_want
 device_keys(struct device *d, uint64_t now_ms)
 {
 	struct key_op *op = d->keys->ops->poll(d->keys);
+	int r;
 
-	if (op == NULL || op != d->pending)
-		return perform(d, auth_current_want(d->engine), now_ms);
-	d->pending = NULL;
-	return perform(d, auth_key_done(d->engine, now_ms), now_ms);
+	if (op != NULL && op == d->pending)
+		return perform(d, key_done(d, now_ms), now_ms);
+	if (op != NULL && op == &d->commit.op &&
+	    (r = commit_advanced(&d->commit)) != 1)
+		return perform(d, auth_commit_done(d->engine, r, now_ms),
+		    now_ms);
+	return perform(d, auth_current_want(d->engine), now_ms);
 }
 
 enum device_want
@@ -523,15 +639,30 @@ device_reply(const struct device *d)
 	return auth_reply(d->engine);
 }
 
+/* The state as it is now, to the engine, which is idle. */
+static int
+tell_engine(struct device *d)
+{
+	struct auth_state state;
+	int r = load_state(d, &state);
+
+	if (r == 0)
+		auth_store_changed(d->engine, &state);
+	explicit_bzero(&state, sizeof(state));
+	return r;
+}
+
 void
 device_replied(struct device *d)
 {
 	auth_replied(d->engine);
+	if (d->commit.diverged && tell_engine(d) == 0)
+		d->commit.diverged = false;
 }
 
 /* One step of device_transact(). */
 static enum device_want
-advance(struct device *d, enum device_want want)
+step(struct device *d, enum device_want want)
 {
 	struct pollfd pfd = { .events = POLLIN };
 	struct user_finger fitting = { .long_touch = true };
@@ -555,7 +686,7 @@ device_transact(struct device *d, struct span request, uint8_t *reply,
 		return -EBUSY;
 	want = device_command(d, 0, request, clock_ms());
 	while (want == DEVICE_USER || want == DEVICE_KEYS)
-		want = advance(d, want);
+		want = step(d, want);
 	answer = device_reply(d);
 	if (answer.len <= cap) {
 		memcpy(reply, answer.p, answer.len);
@@ -566,23 +697,46 @@ device_transact(struct device *d, struct span request, uint8_t *reply,
 	return r;
 }
 
-/* Commits what the owner decided, and tells the engine. */
+static int
+explain(struct device *d, int r)
+{
+	if (r < 0)
+		snprintf(d->line, sizeof(d->line), "%s",
+		    commit_strerror(&d->commit));
+	return r;
+}
+
+/* For what the provider was asked for. */
+static int
+explain_keys(struct device *d, int r, const char *before)
+{
+	const char *why = d->keys->ops->strerror(d->keys);
+
+	if (r < 0)
+		snprintf(d->line, sizeof(d->line), "%s%s", before,
+		    why[0] != '\0' ? why : strerror(-r));
+	return r;
+}
+
+/*
+ * Commits what the owner decided, and tells the engine; also when it is on
+ * disk and nothing more can be said of it.
+ */
 static int
 manage(struct device *d, const struct auth_change *change)
 {
-	struct auth_state state;
-	int r;
+	int r, told = 0;
 
-	if (!device_idle(d))
+	if (!device_idle(d)) {
+		snprintf(d->line, sizeof(d->line), "the key is answering a "
+		    "request; try again");
 		return -EBUSY;
-	r = store_commit(d->store, change, NULL);
-	if (r < 0 || d->engine == NULL)
-		return r;
-	r = store_load(d->store, &state);
-	if (r == 0)
-		auth_store_changed(d->engine, &state);
-	explicit_bzero(&state, sizeof(state));
-	return r;
+	}
+	r = explain(d, commit_now(&d->commit, change));
+	if (d->engine != NULL && (r == 0 || d->commit.diverged))
+		told = tell_engine(d);
+	d->commit.diverged = false;
+	return r != 0 ? r : told;
 }
 
 int
@@ -600,6 +754,24 @@ device_delete(struct device *d, uint64_t seq)
 	}
 	explicit_bzero(&state, sizeof(state));
 	return r;
+}
+
+/* Not before the reset is on disk: a key without a PIN has no credentials. */
+static int
+forget_pin(struct device *d)
+{
+	struct key_op op = { .verb = KEY_PIN_CLEAR };
+	int r;
+
+	if (!d->keys->ops->info(d->keys)->pin)
+		return 0;
+	r = explain_keys(d, keys_perform(d->keys, &op),
+	    "the credentials are gone, but the PIN is not: ");
+	note_pin(d, &op);
+	explicit_bzero(&op, sizeof(op));
+	if (d->engine != NULL)
+		(void)tell_engine(d);
+	return r < 0 ? -EIO : 0;
 }
 
 /*
@@ -621,19 +793,27 @@ device_reset(struct device *d)
 	}
 	explicit_bzero(&old, sizeof(old));
 	explicit_bzero(&state, sizeof(state));
-	return r;
+	return r == 0 ? forget_pin(d) : r;
 }
 
-/* The new engine first, so that there is one whatever happens. */
+/*
+ * A commit that is under way is finished first: it could be the engine's last.
+ * Then the new engine, so that there is one whatever happens.
+ */
 int
 device_power_cycle(struct device *d, uint64_t now_ms)
 {
 	void *mem = calloc(1, auth_size());
 	struct auth *engine = NULL;
 	struct auth_state state;
-	int r = mem != NULL ? store_load(d->store, &state) : -ENOMEM;
+	int r = mem != NULL ? 0 : -ENOMEM;
 
+	if (r == 0 && d->commit.phase != COMMIT_IDLE)
+		(void)commit_wait(&d->commit, 1);
+	if (r == 0)
+		r = load_state(d, &state);
 	if (r == 0) {
+		d->commit.diverged = false;
 		engine = auth_init(mem, &d->auth, &state, now_ms);
 		r = engine != NULL ? 0 : -ENOMEM;
 	}
@@ -662,12 +842,70 @@ device_keys_name(const struct device *d)
 	return d->keys->ops->name;
 }
 
-/* Every provider so far is software; the TPM ones will differ. */
 bool
 device_hardware(const struct device *d)
 {
-	(void)d;
-	return false;
+	return d->keys->ops->info(d->keys)->hardware;
+}
+
+const struct keys_info *
+device_keys_info(const struct device *d)
+{
+	return d->keys->ops->info(d->keys);
+}
+
+uint8_t
+device_pin_failures(const struct device *d)
+{
+	return d->pin.failures;
+}
+
+bool
+device_is_stale(const struct device *d)
+{
+	return d->commit.stale;
+}
+
+uint64_t
+device_counter(const struct device *d)
+{
+	return d->commit.counter;
+}
+
+uint64_t
+device_generation(const struct device *d)
+{
+	return commit_generation(&d->commit);
+}
+
+int
+device_accept(struct device *d)
+{
+	return explain(d, commit_accept(&d->commit));
+}
+
+int
+device_rewrap(struct device *d)
+{
+	uint8_t wrapped[KEY_WRAPPED_MAX];
+	size_t len = 0;
+	int r;
+
+	r = explain_keys(d, d->keys->ops->rewrap(d->keys, wrapped, &len), "");
+	if (r == 0) {
+		r = store_rewrap(d->store, span(wrapped, len));
+		if (r < 0)
+			snprintf(d->line, sizeof(d->line), "%s",
+			    store_strerror(d->store));
+	}
+	explicit_bzero(wrapped, sizeof(wrapped));
+	return r;
+}
+
+const char *
+device_strerror(const struct device *d)
+{
+	return d->line;
 }
 
 int

@@ -27,6 +27,9 @@ struct device_config {
 	const char	*path;		/* absolute, see paths_state() */
 	bool		 create;	/* make the key if there is none */
 	bool		 manage;	/* look and delete only: no engine */
+	bool		 look;		/* with manage: also at an older copy
+					 * (device_is_stale()), which cannot
+					 * be changed but by device_accept() */
 	/*
 	 * What kind of key, from device_config_default(); its AAGUID,
 	 * attestation key, capacity and randomness are the device's own, and
@@ -34,6 +37,10 @@ struct device_config {
 	 */
 	struct auth_config auth;
 	const struct attestation_root *root;	/* NULL: our own */
+	/* for tests: this provider, which outlives the device, and not what
+	 * the directory says; and see store_impl.h */
+	struct keys	*keys;
+	const struct store_env *env;
 };
 
 struct device;
@@ -95,14 +102,21 @@ void device_replied(struct device *d);
 int device_transact(struct device *d, struct span request, uint8_t *reply,
     size_t cap, size_t *len);
 
-/* For managing; -EBUSY while an operation is under way. */
+/*
+ * For managing; -EBUSY while an operation is under way. They wait for the key
+ * provider, if that keeps a counter or the PIN. If they fail,
+ * device_strerror() has the line.
+ */
 int device_delete(struct device *d, uint64_t seq);
 int device_reset(struct device *d);
+/* The storage key wrapped anew (keys_ops.rewrap), and kept so. */
+int device_rewrap(struct device *d);
+const char *device_strerror(const struct device *d);
 
 /*
  * As if the power had gone and come back: what was not committed is gone,
- * the operation under way as well. -ENOMEM or what store_load() says: then
- * nothing happened.
+ * the operation under way as well, but for a commit, which is waited for.
+ * -ENOMEM or what store_load() says: then nothing happened.
  */
 int device_power_cycle(struct device *d, uint64_t now_ms);
 
@@ -110,6 +124,20 @@ struct store *device_store(struct device *d);
 /* Name of the key provider, and whether its keys live in hardware. */
 const char *device_keys_name(const struct device *d);
 bool device_hardware(const struct device *d);
+const struct keys_info *device_keys_info(const struct device *d);
+/* The PIN's, where the provider counts them. */
+uint8_t device_pin_failures(const struct device *d);
+/* "", or what the owner ought to know. */
+const char *device_warning(struct device *d);
+
+/*
+ * How old the state is, by the provider's counter (store.md, "Generation");
+ * and to say that this one is meant although it is older.
+ */
+bool device_is_stale(const struct device *d);
+uint64_t device_generation(const struct device *d);
+uint64_t device_counter(const struct device *d);
+int device_accept(struct device *d);
 /* keys_ops.tag(): what only this key would make of data. */
 int device_tag(struct device *d, struct span data,
     uint8_t out[static KEY_TAG_LEN]);

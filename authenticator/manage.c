@@ -138,6 +138,16 @@ explain(struct manage *m, int r)
 	return r;
 }
 
+/* The same for what device_*() did. */
+static int
+explain_device(struct manage *m, int r)
+{
+	if (r < 0 && r != -ENOENT)
+		snprintf(m->msg, sizeof(m->msg), "%s",
+		    device_strerror(m->device));
+	return r == -ENOENT ? explain(m, r) : r;
+}
+
 int
 manage_info(struct manage *m, json_t **out)
 {
@@ -261,9 +271,9 @@ manage_delete(struct manage *m, const char *id)
 		return r < 0 ? r : call_simple(m, "DELETE", target);
 	}
 	r = describe_find(m->device, id, &cred);
-	if (r == 0)
-		r = device_delete(m->device, cred.seq);
-	return explain(m, r);
+	if (r < 0)
+		return explain(m, r);
+	return explain_device(m, device_delete(m->device, cred.seq));
 }
 
 int
@@ -271,7 +281,7 @@ manage_reset(struct manage *m)
 {
 	if (m->device == NULL)
 		return call_simple(m, "POST", "/v1/reset");
-	return explain(m, device_reset(m->device));
+	return explain_device(m, device_reset(m->device));
 }
 
 int

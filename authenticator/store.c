@@ -153,43 +153,75 @@ store_strerror(const struct store *st)
  */
 
 static int
-lock_directory(struct store *st)
+take_lock(int dirfd, const char *path, int *out, char *msg, size_t msglen)
 {
 	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int fd, r;
 
-	fd = openat(st->dirfd, LOCK_NAME,
+	fd = openat(dirfd, LOCK_NAME,
 	    O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return store_fail(st, -errno, "%s: cannot be written: %m",
-		    st->path);
+	if (fd < 0) {
+		r = -errno;
+		snprintf(msg, msglen, "%s: cannot be written: %m", path);
+		return r;
+	}
 	if (fcntl(fd, F_OFD_SETLK, &whole) == 0) {
-		st->lock_fd = fd;	/* from here on the note is ours */
-		return store_lock_note(st, "");
+		*out = fd;	/* from here on the note is ours */
+		return 0;
 	}
 	r = -errno;
 	close(fd);
-	if (r == -EAGAIN || r == -EACCES)
-		return store_fail(st, -EBUSY, "%s: is in use by another "
-		    "sealkey; stop it first", st->path);
-	return store_fail(st, r, "%s/%s: cannot lock: %s", st->path,
-	    LOCK_NAME, strerror(-r));
+	if (r == -EAGAIN || r == -EACCES) {
+		snprintf(msg, msglen, "%s: is in use by another sealkey; stop "
+		    "it first", path);
+		return -EBUSY;
+	}
+	snprintf(msg, msglen, "%s/%s: cannot lock: %s", path, LOCK_NAME,
+	    strerror(-r));
+	return r;
+}
+
+static int
+write_note(int lock_fd, const char *text)
+{
+	size_t len = strlen(text);
+	ssize_t n = -1;
+
+	if (ftruncate(lock_fd, 0) == 0)
+		n = pwrite(lock_fd, text, len, 0);
+	if (n == (ssize_t)len)
+		return 0;
+	return n >= 0 ? -EIO : -errno;	/* a short write sets none */
+}
+
+int
+store_lock(int dirfd, const char *path, int *out, char *msg, size_t msglen)
+{
+	int fd = -1, r;
+
+	r = take_lock(dirfd, path, &fd, msg, msglen);
+	if (r != 0)
+		return r;
+	r = write_note(fd, "");
+	if (r != 0) {
+		snprintf(msg, msglen, "%s/%s: cannot be written: %s", path,
+		    LOCK_NAME, strerror(-r));
+		close(fd);
+		return r;
+	}
+	*out = fd;
+	return 0;
 }
 
 int
 store_lock_note(struct store *st, const char *text)
 {
-	size_t len = strlen(text);
-	ssize_t n = -1;
+	int r = write_note(st->lock_fd, text);
 
-	if (ftruncate(st->lock_fd, 0) == 0)
-		n = pwrite(st->lock_fd, text, len, 0);
-	if (n == (ssize_t)len)
+	if (r == 0)
 		return 0;
-	if (n >= 0)
-		errno = EIO;		/* a short write sets none */
-	return store_fail(st, -errno, "%s/%s: cannot be written: %m",
-	    st->path, LOCK_NAME);
+	return store_fail(st, r, "%s/%s: cannot be written: %s", st->path,
+	    LOCK_NAME, strerror(-r));
 }
 
 int
@@ -221,7 +253,7 @@ store_lock_read(int dirfd, char *buf, size_t size)
 
 static struct store *
 store_new(const char *path, struct keys *keys,
-    const struct store_config *cfg, const struct store_env *env)
+    const struct store_config *cfg)
 {
 	struct store *st;
 
@@ -229,7 +261,7 @@ store_new(const char *path, struct keys *keys,
 		return NULL;
 	st->dirfd = st->lock_fd = -1;
 	st->keys = keys;
-	st->env = env;
+	st->env = cfg->env != NULL ? cfg->env : &real_env;
 	st->limit = cfg->limit != 0 ? cfg->limit : STORE_LIMIT;
 	snprintf(st->path, sizeof(st->path), "%s", path);
 	return st;
@@ -411,39 +443,37 @@ open_locked(struct store *st, bool create)
 	return check_rows(st);
 }
 
-int
-store_open_env(int dirfd, const char *path, struct keys *keys,
-    const struct store_config *cfg, const struct store_env *env,
-    struct store **out, char *msg, size_t msglen)
+static int
+lock_directory(struct store *st, const struct store_config *cfg)
 {
-	struct store *st;
+	if (cfg->lock == NULL)
+		return store_lock(st->dirfd, st->path, &st->lock_fd,
+		    st->message, sizeof(st->message));
+	st->lock_fd = *cfg->lock;
+	return 0;
+}
+
+/* What is there, or made now, without a trace if it cannot be opened. */
+static int
+open_directory(struct store *st, const struct store_config *cfg, int dirfd)
+{
 	bool had_log;
 	int r;
 
-	if ((st = store_new(path, keys, cfg, env)) == NULL) {
-		snprintf(msg, msglen, "out of memory");
-		return -ENOMEM;
-	}
 	st->dirfd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (st->dirfd < 0)
-		r = store_fail(st, -errno, "%s: cannot open: %m", path);
-	else if ((r = check_presence(st, cfg->create)) == 0)
-		r = lock_directory(st);
-	if (r == 0) {
-		had_log = is_there(st->dirfd, DB_LOG);
-		if ((r = open_locked(st, cfg->create)) != 0) {
-			store_disconnect(st, false);
-			if (!had_log)	/* empty, and SQLite's doing */
-				env->unlink(st->dirfd, DB_LOG);
-		}
-	}
-	if (r != 0) {
-		snprintf(msg, msglen, "%s", st->message);
-		store_free(st, false);
+		return store_fail(st, -errno, "%s: cannot open: %m",
+		    st->path);
+	if ((r = check_presence(st, cfg->create)) != 0 ||
+	    (r = lock_directory(st, cfg)) != 0)
 		return r;
+	had_log = is_there(st->dirfd, DB_LOG);
+	if ((r = open_locked(st, cfg->create)) != 0) {
+		store_disconnect(st, false);
+		if (!had_log)	/* empty, and SQLite's doing */
+			st->env->unlink(st->dirfd, DB_LOG);
 	}
-	*out = st;
-	return 0;
+	return r;
 }
 
 int
@@ -451,8 +481,25 @@ store_open(int dirfd, const char *path, struct keys *keys,
     const struct store_config *cfg, struct store **out,
     char *msg, size_t msglen)
 {
-	return store_open_env(dirfd, path, keys, cfg, &real_env, out, msg,
-	    msglen);
+	struct store *st;
+	int r;
+
+	if ((st = store_new(path, keys, cfg)) == NULL) {
+		snprintf(msg, msglen, "out of memory");
+		return -ENOMEM;
+	}
+	r = open_directory(st, cfg, dirfd);
+	if (r != 0) {
+		snprintf(msg, msglen, "%s", st->message);
+		if (cfg->lock != NULL)
+			st->lock_fd = -1;
+		store_free(st, false);
+		return r;
+	}
+	if (cfg->lock != NULL)
+		*cfg->lock = -1;
+	*out = st;
+	return 0;
 }
 
 void

@@ -35,7 +35,19 @@ struct store;
 struct store_config {
 	bool		create;		/* make it if it is not there */
 	uint32_t	limit;		/* credentials; 0: 10 000 000 */
+	int		*lock;		/* by store_lock(); the store takes it
+					 * over, and *lock becomes -1, once it
+					 * is open; NULL: it locks itself */
+	const struct store_env *env;	/* for tests (store_impl.h) */
 };
+
+/*
+ * Locks the state directory dirfd (path is for messages only) against other
+ * processes, for those who have more to do there than open the store. The
+ * lock goes with close(). -EBUSY and others with a line in msg.
+ */
+int store_lock(int dirfd, const char *path, int *out, char *msg,
+    size_t msglen);
 
 /*
  * Opens the state directory dirfd (path is for messages only), unlocks keys

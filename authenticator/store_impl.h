@@ -89,9 +89,6 @@ struct store {
 
 /* store.c */
 
-int store_open_env(int dirfd, const char *path, struct keys *keys,
-    const struct store_config *cfg, const struct store_env *env,
-    struct store **out, char *msg, size_t msglen);
 /* Sets the line for the user and returns error. */
 int store_fail(struct store *st, int error, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -25,7 +25,7 @@
 
 #define POWERLOSS_SECTOR	512	/* bytes */
 
-/* For store_open_env(). Usable with and without recording. */
+/* For store_config.env. Usable with and without recording. */
 const struct store_env *powerloss_env(void);
 
 /* Records from now on; the directory in use has to be empty. */

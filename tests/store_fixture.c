@@ -107,15 +107,12 @@ struct store *
 fixture_open(int dirfd, bool create, const struct store_env *env, int *error,
     char msg[static MESSAGE_MAX])
 {
-	struct store_config cfg = { .create = create };
+	struct store_config cfg = { .create = create, .env = env };
 	struct keys *keys = fake_keys_new(1);
 	struct store *st = NULL;
 
 	assert_non_null(keys);
-	*error = env == NULL ?
-	    store_open(dirfd, "DIR", keys, &cfg, &st, msg, MESSAGE_MAX) :
-	    store_open_env(dirfd, "DIR", keys, &cfg, env, &st, msg,
-	    MESSAGE_MAX);
+	*error = store_open(dirfd, "DIR", keys, &cfg, &st, msg, MESSAGE_MAX);
 	if (*error != 0) {
 		assert_null(st);
 		fake_keys_free(keys);

@@ -145,6 +145,7 @@ test_reset_leaves_the_counter(void **state)
 	before.credentials = 0;
 	before.min_pin_rp_count = 0;
 	before.bio_count = 0;
+	before.generation = 0;
 	assert_int_equal(store_commit(device_store(d), &change, NULL), 0);
 	assert_int_equal(device_reset(d), 0);
 	assert_int_equal(store_load(device_store(d), &after), 0);
