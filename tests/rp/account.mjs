@@ -70,6 +70,7 @@ export const describeAsked = options =>
 function attestationRows(a)
 {
 	const how = { basic: 'with a certificate chain',
+	    attca: 'certified by a TPM, with a certificate chain',
 	    self: 'signed by the credential itself', none: 'no statement' };
 	const rows = [
 		row('AAGUID', a.aaguid),

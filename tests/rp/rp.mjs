@@ -73,9 +73,31 @@ export function readRoots(path)
 	return roots;
 }
 
+/*
+ * TPM manufacturer (1), model (2) or version (3), attributes 2.23.133.2.N of
+ * the name in a certificate (TCG EK profile, 3.2.9): a string follows the OID.
+ */
+function tpmAttribute(cert, n)
+{
+	const oid = Buffer.from([0x06, 5, 0x67, 0x81, 5, 2, n]);
+	const at = cert.raw.indexOf(oid) + oid.length;
+
+	require(at >= oid.length, 'certificate has neither subject nor TPM');
+	return cert.raw.toString('utf8', at + 2, at + 2 + cert.raw[at + 1]);
+}
+
+/* What a certificate of a TPM's key says instead of a subject */
+function tpmOf(cert)
+{
+	const [manufacturer, model, version] =
+	    [1, 2, 3].map(n => tpmAttribute(cert, n));
+
+	return `TPM of ${manufacturer}, ${model}, version ${version}`;
+}
+
 /* Subject on one line, most significant part last: "CN=..., O=..., C=.." */
-const subjectOf = cert =>
-	cert.subject.split('\n').reverse().join(', ');
+const subjectOf = cert => cert.subject ?
+	cert.subject.split('\n').reverse().join(', ') : tpmOf(cert);
 
 /* Subjects from the leaf up to and including the anchor. */
 function chainSubjects(x5c, roots)
@@ -186,13 +208,33 @@ function checkRegistrationJSON(answer, authData, parsed)
 	return alg;
 }
 
+/* TPM 2.0 Part 2, 8.3: fixedTPM, fixedParent, sensitiveDataOrigin */
+const TPM_BOUND = 0x32;
+
+/*
+ * Own check: the library believes a key to be a TPM's that was made elsewhere,
+ * or that may leave. The attributes come after two numbers of 16 bits.
+ */
+function checkTpmKey(statement)
+{
+	const pubArea = Buffer.from(statement.get('pubArea'));
+
+	require((pubArea.readUInt32BE(4) & TPM_BOUND) === TPM_BOUND,
+	    'the key was not made in the TPM, or may leave it');
+}
+
+/* Types whose chain ends in a trust anchor (WebAuthn 6.5.4) */
+const CHAINED = ['basic', 'attca'];
+
 /* Own check: "packed" without a chain is signed under the key's own alg. */
 function attestationType(fmt, statement, alg)
 {
 	if (fmt === 'none')
 		return 'none';
+	if (fmt === 'tpm')
+		checkTpmKey(statement);
 	if (statement.get('x5c')?.length > 0)
-		return 'basic';
+		return fmt === 'tpm' ? 'attca' : 'basic';
 	require(statement.get('alg') === alg,
 	    'self attestation alg differs from the credential key');
 	return 'self';
@@ -329,14 +371,15 @@ export class RelyingParty {
 		const parsed = parseAuthenticatorData(authData);
 		const alg = checkRegistrationJSON(answer, authData, parsed);
 		const attestation = attestationType(info.fmt, statement, alg);
-		const chain = attestation === 'basic' ?
+		const chained = CHAINED.includes(attestation);
+		const chain = chained ?
 		    chainSubjects(statement.get('x5c'), this.#roots) : [];
 		const { credential } = info;
 
 		/* The library takes "no anchors" for "any chain will do". */
-		require(attestation !== 'basic' || this.#roots.length > 0,
+		require(!chained || this.#roots.length > 0,
 		    'attestation has a chain, but there are no trust anchors');
-		require(attestation === 'basic' || !this.#requireAttestation,
+		require(chained || !this.#requireAttestation,
 		    `attestation is required, the answer has ${attestation}`);
 		require(!Object.hasOwn(credentials, credential.id),
 		    'credential ID is registered already');

@@ -14,6 +14,7 @@ const { tmpdir } = await import('node:os');
 const { join } = await import('node:path');
 const { readRoots, Refused, RelyingParty } = await load('./rp.mjs');
 const { newAttestation, Token } = await load('./token.mjs');
+const { ATTRIBUTES } = await load('./tpm_token.mjs');
 
 const ORIGIN = 'https://example.com';
 const UP = 0x01, UV = 0x04;
@@ -183,6 +184,39 @@ await refuses('no discoverable credential though required', /discoverable/,
     () => answered(a => { a.clientExtensionResults.credProps.rk = false; }));
 await refuses('a response of null', /cannot be read/,
     () => newSite().rp.verifyRegistration(null));
+
+/* --- statements of a TPM -------------------------------------------------- */
+
+async function byTpm(hooks = {}, tpm = {}, options = {})
+{
+	const by = await newAttestation({ tpm });
+
+	return register(hooks,
+	    { by, site: newSite({ roots: [by.root] }), options });
+}
+
+for (const alg of [-7, -257])
+	await accepts(`alg ${alg}, certified by a TPM`, async () => {
+		const made = await byTpm({}, {}, { algs: [alg] });
+
+		return !(made.fmt === 'tpm' && made.attestation === 'attca' &&
+		    made.chain.length === 3 &&
+		    made.chain[0] ===
+		    'TPM of id:49424D00, Test, version id:00010002') &&
+		    JSON.stringify(made);
+	});
+await refuses('a key that may leave its TPM', /may leave it/, () => byTpm(
+    { change: p => { p.tpm = { attributes: ATTRIBUTES & ~0x02 }; } }));
+await refuses('a key that was brought to its TPM', /may leave it/, () => byTpm(
+    { change: p => { p.tpm = { attributes: ATTRIBUTES & ~0x20 }; } }));
+await refuses('what a TPM said of something else', /extra/i, () => byTpm(
+    { change: p => { p.tpm = { extraData: Buffer.alloc(32) }; } }));
+await refuses('a TPM by nobody', /manufacturer/i,
+    () => byTpm({}, { manufacturer: 'id:00001014' }));
+await refuses('a certificate for another purpose', /extended key|2\.23\.133/i,
+    () => byTpm({}, { purpose: '1.3.6.1.5.5.7.3.2' }));
+await refuses('a TPM of another root', /trust anchor|chain/i,
+    async () => register({}, { by: await newAttestation({ tpm: {} }) }));
 
 /* --- certificate chains that must be refused ----------------------------- */
 

@@ -12,14 +12,15 @@
  *
  * The other members are those of registrationOptions() and
  * authenticationOptions() in rp.mjs. Standard output: one JSON account per
- * ceremony, refused ones too. Listens on the loopback interface only.
+ * ceremony, refused ones too. With --answers, what the browser answered is kept
+ * for others to judge. Listens on the loopback interface only.
  *
  * Exit status: with --once 0 when all ceremonies were verified, 1 when one
  * was refused or the time was up; 2 wrong use.
  */
 
 import { createServer } from 'node:http';
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { load } from './runtime.mjs';
@@ -33,6 +34,7 @@ const USAGE = `usage: server.mjs --roots FILE.pem [options]
   --require-attestation     refuse what has no chain to a trust anchor
   --attestation HOW         none, indirect, direct (default) or enterprise
   --steps                   ceremonies as JSON lines on standard input
+  --answers FILE            keeps each answer there, a JSON line
   --once                    end after the last ceremony, or one refused
   --timeout S               with --once, wait this long; 120 seconds`;
 
@@ -42,6 +44,7 @@ const OPTIONS = {
 	'require-attestation': { type: 'boolean', default: false },
 	'attestation': { type: 'string', default: 'direct' },
 	'steps': { type: 'boolean', default: false },
+	'answers': { type: 'string' },
 	'once': { type: 'boolean', default: false },
 	'timeout': { type: 'string', default: '120' },
 	'help': { type: 'boolean', default: false },
@@ -90,6 +93,7 @@ async function *stepsFrom(input)
 class Site {
 	#rp;
 	#attestation;
+	#answers;
 	#given;
 	#steps;
 	#step = {};
@@ -97,13 +101,15 @@ class Site {
 	#done;
 
 	/*
+	 * answers: where answers are kept, if anywhere.
 	 * given: iterator of steps, if the page is not to do the two of its own.
 	 * done(verified) is called after a refusal or the last step.
 	 */
-	constructor(rp, attestation, given, done)
+	constructor(rp, { attestation, answers }, given, done)
 	{
 		this.#rp = rp;
 		this.#attestation = attestation;
+		this.#answers = answers;
 		this.#given = given;
 		this.#steps = given ?? this.#both();
 		this.#done = done;
@@ -145,6 +151,9 @@ class Site {
 
 	async #verify(ceremony, given)
 	{
+		if (this.#answers && given?.answer)
+			appendFileSync(this.#answers,
+			    JSON.stringify(given.answer) + '\n');
 		const account = await judge(ceremony,
 		    answer => ceremony === 'login' ?
 		    this.#rp.verifyAuthentication(answer) :
@@ -237,7 +246,7 @@ function main()
 		origin: 'http://localhost',
 	});
 	const steps = args.steps ? stepsFrom(process.stdin) : undefined;
-	const site = new Site(rp, args.attestation, steps, verified => {
+	const site = new Site(rp, args, steps, verified => {
 		if (args.once)
 			process.exit(verified ? 0 : 1);
 	});

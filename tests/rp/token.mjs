@@ -14,6 +14,7 @@ import {
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { encodeCBOR } from '@levischuck/tiny-cbor';
+import { tpmExtensions, tpmStatement } from './tpm_token.mjs';
 
 x509.cryptoProvider.set(webcrypto);
 
@@ -61,7 +62,10 @@ async function authority(name, issuer)
 	return { keys, cert };
 }
 
-/* Root, intermediate and leaf; leaf: { subject, aaguid, ca, life } to break. */
+/*
+ * Root, intermediate and leaf; leaf: { subject, aaguid, ca, life } to break, or
+ * { tpm } for one of a TPM's key: see tpmExtensions().
+ */
 export async function newAttestation(leaf = {})
 {
 	const root = await authority('Root');
@@ -69,9 +73,9 @@ export async function newAttestation(leaf = {})
 	const keys = await newKeys();
 	const inner = Buffer.concat([Buffer.from([0x04, 0x10]),
 	    leaf.aaguid ?? AAGUID]);
-	const cert = await certify(leaf.subject ??
-	    'CN=Leaf, OU=Authenticator Attestation, O=Test, C=SE',
-	    keys, middle, [
+	const cert = await certify(leaf.subject ?? (leaf.tpm ? '' :
+	    'CN=Leaf, OU=Authenticator Attestation, O=Test, C=SE'),
+	    keys, middle, leaf.tpm ? tpmExtensions(leaf.tpm) : [
 		new x509.BasicConstraintsExtension(leaf.ca ?? false),
 		new x509.Extension(AAGUID_OID, false, inner),
 	    ], leaf.life);
@@ -79,6 +83,7 @@ export async function newAttestation(leaf = {})
 	    .exportKey('pkcs8', keys.privateKey);
 
 	return {
+		fmt: leaf.tpm ? 'tpm' : 'packed',
 		root: root.cert.toString('pem'),
 		rootDer: new Uint8Array(root.cert.rawData),
 		x5c: [cert, middle.cert].map(c => new Uint8Array(c.rawData)),
@@ -131,6 +136,8 @@ function statementOf(p, attestation, signed)
 	if (!attestation)
 		return new Map([['alg', p.alg], ['sig', new Uint8Array(
 		    sign(KINDS[p.alg].hash, signed, p.keys.privateKey))]]);
+	if (p.fmt === 'tpm')
+		return tpmStatement(p, attestation, signed);
 	return new Map([
 		['alg', -7],
 		['sig', new Uint8Array(
@@ -158,7 +165,8 @@ export class Token {
 			aaguid: AAGUID,
 			id: randomBytes(32),
 			coseKey: new Map(KINDS[alg].cose(jwk)),
-			fmt: attestation === 'none' ? 'none' : 'packed',
+			fmt: attestation === 'none' ? 'none' :
+			    attestation?.fmt ?? 'packed',
 			x5c: attestation?.x5c,
 		};
 
