@@ -187,23 +187,46 @@ names_init(struct seal_storage *s, const uint8_t key[static SEAL_KEY_LEN])
 }
 
 int
-seal_storage_init(struct seal_storage *s,
-    const uint8_t key[static SEAL_KEY_LEN])
+seal_storage_derive(const uint8_t key[static SEAL_KEY_LEN],
+    uint8_t rows[static SEAL_KEY_LEN], uint8_t names[static SEAL_KEY_LEN])
 {
-	uint8_t derived[SEAL_KEY_LEN];
+	int r;
+
+	r = seal_derive(key, span_str(""), "sealkey rows 1", rows);
+	if (r == 0)
+		r = seal_derive(key, span_str(""), "sealkey names 1", names);
+	return r;
+}
+
+int
+seal_storage_init_derived(struct seal_storage *s,
+    const uint8_t rows[static SEAL_KEY_LEN],
+    const uint8_t names[static SEAL_KEY_LEN])
+{
 	int r;
 
 	memset(s, 0, sizeof(*s));
-	r = seal_derive(key, span_str(""), "sealkey rows 1", derived);
+	r = seal_box_init(&s->rows, rows);
 	if (r == 0)
-		r = seal_box_init(&s->rows, derived);
-	if (r == 0)
-		r = seal_derive(key, span_str(""), "sealkey names 1", derived);
-	if (r == 0)
-		r = names_init(s, derived);
-	explicit_bzero(derived, sizeof(derived));
+		r = names_init(s, names);
 	if (r != 0)
 		seal_storage_done(s);
+	return r;
+}
+
+int
+seal_storage_init(struct seal_storage *s,
+    const uint8_t key[static SEAL_KEY_LEN])
+{
+	uint8_t rows[SEAL_KEY_LEN], names[SEAL_KEY_LEN];
+	int r;
+
+	memset(s, 0, sizeof(*s));
+	r = seal_storage_derive(key, rows, names);
+	if (r == 0)
+		r = seal_storage_init_derived(s, rows, names);
+	explicit_bzero(rows, sizeof(rows));
+	explicit_bzero(names, sizeof(names));
 	return r;
 }
 

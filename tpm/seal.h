@@ -62,6 +62,13 @@ struct seal_storage {
 
 int seal_storage_init(struct seal_storage *s,
     const uint8_t key[static SEAL_KEY_LEN]);
+/* In two halves, for whoever seals in another process than the one that has
+ * the storage key: from the two keys alone it cannot be found. */
+int seal_storage_derive(const uint8_t key[static SEAL_KEY_LEN],
+    uint8_t rows[static SEAL_KEY_LEN], uint8_t names[static SEAL_KEY_LEN]);
+int seal_storage_init_derived(struct seal_storage *s,
+    const uint8_t rows[static SEAL_KEY_LEN],
+    const uint8_t names[static SEAL_KEY_LEN]);
 void seal_storage_done(struct seal_storage *s);
 int seal_storage_tag(struct seal_storage *s, const char *label,
     struct span data, uint8_t *out, size_t len);
