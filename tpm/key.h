@@ -43,6 +43,7 @@
 #define KEY_SEAL_OVERHEAD 28	/* bytes: 12 nonce, 16 tag */
 #define KEY_TAG_LEN	  16
 #define KEY_WRAPPED_MAX	1024	/* bytes; a wrapped storage key */
+#define KEYS_NOTE_MAX	 128	/* bytes, with the NUL */
 
 /*
  * How a key is made that lives in a TPM; other keys have no such properties,
@@ -183,6 +184,9 @@ struct keys_info {
 					 * with a counter */
 	bool		 counter;
 	bool		 pcrs;		/* the storage key is sealed to PCRs */
+	/* one line for whoever has just made it, "" mostly: that the machine
+	 * has a TPM, but auto could not take it */
+	char		 note[KEYS_NOTE_MAX];
 	/* these as they were at unlock() */
 	bool		 pin_set;
 	uint8_t		 pin_failures;
@@ -292,7 +296,7 @@ struct keys_config {
 	 */
 	const char	*target;
 	/* the helper: a program that runs key_helper_main() for "key-helper";
-	 * NULL: /proc/self/exe */
+	 * NULL: the one that we are */
 	const char	*helper;
 	uint32_t	 pcrs;		/* a new one: bit n seals to PCR n */
 	const char	*recovery;	/* to open when PCRs have changed, or to
