@@ -15,6 +15,8 @@
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
 
+#define COUNT(t) (sizeof(t) / sizeof((t)[0]))
+
 bool openssl_starves;
 const uint8_t client_data_hash[32] = { 0xcd, 0xcd };
 
@@ -91,6 +93,76 @@ make_lattice_key(struct key_op *op)
 	    span(pub, sizeof(pub)));
 }
 
+/* As key.h has it: KEY_PIN_LIMIT failures, and nobody learns any more. */
+static int
+fake_pin_compare(struct rig_pin *p, struct span hash, struct span verifier)
+{
+	const uint8_t *pin = p->hash;
+
+	assert_int_equal(hash.len, PIN_HASH_LEN);
+	assert_int_equal(verifier.len, p->counts ? RIG_VERIFIER_LEN : 0);
+	if (p->counts) {
+		p->stale |= verifier.p[0] != p->number;
+		pin = verifier.p + 1;
+	}
+	if (p->failures == KEY_PIN_LIMIT)
+		return -EACCES;
+	if (memcmp(pin, hash.p, PIN_HASH_LEN) != 0) {
+		p->failures++;
+		return -EACCES;
+	}
+	p->failures = 0;
+	memcpy(p->hash, pin, PIN_HASH_LEN);
+	return 0;
+}
+
+static int
+fake_pin_set(struct rig_pin *p, const struct key_op *op)
+{
+	int r = 0;
+
+	assert_int_equal(op->data[0].len, PIN_HASH_LEN);
+	if (op->data[1].p != NULL)
+		r = fake_pin_compare(p, op->data[1], op->blob);
+	else if (p->set)
+		r = -EACCES;
+	if (r != 0)
+		return r;
+	p->set = true;
+	p->failures = 0;
+	memcpy(p->hash, op->data[0].p, PIN_HASH_LEN);
+	return 0;
+}
+
+static void
+fake_pin(struct rig *r, struct key_op *op)
+{
+	struct rig_pin *p = &r->pin;
+
+	op->out_blob_len = 0;
+	if (op->verb == KEY_PIN_CLEAR) {
+		p->set = false;
+		p->failures = 0;
+		p->clears++;
+		return;
+	}
+	if (op->verb == KEY_PIN_CHECK) {
+		assert_true(p->set && op->data[1].p == NULL);
+		op->result = fake_pin_compare(p, op->data[0], op->blob);
+	} else {
+		op->result = fake_pin_set(p, op);
+	}
+	op->pin_failures = p->failures;
+	if (op->result != 0)
+		return;
+	if (p->counts) {
+		op->out_blob[0] = ++p->number;
+		memcpy(op->out_blob + 1, p->hash, PIN_HASH_LEN);
+		op->out_blob_len = RIG_VERIFIER_LEN;
+	}
+	op->out_blob_len += r->verifier_more;
+}
+
 /* A blob says what it is: FAKE, then the meta that came with it. */
 static void
 fake_key(struct rig *r, struct key_op *op)
@@ -126,6 +198,12 @@ fake_key(struct rig *r, struct key_op *op)
 		op->out_sig_len = op->data[1].p != NULL ? 64 : 32;
 		memset(op->out_sig, FAKE_SECRET, op->out_sig_len);
 		op->out_sig_len -= r->hmac_cut;
+		break;
+	case KEY_PIN_CHECK:
+	case KEY_PIN_SET:
+	case KEY_PIN_CLEAR:
+		assert_true(r->cfg.pin_in_keys);
+		fake_pin(r, op);
 		break;
 	default:
 		op->result = -ENOTSUP;
@@ -262,7 +340,8 @@ answer(struct rig *r, enum auth_want want, enum fault fault)
 		return auth_user_input(au, bad ? USER_REFUSED :
 		    user_answers(r), r->now_ms);
 	case AUTH_KEY:
-		fake_key(r, auth_key_op(au));
+		if (fault != FAULT_FULL)
+			fake_key(r, auth_key_op(au));
 		if (bad)
 			auth_key_op(au)->result = error;
 		return auth_key_done(au, r->now_ms);
@@ -334,6 +413,39 @@ uint8_t
 rig_byte(struct rig *r, uint8_t cmd)
 {
 	return rig_send(r, span(&cmd, 1));
+}
+
+/* What authenticator/device.c makes of a state, with keys that know better. */
+void
+rig_restart(struct rig *r)
+{
+	struct rig_pin *p = &r->pin;
+
+	rig_power_off(r);
+	if (r->cfg.pin_in_keys) {
+		if (p->set && !r->state.pin_set)
+			r->state.pin_length = PIN_MIN_LENGTH;
+		r->state.pin_failures = p->set || !r->state.pin_set ?
+		    p->failures : KEY_PIN_LIMIT;
+		r->state.pin_set |= p->set;
+	}
+	rig_power_up(r);
+}
+
+void
+rig_crash(struct rig *r, struct span msg, size_t at, bool done)
+{
+	enum auth_want want;
+
+	r->wants = 0;
+	want = auth_command(r->au, r->channel, msg, r->now_ms);
+	while (r->wants < at)
+		want = perform(r, want);
+	if (done && want == AUTH_KEY)
+		fake_key(r, auth_key_op(r->au));
+	else if (done && want == AUTH_COMMIT)
+		fake_commit(r, auth_change(r->au));
+	rig_restart(r);
 }
 
 /* --- requests ----------------------------------------------------------- */
@@ -544,7 +656,7 @@ parse(struct span reply)
 	memset(&out, 0, sizeof(out));
 	assert_int_equal(reply.p[0], CTAP2_OK);
 	cbor_in_init(&in, span(reply.p + 1, reply.len - 1));
-	assert_true(cbor_members(&in, table, sizeof(table) / sizeof(table[0]), &out));
+	assert_true(cbor_members(&in, table, COUNT(table), &out));
 	return out;
 }
 

@@ -19,12 +19,30 @@
 
 enum fault {
 	FAULT_NONE,
-	FAULT_ERROR,		/* -EIO; the user says no */
-	FAULT_FULL,		/* -ENOSPC */
+	FAULT_ERROR,		/* -EIO; the user says no; keys that have the
+				 * PIN have done it, and cannot tell */
+	FAULT_FULL,		/* -ENOSPC; those keys have done nothing */
 	FAULT_CANCEL,
 	FAULT_ABORT,
 	FAULT_STRANGER,		/* another channel cancels */
 	FAULTS
+};
+
+#define RIG_VERIFIER_LEN	(1 + PIN_HASH_LEN)
+
+/*
+ * Keys that have the PIN: as those do which keep it, and need no verifier, or
+ * as those which only count. Their verifier is a number, to tell the last one
+ * from those before it, and the PIN.
+ */
+struct rig_pin {
+	bool		 counts;
+	bool		 set;
+	uint8_t		 hash[PIN_HASH_LEN];
+	uint8_t		 failures;
+	uint8_t		 number;	/* of the last verifier */
+	bool		 stale;		/* one before it came */
+	unsigned	 clears;
 };
 
 struct rig {
@@ -51,6 +69,8 @@ struct rig {
 	size_t		 meta_len;
 	size_t		 hmac_cut;	/* bytes that are missing */
 	bool		 lattice;	/* they are ML-DSA-87 */
+	struct rig_pin	 pin;
+	size_t		 verifier_more;	/* bytes too many */
 
 	unsigned	 mismatches;	/* verifications still to fail */
 
@@ -120,6 +140,12 @@ enum auth_want perform(struct rig *r, enum auth_want want);
 /* The status byte. */
 uint8_t rig_send(struct rig *r, struct span msg);
 uint8_t rig_byte(struct rig *r, uint8_t cmd);
+/*
+ * Sends it, and the power goes at that want, before or after what it asks for
+ * was done. Whoever starts next asks keys that have the PIN about it.
+ */
+void rig_crash(struct rig *r, struct span msg, size_t at, bool done);
+void rig_restart(struct rig *r);
 void put_name(struct cbor_out *out, const char *key, const char *value);
 struct span create_msg(uint8_t buf[static AUTH_MESSAGE_MAX],
     const struct ask *a);

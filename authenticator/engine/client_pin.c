@@ -5,6 +5,8 @@
  *
  *	pin_run      checks; spends a retry where a PIN is to be compared
  *	pin_compare  compares; the outcome goes to disk
+ *	pin_provide  gives a new PIN to the key provider, if that has it
+ *	pin_keep     a new PIN goes to disk
  *	uv_perform   verifies the user, for tokens by verification
  *	pin_done     answers
  */
@@ -122,12 +124,8 @@ set_pin(struct auth *au, struct auth_op *op)
 	if (!pin_verify(op->secret.protocol, op->secret.key,
 	    req->new_pin_enc, span(NULL, 0), req->auth_param))
 		return fail(au, CTAP2_ERR_PIN_AUTH_INVALID);
-	op->state = au->state;
 	status = pin_take_new(au, op);
-	if (status != CTAP2_OK)
-		return fail(au, status);
-	op->change = (struct auth_change){ .state = &op->state };
-	return ask_commit(op);
+	return status == CTAP2_OK ? AUTH_NEXT : fail(au, status);
 }
 
 /* pin.04: changePIN, as far as the retry */
@@ -314,6 +312,45 @@ after_match(struct auth *au, struct auth_op *op)
 	}
 }
 
+/*
+ * A PIN that is compared gets a new one beside it: in the commit of the
+ * outcome, or by the key provider after that. Then what is on disk has to be
+ * true of both, whichever it will be after a loss of power: a length that is
+ * not above that of either, and no token that only the old one may have.
+ */
+static void
+begin_change(struct auth *au, struct auth_op *op)
+{
+	/* changePIN ends every token that the old PIN gave */
+	op->state.ppuat_generation++;
+	op->state.ppuat_pcmr = false;
+	if (au->cfg.pin_in_keys) {
+		if (op->new_length < op->state.pin_length)
+			op->state.pin_length = op->new_length;
+		return;
+	}
+	pin_put_new(au, op);
+	op->pin_new = false;
+}
+
+/*
+ * Whether the comparison has to go to disk. A retry that was spent there has
+ * to come back; a key provider has seen to that, and most of the time there
+ * is nothing else.
+ */
+static bool
+has_outcome(const struct auth *au, const struct auth_op *op)
+{
+	const struct auth_state *a = &au->state, *b = &op->state;
+
+	return !au->cfg.pin_in_keys || a->pin_failures != b->pin_failures ||
+	    a->uv_failures != b->uv_failures ||
+	    a->ppuat_pcmr != b->ppuat_pcmr ||
+	    a->ppuat_generation != b->ppuat_generation ||
+	    !span_eq(span(a->pin_verifier, a->pin_verifier_len),
+	    span(b->pin_verifier, b->pin_verifier_len));
+}
+
 /* pin.04, pin.05, pin.09: the retry is spent; compare */
 enum auth_want
 pin_compare(struct auth *au, struct auth_op *op)
@@ -326,15 +363,56 @@ pin_compare(struct auth *au, struct auth_op *op)
 	if (status != CTAP2_OK)
 		return fail(au, status);
 	op->status = after_match(au, op);
-	/* changePIN ends every token that the old PIN gave */
-	if (op->req.pin.subcommand == 0x04 && op->status == CTAP2_OK) {
-		op->state.ppuat_generation++;
-		op->state.ppuat_pcmr = false;
-	}
+	if (op->pin_new)
+		begin_change(au, op);
 	if (op->req.pin.subcommand == 0x09 &&
 	    op->req.pin.permissions.v == PERMISSION_PCMR &&
 	    op->status == CTAP2_OK)
 		op->state.ppuat_pcmr = true;
+	if (!has_outcome(au, op))
+		return AUTH_NEXT;
+	op->change = (struct auth_change){ .state = &op->state };
+	return ask_commit(op);
+}
+
+/* pin.12 */
+enum auth_want
+pin_provide(struct auth *au, struct auth_op *op)
+{
+	if (!op->pin_new || !au->cfg.pin_in_keys)
+		return AUTH_NEXT;
+	op->key.data[0] = span(op->new_hash, PIN_HASH_LEN);
+	op->key.data[1] = span(NULL, 0);
+	if (au->state.pin_set)
+		op->key.data[1] = span(op->pin_hash, PIN_HASH_LEN);
+	return pin_ask(au, op, KEY_PIN_SET);
+}
+
+/*
+ * The key provider has another PIN than was said. If none was, it has one of
+ * which its answer never came; whoever knows that may go on with it.
+ */
+static enum auth_want
+not_provided(struct auth *au, struct auth_op *op)
+{
+	pin_take_verifier(op, &au->state);
+	if (au->state.pin_set)
+		return fail(au, CTAP1_ERR_OTHER);
+	au->state.pin_set = true;
+	au->state.pin_length = PIN_MIN_LENGTH;
+	return fail(au, CTAP2_ERR_PIN_AUTH_INVALID);
+}
+
+/* pin.03, pin.12 */
+enum auth_want
+pin_keep(struct auth *au, struct auth_op *op)
+{
+	if (!op->pin_new)
+		return AUTH_NEXT;
+	if (au->cfg.pin_in_keys && op->key.result != 0)
+		return not_provided(au, op);
+	op->state = au->state;
+	pin_put_new(au, op);
 	op->change = (struct auth_change){ .state = &op->state };
 	return ask_commit(op);
 }

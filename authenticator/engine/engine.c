@@ -22,9 +22,9 @@ static const struct auth_row rows[] = {
 	{ CTAP_GET_NEXT_ASSERTION, 0, { gn_find, gn_found, blob_read,
 	    ext_hmac, ga_sign, ga_save, ga_reply } },
 	{ CTAP_GET_INFO, 0, { info_reply } },
-	{ CTAP_CLIENT_PIN, TOKENS, { pin_run, pin_compare, uv_perform,
-	    pin_grant, pin_done } },
-	{ CTAP_RESET, 0, { rst_check, rst_commit, rst_reply } },
+	{ CTAP_CLIENT_PIN, TOKENS, { pin_run, pin_compare, pin_provide,
+	    pin_keep, uv_perform, pin_grant, pin_done } },
+	{ CTAP_RESET, 0, { rst_check, rst_commit, rst_clear, rst_reply } },
 	{ CTAP_BIO_ENROLLMENT, FEATURE_BIO_ENROLL, { bio_check, bio_capture,
 	    bio_reply } },
 	{ CTAP_CREDENTIAL_MANAGEMENT, MANAGES, { cm_check, cm_find, cm_found,
@@ -454,20 +454,36 @@ auth_finger(struct auth *au, struct user_finger finger, uint64_t now_ms)
 	return auth_user_input(au, answer, now_ms);
 }
 
+/*
+ * An ID that is not ours and a wrong PIN are answers. Everything else that is
+ * no success is a failure: pin.12, a device that is gone has not seen a wrong
+ * PIN.
+ */
+static bool
+is_answer_of_keys(const struct key_op *key)
+{
+	switch (key->verb) {
+	case KEY_OPEN:
+		return key->result == 0 || key->result == -EBADMSG;
+	case KEY_PIN_CHECK:
+	case KEY_PIN_SET:
+		return key->result == -EACCES || (key->result == 0 &&
+		    key->out_blob_len <= KEY_PIN_VERIFIER_MAX);
+	default:
+		return key->result == 0;
+	}
+}
+
 enum auth_want
 auth_key_done(struct auth *au, uint64_t now_ms)
 {
 	struct auth_op *op = &au->op;
-	bool foreign;
 
 	assert(op->want == AUTH_KEY);
 	op->now_ms = now_ms;
 	op->key.epoch = span(NULL, 0);
-	/* an ID that is not ours is an answer, everything else a failure */
-	foreign = op->key.verb == KEY_OPEN && op->key.result == -EBADMSG;
-	if (op->key.result != 0 && !foreign)
-		return finish(au, CTAP1_ERR_OTHER);
-	return run(au);
+	return is_answer_of_keys(&op->key) ? run(au) :
+	    finish(au, CTAP1_ERR_OTHER);
 }
 
 enum auth_want
@@ -508,13 +524,14 @@ auth_commit_done(struct auth *au, int error, uint64_t now_ms)
 
 /*
  * can.1: a commit cannot be called back; everything before it has changed
- * nothing.
+ * nothing. Nor can the PIN of a key provider: what it is asked is done by
+ * then, and a guess that nobody waits for would be one that nobody counts.
  */
 static bool
 stoppable(const struct auth_op *op)
 {
-	return op->want == AUTH_USER || op->want == AUTH_KEY ||
-	    op->want == AUTH_LOOKUP;
+	return op->want == AUTH_USER || op->want == AUTH_LOOKUP ||
+	    (op->want == AUTH_KEY && !pin_is_asked(op));
 }
 
 enum auth_want

@@ -23,7 +23,10 @@
  *  2. The last want before a successful AUTH_REPLY that changed anything is
  *     AUTH_COMMIT: disk, then memory, then reply. Nothing is ever undone.
  *  3. A cancelled, timed out or failed operation has changed nothing that
- *     lasts. (A token may have been bound or spent, as the standard wants.)
+ *     lasts. (A token may have been bound or spent, as the standard wants. A
+ *     PIN that the key provider has is changed in three steps, after the
+ *     first of which nobody can cancel, and each of which may fail: in
+ *     between, the old PIN is still good, or the new one already.)
  *  4. Secrets are in struct auth_op, wiped when the operation ends, or in
  *     struct auth_session, wiped when it expires, when its host goes, at
  *     reset and at auth_done(). (The key agreement key lives with power.)
@@ -345,7 +348,8 @@ enum auth_want auth_commit_done(struct auth *au, int error, uint64_t now_ms);
  * The host gave up (CTAPHID_CANCEL). Returns AUTH_REPLY, with
  * KEEPALIVE_CANCEL, if the operation of that channel could still be
  * stopped: then the caller abandons what it was doing for it. Otherwise the
- * current want, unchanged: a commit that is under way is finished.
+ * current want, unchanged: a commit that is under way is finished, and so is
+ * what the keys do about a PIN.
  */
 enum auth_want auth_cancel(struct auth *au, uint64_t channel);
 /* The host resynchronised or vanished: as auth_cancel(), and nobody reads

@@ -126,6 +126,16 @@ enum uv_phase {
 	UV_DONE,
 };
 
+/* The PIN as it was, while the key provider is asked to forget it. */
+struct kept_pin {
+	bool		set;
+	bool		force_change;
+	uint8_t		length;
+	uint8_t		failures;
+	uint8_t		verifier_len;
+	uint8_t		verifier[KEY_PIN_VERIFIER_MAX];
+};
+
 /* One operation: wiped when it ends. */
 struct auth_op {
 	const struct auth_row *row;
@@ -178,6 +188,11 @@ struct auth_op {
 	/* clientPIN, and verification for any command */
 	struct pin_secret secret;
 	bool		pin_spent;
+	bool		pin_new;	/* hash and length are in new_ */
+	uint8_t		pin_hash[PIN_HASH_LEN];	/* as the host has it */
+	uint8_t		new_hash[PIN_HASH_LEN];
+	uint8_t		new_length;	/* in code points */
+	struct kept_pin	kept;
 	enum ctap_status status;	/* to be told after a commit */
 	enum uv_phase	uv_phase;
 	unsigned	uv_attempts;
@@ -394,10 +409,22 @@ bool always_uv(const struct auth *au);
 /* PUAT_REQUIRED, or OPERATION_DENIED where no PIN can give a token. */
 enum ctap_status token_required(const struct auth *au);
 enum ctap_status pin_usable(const struct auth *au);
-/* Commits one retry less; the next stage compares. */
+/* Spends a retry, and may compare; the next stage takes the outcome. */
 enum auth_want pin_spend(struct auth *au, struct auth_op *op);
 enum ctap_status pin_compare_hash(struct auth *au, struct auth_op *op);
+/* newPinEnc, whose MAC is good: into op->new_hash and op->new_length. */
 enum ctap_status pin_take_new(struct auth *au, struct auth_op *op);
+/* The new PIN into op->state. */
+void pin_put_new(const struct auth *au, struct auth_op *op);
+/*
+ * The verbs of a key provider that has the PIN, and what came of them: the
+ * verifier and the count go into the state that is given.
+ */
+enum auth_want pin_ask(struct auth *au, struct auth_op *op,
+    enum key_verb verb);
+void pin_take_verifier(const struct auth_op *op, struct auth_state *state);
+/* Whether op->key is about the PIN: those nobody calls back. */
+bool pin_is_asked(const struct auth_op *op);
 /* Has uv_perform, a stage that follows, verify the user. */
 void uv_want(struct auth_op *op, enum prompt_reason reason,
     struct span rp_id, struct span user_name);
@@ -476,8 +503,8 @@ has(const struct auth *au, uint64_t feature)
 /* The stages of each command, in its own file. */
 auth_stage info_reply;
 auth_stage sel_ask, sel_reply;
-auth_stage rst_check, rst_commit, rst_reply;
-auth_stage pin_run, pin_compare, pin_grant, pin_done;
+auth_stage rst_check, rst_commit, rst_clear, rst_reply;
+auth_stage pin_run, pin_compare, pin_provide, pin_keep, pin_grant, pin_done;
 auth_stage uv_perform;
 auth_stage ext_hmac;
 auth_stage bio_check, bio_capture, bio_reply;

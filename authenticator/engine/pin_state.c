@@ -2,7 +2,9 @@
 /*
  * PIN, retries and built-in user verification (CTAP 2.3, 6.5.1, 6.5.3,
  * 6.5.5). A retry is spent on disk before anything is compared, so that
- * cutting the power at the right moment never gives one back.
+ * cutting the power at the right moment never gives one back. A key provider
+ * that has the PIN does both by itself (KEY_PIN_CHECK), and its count is the
+ * one that counts: au->state follows it, on disk whenever it is next written.
  */
 #include "authenticator/engine/impl.h"
 
@@ -93,14 +95,75 @@ pin_usable(const struct auth *au)
 	return CTAP2_OK;
 }
 
+/* What pinHashEnc holds, into op->pin_hash; false: that is no hash. */
+static bool
+take_pin_hash(struct auth_op *op)
+{
+	uint8_t hash[PIN_HASH_LEN + 16];
+	size_t len = 0;
+	bool good;
+
+	good = pin_decrypt(&op->secret, op->req.pin.pin_hash_enc, hash,
+	    sizeof(hash), &len) && len == PIN_HASH_LEN;
+	if (good)
+		memcpy(op->pin_hash, hash, PIN_HASH_LEN);
+	explicit_bzero(hash, sizeof(hash));
+	return good;
+}
+
+enum auth_want
+pin_ask(struct auth *au, struct auth_op *op, enum key_verb verb)
+{
+	op->key.blob = span(au->state.pin_verifier,
+	    au->state.pin_verifier_len);
+	return ask_key(au, op, verb);
+}
+
+bool
+pin_is_asked(const struct auth_op *op)
+{
+	return op->want == AUTH_KEY && (op->key.verb == KEY_PIN_CHECK ||
+	    op->key.verb == KEY_PIN_SET || op->key.verb == KEY_PIN_CLEAR);
+}
+
+void
+pin_take_verifier(const struct auth_op *op, struct auth_state *state)
+{
+	state->pin_failures = op->key.pin_failures;
+	if (op->key.result != 0)
+		return;
+	memset(state->pin_verifier, 0, sizeof(state->pin_verifier));
+	memcpy(state->pin_verifier, op->key.out_blob, op->key.out_blob_len);
+	state->pin_verifier_len = (uint8_t)op->key.out_blob_len;
+}
+
 enum auth_want
 pin_spend(struct auth *au, struct auth_op *op)
 {
 	op->pin_spent = true;
+	if (au->cfg.pin_in_keys) {
+		/* pin.12: what is no hash is a wrong PIN like any other */
+		if (!take_pin_hash(op))
+			auth_random(au, op->pin_hash, PIN_HASH_LEN);
+		op->key.data[0] = span(op->pin_hash, PIN_HASH_LEN);
+		return pin_ask(au, op, KEY_PIN_CHECK);
+	}
 	op->state = au->state;
 	op->state.pin_failures++;
 	op->change = (struct auth_change){ .state = &op->state };
 	return ask_commit(op);
+}
+
+/* pin.12 */
+static bool
+is_pin(struct auth *au, struct auth_op *op)
+{
+	if (!au->cfg.pin_in_keys)
+		return take_pin_hash(op) && CRYPTO_memcmp(op->pin_hash,
+		    au->state.pin_hash, PIN_HASH_LEN) == 0;
+	if (op->key.result != 0)
+		pin_take_verifier(op, &au->state);
+	return op->key.result == 0;
 }
 
 /*
@@ -112,18 +175,14 @@ pin_spend(struct auth *au, struct auth_op *op)
 enum ctap_status
 pin_compare_hash(struct auth *au, struct auth_op *op)
 {
-	uint8_t hash[PIN_HASH_LEN + 16];
-	size_t len = 0;
-	bool same;
+	bool same = is_pin(au, op);
 
-	same = pin_decrypt(&op->secret, op->req.pin.pin_hash_enc, hash,
-	    sizeof(hash), &len) && len == PIN_HASH_LEN &&
-	    CRYPTO_memcmp(hash, au->state.pin_hash, PIN_HASH_LEN) == 0;
-	explicit_bzero(hash, sizeof(hash));
 	op->state = au->state;
 	if (same) {
 		au->pin_mismatches = 0;
 		op->state.pin_failures = 0;
+		if (au->cfg.pin_in_keys)
+			pin_take_verifier(op, &op->state);
 		op->state.uv_failures = 0;
 		return CTAP2_OK;
 	}
@@ -211,9 +270,9 @@ not_decrypted(const struct auth_op *op)
 }
 
 /*
- * pin.10: takes the new PIN out of newPinEnc, which has been verified, and into
- * op->state. A block that is too short is no PIN; one that is too long, or
- * full, is one that is too long (certification run, pin1-11 and pin2-17).
+ * pin.10: takes the new PIN out of newPinEnc, which has been verified. A block
+ * that is too short is no PIN; one that is too long, or full, is one that is
+ * too long (certification run, pin1-11 and pin2-17).
  */
 enum ctap_status
 pin_take_new(struct auth *au, struct auth_op *op)
@@ -237,19 +296,29 @@ pin_take_new(struct auth *au, struct auth_op *op)
 	if (!auth_sha256(au, span(block, pin_len), hash))
 		status = CTAP1_ERR_OTHER;
 	if (status == CTAP2_OK && au->state.force_pin_change &&
-	    CRYPTO_memcmp(hash, au->state.pin_hash, PIN_HASH_LEN) == 0)
+	    CRYPTO_memcmp(hash, op->pin_hash, PIN_HASH_LEN) == 0)
 		status = CTAP2_ERR_PIN_POLICY_VIOLATION;
 	if (status == CTAP2_OK) {
-		op->state.pin_set = true;
-		op->state.force_pin_change = false;
-		memcpy(op->state.pin_hash, hash, PIN_HASH_LEN);
-		op->state.pin_length =
-		    (uint8_t)code_points(span(block, pin_len));
-		op->state.pin_failures = 0;
+		op->pin_new = true;
+		memcpy(op->new_hash, hash, PIN_HASH_LEN);
+		op->new_length = (uint8_t)code_points(span(block, pin_len));
 	}
 	explicit_bzero(block, sizeof(block));
 	explicit_bzero(hash, sizeof(hash));
 	return status;
+}
+
+void
+pin_put_new(const struct auth *au, struct auth_op *op)
+{
+	op->state.pin_set = true;
+	op->state.force_pin_change = false;
+	op->state.pin_length = op->new_length;
+	op->state.pin_failures = 0;
+	if (au->cfg.pin_in_keys)
+		pin_take_verifier(op, &op->state);
+	else
+		memcpy(op->state.pin_hash, op->new_hash, PIN_HASH_LEN);
 }
 
 /* uv.3: what the host learns when verification did not succeed */

@@ -49,7 +49,14 @@ rst_check(struct auth *au, struct auth_op *op)
 enum auth_want
 rst_commit(struct auth *au, struct auth_op *op)
 {
-	op->state = auth_state_after_reset(&au->state);
+	const struct auth_state *s = &au->state;
+
+	op->kept = (struct kept_pin){ .set = s->pin_set,
+	    .force_change = s->force_pin_change, .length = s->pin_length,
+	    .failures = s->pin_failures,
+	    .verifier_len = s->pin_verifier_len };
+	memcpy(op->kept.verifier, s->pin_verifier, sizeof(s->pin_verifier));
+	op->state = auth_state_after_reset(s);
 	auth_random(au, op->state.epoch, sizeof(op->state.epoch));
 	op->change = (struct auth_change){
 		.reset = true,
@@ -58,11 +65,34 @@ rst_commit(struct auth *au, struct auth_op *op)
 	return ask_commit(op);
 }
 
+/*
+ * rst.5: a PIN that the key provider has outlives the credentials, so that
+ * nobody gets at them by taking it away. Until the provider has forgotten it,
+ * it is there, whatever the disk says.
+ */
+enum auth_want
+rst_clear(struct auth *au, struct auth_op *op)
+{
+	struct auth_state *s = &au->state;
+
+	sessions_wipe(au);
+	if (!au->cfg.pin_in_keys)
+		return AUTH_NEXT;
+	s->pin_set = op->kept.set;
+	s->force_pin_change = op->kept.force_change;
+	s->pin_length = op->kept.length;
+	s->pin_failures = op->kept.failures;
+	s->pin_verifier_len = op->kept.verifier_len;
+	memcpy(s->pin_verifier, op->kept.verifier, sizeof(s->pin_verifier));
+	/* one that we do not know of is forgotten, too */
+	return pin_ask(au, op, KEY_PIN_CLEAR);
+}
+
 enum auth_want
 rst_reply(struct auth *au, struct auth_op *op)
 {
-	(void)op;
-	sessions_wipe(au);
+	/* the state that was committed: without a PIN */
+	au->state = op->state;
 	au->pin_mismatches = 0;
 	return reply_empty(au);
 }
