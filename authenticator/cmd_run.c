@@ -48,7 +48,7 @@ static const char help[] =
 "                         default), manual (\"sealkey press\"), never\n"
 "  --set NAME=VALUE       what kind of key it is: \"--set help\" lists the\n"
 "                         names; may be repeated\n"
-"  --attestation KIND     packed (default), self or none\n"
+"  --attestation KIND     packed (default), self, none, or tpm\n"
 "  --attestation-root CERT.pem, --attestation-root-key KEY.pem\n"
 "                         a root to attest under, instead of the key's own\n"
 "  --account-choice WHO   who picks among several accounts: token or host;\n"
@@ -92,7 +92,7 @@ static const struct option options[] = {
 static const char *const presence_names[] = { "auto", "manual", "never",
     NULL };
 static const char *const attestation_names[] = { "packed", "self", "none",
-    NULL };
+    "tpm", NULL };
 static const char *const choice_names[] = { "token", "host", NULL };
 
 struct run_options {

@@ -412,19 +412,164 @@ take_choice(struct auth_config *cfg, const struct setting *s,
 }
 
 static bool
-take_attestation(struct auth_config *cfg, const struct setting *s,
-    const char *value)
+take_kind(const char *value, enum attestation_kind *kind)
 {
-	static const char *const names[] = { "packed", "self", "none" };
+	static const char *const names[] = {
+		[ATTESTATION_PACKED] = "packed",
+		[ATTESTATION_SELF] = "self",
+		[ATTESTATION_NONE] = "none",
+		[ATTESTATION_TPM] = "tpm",
+	};
 
-	(void)s;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!is_word(value, names[i]))
 			continue;
-		cfg->attestation.kind = (enum attestation_kind)i;
+		*kind = (enum attestation_kind)i;
 		return true;
 	}
 	return false;
+}
+
+static bool
+take_attestation(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	(void)s;
+	return take_kind(value, &cfg->attestation.kind);
+}
+
+/* len bytes of RP_ID:KIND, in place of what that RP had; some have colons */
+static bool
+take_format_rp(struct auth_format_rp rps[static AUTH_FORMAT_RPS_MAX],
+    const char *value, size_t len)
+{
+	struct auth_format_rp new = { .kind = ATTESTATION_PACKED };
+	const char *colon = memrchr(value, ':', len);
+	char kind[WORD_MAX];
+	size_t i = 0, id;
+
+	if (colon == NULL)
+		return false;
+	id = (size_t)(colon - value);
+	len -= id + 1;
+	if (id == 0 || id > RP_ID_KEPT || len >= sizeof(kind))
+		return false;
+	snprintf(kind, sizeof(kind), "%.*s", (int)len, colon + 1);
+	if (!take_kind(kind, &new.kind))
+		return false;
+	new.rp.len = (uint8_t)id;
+	memcpy(new.rp.s, value, id);
+	while (i < AUTH_FORMAT_RPS_MAX && rps[i].rp.len > 0 &&
+	    memcmp(&rps[i].rp, &new.rp, sizeof(new.rp)) != 0)
+		i++;
+	if (i == AUTH_FORMAT_RPS_MAX)
+		return false;
+	rps[i] = new;
+	return true;
+}
+
+/* Adds to those that are there; none: there are none. */
+static bool
+take_format_rps(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	struct auth_format_rp rps[AUTH_FORMAT_RPS_MAX];
+	bool more = true;
+	size_t len;
+
+	(void)s;
+	if (is_word(value, "none")) {
+		memset(cfg->format_rp, 0, sizeof(cfg->format_rp));
+		return true;
+	}
+	memcpy(rps, cfg->format_rp, sizeof(rps));
+	for (; more; value += len + 1) {
+		len = strcspn(value, ",");
+		more = value[len] == ',';
+		if (!take_format_rp(rps, value, len))
+			return false;
+	}
+	memcpy(cfg->format_rp, rps, sizeof(rps));
+	return true;
+}
+
+static bool
+take_tpm_signature(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	(void)s;
+	if (!is_word(value, "bare") && !is_word(value, "tpmt"))
+		return false;
+	cfg->tpm_strict = is_word(value, "tpmt");
+	return true;
+}
+
+static bool
+take_tpm_alg(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	static const struct {
+		const char	*name;
+		int		 alg;
+	} names[] = {
+		{ "ES256", COSE_ES256 }, { "RS256", COSE_RS256 },
+		{ "RS1", COSE_RS1 },
+	};
+
+	(void)s;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!is_word(value, names[i].name))
+			continue;
+		cfg->ak_alg = names[i].alg;
+		return true;
+	}
+	return false;
+}
+
+/* Windows Hello's keys have a policy, and it signs with RS1. */
+static bool
+take_tpm_shape(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	bool hello = is_word(value, "windows-hello");
+
+	(void)s;
+	if (!hello && !is_word(value, "webauthn"))
+		return false;
+	cfg->key_shape = hello ? KEY_WITH_POLICY : 0;
+	if (hello)
+		cfg->ak_alg = COSE_RS1;
+	else if (cfg->ak_alg == COSE_RS1)
+		cfg->ak_alg = COSE_ES256;
+	return true;
+}
+
+/* Four bytes, by letter or in hexadecimal; none: what the TPM says. */
+static bool
+take_tpm_manufacturer(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	size_t len = strlen(value);
+	uint32_t id = 0;
+
+	(void)s;
+	if (is_word(value, "none")) {
+		cfg->tpm_manufacturer = 0;
+		return true;
+	}
+	if (len == 8 && strspn(value, "0123456789abcdefABCDEF") == len)
+		id = (uint32_t)strtoul(value, NULL, 16);
+	else if (len != 4)
+		return false;
+	for (size_t i = 0; len == 4 && i < len; i++) {
+		if (value[i] < ' ' || value[i] > '~')
+			return false;
+		id = id << 8 | (uint8_t)value[i];
+	}
+	if (id == 0)
+		return false;
+	cfg->tpm_manufacturer = id;
+	return true;
 }
 
 #define SWITCH(n, f, m) \
@@ -531,9 +676,26 @@ static const struct setting settings[] = {
 	    .meaning = "who picks among "
 	    "accounts" },
 	{ .name = "attestation", .take = take_attestation,
-	    .values = "packed|self|none",
-	    .meaning = "of new "
-	    "credentials" },
+	    .values = "packed|self|none|tpm",
+	    .meaning = "of new credentials; tpm: by the TPM that the keys "
+	    "are in, and packed for keys that are not" },
+	{ .name = "attestationFor", .take = take_format_rps,
+	    .values = "RP_ID:KIND,...|none", .meaning = "another kind for "
+	    "these RPs, 8 at most; given again, it adds to them" },
+	{ .name = "tpmSignature", .take = take_tpm_signature,
+	    .values = "bare|tpmt", .meaning = "in tpm attestation: as relying "
+	    "parties expect it, or a TPMT_SIGNATURE" },
+	{ .name = "tpmKeyAlgorithm", .take = take_tpm_alg,
+	    .values = "ES256|RS256|RS1", .meaning = "of the key that signs "
+	    "tpm attestation" },
+	{ .name = "tpmShape", .take = take_tpm_shape,
+	    .values = "webauthn|windows-hello", .meaning = "of new keys in the "
+	    "TPM; windows-hello: with a policy, and tpmKeyAlgorithm RS1, which "
+	    "is what libfido2 verifies, for RS256 credentials" },
+	{ .name = "tpmManufacturer", .take = take_tpm_manufacturer,
+	    .values = "ID|none", .meaning = "in the certificate of tpm "
+	    "attestation, four characters or 8 hexadecimal digits, like "
+	    "49424D00; none: what the TPM says" },
 };
 
 static const struct setting *

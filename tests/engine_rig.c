@@ -163,6 +163,26 @@ fake_pin(struct rig *r, struct key_op *op)
 	op->out_blob_len += r->verifier_more;
 }
 
+/* What is there to see of a statement is that everything came through. */
+static void
+fake_certify(struct rig *r, struct key_op *op)
+{
+	assert_memory_equal(op->blob.p, "FAKE", 4);
+	assert_int_equal(op->bound.len, 32);
+	assert_true(span_eq(op->signer_bound,
+	    span_str(AUTH_ATTESTATION_BOUND)));
+	assert_true(span_eq(op->signer, r->cfg.tpm.blob));
+	assert_memory_equal(op->epoch.p, r->au->state.epoch, KEY_EPOCH_LEN);
+	op->result = r->outside ? -ENOTSUP : 0;
+	op->alg = r->cfg.tpm.alg;
+	op->out_sig_len = op->strict ? 72 : 71;
+	memset(op->out_sig, 0x31, op->out_sig_len);
+	op->out_pub_area_len = 86;
+	memset(op->out_pub_area, 0x32, op->out_pub_area_len);
+	op->out_cert_info_len = 173;
+	memset(op->out_cert_info, 0x33, op->out_cert_info_len);
+}
+
 /* A blob says what it is: FAKE, then the meta that came with it. */
 static void
 fake_key(struct rig *r, struct key_op *op)
@@ -173,6 +193,7 @@ fake_key(struct rig *r, struct key_op *op)
 	assert_int_equal(op->epoch.len, KEY_EPOCH_LEN);
 	switch (op->verb) {
 	case KEY_CREATE:
+		r->shape = op->shape;
 		memset(op->out_blob, 0x42, FAKE_BLOB_LEN);
 		memcpy(op->out_blob, "FAKE", 4);
 		memcpy(op->out_blob + 4, op->meta.p, op->meta.len);
@@ -198,6 +219,9 @@ fake_key(struct rig *r, struct key_op *op)
 		op->out_sig_len = op->data[1].p != NULL ? 64 : 32;
 		memset(op->out_sig, FAKE_SECRET, op->out_sig_len);
 		op->out_sig_len -= r->hmac_cut;
+		break;
+	case KEY_CERTIFY:
+		fake_certify(r, op);
 		break;
 	case KEY_PIN_CHECK:
 	case KEY_PIN_SET:
@@ -520,6 +544,21 @@ put_entities(struct cbor_out *out, const struct ask *a)
 	cbor_put_str(out, "public-key");
 }
 
+static void
+put_formats(struct cbor_out *out, const struct ask *a)
+{
+	size_t n = 0;
+
+	while (n < COUNT(a->formats) && a->formats[n] != NULL)
+		n++;
+	if (n == 0)
+		return;
+	cbor_put_uint(out, 11);
+	cbor_put_array(out, n);
+	for (size_t i = 0; i < n; i++)
+		cbor_put_str(out, a->formats[i]);
+}
+
 struct span
 create_msg(uint8_t buf[static AUTH_MESSAGE_MAX], const struct ask *a)
 {
@@ -529,7 +568,8 @@ create_msg(uint8_t buf[static AUTH_MESSAGE_MAX], const struct ask *a)
 	buf[0] = CTAP_MAKE_CREDENTIAL;
 	cbor_out_init(&out, buf + 1, AUTH_MESSAGE_MAX - 1);
 	cbor_put_map(&out, (size_t)5 + (a->listed > 0) +
-	    (a->hmac.p != NULL) + 2 * param);
+	    (a->hmac.p != NULL) + 2 * param + (a->enterprise != 0) +
+	    (a->formats[0] != NULL));
 	cbor_put_uint(&out, 1);
 	cbor_put_bytes(&out, span(client_data_hash, 32));
 	put_entities(&out, a);
@@ -553,6 +593,11 @@ create_msg(uint8_t buf[static AUTH_MESSAGE_MAX], const struct ask *a)
 		cbor_put_uint(&out, 9);
 		cbor_put_int(&out, a->protocol);
 	}
+	if (a->enterprise != 0) {
+		cbor_put_uint(&out, 10);
+		cbor_put_uint(&out, a->enterprise);
+	}
+	put_formats(&out, a);
 	assert_false(out.overflow);
 	return span(buf, 1 + out.len);
 }

@@ -69,6 +69,8 @@ struct rig {
 	size_t		 meta_len;
 	size_t		 hmac_cut;	/* bytes that are missing */
 	bool		 lattice;	/* they are ML-DSA-87 */
+	bool		 outside;	/* they do not live in the TPM */
+	unsigned	 shape;		/* of the last one made */
 	struct rig_pin	 pin;
 	size_t		 verifier_more;	/* bytes too many */
 
@@ -100,6 +102,8 @@ struct ask {
 	struct span	 hmac;		/* hmac-secret, or hmac-secret-mc */
 	struct span	 auth_param;
 	int		 protocol;
+	const char	*formats[4];	/* attestationFormatsPreference */
+	uint8_t		 enterprise;	/* enterpriseAttestation; 0: none */
 };
 
 struct reply {

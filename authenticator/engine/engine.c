@@ -15,7 +15,7 @@
 static const struct auth_row rows[] = {
 	{ CTAP_MAKE_CREDENTIAL, 0, { mc_blink, mc_check, mc_authorize,
 	    uv_perform, mc_exclude, mc_consent, mc_create, mc_replace,
-	    ext_hmac, mc_attest, mc_save, mc_reply } },
+	    ext_hmac, mc_attest, mc_sign, mc_save, mc_reply } },
 	{ CTAP_GET_ASSERTION, 0, { ga_blink, ga_check, ga_authorize,
 	    uv_perform, ga_find, ga_consent, ga_extend, blob_read, ext_hmac,
 	    ga_sign, ga_save, ga_reply } },
@@ -455,9 +455,9 @@ auth_finger(struct auth *au, struct user_finger finger, uint64_t now_ms)
 }
 
 /*
- * An ID that is not ours and a wrong PIN are answers. Everything else that is
- * no success is a failure: pin.12, a device that is gone has not seen a wrong
- * PIN.
+ * An ID that is not ours, a wrong PIN and a key that no TPM can certify are
+ * answers. Everything else that is no success is a failure: pin.12, a device
+ * that is gone has not seen a wrong PIN.
  */
 static bool
 is_answer_of_keys(const struct key_op *key)
@@ -469,6 +469,8 @@ is_answer_of_keys(const struct key_op *key)
 	case KEY_PIN_SET:
 		return key->result == -EACCES || (key->result == 0 &&
 		    key->out_blob_len <= KEY_PIN_VERIFIER_MAX);
+	case KEY_CERTIFY:
+		return key->result == 0 || key->result == -ENOTSUP;
 	default:
 		return key->result == 0;
 	}

@@ -120,6 +120,7 @@ auth_config_default(struct auth_config *cfg)
 	cfg->cred_blob_max = CRED_BLOB_MAX;
 	cfg->large_blobs_max = LARGE_BLOBS_MAX;
 	cfg->transports = TRANSPORT_USB;
+	cfg->ak_alg = COSE_ES256;
 	keep_rp_id(&cfg->ep_rp[0], span_str(test_rp));
 }
 

@@ -357,20 +357,39 @@ put_remaining(const struct auth *au, struct cbor_out *out)
 	    au->cfg.capacity - used : 0);
 }
 
+/* Whether there is an RP that gets to choose: others get none. */
+static bool
+attests(const struct auth *au)
+{
+	const struct auth_format_rp *listed = au->cfg.format_rp;
+
+	for (size_t i = 0; i < AUTH_FORMAT_RPS_MAX && listed[i].rp.len > 0;
+	    i++)
+		if (listed[i].kind != ATTESTATION_NONE)
+			return true;
+	return au->cfg.attestation.kind != ATTESTATION_NONE;
+}
+
 /* att.4: "none" is no format that is listed */
 static bool
 has_formats(const struct auth *au)
 {
-	return au->cfg.attestation.kind != ATTESTATION_NONE ||
-	    has(au, FEATURE_EP);
+	return attests(au) || has(au, FEATURE_EP);
 }
 
+/* att.4: first the one that an RP gets which prefers nothing */
 static void
 put_formats(const struct auth *au, struct cbor_out *out)
 {
-	(void)au;
-	cbor_put_array(out, 1);
+	bool tpm = attests(au) && au->cfg.tpm.x5c_count > 0;
+	bool first = au->cfg.attestation.kind == ATTESTATION_TPM;
+
+	cbor_put_array(out, (size_t)1 + tpm);
+	if (tpm && first)
+		cbor_put_str(out, "tpm");
 	cbor_put_str(out, "packed");
+	if (tpm && !first)
+		cbor_put_str(out, "tpm");
 }
 
 static bool

@@ -67,7 +67,7 @@ enum permission {
 struct auth_op;
 typedef enum auth_want auth_stage(struct auth *au, struct auth_op *op);
 
-#define STAGES_MAX	12
+#define STAGES_MAX	13
 #define HOSTS_MAX	256	/* sessions; a socket has 256 clients */
 #define CREDENTIAL_TYPE	"public-key"
 
@@ -169,6 +169,8 @@ struct auth_op {
 	bool		enterprise;	/* attestation, as mc.9 permits it */
 	const struct auth_attestation *attestation;
 	enum attestation_kind attestation_kind;	/* what is made of it */
+	enum attestation_kind attestation_else;	/* if it is TPM, for a key
+						 * that does not live there */
 	struct ga_request ga;
 	bool		write_blob;	/* largeBlob: is asked for */
 	bool		user_selected;
@@ -513,7 +515,7 @@ auth_stage cm_check, cm_find, cm_found, cm_reply;
 auth_stage lb_run, lb_done;
 auth_stage cfg_run, cfg_done;
 auth_stage mc_blink, mc_check, mc_authorize, mc_exclude, mc_consent,
-    mc_create, mc_replace, mc_attest, mc_save, mc_reply;
+    mc_create, mc_replace, mc_attest, mc_sign, mc_save, mc_reply;
 auth_stage ga_blink, ga_check, ga_authorize, ga_find, ga_consent, ga_extend,
     ga_sign, ga_save, ga_reply;
 auth_stage gn_find, gn_found;

@@ -208,6 +208,7 @@ mc_create(struct auth *au, struct auth_op *op)
 	op->cred.alg = op->alg;
 	op->cred.discoverable = op->req.mc.options.rk == OPT_TRUE;
 	op->key.alg = op->alg;
+	op->key.shape = au->cfg.key_shape;
 	op->key.bound = span(op->ga.rp_id_hash, sizeof(op->ga.rp_id_hash));
 	op->key.meta = span(op->meta, meta_encode(&op->cred, op->meta));
 	return ask_key(au, op, KEY_CREATE);
@@ -300,19 +301,63 @@ wants_none(const struct ctap_make_credential *req)
 	    span_eq(format, span_str("none"));
 }
 
+/* What that RP gets, if it prefers nothing. */
+static enum attestation_kind
+kind_for(const struct auth *au, struct span rp_id)
+{
+	const struct auth_format_rp *listed = au->cfg.format_rp;
+
+	for (size_t i = 0; i < AUTH_FORMAT_RPS_MAX && listed[i].rp.len > 0;
+	    i++)
+		if (span_eq(rp_id, span(listed[i].rp.s, listed[i].rp.len)))
+			return listed[i].kind;
+	return au->cfg.attestation.kind;
+}
+
 /*
- * mc.19, att.1, att.2: there is one format, so no other preference matters.
- * Who wants none is not told which key this is either (mc.9: may return).
+ * mc.19: the first format of the host's that there is, or else the key's
+ * choice, usual. None is no format among others.
+ */
+static enum attestation_kind
+preferred(const struct auth *au, const struct ctap_make_credential *req,
+    enum attestation_kind usual)
+{
+	struct cbor_in at = ctap_list_begin(&req->formats);
+	struct span format;
+
+	if (usual == ATTESTATION_NONE || wants_none(req))
+		return ATTESTATION_NONE;
+	while (ctap_next_text(&at, &format)) {
+		if (span_eq(format, span_str("tpm")) &&
+		    au->cfg.tpm.x5c_count > 0)
+			return ATTESTATION_TPM;
+		if (span_eq(format, span_str("packed")))
+			return usual == ATTESTATION_SELF ? ATTESTATION_SELF :
+			    ATTESTATION_PACKED;
+	}
+	return usual;
+}
+
+/*
+ * mc.19, att.1, att.2, att.7. Who wants none is not told which key this is
+ * either (mc.9: may return).
  */
 static void
 choose_attestation(const struct auth *au, struct auth_op *op)
 {
-	op->enterprise = op->enterprise && !wants_none(&op->req.mc);
+	const struct ctap_make_credential *req = &op->req.mc;
+	enum attestation_kind usual = kind_for(au, req->rp_id);
+	enum attestation_kind kind = preferred(au, req, usual);
+
+	/* att.9: for a key that the TPM cannot certify */
+	op->attestation_else = usual == ATTESTATION_TPM ?
+	    ATTESTATION_PACKED : usual;
+	if (kind == ATTESTATION_TPM && au->cfg.tpm.x5c_count == 0)
+		kind = op->attestation_else;
+	op->enterprise = op->enterprise && !wants_none(req);
+	op->attestation_kind = op->enterprise ? ATTESTATION_PACKED : kind;
 	op->attestation = op->enterprise ? &au->cfg.enterprise :
 	    &au->cfg.attestation;
-	op->attestation_kind = op->enterprise ? ATTESTATION_PACKED :
-	    wants_none(&op->req.mc) ? ATTESTATION_NONE :
-	    au->cfg.attestation.kind;
 }
 
 static bool
@@ -333,21 +378,38 @@ write_auth_data(struct auth *au, struct auth_op *op)
 	return op->auth_data_len > 0;
 }
 
+/* att.7: the TPM says what the key is, if it lives there */
 enum auth_want
 mc_attest(struct auth *au, struct auth_op *op)
 {
 	if (!ext_create_output(au, op) || !write_auth_data(au, op))
 		return fail(au, CTAP1_ERR_OTHER);
 	choose_attestation(au, op);
-	if (op->attestation_kind == ATTESTATION_NONE)
-		return AUTH_NEXT;
 	op->key.data[0] = span(op->auth_data, op->auth_data_len);
 	op->key.data[1] = op->req.mc.client_data_hash;
-	if (op->attestation_kind == ATTESTATION_PACKED) {
-		sign_with_attestation(op, op->attestation);
-	} else {
-		op->key.blob = span(op->cred.blob, op->cred.blob_len);
+	op->key.blob = span(op->cred.blob, op->cred.blob_len);
+	if (op->attestation_kind != ATTESTATION_TPM)
+		return AUTH_NEXT;
+	op->attestation = &au->cfg.tpm;
+	op->key.signer = au->cfg.tpm.blob;
+	op->key.signer_bound = span_str(AUTH_ATTESTATION_BOUND);
+	op->key.strict = au->cfg.tpm_strict;
+	return ask_key(au, op, KEY_CERTIFY);
+}
+
+enum auth_want
+mc_sign(struct auth *au, struct auth_op *op)
+{
+	/* att.9 */
+	if (op->attestation_kind == ATTESTATION_TPM && op->key.result != 0) {
+		op->attestation_kind = op->attestation_else;
+		op->attestation = &au->cfg.attestation;
 	}
+	if (op->attestation_kind == ATTESTATION_NONE ||
+	    op->attestation_kind == ATTESTATION_TPM)
+		return AUTH_NEXT;
+	if (op->attestation_kind == ATTESTATION_PACKED)
+		sign_with_attestation(op, op->attestation);
 	return ask_key(au, op, KEY_SIGN);
 }
 
@@ -367,28 +429,73 @@ mc_save(struct auth *au, struct auth_op *op)
 	return ask_commit(op);
 }
 
-/* WebAuthn Level 3, 8.2 and 8.7 */
+/* Members that every format with a signature begins with. */
 static void
-put_statement(const struct auth_op *op, struct cbor_out *out)
+put_signature(struct cbor_out *out, int alg, const struct key_op *key)
 {
-	const struct auth_attestation *att = op->attestation;
-	bool chain = op->attestation_kind == ATTESTATION_PACKED;
-
-	if (op->attestation_kind == ATTESTATION_NONE) {
-		cbor_put_map(out, 0);
-		return;
-	}
-	cbor_put_map(out, chain ? 3 : 2);
 	cbor_put_str(out, "alg");
-	cbor_put_int(out, chain ? att->alg : op->cred.alg);
+	cbor_put_int(out, alg);
 	cbor_put_str(out, "sig");
-	cbor_put_bytes(out, span(op->key.out_sig, op->key.out_sig_len));
-	if (!chain)
-		return;
+	cbor_put_bytes(out, span(key->out_sig, key->out_sig_len));
+}
+
+static void
+put_chain(struct cbor_out *out, const struct auth_attestation *att)
+{
 	cbor_put_str(out, "x5c");
 	cbor_put_array(out, att->x5c_count);
 	for (size_t i = 0; i < att->x5c_count; i++)
 		cbor_put_bytes(out, att->x5c[i]);
+}
+
+/* WebAuthn Level 3, 8.2, 8.3 and 8.7; shorter names first */
+static void
+put_statement(const struct auth_op *op, struct cbor_out *out)
+{
+	const struct auth_attestation *att = op->attestation;
+	const struct key_op *key = &op->key;
+
+	switch (op->attestation_kind) {
+	case ATTESTATION_NONE:
+		cbor_put_map(out, 0);
+		break;
+	case ATTESTATION_SELF:
+		cbor_put_map(out, 2);
+		put_signature(out, op->cred.alg, key);
+		break;
+	case ATTESTATION_PACKED:
+		cbor_put_map(out, 3);
+		put_signature(out, att->alg, key);
+		put_chain(out, att);
+		break;
+	case ATTESTATION_TPM:
+		/* att.7 */
+		cbor_put_map(out, 6);
+		put_signature(out, att->alg, key);
+		cbor_put_str(out, "ver");
+		cbor_put_str(out, "2.0");
+		put_chain(out, att);
+		cbor_put_str(out, "pubArea");
+		cbor_put_bytes(out, span(key->out_pub_area,
+		    key->out_pub_area_len));
+		cbor_put_str(out, "certInfo");
+		cbor_put_bytes(out, span(key->out_cert_info,
+		    key->out_cert_info_len));
+		break;
+	}
+}
+
+static const char *
+format_of(enum attestation_kind kind)
+{
+	switch (kind) {
+	case ATTESTATION_NONE:
+		return "none";
+	case ATTESTATION_TPM:
+		return "tpm";
+	default:
+		return "packed";
+	}
 }
 
 enum auth_want
@@ -400,8 +507,7 @@ mc_reply(struct auth *au, struct auth_op *op)
 
 	cbor_put_map(&out, (size_t)3 + op->enterprise + blob_key + blob);
 	cbor_put_uint(&out, 0x01);	/* fmt */
-	cbor_put_str(&out, op->attestation_kind == ATTESTATION_NONE ?
-	    "none" : "packed");
+	cbor_put_str(&out, format_of(op->attestation_kind));
 	cbor_put_uint(&out, 0x02);	/* authData */
 	cbor_put_bytes(&out, span(op->auth_data, op->auth_data_len));
 	cbor_put_uint(&out, 0x03);	/* attStmt */

@@ -146,7 +146,7 @@ check "two tokens are wrong use" \
 check "--attestation of a socket is wrong use" \
     wrong get "${ORIGIN[@]}" --attestation self --socket "$work/x"
 check "an attestation that is none is wrong use" \
-    wrong get "${ORIGIN[@]}" --state "$work/s" --attestation tpm
+    wrong get "${ORIGIN[@]}" --state "$work/s" --attestation tmp
 check "--set of a socket is wrong use" \
     wrong get "${ORIGIN[@]}" --set rk=off --socket "$work/x"
 check "--set of a device is wrong use" \

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine with keys in a TPM, want by want: a PIN that is kept, compared
- * and counted there. The TPM is made up (engine_rig.h); what it does can
- * fail, and the power can go, at any want.
+ * and counted there, and attestation that is made there. The TPM is made up
+ * (engine_rig.h); what it does can fail, and the power can go, at any want.
  *
- * covers pin.12 rst.5
+ * covers att.4 att.7 att.9 pin.12 rst.5
  */
 /* fail() is a macro of cmocka's, and a function of the engine */
 #include "tests/engine_rig.h"
@@ -606,6 +606,321 @@ a_reset_asks_keys_in_any_case(void **state)
 	rig_free(r);
 }
 
+/* --- attestation ---------------------------------------------------------- */
+
+static struct rig *
+tpm_rig(enum attestation_kind kind)
+{
+	static const uint8_t leaf[] = { 0x30, 0x01, 0x00 };
+	static const uint8_t ca[] = { 0x30, 0x01, 0x01 };
+	struct rig *r = rig_new();
+
+	r->cfg.attestation.kind = kind;
+	r->cfg.tpm.alg = COSE_ES256;
+	r->cfg.tpm.blob = span_str("AK");
+	r->cfg.tpm.x5c[0] = span(leaf, sizeof(leaf));
+	r->cfg.tpm.x5c[1] = span(ca, sizeof(ca));
+	r->cfg.tpm.x5c_count = 2;
+	rig_restart(r);
+	return r;
+}
+
+/* The members, in order, with what the made-up TPM says. */
+static void
+put_expected(struct cbor_out *out, size_t sig_len)
+{
+	uint8_t sig[72], pub_area[86], cert_info[173];
+
+	memset(sig, 0x31, sizeof(sig));
+	memset(pub_area, 0x32, sizeof(pub_area));
+	memset(cert_info, 0x33, sizeof(cert_info));
+	cbor_put_map(out, 6);
+	cbor_put_str(out, "alg");
+	cbor_put_int(out, COSE_ES256);
+	cbor_put_str(out, "sig");
+	cbor_put_bytes(out, span(sig, sig_len));
+	cbor_put_str(out, "ver");
+	cbor_put_str(out, "2.0");
+	cbor_put_str(out, "x5c");
+	cbor_put_array(out, 2);
+	cbor_put_bytes(out, span((const uint8_t[]){ 0x30, 1, 0 }, 3));
+	cbor_put_bytes(out, span((const uint8_t[]){ 0x30, 1, 1 }, 3));
+	cbor_put_str(out, "pubArea");
+	cbor_put_bytes(out, span(pub_area, sizeof(pub_area)));
+	cbor_put_str(out, "certInfo");
+	cbor_put_bytes(out, span(cert_info, sizeof(cert_info)));
+}
+
+static void
+assert_statement(const struct rig *r, size_t sig_len)
+{
+	struct reply got = rig_reply(r);
+	struct cbor_out out;
+	uint8_t want[512];
+
+	cbor_out_init(&out, want, sizeof(want));
+	put_expected(&out, sig_len);
+	assert_false(out.overflow);
+	assert_true(span_eq(got.fmt, span_str("tpm")));
+	assert_true(span_eq(got.signature, span(want, out.len)));
+}
+
+/* att.7: the members of WebAuthn Level 3, 8.3, in canonical order */
+static void
+a_statement_of_the_tpm(void **state)
+{
+	struct rig *r = tpm_rig(ATTESTATION_TPM);
+	struct ask a = { .rk = true, .uv = true };
+
+	(void)state;
+	assert_int_equal(rig_create(r, &a), CTAP2_OK);
+	assert_string_equal(r->trace, "UKLKC");
+	assert_statement(r, 71);
+	a.rk = false;
+	assert_int_equal(rig_create(r, &a), CTAP2_OK);
+	assert_string_equal(r->trace, "UKK");
+	assert_statement(r, 71);
+	assert_int_equal(r->shape, 0);
+	r->cfg.tpm_strict = true;
+	r->cfg.key_shape = KEY_WITH_POLICY;
+	rig_restart(r);
+	assert_int_equal(rig_create(r, &a), CTAP2_OK);
+	assert_statement(r, 72);
+	assert_int_equal(r->shape, KEY_WITH_POLICY);
+	rig_free(r);
+}
+
+/* Format, and how many members its statement has. */
+static void
+attests(struct rig *r, const struct ask *a, const char *fmt, uint8_t members)
+{
+	struct reply got;
+
+	assert_int_equal(rig_create(r, a), CTAP2_OK);
+	got = rig_reply(r);
+	if (!span_eq(got.fmt, span_str(fmt)))
+		fail_msg("not %s but %.*s", fmt, (int)got.fmt.len,
+		    (const char *)got.fmt.p);
+	assert_int_equal(got.signature.p[0], 0xa0 | members);
+}
+
+#define PACKED	"packed", 3
+#define SELF	"packed", 2
+#define TPM	"tpm", 6
+#define NONE	"none", 0
+
+static void
+a_host_prefers_a_format(void **state)
+{
+	static const struct {
+		enum attestation_kind kind;
+		const char	*formats[4];
+		const char	*fmt;
+		uint8_t		 members;
+	} cases[] = {
+		{ ATTESTATION_PACKED, { NULL }, PACKED },
+		{ ATTESTATION_PACKED, { "tpm" }, TPM },
+		{ ATTESTATION_PACKED, { "tpm", "packed" }, TPM },
+		{ ATTESTATION_PACKED, { "packed", "tpm" }, PACKED },
+		{ ATTESTATION_PACKED, { "apple", "tpm" }, TPM },
+		{ ATTESTATION_PACKED, { "none", "tpm" }, TPM },
+		{ ATTESTATION_PACKED, { "fido-u2f" }, PACKED },
+		{ ATTESTATION_PACKED, { "none" }, NONE },
+		{ ATTESTATION_TPM, { NULL }, TPM },
+		{ ATTESTATION_TPM, { "packed", "tpm" }, PACKED },
+		{ ATTESTATION_TPM, { "fido-u2f", "none" }, TPM },
+		{ ATTESTATION_TPM, { "none" }, NONE },
+		{ ATTESTATION_SELF, { NULL }, SELF },
+		{ ATTESTATION_SELF, { "tpm" }, TPM },
+		{ ATTESTATION_SELF, { "packed" }, SELF },
+		{ ATTESTATION_NONE, { "tpm", "packed" }, NONE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct rig *r = tpm_rig(cases[i].kind);
+		struct ask a = { .uv = true };
+
+		memcpy(a.formats, cases[i].formats, sizeof(a.formats));
+		attests(r, &a, cases[i].fmt, cases[i].members);
+		rig_free(r);
+	}
+}
+
+/* att.9 */
+static void
+a_key_outside_the_tpm(void **state)
+{
+	struct rig *r = tpm_rig(ATTESTATION_TPM);
+	struct ask a = { .uv = true, .rk = true };
+
+	(void)state;
+	r->outside = true;
+	attests(r, &a, PACKED);
+	assert_string_equal(r->trace, "UKLKKC");
+	a.rk = false;
+	attests(r, &a, PACKED);
+	assert_string_equal(r->trace, "UKKK");
+	rig_free(r);
+	r = tpm_rig(ATTESTATION_SELF);
+	r->outside = true;
+	a.formats[0] = "tpm";
+	attests(r, &a, SELF);
+	rig_free(r);
+}
+
+static void
+without_a_key_that_certifies(void **state)
+{
+	struct rig *r = tpm_rig(ATTESTATION_TPM);
+	struct ask a = { .uv = true };
+
+	(void)state;
+	r->cfg.tpm.x5c_count = 0;
+	rig_restart(r);
+	attests(r, &a, PACKED);
+	assert_string_equal(r->trace, "UKK");
+	a.formats[0] = "tpm";
+	attests(r, &a, PACKED);
+	rig_free(r);
+}
+
+static void
+list(struct rig *r, size_t i, const char *rp_id, enum attestation_kind kind)
+{
+	r->cfg.format_rp[i].kind = kind;
+	keep_rp_id(&r->cfg.format_rp[i].rp, span_str(rp_id));
+}
+
+static void
+rps_that_get_another_kind(void **state)
+{
+	struct rig *r = tpm_rig(ATTESTATION_PACKED);
+	struct ask tpm = { .uv = true, .rp_id = "tpm.example" };
+	struct ask none = { .uv = true, .rp_id = "none.example" };
+	struct ask self = { .uv = true, .rp_id = "self.example" };
+	struct ask other = { .uv = true, .rp_id = "a.tpm.example" };
+
+	(void)state;
+	list(r, 0, tpm.rp_id, ATTESTATION_TPM);
+	list(r, 1, none.rp_id, ATTESTATION_NONE);
+	list(r, 2, self.rp_id, ATTESTATION_SELF);
+	rig_restart(r);
+	attests(r, &tpm, TPM);
+	attests(r, &none, NONE);
+	attests(r, &self, SELF);
+	attests(r, &other, PACKED);
+	/* what a host prefers comes before what the key would do */
+	tpm.formats[0] = "packed";
+	none.formats[0] = "packed";
+	self.formats[0] = "tpm";
+	attests(r, &tpm, PACKED);
+	attests(r, &none, NONE);
+	attests(r, &self, TPM);
+	/* a full list ends with its last one */
+	for (size_t i = 3; i < AUTH_FORMAT_RPS_MAX; i++)
+		list(r, i, "x", ATTESTATION_NONE);
+	list(r, AUTH_FORMAT_RPS_MAX - 1, other.rp_id, ATTESTATION_TPM);
+	rig_restart(r);
+	attests(r, &other, TPM);
+	rig_free(r);
+}
+
+/* att.5, att.7 */
+static void
+enterprise_is_packed(void **state)
+{
+	static const uint8_t leaf[] = { 0x30, 0x01, 0x02 };
+	struct rig *r = tpm_rig(ATTESTATION_TPM);
+	struct ask a = { .uv = true, .enterprise = 2 };
+
+	(void)state;
+	r->cfg.features |= FEATURE_EP;
+	r->cfg.enterprise = r->cfg.attestation;
+	r->cfg.enterprise.x5c[0] = span(leaf, sizeof(leaf));
+	r->state.enterprise = true;
+	rig_restart(r);
+	attests(r, &a, PACKED);
+	assert_non_null(memmem(r->reply, r->reply_len, leaf, sizeof(leaf)));
+	a.enterprise = 0;
+	attests(r, &a, TPM);
+	rig_free(r);
+}
+
+/* att.4: member 16 of getInfo, or nothing */
+static void
+lists(struct rig *r, const char *first, const char *second)
+{
+	uint8_t want[32];
+	struct cbor_out out;
+
+	cbor_out_init(&out, want, sizeof(want));
+	cbor_put_uint(&out, 0x16);
+	cbor_put_array(&out, (size_t)1 + (second != NULL));
+	cbor_put_str(&out, first);
+	if (second != NULL)
+		cbor_put_str(&out, second);
+	rig_restart(r);
+	assert_int_equal(rig_byte(r, CTAP_GET_INFO), CTAP2_OK);
+	assert_non_null(memmem(r->reply, r->reply_len, want, out.len));
+	rig_free(r);
+}
+
+static void
+info_lists_the_formats(void **state)
+{
+	struct rig *r;
+
+	(void)state;
+	lists(tpm_rig(ATTESTATION_TPM), "tpm", "packed");
+	lists(tpm_rig(ATTESTATION_PACKED), "packed", "tpm");
+	lists(tpm_rig(ATTESTATION_SELF), "packed", "tpm");
+	r = tpm_rig(ATTESTATION_NONE);
+	list(r, 0, "example.com", ATTESTATION_TPM);
+	lists(r, "packed", "tpm");
+	r = tpm_rig(ATTESTATION_NONE);
+	r->cfg.features |= FEATURE_EP;
+	lists(r, "packed", NULL);
+	r = tpm_rig(ATTESTATION_NONE);
+	list(r, 0, "example.com", ATTESTATION_NONE);
+	rig_restart(r);
+	assert_int_equal(rig_byte(r, CTAP_GET_INFO), CTAP2_OK);
+	assert_null(memmem(r->reply, r->reply_len, "packed", 6));
+	assert_null(memmem(r->reply, r->reply_len, "tpm", 3));
+	rig_free(r);
+}
+
+/* covers can.1 */
+static void
+certifying_fails_or_is_called_back(void **state)
+{
+	static const uint8_t want[FAULTS] = {
+		[FAULT_ERROR] = CTAP1_ERR_OTHER,
+		[FAULT_FULL] = CTAP1_ERR_OTHER,
+		[FAULT_CANCEL] = CTAP2_ERR_KEEPALIVE_CANCEL,
+		[FAULT_ABORT] = CTAP2_ERR_KEEPALIVE_CANCEL,
+		[FAULT_STRANGER] = CTAP2_OK,
+	};
+	struct ask a = { .rk = true, .uv = true };
+
+	(void)state;
+	for (int outside = 0; outside < 2; outside++)
+		for (int f = FAULT_ERROR; f < FAULTS; f++) {
+			struct rig *r = tpm_rig(ATTESTATION_TPM);
+
+			/* the signature of the other kind, or the statement */
+			r->outside = outside;
+			r->fault_at = (size_t)3 + outside;
+			r->fault = (enum fault)f;
+			assert_int_equal(rig_create(r, &a), want[f]);
+			assert_int_equal(r->count, want[f] == CTAP2_OK);
+			assert_int_equal(r->commits, want[f] == CTAP2_OK);
+			r->fault_at = SIZE_MAX;
+			assert_int_equal(rig_create(r, &a), CTAP2_OK);
+			rig_free(r);
+		}
+}
+
 int
 main(void)
 {
@@ -630,6 +945,14 @@ main(void)
 		cmocka_unit_test(a_reset_without_power),
 		cmocka_unit_test(a_reset_is_called_back_before_it_began),
 		cmocka_unit_test(a_reset_asks_keys_in_any_case),
+		cmocka_unit_test(a_statement_of_the_tpm),
+		cmocka_unit_test(a_host_prefers_a_format),
+		cmocka_unit_test(a_key_outside_the_tpm),
+		cmocka_unit_test(without_a_key_that_certifies),
+		cmocka_unit_test(rps_that_get_another_kind),
+		cmocka_unit_test(enterprise_is_packed),
+		cmocka_unit_test(info_lists_the_formats),
+		cmocka_unit_test(certifying_fails_or_is_called_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

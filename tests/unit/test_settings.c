@@ -204,6 +204,120 @@ rp_ids_are_a_list(void **state)
 	refuses("epRpIds=1,2,3,4,5,6,7,8,9", "");
 }
 
+static bool
+is_listed(const struct auth_config *cfg, size_t i, const char *rp_id,
+    enum attestation_kind kind)
+{
+	const struct auth_format_rp *rp = &cfg->format_rp[i];
+
+	return rp->rp.len == strlen(rp_id) &&
+	    memcmp(rp->rp.s, rp_id, rp->rp.len) == 0 && rp->kind == kind;
+}
+
+static void
+attestation_for_single_rps(void **state)
+{
+	struct auth_config cfg = config();
+
+	(void)state;
+	takes(&cfg, "attestation=tpm");
+	assert_int_equal(cfg.attestation.kind, ATTESTATION_TPM);
+	takes(&cfg, "attestation=none");
+	assert_int_equal(cfg.attestation.kind, ATTESTATION_NONE);
+	takes(&cfg, "attestationFor=example.com:tpm,https://a.b:8080:none");
+	takes(&cfg, "attestationFor=example.org:self");
+	assert_true(is_listed(&cfg, 0, "example.com", ATTESTATION_TPM));
+	assert_true(is_listed(&cfg, 1, "https://a.b:8080", ATTESTATION_NONE));
+	assert_true(is_listed(&cfg, 2, "example.org", ATTESTATION_SELF));
+	assert_int_equal(cfg.format_rp[3].rp.len, 0);
+	/* what is set behind it counts, for that RP */
+	takes(&cfg, "attestationFor=example.com:packed");
+	assert_true(is_listed(&cfg, 0, "example.com", ATTESTATION_PACKED));
+	assert_int_equal(cfg.format_rp[3].rp.len, 0);
+	takes(&cfg, "attestationFor=4:tpm,5:tpm,6:tpm,7:tpm,8:tpm");
+	assert_true(is_listed(&cfg, 7, "8", ATTESTATION_TPM));
+	takes(&cfg, "attestationFor=none");
+	assert_int_equal(cfg.format_rp[0].rp.len, 0);
+	refuses("attestationFor=", "attestationFor cannot be");
+	refuses("attestationFor=example.com", "it takes RP_ID:KIND");
+	refuses("attestationFor=:tpm", "it takes");
+	refuses("attestationFor=example.com:", "it takes");
+	refuses("attestationFor=example.com:tpm,", "it takes");
+	refuses("attestationFor=example.com:tpm,x", "it takes");
+	refuses("attestationFor=example.com:TPM", "it takes");
+	refuses("attestationFor=1:tpm,2:tpm,3:tpm,4:tpm,5:tpm,6:tpm,7:tpm,"
+	    "8:tpm,9:tpm", "it takes");
+}
+
+static void
+rp_ids_as_long_as_they_are_kept(void **state)
+{
+	struct auth_config cfg = config();
+	char text[400];
+
+	(void)state;
+	snprintf(text, sizeof(text), "attestationFor=%0*d:tpm", 255, 1);
+	takes(&cfg, text);
+	assert_int_equal(cfg.format_rp[0].rp.len, 255);
+	snprintf(text, sizeof(text), "attestationFor=%0*d:tpm", 256, 1);
+	refuses(text, "attestationFor cannot be");
+	snprintf(text, sizeof(text), "attestationFor=1:%0*d", 300, 1);
+	refuses(text, "attestationFor cannot be");
+}
+
+static void
+what_tpm_attestation_looks_like(void **state)
+{
+	struct auth_config cfg = config();
+
+	(void)state;
+	assert_int_equal(cfg.ak_alg, COSE_ES256);
+	takes(&cfg, "tpmSignature=tpmt");
+	assert_true(cfg.tpm_strict);
+	takes(&cfg, "tpmSignature=bare");
+	assert_false(cfg.tpm_strict);
+	refuses("tpmSignature=strict", "it takes bare|tpmt");
+	takes(&cfg, "tpmKeyAlgorithm=RS256");
+	assert_int_equal(cfg.ak_alg, COSE_RS256);
+	refuses("tpmKeyAlgorithm=EdDSA", "it takes ES256|RS256|RS1");
+	/* one that is not Windows Hello's leaves the algorithm alone */
+	takes(&cfg, "tpmShape=webauthn");
+	assert_int_equal(cfg.ak_alg, COSE_RS256);
+	takes(&cfg, "tpmShape=windows-hello");
+	assert_int_equal(cfg.ak_alg, COSE_RS1);
+	assert_int_equal(cfg.key_shape, KEY_WITH_POLICY);
+	takes(&cfg, "tpmShape=webauthn");
+	assert_int_equal(cfg.ak_alg, COSE_ES256);
+	assert_int_equal(cfg.key_shape, 0);
+	refuses("tpmShape=", "it takes webauthn|windows-hello");
+}
+
+static void
+manufacturers_are_four_bytes(void **state)
+{
+	struct auth_config cfg = config();
+
+	(void)state;
+	takes(&cfg, "tpmManufacturer=INTC");
+	assert_int_equal(cfg.tpm_manufacturer, 0x494e5443);
+	takes(&cfg, "tpmManufacturer=STM ");
+	assert_int_equal(cfg.tpm_manufacturer, 0x53544d20);
+	takes(&cfg, "tpmManufacturer=49424d00");
+	assert_int_equal(cfg.tpm_manufacturer, 0x49424d00);
+	takes(&cfg, "tpmManufacturer=FFFFF1D0");
+	assert_int_equal(cfg.tpm_manufacturer, 0xfffff1d0);
+	takes(&cfg, "tpmManufacturer=none");
+	assert_int_equal(cfg.tpm_manufacturer, 0);
+	refuses("tpmManufacturer=IBM", "it takes ID|none");
+	refuses("tpmManufacturer=", "it takes");
+	refuses("tpmManufacturer=00000000", "it takes");
+	refuses("tpmManufacturer=4942 d00", "it takes");
+	refuses("tpmManufacturer=0x494e54", "it takes");
+	refuses("tpmManufacturer=49424d0", "it takes");
+	refuses("tpmManufacturer=49424d000", "it takes");
+	refuses("tpmManufacturer=I\tTC", "it takes");
+}
+
 static void
 what_builds_on_a_feature_goes_with_it(void **state)
 {
@@ -304,6 +418,10 @@ main(void)
 		cmocka_unit_test(certifications_have_levels),
 		cmocka_unit_test(transports_are_a_set),
 		cmocka_unit_test(rp_ids_are_a_list),
+		cmocka_unit_test(attestation_for_single_rps),
+		cmocka_unit_test(rp_ids_as_long_as_they_are_kept),
+		cmocka_unit_test(what_tpm_attestation_looks_like),
+		cmocka_unit_test(manufacturers_are_four_bytes),
 		cmocka_unit_test(what_builds_on_a_feature_goes_with_it),
 		cmocka_unit_test(a_version_needs_what_it_demands),
 		cmocka_unit_test(versions_make_a_key_older),
