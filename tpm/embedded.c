@@ -20,7 +20,6 @@
 #include <unistd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 
 #include <libtpms/tpm_error.h>
 #include <libtpms/tpm_library.h>
@@ -56,6 +55,7 @@ struct embedded {
 	TSS2_TCTI_CONTEXT_COMMON_V1 tcti;	/* first: it is our address */
 	int		 dirfd;		/* our own description: the lock */
 	int		 fd;		/* -1: there is no file yet */
+	int		 null_fd;	/* where libtpms may say what it likes */
 	uint64_t	 sequence;	/* of the slot that would be read */
 	uint8_t		*state;		/* while powering on: its contents */
 	uint32_t	 state_len;
@@ -239,25 +239,38 @@ open_file(struct embedded *e)
 }
 
 static int
+write_at(int fd, const void *buf, size_t len, off_t at)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < len) {
+		n = pwrite(fd, (const uint8_t *)buf + done, len - done,
+		    at + done);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n == 0 ? -ENOSPC : -errno;
+		done += n;
+	}
+	return 0;
+}
+
+static int
 write_slot(int fd, uint64_t sequence, const void *state, uint32_t len)
 {
 	struct header h = { .version = htobe32(VERSION), .len = htobe32(len),
 		.sequence = htobe64(sequence) };
-	struct iovec iov[] = { { &h, sizeof(h) }, { (void *)state, len } };
 	off_t at = (off_t)(sequence % SLOTS) * SLOT_LEN;
-	ssize_t n;
 	int r;
 
 	memcpy(h.magic, MAGIC, sizeof(h.magic));
 	r = slot_check(&h, state, len, h.check);
-	if (r != 0)
-		return r;
-	do
-		n = pwritev(fd, iov, 2, at);
-	while (n == -1 && errno == EINTR);
-	if (n == -1)
-		return -errno;
-	return (size_t)n == sizeof(h) + len ? 0 : -ENOSPC;
+	if (r == 0)
+		r = write_at(fd, &h, sizeof(h), at);
+	if (r == 0)
+		r = write_at(fd, state, len, at + sizeof(h));
+	return r;
 }
 
 /*
@@ -508,6 +521,7 @@ power_off(struct embedded *e)
 {
 	if (powered == e) {
 		TPMLIB_Terminate();
+		TPMLIB_SetDebugFD(-1);
 		powered = NULL;
 	}
 	wipe_free(e->response, e->response_room);
@@ -518,6 +532,8 @@ power_off(struct embedded *e)
 		close(e->fd);
 	if (e->dirfd != -1)
 		close(e->dirfd);
+	if (e->null_fd != -1)
+		close(e->null_fd);
 	e->tcti.magic = 0;
 }
 
@@ -531,6 +547,20 @@ embedded_finalize(TSS2_TCTI_CONTEXT *ctx)
 }
 
 /* Powering on. */
+
+/*
+ * libtpms writes the command that it fails at to standard error, whatever is
+ * in there, and can only be given another descriptor for that.
+ */
+static int
+silence(struct embedded *e)
+{
+	e->null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (e->null_fd == -1)
+		return -errno;
+	TPMLIB_SetDebugFD(e->null_fd);
+	return 0;
+}
 
 static int
 power_on(struct embedded *e)
@@ -546,8 +576,12 @@ power_on(struct embedded *e)
 		.tpm_io_getphysicalpresence = io_presence,
 	};
 	bool fresh = e->fd == -1;
+	int r;
 
 	powered = e;
+	r = silence(e);
+	if (r != 0)
+		return r;
 	if (TPMLIB_ChooseTPMVersion(TPMLIB_TPM_VERSION_2) != TPM_SUCCESS ||
 	    TPMLIB_RegisterCallbacks(&calls) != TPM_SUCCESS)
 		return -EIO;
@@ -635,7 +669,7 @@ embedded_open(int dirfd, bool create, TSS2_TCTI_CONTEXT **out, char *msg,
 	e = calloc(1, sizeof(*e));
 	if (e == NULL)
 		return -ENOMEM;
-	e->fd = e->dirfd = -1;
+	e->fd = e->dirfd = e->null_fd = -1;
 	e->tcti = (TSS2_TCTI_CONTEXT_COMMON_V1){
 		.magic = TCTI_MAGIC,
 		.version = TCTI_VERSION,
