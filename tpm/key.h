@@ -180,8 +180,8 @@ struct keys_info {
 	bool		 has_ek[3];	/* see KEY_EK */
 	/* what it does beyond keys; false: the owner does it himself */
 	bool		 pin;
-	bool		 pin_index;	/* with an index made for it; otherwise
-					 * with a counter */
+	bool		 pin_index;	/* by the TPM itself; otherwise the
+					 * helper counts, in its memory */
 	bool		 counter;
 	bool		 pcrs;		/* the storage key is sealed to PCRs */
 	/* one line for whoever has just made it, "" mostly: that the machine
