@@ -39,6 +39,9 @@ record_text(int error)
 	case -EPROTO:
 		return "the file tpm was written by a newer sealkey; update "
 		    "sealkey";
+	case -EPERM:
+		return "others can write the file tpm: chmod 600 it, if it is "
+		    "to be trusted still";
 	default:
 		return strerror(-error);
 	}
@@ -136,8 +139,8 @@ check_target(const char *asked, const char *made, char *msg, size_t msglen)
 	if (asked == NULL || strcmp(asked, AUTO) == 0 ||
 	    strcmp(asked, made) == 0)
 		return 0;
-	snprintf(msg, msglen, "made with the TPM \"%s\", not \"%s\": its keys "
-	    "cannot be moved", made, asked);
+	snprintf(msg, msglen, "made with the TPM target \"%s\", and its keys "
+	    "cannot move to \"%s\"", made, asked);
 	return -EINVAL;
 }
 
