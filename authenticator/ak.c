@@ -507,20 +507,39 @@ judge_link(X509 *lower, X509 *upper)
 	return why;
 }
 
+static bool
+is_for(const struct ak *ak, const X509 *cert)
+{
+	EVP_PKEY *key = certificate_cose_key(ak->part[PUB]);
+	bool same = key != NULL &&
+	    EVP_PKEY_eq(key, X509_get0_pubkey(cert)) == 1;
+
+	EVP_PKEY_free(key);
+	ERR_clear_error();
+	return same;
+}
+
+bool
+ak_is_for(const struct ak *ak, struct span pem)
+{
+	struct chain c = { .count = 0 };
+	bool is = certificate_parse_chain(pem, c.cert, AUTH_X5C_MAX + 1,
+	    &c.count) == NULL && is_for(ak, c.cert[0]);
+
+	chain_done(&c);
+	return is;
+}
+
 static const char *
 chain_judge(const struct chain *c, const struct ak *ak, int64_t now_s)
 {
-	EVP_PKEY *key = certificate_cose_key(ak->part[PUB]);
 	time_t now = now_s;
 	size_t total = 0;
-	const char *why = NULL;
+	const char *why;
 
-	if (key == NULL || EVP_PKEY_eq(key, X509_get0_pubkey(c->cert[0])) != 1)
-		why = "is for another key than this attestation key";
-	EVP_PKEY_free(key);
-	ERR_clear_error();
-	if (why == NULL)
-		why = certificate_judge_ak(c->cert[0]);
+	if (!is_for(ak, c->cert[0]))
+		return "is for another key than this attestation key";
+	why = certificate_judge_ak(c->cert[0]);
 	for (size_t i = 0; why == NULL && i < c->count; i++) {
 		total += (size_t)i2d_X509(c->cert[i], NULL);
 		if (X509_cmp_time(X509_get0_notBefore(c->cert[i]), &now) >= 0)

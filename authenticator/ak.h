@@ -64,6 +64,9 @@ int64_t ak_enrolled_until(const struct ak *ak);
 int ak_enroll(struct ak *ak, struct store *st, struct span pem,
     int64_t now_s, char *msg, size_t msglen);
 
+/* Whether the first certificate of a PEM file is for this key. */
+bool ak_is_for(const struct ak *ak, struct span pem);
+
 /* "ES256"; NULL: there are no AKs of that algorithm. */
 const char *ak_alg_name(int alg);
 int ak_alg(const char *name);	/* 0: there is none */

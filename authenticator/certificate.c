@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authenticator/certificate.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -141,7 +142,8 @@ set_serial(X509 *x)
 static bool
 set_validity(X509 *x, const struct certificate_plan *plan)
 {
-	int64_t end_s = plan->now_s + kinds[plan->kind].valid_s;
+	int64_t end_s = plan->now_s + (plan->valid_s != 0 ? plan->valid_s :
+	    kinds[plan->kind].valid_s);
 	ASN1_TIME *from, *until;
 	bool ok;
 
@@ -493,50 +495,77 @@ certificate_parse_chain(struct span pem, X509 **out, size_t max,
 	return why;
 }
 
-/* The directoryName that is the only one, and with what OID first to last. */
+/* Printable ASCII that fits; some TPMs' makers write more than relying
+ * parties read. */
 static bool
-names_a_tpm(const GENERAL_NAMES *names)
+take_attribute(const X509_NAME *dir, const char *oid_text, char *out,
+    size_t size)
 {
-	static const char *const oids[] = { TPM_MANUFACTURER_OID,
-		TPM_MODEL_OID, TPM_VERSION_OID };
-	const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, 0);
-	bool there = name != NULL && name->type == GEN_DIRNAME;
+	ASN1_OBJECT *oid = OBJ_txt2obj(oid_text, 1);
+	int at = X509_NAME_get_index_by_OBJ(dir, oid, -1);
+	const ASN1_STRING *value;
+	int len;
 
-	for (size_t i = 0; there && i < 3; i++) {
-		ASN1_OBJECT *oid = OBJ_txt2obj(oids[i], 1);
-		int at = X509_NAME_get_index_by_OBJ(name->d.directoryName,
-		    oid, -1);
+	ASN1_OBJECT_free(oid);
+	if (at < 0)
+		return false;
+	value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(dir, at));
+	len = ASN1_STRING_length(value);
+	if (len <= 0 || (size_t)len >= size)
+		return false;
+	memcpy(out, ASN1_STRING_get0_data(value), (size_t)len);
+	out[len] = '\0';
+	for (int i = 0; i < len; i++)
+		if (!isprint((unsigned char)out[i]))
+			return false;
+	return true;
+}
 
-		there = at >= 0 && ASN1_STRING_length(X509_NAME_ENTRY_get_data(
-		    X509_NAME_get_entry(name->d.directoryName, at))) > 0;
-		ASN1_OBJECT_free(oid);
+bool
+certificate_read_tpm(X509 *cert, struct certificate_tpm *out)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name,
+	    NULL, NULL);
+	bool there = false;
+
+	for (int i = 0; !there && i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+		const X509_NAME *dir = name->type == GEN_DIRNAME ?
+		    name->d.directoryName : NULL;
+
+		there = dir != NULL &&
+		    take_attribute(dir, TPM_MANUFACTURER_OID,
+		    out->manufacturer, sizeof(out->manufacturer)) &&
+		    take_attribute(dir, TPM_MODEL_OID, out->model,
+		    sizeof(out->model)) &&
+		    take_attribute(dir, TPM_VERSION_OID, out->version,
+		    sizeof(out->version));
 	}
+	GENERAL_NAMES_free(names);
+	ERR_clear_error();
 	return there;
 }
 
 static const char *
 judge_ak_names(X509 *x)
 {
-	const char *why = NULL;
-	GENERAL_NAMES *names;
-	int critical;
+	struct certificate_tpm tpm;
+	int at = X509_get_ext_by_NID(x, NID_subject_alt_name, -1);
 
 	if (X509_NAME_entry_count(X509_get_subject_name(x)) != 0)
 		return "has a subject, which that of an AK must not have";
-	names = X509_get_ext_d2i(x, NID_subject_alt_name, &critical, NULL);
-	if (names == NULL || !names_a_tpm(names))
-		why = "does not name the TPM (subject alternative name)";
-	else if (critical != 1)
-		why = "names the TPM in an extension that is not critical";
-	GENERAL_NAMES_free(names);
-	return why;
+	if (!certificate_read_tpm(x, &tpm))
+		return "does not name the TPM (subject alternative name)";
+	if (X509_EXTENSION_get_critical(X509_get_ext(x, at)) != 1)
+		return "names the TPM in an extension that is not critical";
+	return NULL;
 }
 
-static bool
-has_purpose(X509 *x, const char *oid_text)
+bool
+certificate_has_purpose(X509 *cert, const char *oid_text)
 {
-	EXTENDED_KEY_USAGE *purposes = X509_get_ext_d2i(x, NID_ext_key_usage,
-	    NULL, NULL);
+	EXTENDED_KEY_USAGE *purposes = X509_get_ext_d2i(cert,
+	    NID_ext_key_usage, NULL, NULL);
 	ASN1_OBJECT *oid = OBJ_txt2obj(oid_text, 1);
 	bool has = false;
 
@@ -559,7 +588,7 @@ certificate_judge_ak(X509 *cert)
 	else if (X509_get_ext_by_NID(cert, NID_basic_constraints, -1) < 0 ||
 	    X509_check_ca(cert) != 0)
 		why = "does not say that it is no CA";
-	else if (!has_purpose(cert, AK_PURPOSE_OID))
+	else if (!certificate_has_purpose(cert, AK_PURPOSE_OID))
 		why = "is not for an AK (extended key usage " AK_PURPOSE_OID
 		    ")";
 	else

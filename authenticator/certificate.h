@@ -51,6 +51,7 @@ struct certificate_plan {
 	const char	*name;		/* ROOT, INTERMEDIATE: the whole subject
 					 * is this common name; NULL: as a test
 					 * CA's is */
+	int64_t		 valid_s;	/* 0: as long as its kind is */
 };
 
 /* 0, -ENOMEM, or -EIO (OpenSSL failed). */
@@ -82,6 +83,11 @@ const char *certificate_parse_chain(struct span pem, X509 **out, size_t max,
  * completes "the certificate ...".
  */
 const char *certificate_judge_ak(X509 *cert);
+
+/* Whether that object identifier is among its extended key usages. */
+bool certificate_has_purpose(X509 *cert, const char *oid);
+/* The TPM that its alternative name names; false: none, or oddly. */
+bool certificate_read_tpm(X509 *cert, struct certificate_tpm *out);
 
 /*
  * What a PEM certificate and its PEM key must be to sign an intermediate: a

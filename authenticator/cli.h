@@ -88,6 +88,10 @@ int cmd_credentials(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_reset(int argc, char **argv);
 int cmd_attestation(int argc, char **argv);
+int cmd_ca(int argc, char **argv);
+int cmd_tpm_csr(int argc, char **argv);		/* of cmd_tpm() */
+int cmd_tpm_answer(int argc, char **argv);
+int cmd_tpm_enroll(int argc, char **argv);
 int cmd_press(int argc, char **argv);
 int cmd_deny(int argc, char **argv);
 int cmd_conformance(int argc, char **argv);	/* in conformance/ */

@@ -11,8 +11,9 @@ static const char help[] =
 "Usage: sealkey attestation roots [--state DIR]\n"
 "\n"
 "Prints the trust anchors that a relying party must be given to verify this\n"
-"key's packed attestation, as PEM. Makes the key if there is none yet, so\n"
-"that they can be given before it first runs.\n"
+"key's packed attestation, as PEM, and its tpm attestation unless another\n"
+"CA's certificate was enrolled. Makes the key if there is none yet, so that\n"
+"they can be given before it first runs.\n"
 "\n"
 "  --state DIR         the key's state directory\n"
 "  --help, --version\n";

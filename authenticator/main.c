@@ -26,6 +26,7 @@ static const char help[] =
 "  info          what this key is\n"
 "  reset         forget every credential\n"
 "  attestation   the trust anchors a relying party must be given\n"
+"  ca            a small CA that certifies attestation keys in TPMs\n"
 "  press, deny   answer a running key that waits for its user\n"
 "  conformance   judge a key: does it do what the specifications demand?\n"
 "\n"
@@ -44,6 +45,7 @@ static const struct command {
 	{ "info",		cmd_info },
 	{ "reset",		cmd_reset },
 	{ "attestation",	cmd_attestation },
+	{ "ca",			cmd_ca },
 	{ "press",		cmd_press },
 	{ "deny",		cmd_deny },
 	{ "conformance",	cmd_conformance },

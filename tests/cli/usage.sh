@@ -4,7 +4,7 @@
 # shellcheck disable=SC2015
 . "$(dirname "$0")/lib"
 
-commands="run webauthn credentials info reset attestation press deny
+commands="run webauthn credentials info reset attestation ca press deny
     conformance"
 
 helps()
@@ -29,7 +29,7 @@ for command in $commands; do
 	check "$command --version" versions "$command"
 	check "$command refuses unknown options" wrong "$command" --frobnicate
 	check "$command refuses unknown short options" wrong "$command" -x
-	[ "$command" = conformance ] || check \
+	[[ $command = @(conformance|ca) ]] || check \
 	    "$command needs an argument for --state" wrong "$command" --state
 	check "help names $command" grep -q "$command" <("$SEALKEY" --help)
 done
