@@ -836,6 +836,12 @@ device_store(struct device *d)
 	return d->store;
 }
 
+struct keys *
+device_provider(struct device *d)
+{
+	return d->keys;
+}
+
 const char *
 device_keys_name(const struct device *d)
 {

@@ -121,6 +121,8 @@ const char *device_strerror(const struct device *d);
 int device_power_cycle(struct device *d, uint64_t now_ms);
 
 struct store *device_store(struct device *d);
+/* The key provider, for who has opened the device to manage it. */
+struct keys *device_provider(struct device *d);
 /* Name of the key provider, and whether its keys live in hardware. */
 const char *device_keys_name(const struct device *d);
 bool device_hardware(const struct device *d);
