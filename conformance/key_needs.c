@@ -96,6 +96,7 @@ static const struct demand demands[] = {
 	{ MEMBER, "transportsForReset", 0x1a, { "cbor 07" } },
 	{ MEMBER, "maxPINLength", 0x1d, { NEW_PIN, "cbor 0d" } },
 	{ MEMBER, "authenticatorConfigCommands", 0x1f, { "cbor 0d" } },
+	{ LISTED, "tpm", 0x16, { "\"tpm\"", "22: [" } },
 	/* who looks at all that getInfo says wants it to be ours */
 	{ MEMBER, "versions", 1, { " 1: [", "{1: [" } },
 	{ MEMBER, "extensions", 2, { " 2: [\"", "2: [\"credBlob" } },

@@ -3,6 +3,7 @@
 #include "conformance/sim.h"
 
 #include "authenticator/settings.h"
+#include "conformance/sim_tpm.h"
 #include "ctap/cbor.h"
 
 #include <errno.h>
@@ -34,6 +35,7 @@ struct sim_blob {
 struct sim_private {
 	struct auth_config cfg;
 	struct keys	*keys;
+	struct sim_tpm	tpm;
 	void		*mem;
 	uint64_t	random;
 	uint64_t	asked_until;	/* U2F: by a host that polls */
@@ -43,6 +45,7 @@ struct sim_private {
 	uint8_t		reply[AUTH_MESSAGE_MAX];
 	uint8_t		att_blob[KEY_BLOB_MAX];
 	uint8_t		ea_blob[KEY_BLOB_MAX];
+	uint8_t		ak_blob[KEY_BLOB_MAX];
 	/* the disk */
 	struct auth_state state;
 	struct credential cred[SIM_CREDENTIALS];
@@ -153,9 +156,22 @@ make_attestation(struct sim_private *p, struct span leaf,
 	return op;
 }
 
+/* Whether there is an RP that gets tpm attestation, as far as we play it. */
+static bool
+wants_tpm(const struct auth_config *cfg)
+{
+	bool wants = cfg->attestation.kind == ATTESTATION_TPM;
+
+	for (size_t i = 0; i < AUTH_FORMAT_RPS_MAX; i++)
+		wants = wants || (cfg->format_rp[i].rp.len > 0 &&
+		    cfg->format_rp[i].kind == ATTESTATION_TPM);
+	return wants && cfg->ak_alg == COSE_ES256;
+}
+
 static void
 make_attestations(struct sim *s)
 {
+	static const uint8_t ak_leaf[] = { 0x30, 0x01, 0x03 };
 	static const uint8_t leaf[] = { 0x30, 0x01, 0x00 };
 	static const uint8_t u2f_leaf[] = { 0x30, 0x01, 0x02 };
 	static const uint8_t enterprise_leaf[] = { 0x30, 0x01, 0x01 };
@@ -171,6 +187,12 @@ make_attestations(struct sim *s)
 	    sizeof(enterprise_leaf)), &p->cfg.enterprise, p->ea_blob);
 	memcpy(s->enterprise_pub, op.out_pub, op.out_pub_len);
 	s->enterprise_pub_len = op.out_pub_len;
+	if (!wants_tpm(&p->cfg))
+		return;
+	op = make_attestation(p, span(ak_leaf, sizeof(ak_leaf)), &p->cfg.tpm,
+	    p->ak_blob);
+	memcpy(s->tpm_pub, op.out_pub, op.out_pub_len);
+	s->tpm_pub_len = op.out_pub_len;
 }
 
 static void
@@ -188,6 +210,7 @@ configure(struct sim_private *p, const struct sim_setup *setup)
 	for (size_t i = 0; setup->set[i] != NULL; i++)
 		if (settings_assign(cfg, setup->set[i], msg, sizeof(msg)) < 0)
 			die(msg);
+	cfg->pin_in_keys = setup->pin_in_keys;
 	cfg->random = seeded_random;
 	cfg->random_arg = p;
 	p->random = ~setup->seed;
@@ -198,6 +221,9 @@ power_up(struct sim *s)
 {
 	struct sim_private *p = s->priv;
 
+	/* they know better; see authenticator/device.c */
+	if (p->cfg.pin_in_keys)
+		p->state.pin_failures = p->tpm.pin_failures;
 	s->auth = auth_init(p->mem, &p->cfg, &p->state, s->now_ms);
 	if (s->auth == NULL)
 		die("auth_init");
@@ -454,7 +480,7 @@ perform_key(struct sim *s, struct key_op *op)
 	if (s->key_error != 0)
 		op->result = s->key_error;
 	else
-		keys_perform(s->priv->keys, op);
+		sim_tpm_perform(&s->priv->tpm, s->priv->keys, op);
 }
 
 /* A status word, and data only if that is 9000. */

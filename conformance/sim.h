@@ -18,6 +18,7 @@
 struct sim_setup {
 	const char	*set[SIM_SETTINGS_MAX + 1];	/* "NAME=VALUE" */
 	uint64_t	 seed;
+	bool		 pin_in_keys;	/* as that of keys in a TPM */
 };
 
 struct sim {
@@ -37,6 +38,8 @@ struct sim {
 	size_t		attestation_pub_len;
 	uint8_t		enterprise_pub[COSE_KEY_MAX];
 	size_t		enterprise_pub_len;
+	uint8_t		tpm_pub[COSE_KEY_MAX];	/* of the one that certifies */
+	size_t		tpm_pub_len;	/* 0: no attestation is "tpm" */
 	struct auth	*auth;
 
 	struct sim_private *priv;

@@ -18,7 +18,8 @@ open_sim(void *arg, const struct transcript_case *c,
 	struct simulated *t = calloc(1, sizeof(*t));
 	struct sim_setup setup = { .seed = 0 };
 
-	(void)arg;
+	if (arg != NULL)
+		setup = *(const struct sim_setup *)arg;
 	if (t == NULL) {
 		snprintf(why, TRANSCRIPT_WHY_MAX, "no memory");
 		return NULL;

@@ -5,6 +5,7 @@
 
 #include "conformance/transcript.h"
 
+/* arg: a struct sim_setup to begin with, or NULL. */
 extern const struct transcript_target sim_target;
 
 #endif

@@ -226,7 +226,8 @@ has_chain(const struct auth *au)
 {
 	const struct auth_attestation *att = &au->cfg.attestation;
 
-	return att->kind == ATTESTATION_PACKED && att->alg == COSE_ES256;
+	return (att->kind == ATTESTATION_PACKED ||
+	    att->kind == ATTESTATION_TPM) && att->alg == COSE_ES256;
 }
 
 /* DER: ecdsa-with-SHA256 */

@@ -6,7 +6,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <openssl/sha.h>
+
 #include "conformance/sim.h"
+#include "conformance/verify.h"
+#include "ctap/cbor.h"
 
 static const uint8_t make[] = {
 	0x01, 0xa4, 0x01, 0x58, 0x20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
@@ -73,10 +77,78 @@ same_bytes_as_in_the_corpus(void **state)
 	sim_free(s);
 }
 
+/* What the simulator says as a TPM: 3 of the reply, attStmt. */
+struct statement {
+	struct span	auth_data, sig, pub_area, cert_info;
+};
+
+static struct statement
+read_statement(struct span reply)
+{
+	static const char *const names[] = { "alg", "sig", "ver", "x5c",
+		"pubArea", "certInfo" };
+	struct statement st;
+	struct span value[6], key;
+	struct cbor_in in;
+	int64_t member;
+	size_t n;
+
+	cbor_in_init(&in, span(reply.p + 1, reply.len - 1));
+	assert_true(cbor_map(&in, &n) && cbor_int(&in, &member) &&
+	    cbor_text(&in, &key) && span_eq(key, span_str("tpm")));
+	assert_true(cbor_int(&in, &member) && cbor_bytes(&in, &st.auth_data));
+	assert_true(cbor_int(&in, &member) && cbor_map(&in, &n) && n == 6);
+	for (size_t i = 0; i < 6; i++) {
+		assert_true(cbor_text(&in, &key) &&
+		    span_eq(key, span_str(names[i])));
+		assert_true(i == 1 || i > 3 ? cbor_bytes(&in, &value[i]) :
+		    cbor_any(&in, &value[i]));
+	}
+	st.sig = value[1];
+	st.pub_area = value[4];
+	st.cert_info = value[5];
+	return st;
+}
+
+/* WebAuthn Level 3, 8.3, as a relying party reads it */
+static void
+a_statement_like_that_of_a_tpm(void **state)
+{
+	static const uint8_t head[] = { 0xff, 0x54, 0x43, 0x47, 0x80, 0x17,
+		0, 0, 0, 32 };
+	struct sim_setup setup = { .set = { "attestation=tpm" } };
+	struct sim *s = sim_new(&setup);
+	struct statement st;
+	uint8_t over[1024], digest[32];
+
+	(void)state;
+	assert_int_equal(sim_yes(s, span(make, sizeof(make))), CTAP2_OK);
+	st = read_statement(s->reply);
+	assert_int_equal(st.cert_info.len, 139);
+	assert_memory_equal(st.cert_info.p, head, sizeof(head));
+	/* extraData */
+	memcpy(over, st.auth_data.p, st.auth_data.len);
+	memcpy(over + st.auth_data.len, make + 5, 32);
+	SHA256(over, st.auth_data.len + 32, digest);
+	assert_memory_equal(st.cert_info.p + 10, digest, 32);
+	/* the name, and the key that has it: the one in authData */
+	SHA256(st.pub_area.p, st.pub_area.len, digest);
+	assert_memory_equal(st.cert_info.p + 71, digest, 32);
+	assert_int_equal(st.pub_area.len, 86);
+	assert_non_null(memmem(st.auth_data.p, st.auth_data.len,
+	    st.pub_area.p + 20, 32));
+	assert_non_null(memmem(st.auth_data.p, st.auth_data.len,
+	    st.pub_area.p + 54, 32));
+	assert_true(verify_signature(span(s->tpm_pub, s->tpm_pub_len),
+	    st.cert_info, st.sig));
+	sim_free(s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_statement_like_that_of_a_tpm),
 		cmocka_unit_test(same_seed_same_bytes),
 		cmocka_unit_test(another_seed_other_bytes),
 		cmocka_unit_test(same_bytes_as_in_the_corpus),

@@ -39,6 +39,7 @@ struct kind {
 static bool has_text(struct sim *s, const char *name);
 static bool has_option(struct sim *s, const char *name);
 static bool has_member(struct sim *s, const char *name);
+static bool has_format(struct sim *s, const char *name);
 static bool has_command(struct sim *s, const char *name);
 static bool has_pin_command(struct sim *s, const char *name);
 static bool has_config(struct sim *s, const char *name);
@@ -66,6 +67,8 @@ static const struct kind kinds[] = {
 	    "07", "09" }, has_pin_command },
 	{ "subcommands of authenticatorConfig", { "01", "02", "03", "04",
 	    "FF" }, has_config },
+	{ "attestation formats", { "packed", "tpm", "fido-u2f", "android-key",
+	    "apple", "compound" }, has_format },
 };
 
 #define KINDS	(sizeof(kinds) / sizeof(kinds[0]))
@@ -81,6 +84,7 @@ static const struct sim_setup setups[] = {
 	    "transportsForReset=usb",
 	    "pinComplexityPolicyURL=https://example.com/" } },
 	{ .set = { "largeBlob=on" } },
+	{ .set = { "attestation=tpm" } },
 };
 
 #define SETUPS	(sizeof(setups) / sizeof(setups[0]))
@@ -161,6 +165,12 @@ static bool
 has_member(struct sim *s, const char *name)
 {
 	return member(s, strtol(name, NULL, 16)).p != NULL;
+}
+
+static bool
+has_format(struct sim *s, const char *name)
+{
+	return has_text_in(member(s, 0x16), name);
 }
 
 /* The status that comes at once; whatever begins is stopped again. */
