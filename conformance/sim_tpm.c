@@ -151,9 +151,12 @@ pin_compare(struct sim_tpm *t, struct span hash)
 static int
 pin_set(struct sim_tpm *t, const struct key_op *op)
 {
-	int r = t->pin_set ? pin_compare(t, op->data[1]) : 0;
+	int r;
 
 	assert(op->data[0].len == sizeof(t->pin_hash));
+	if (t->pin_set != (op->data[1].p != NULL))
+		return -EINVAL;
+	r = t->pin_set ? pin_compare(t, op->data[1]) : 0;
 	if (r != 0)
 		return r;
 	t->pin_set = true;

@@ -122,10 +122,10 @@ fake_pin_set(struct rig_pin *p, const struct key_op *op)
 	int r = 0;
 
 	assert_int_equal(op->data[0].len, PIN_HASH_LEN);
-	if (op->data[1].p != NULL)
-		r = fake_pin_compare(p, op->data[1], op->blob);
+	if (p->set != (op->data[1].p != NULL))
+		r = -EINVAL;
 	else if (p->set)
-		r = -EACCES;
+		r = fake_pin_compare(p, op->data[1], op->blob);
 	if (r != 0)
 		return r;
 	p->set = true;
@@ -152,7 +152,8 @@ fake_pin(struct rig *r, struct key_op *op)
 	} else {
 		op->result = fake_pin_set(p, op);
 	}
-	op->pin_failures = p->failures;
+	/* said with 0 and -EACCES only */
+	op->pin_failures = op->result == -EINVAL ? 99 : p->failures;
 	if (op->result != 0)
 		return;
 	if (p->counts) {

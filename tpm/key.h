@@ -96,7 +96,8 @@ enum key_verb {
 	 * CHECK: 0 this is the PIN, failures are forgotten; -EACCES it is not,
 	 * or (pin_failures == KEY_PIN_LIMIT) nobody will learn whether it is.
 	 * SET: data[0] is the new one; data[1] the current one, NULL if there
-	 * is none. CLEAR: afterwards there is none.
+	 * is none; -EINVAL if that is not so. CLEAR: afterwards there is none,
+	 * nor a verifier.
 	 */
 	KEY_PIN_CHECK,
 	KEY_PIN_SET,

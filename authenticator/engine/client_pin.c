@@ -12,6 +12,8 @@
  */
 #include "authenticator/engine/impl.h"
 
+#include <errno.h>
+
 /* What a subcommand has to bring; protocol first, where it is needed. */
 enum needs {
 	NEEDS_PROTOCOL = 0x01,
@@ -389,13 +391,15 @@ pin_provide(struct auth *au, struct auth_op *op)
 }
 
 /*
- * The key provider has another PIN than was said. If none was, it has one of
- * which its answer never came; whoever knows that may go on with it.
+ * The key provider has another PIN than was said (-EACCES), or none. If none
+ * was said, it has one of which its answer never came; whoever knows that may
+ * go on with it.
  */
 static enum auth_want
 not_provided(struct auth *au, struct auth_op *op)
 {
-	pin_take_verifier(op, &au->state);
+	if (op->key.result == -EACCES)
+		pin_take_verifier(op, &au->state);
 	if (au->state.pin_set)
 		return fail(au, CTAP1_ERR_OTHER);
 	au->state.pin_set = true;

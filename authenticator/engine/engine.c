@@ -465,8 +465,11 @@ is_answer_of_keys(const struct key_op *key)
 	switch (key->verb) {
 	case KEY_OPEN:
 		return key->result == 0 || key->result == -EBADMSG;
-	case KEY_PIN_CHECK:
 	case KEY_PIN_SET:
+		if (key->result == -EINVAL)
+			return true;
+		/* FALLTHROUGH */
+	case KEY_PIN_CHECK:
 		return key->result == -EACCES || (key->result == 0 &&
 		    key->out_blob_len <= KEY_PIN_VERIFIER_MAX);
 	case KEY_CERTIFY:

@@ -461,6 +461,32 @@ a_pin_that_was_changed_behind_us(void **state)
 	rig_free(r);
 }
 
+/* One that keys have lost, after the state said that there is one. */
+static void
+a_pin_that_keys_have_lost(void **state)
+{
+	struct rig *r = rig_with_pin(false);
+	struct platform p;
+	struct span msg;
+
+	(void)state;
+	agree(r, &p);
+	msg = pin_msg(r->msg, &p, &(struct pin_ask){ .subcommand = 4,
+	    .pin = PIN, .new_pin = OTHER_PIN });
+	assert_int_equal(auth_command(r->au, CHANNEL, msg, r->now_ms),
+	    AUTH_KEY);
+	r->wants = 0;
+	assert_int_equal(perform(r, AUTH_KEY), AUTH_COMMIT);
+	assert_int_equal(perform(r, AUTH_COMMIT), AUTH_KEY);
+	r->pin.set = false;
+	assert_int_equal(perform(r, AUTH_KEY), AUTH_REPLY);
+	assert_int_equal(auth_reply(r->au).p[0], CTAP1_ERR_OTHER);
+	auth_replied(r->au);
+	assert_true(r->au->state.pin_set);
+	assert_int_equal(pin_retries(r->au), 8);
+	rig_free(r);
+}
+
 /* covers can.1: a guess that nobody waits for is one that counts */
 static void
 nobody_calls_back_a_pin(void **state)
@@ -939,6 +965,7 @@ main(void)
 		cmocka_unit_test(a_first_pin_that_nobody_heard_of),
 		cmocka_unit_test(a_first_pin_that_was_not_set),
 		cmocka_unit_test(a_pin_that_was_changed_behind_us),
+		cmocka_unit_test(a_pin_that_keys_have_lost),
 		cmocka_unit_test(nobody_calls_back_a_pin),
 		cmocka_unit_test(a_pin_outlives_the_credentials),
 		cmocka_unit_test(a_reset_that_fails_can_be_repeated),
