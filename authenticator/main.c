@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "authenticator/cli.h"
+#include "tpm/key.h"
 
 static const char help[] =
 "Usage: sealkey COMMAND [OPTION]...\n"
@@ -35,6 +36,16 @@ static const char help[] =
 "\n"
 "Exit status: 0 done, 1 failed, 2 wrong use.\n";
 
+/* Not for people: the process that has the keys (tpm/helper.md). */
+static int
+cmd_key_helper(int argc, char **argv)
+{
+	(void)argv;
+	if (argc != 1)
+		return cli_error("key-helper takes no arguments");
+	return key_helper_main();
+}
+
 static const struct command {
 	const char *name;
 	int	(*run)(int argc, char **argv);
@@ -49,6 +60,7 @@ static const struct command {
 	{ "press",		cmd_press },
 	{ "deny",		cmd_deny },
 	{ "conformance",	cmd_conformance },
+	{ "key-helper",		cmd_key_helper },
 };
 
 /*
