@@ -15,6 +15,7 @@ const { join } = await import('node:path');
 const { readRoots, Refused, RelyingParty } = await load('./rp.mjs');
 const { newAttestation, Token } = await load('./token.mjs');
 const { ATTRIBUTES } = await load('./tpm_token.mjs');
+const { judgeByFido2Lib, judgeByTools } = await load('./tpm_judges.mjs');
 
 const ORIGIN = 'https://example.com';
 const UP = 0x01, UV = 0x04;
@@ -217,6 +218,59 @@ await refuses('a certificate for another purpose', /extended key|2\.23\.133/i,
     () => byTpm({}, { purpose: '1.3.6.1.5.5.7.3.2' }));
 await refuses('a TPM of another root', /trust anchor|chain/i,
     async () => register({}, { by: await newAttestation({ tpm: {} }) }));
+
+/* --- other judges of such statements ------------------------------------- */
+
+async function madeByTpm(alg, tpm = {}, hooks = {})
+{
+	const by = await newAttestation({ tpm: {} });
+	const { rp, token } = newSite({ roots: [by.root] });
+
+	return token.create(await rp.registrationOptions({ algs: [alg] }),
+	    ORIGIN, by, { change: p => { p.tpm = tpm; }, ...hooks });
+}
+
+/* Another bit in that byte of a member of the statement, which has one byte
+ * of length before it */
+const flipped = (name, at) => ({ answer: ({ response }) => {
+	const object = Buffer.from(response.attestationObject, 'base64url');
+
+	object[object.indexOf(name) + name.length + 2 + at] ^= 1;
+	response.attestationObject = object.toString('base64url');
+} });
+
+for (const alg of [-7, -257])
+	await accepts(`alg ${alg}, as tpm2-tools see it`, async () => {
+		const { credential, ak } = judgeByTools(await madeByTpm(alg));
+
+		return credential !== { '-7': 'ec', '-257': 'rsa' }[alg] ||
+		    ak !== 'ec';
+	});
+await accepts('an RSA key, as fido2-lib sees it', async () => {
+	const { format } = await judgeByFido2Lib(await madeByTpm(-257));
+
+	return format !== 'tpm' && format;
+});
+await refuses('fido2-lib: what a TPM said of something else', /fido2-lib/,
+    async () => judgeByFido2Lib(await madeByTpm(-257,
+    { extraData: Buffer.alloc(32) })));
+await refuses('tools: a key that may leave its TPM', /may leave/,
+    async () => judgeByTools(await madeByTpm(-7,
+    { attributes: ATTRIBUTES & ~0x02 })));
+await refuses('tools: what a TPM said of something else', /extraData/,
+    async () => judgeByTools(await madeByTpm(-7,
+    { extraData: Buffer.alloc(32) })));
+await refuses('tools: no TPMT_SIGNATURE', /TPMT_SIGNATURE/,
+    async () => judgeByTools(await madeByTpm(-7), { strict: true }));
+await refuses('tools: an altered signature', /openssl/,
+    async () => judgeByTools(await madeByTpm(-7, {},
+    flipped('sig', 12))));
+await refuses('tools: an altered clock', /openssl/,
+    async () => judgeByTools(await madeByTpm(-7, {},
+    flipped('certInfo', 80))));
+await refuses('tools: another key\'s public area', /not pubArea|tpm2_print/,
+    async () => judgeByTools(await madeByTpm(-7, {},
+    flipped('pubArea', 30))));
 
 /* --- certificate chains that must be refused ----------------------------- */
 
