@@ -55,13 +55,13 @@ struct embedded {
 	TSS2_TCTI_CONTEXT_COMMON_V1 tcti;	/* first: it is our address */
 	int		 dirfd;		/* our own description: the lock */
 	int		 fd;		/* -1: there is no file yet */
-	int		 null_fd;	/* where libtpms may say what it likes */
+	int		 null_fd;	/* where libtpms may log to */
 	uint64_t	 sequence;	/* of the slot that would be read */
 	uint8_t		*state;		/* while powering on: its contents */
 	uint32_t	 state_len;
 	int		 error;		/* of the write that failed; sticky */
 	uint8_t		 locality;
-	bool		 answered;	/* transmitted, not received yet */
+	bool		 answered;	/* transmitted, not received */
 	uint8_t		*response;	/* libtpms allocates it */
 	uint32_t	 response_len;
 	uint32_t	 response_room;

@@ -368,6 +368,7 @@ link_open(const char *target, int dirfd, bool create, struct link **out,
 	if (l == NULL)
 		return -ENOMEM;
 	l->srk = l->session = ESYS_TR_NONE;
+	l->wait_ms = link_wait_ms;
 	strcpy(l->target, target);
 	find_kind(l);
 	r = open_tcti(l, dirfd, create, msg, msglen);

@@ -11,6 +11,9 @@
 #define LINK_ALGS_MAX	256
 #define LINK_CURVES_MAX	32
 #define LINK_PROPS_MAX	128
+/* TPM2_TRANSIENT_FIRST shifts a signed 0x80 by 24 */
+#define LINK_OBJECTS	0x80000000U	/* first of transient objects */
+#define LINK_SESSIONS	0x02000000U	/* first of loaded sessions */
 
 struct link_name {
 	uint8_t		bytes[LINK_NAME_MAX];
@@ -22,6 +25,7 @@ struct link {
 	ESYS_CONTEXT	*esys;
 	bool		 embedded;
 	bool		 broken;
+	void		(*wait_ms)(unsigned ms);
 	char		 kind[LINK_KIND_MAX];
 	char		 target[LINK_TARGET_MAX];
 	char		 line[LINK_LINE_MAX];
@@ -45,9 +49,17 @@ struct link {
 	size_t		 props_len;
 };
 
+void link_wait_ms(unsigned ms);
 /* The session is no more; the TPM is told if it may still know it. */
 void link_forget_session(struct link *l);
 /* Nor the storage root key, until it is asked for again. */
 void link_drop_srk(struct link *l);
+/*
+ * Flushes what there is from the handle first on (LINK_OBJECTS or
+ * LINK_SESSIONS) and is none of ours; false: nothing. A resource manager
+ * shows us only ours. Without one, that is what a process left behind that was killed,
+ * or what another one will miss, but two of them cannot share such a TPM.
+ */
+bool link_flush_foreign(struct link *l, TPM2_HANDLE first);
 
 #endif

@@ -191,8 +191,8 @@ find(TSS2_RC rc)
 	return NULL;
 }
 
-static void
-wait_ms(unsigned ms)
+void
+link_wait_ms(unsigned ms)
 {
 	struct timespec ts = { .tv_sec = ms / 1000,
 		.tv_nsec = ms % 1000 * 1000000L };
@@ -201,12 +201,36 @@ wait_ms(unsigned ms)
 		;
 }
 
-/* Whoever else uses the TPM may make room while we wait. */
+/*
+ * One of our objects less. Without any, whatever else we can see goes; and if
+ * that is nothing, somebody else may make room while we wait.
+ */
 static void
 make_room(struct link *l, unsigned tries)
 {
-	if (l->evict == NULL || l->loaded == 0 || !l->evict(l->evict_arg))
-		wait_ms(FIRST_WAIT_MS << tries);
+	if (l->evict != NULL && l->loaded > 0 && l->evict(l->evict_arg))
+		return;
+	if (l->loaded == 0 && link_flush_foreign(l, LINK_OBJECTS))
+		return;
+	l->wait_ms(FIRST_WAIT_MS << tries);
+}
+
+static void
+make_room_for_session(struct link *l, unsigned tries)
+{
+	bool ours = l->session != ESYS_TR_NONE;
+
+	link_forget_session(l);
+	if (!ours && !link_flush_foreign(l, LINK_SESSIONS))
+		l->wait_ms(FIRST_WAIT_MS << tries);
+}
+
+static void
+another_session(struct link *l, unsigned tries)
+{
+	if (l->session == ESYS_TR_NONE)	/* then whose is it? */
+		l->wait_ms(FIRST_WAIT_MS << tries);
+	link_forget_session(l);
 }
 
 bool
@@ -221,15 +245,14 @@ link_again(struct link *l, TSS2_RC rc, unsigned *tries)
 	case EVICT:
 		make_room(l, *tries);
 		break;
-	case SESSION:
 	case FLUSH:
-		/* once: without one of ours, it is somebody else's doing */
-		if (l->session == ESYS_TR_NONE)
-			wait_ms(FIRST_WAIT_MS << *tries);
-		link_forget_session(l);
+		make_room_for_session(l, *tries);
+		break;
+	case SESSION:
+		another_session(l, *tries);
 		break;
 	default:
-		wait_ms(FIRST_WAIT_MS << *tries);
+		l->wait_ms(FIRST_WAIT_MS << *tries);
 	}
 	++*tries;
 	return true;

@@ -12,6 +12,9 @@
 
 #include <errno.h>
 
+#include <openssl/evp.h>
+#include <tss2/tss2_mu.h>
+
 #define SRK_MUST	(TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | \
 			 TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_RESTRICTED | \
 			 TPMA_OBJECT_DECRYPT)
@@ -121,6 +124,63 @@ link_flush(struct link *l, ESYS_TR *object)
 		l->loaded--;
 }
 
+static bool
+is_ours(struct link *l, TPM2_HANDLE handle)
+{
+	const ESYS_TR mine[] = { l->srk, l->session };
+	TPM2_HANDLE h;
+
+	for (size_t i = 0; i < sizeof(mine) / sizeof(mine[0]); i++)
+		if (mine[i] != ESYS_TR_NONE &&
+		    Esys_TR_GetTpmHandle(l->esys, mine[i], &h) ==
+		    TSS2_RC_SUCCESS && h == handle)
+			return true;
+	return false;
+}
+
+/* TPM2_FlushContext: ESAPI flushes only what it has seen being made. */
+static bool
+flush_handle(struct link *l, TPM2_HANDLE handle)
+{
+	uint8_t command[14] = { TPM2_ST_NO_SESSIONS >> 8,
+		TPM2_ST_NO_SESSIONS & 0xff, 0, 0, 0, sizeof(command),
+		0, 0, TPM2_CC_FlushContext >> 8, TPM2_CC_FlushContext & 0xff,
+		handle >> 24, handle >> 16, handle >> 8, handle };
+	static const uint8_t done[4];
+	uint8_t answer[TPM2_MAX_RESPONSE_SIZE];
+	size_t len = sizeof(answer);
+
+	return Tss2_Tcti_Transmit(l->tcti, sizeof(command), command) ==
+	    TSS2_RC_SUCCESS &&
+	    Tss2_Tcti_Receive(l->tcti, &len, answer,
+	    TSS2_TCTI_TIMEOUT_BLOCK) == TSS2_RC_SUCCESS &&
+	    len == 10 && memcmp(answer + 6, done, sizeof(done)) == 0;
+}
+
+bool
+link_flush_foreign(struct link *l, TPM2_HANDLE first)
+{
+	TPMS_CAPABILITY_DATA *data = NULL;
+	TPMI_YES_NO more;
+	bool any = false;
+	TSS2_RC rc;
+
+	rc = Esys_GetCapability(l->esys, ESYS_TR_NONE, ESYS_TR_NONE,
+	    ESYS_TR_NONE, TPM2_CAP_HANDLES, first, TPM2_MAX_CAP_HANDLES,
+	    &more, &data);
+	if (rc != TSS2_RC_SUCCESS || data->capability != TPM2_CAP_HANDLES)
+		goto out;
+	for (UINT32 i = 0; i < data->data.handles.count; i++) {
+		TPM2_HANDLE h = data->data.handles.handle[i];
+
+		if (!is_ours(l, h) && flush_handle(l, h))
+			any = true;
+	}
+out:
+	Esys_Free(data);
+	return any;
+}
+
 /* The storage root key. */
 
 void
@@ -137,12 +197,9 @@ link_drop_srk(struct link *l)
 }
 
 static bool
-is_storage_root(const TPM2B_PUBLIC *pub)
+is_storage_root(const TPMT_PUBLIC *p)
 {
-	const TPMT_PUBLIC *p = &pub->publicArea;
-
 	return (p->type == TPM2_ALG_ECC || p->type == TPM2_ALG_RSA) &&
-	    p->nameAlg == TPM2_ALG_SHA256 &&
 	    (p->objectAttributes & SRK_MUST) == SRK_MUST &&
 	    (p->objectAttributes & SRK_MUST_NOT) == 0;
 }
@@ -156,14 +213,83 @@ take_name(struct link *l)
 
 	rc = Esys_TR_GetName(l->esys, l->srk, &name);
 	r = link_result(l, rc, "get the name of the storage root key");
-	if (r == 0 && (name->size == 0 || name->size > LINK_NAME_MAX))
-		r = link_fail(l, -EIO, "the name of the storage root key has"
-		    " %u bytes", name->size);
+	if (r == 0 && name->size != LINK_NAME_MAX)
+		r = -ENOENT;	/* another hash: for us, it is none */
 	if (r == 0) {
 		memcpy(l->srk_name.bytes, name->name, name->size);
 		l->srk_name.len = name->size;
 	}
 	Esys_Free(name);
+	return r;
+}
+
+/*
+ * ESAPI believes what TPM2_ReadPublic answers: it does not compare the Name
+ * with the public area, to which it will encrypt the salt of sessions. Whoever
+ * sits on the bus would have one of his own there, under the Name we pinned.
+ * What ESAPI has is in what it serializes: handle, Name, type, TPM2B_PUBLIC.
+ */
+static bool
+read_serialized(const uint8_t *blob, size_t len, TPM2B_NAME *name,
+    TPM2B_PUBLIC *pub)
+{
+	UINT32 type;
+	size_t at = 4;
+
+	return Tss2_MU_TPM2B_NAME_Unmarshal(blob, len, &at, name) ==
+	    TSS2_RC_SUCCESS &&
+	    Tss2_MU_UINT32_Unmarshal(blob, len, &at, &type) ==
+	    TSS2_RC_SUCCESS &&
+	    Tss2_MU_TPM2B_PUBLIC_Unmarshal(blob, len, &at, pub) ==
+	    TSS2_RC_SUCCESS && at == len;
+}
+
+/* TPM 2.0 Library, part 1, 16: nameAlg || H(TPMT_PUBLIC) */
+static bool
+is_name_of(const struct link_name *name, const TPMT_PUBLIC *pub)
+{
+	uint8_t area[sizeof(*pub)], digest[EVP_MAX_MD_SIZE];
+	size_t len = 0;
+	unsigned digest_len;
+
+	return name->len == LINK_NAME_MAX &&
+	    name->bytes[0] == TPM2_ALG_SHA256 >> 8 &&
+	    name->bytes[1] == (TPM2_ALG_SHA256 & 0xff) &&
+	    Tss2_MU_TPMT_PUBLIC_Marshal(pub, area, sizeof(area), &len) ==
+	    TSS2_RC_SUCCESS &&
+	    EVP_Digest(area, len, digest, &digest_len, EVP_sha256(), NULL) ==
+	    1 && memcmp(name->bytes + 2, digest, LINK_NAME_MAX - 2) == 0;
+}
+
+/* -ENOENT: it is no storage root key, or none that can be pinned. */
+static int
+check_srk(struct link *l)
+{
+	TPM2B_PUBLIC pub = { 0 };
+	TPM2B_NAME name = { 0 };
+	uint8_t *blob = NULL;
+	size_t len;
+	TSS2_RC rc;
+	int r;
+
+	rc = Esys_TR_Serialize(l->esys, l->srk, &blob, &len);
+	r = link_result(l, rc, "read the storage root key");
+	if (r != 0)
+		return r;
+	if (!read_serialized(blob, len, &name, &pub))
+		r = link_fail(l, -EIO, "cannot read the storage root key:"
+		    " this tpm2-tss library serializes it in a new way");
+	else if (pub.publicArea.nameAlg != TPM2_ALG_SHA256)
+		r = -ENOENT;
+	else if (!span_eq(span(name.name, name.size),
+	    span(l->srk_name.bytes, l->srk_name.len)) ||
+	    !is_name_of(&l->srk_name, &pub.publicArea))
+		r = link_fail(l, -EIO, "cannot read the storage root key: its"
+		    " name is not its own: something between the TPM and us"
+		    " alters data");
+	else if (!is_storage_root(&pub.publicArea))
+		r = -ENOENT;
+	Esys_Free(blob);
 	return r;
 }
 
@@ -207,7 +333,6 @@ check_no_password(struct link *l)
 static int
 find_srk(struct link *l)
 {
-	TPM2B_PUBLIC *pub = NULL;
 	unsigned tries = 0;
 	TSS2_RC rc;
 	int r;
@@ -218,22 +343,14 @@ find_srk(struct link *l)
 	while (link_again(l, rc, &tries));
 	if (rc != TSS2_RC_SUCCESS)
 		l->srk = ESYS_TR_NONE;
-	r = link_result(l, rc, "look for the storage root key");
-	if (r == -ENODEV && !l->broken)
+	if (link_code(rc) == TPM2_RC_HANDLE)
 		return -ENOENT;
+	r = link_result(l, rc, "look for the storage root key");
 	if (r != 0)
 		return r;
-	tries = 0;
-	do
-		rc = Esys_ReadPublic(l->esys, l->srk, ESYS_TR_NONE,
-		    ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL, NULL);
-	while (link_again(l, rc, &tries));
-	r = link_result(l, rc, "read the storage root key");
-	if (r == 0 && !is_storage_root(pub))
-		r = -ENOENT;
-	Esys_Free(pub);
+	r = take_name(l);
 	if (r == 0)
-		r = take_name(l);
+		r = check_srk(l);
 	if (r == 0 && !is_pinned(l))
 		r = -ENOENT;
 	if (r == 0 && l->pinned.len == 0) {

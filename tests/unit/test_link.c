@@ -11,10 +11,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/wait.h>
 
 #include "tests/swtpm.h"
 #include "tpm/embedded.h"
@@ -422,20 +424,45 @@ full_memory_is_retried_with_less(void **state)
 	assert_int_equal(f->evicted, 2);
 }
 
+/* What somebody left behind who was killed. */
 static void
-full_memory_without_ours_is_busy(void **state)
+remains_in_memory_are_flushed(void **state)
 {
 	struct fixture *f = *state;
 
 	swtpm_on(&f->swtpm, f->dir);
 	assert_int_equal(swtpm_tool(&f->swtpm, "for i in 1 2 3; do"
-	    " tpm2_createprimary -C n -G ecc -c p.ctx || exit; done;"
-	    " rm -f p.ctx"), 0);
+	    " tpm2_createprimary -C n -G ecc -c p.ctx || exit;"
+	    " tpm2_startauthsession -S s$i.ctx || exit; done; rm -f p.ctx"
+	    " s?.ctx"), 0);
 	open_link(f, f->swtpm.target, false);
-	assert_int_equal(load_key(f), -EBUSY);
-	assert_line(f, "tpm2_flushcontext -t");
-	assert_false(link_broken(f->link));
-	assert_int_equal(swtpm_tool(&f->swtpm, "true"), 0);
+	assert_int_equal(load_key(f), 0);
+	assert_int_equal(load_key(f), 0);
+	assert_int_equal(unseal(f, f->keys[0]), 0);
+	assert_int_equal(unseal(f, f->keys[1]), 0);
+}
+
+/* So that it cannot be called an accident: ten that were killed. */
+static void
+killed_processes_leave_the_tpm_usable(void **state)
+{
+	struct fixture *f = *state;
+	int status;
+	pid_t pid;
+
+	swtpm_on(&f->swtpm, f->dir);
+	for (int i = 0; i < 10; i++) {
+		pid = fork();
+		if (pid == 0) {
+			if (link_open(f->swtpm.target, f->dirfd, false,
+			    &f->link, &f->info, f->msg, sizeof(f->msg)) != 0 ||
+			    load_key(f) != 0 || load_key(f) != 0)
+				_exit(1);
+			raise(SIGKILL);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSIGNALED(status));
+	}
 }
 
 /* TPM2_FlushContext, past ESAPI. */
@@ -592,7 +619,8 @@ main(void)
 		TEST(cleared_tpm_is_another_one),
 		TEST(older_keys_make_room),
 		TEST(full_memory_is_retried_with_less),
-		TEST(full_memory_without_ours_is_busy),
+		TEST(remains_in_memory_are_flushed),
+		TEST(killed_processes_leave_the_tpm_usable),
 		TEST(lost_session_is_made_again),
 		TEST(lost_object_breaks_the_link),
 		TEST(reset_breaks_the_link),
