@@ -74,15 +74,18 @@ PROGRAM_SRC := $(filter-out authenticator/main.c, \
 CASES	:= $(wildcard conformance/cases/*.txt)
 # tests/X_main.c is a program of its own, build/tests/X; the rest is for all
 TOOL_SRC := $(wildcard tests/*_main.c)
-SUPPORT_SRC := $(filter-out $(TOOL_SRC),$(wildcard tests/*.c))
+# tests/tcti_X.c is a library that TPM software loads
+TCTI_SRC := $(wildcard tests/tcti_*.c)
+SUPPORT_SRC := $(filter-out $(TOOL_SRC) $(TCTI_SRC),$(wildcard tests/*.c))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 FUZZER_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 ALL_SRC	:= $(ENGINE_SRC) $(PROGRAM_SRC) authenticator/main.c $(SUPPORT_SRC) \
-	   $(TOOL_SRC) $(UNIT_SRC) $(FUZZER_SRC)
+	   $(TOOL_SRC) $(TCTI_SRC) $(UNIT_SRC) $(FUZZER_SRC)
 
 object	= $(1:%.c=$(BUILD)/%.o)
 UNIT	:= $(UNIT_SRC:%.c=$(BUILD)/%)
 TOOL	:= $(TOOL_SRC:%_main.c=$(BUILD)/%)
+TCTI	:= $(TCTI_SRC:tests/tcti_%.c=$(BUILD)/tests/libtss2-tcti-%.so)
 FUZZER	:= $(FUZZER_SRC:%.c=$(BUILD)/%)
 
 LIBENGINE := $(BUILD)/libengine.a
@@ -94,7 +97,7 @@ LIBS	:= $(LIBSUPPORT) $(LIBSEALKEY) $(LIBENGINE)
 
 all: $(BUILD)/sealkey
 unit: $(UNIT)
-tools: $(TOOL)
+tools: $(TOOL) $(TCTI)
 fuzzers: $(FUZZER)
 objects: $(call object,$(ALL_SRC))
 
@@ -119,6 +122,13 @@ $(BUILD)/conformance/cases.S: conformance/embed $(CASES) conformance/cases
 $(BUILD)/conformance/cases.o: $(BUILD)/conformance/cases.S
 	$(CCQ)$(CC) -c -o $@ $<
 
+$(call object,$(TCTI_SRC)): HARDEN += -fPIC
+$(TCTI): $(BUILD)/tests/libtss2-tcti-%.so: $(BUILD)/tests/tcti_%.o
+	$(LDQ)$(CC) -shared $(filter-out -pie,$(LDHARD)) $(LDFLAGS) -o $@ $^ \
+	    $(PKG_LIBS)
+
+# Which of them loads a TCTI, only the test knows.
+$(UNIT): | $(TCTI)
 $(UNIT): %: %.o $(LIBS)
 	$(LDQ)$(CC) $(LDHARD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcmocka
 
