@@ -87,6 +87,15 @@ link_session(struct link *l, bool decrypt, bool encrypt, ESYS_TR *out)
 	return 0;
 }
 
+int
+link_auth(struct link *l, bool decrypt, bool encrypt, ESYS_TR *out)
+{
+	if (!l->embedded)
+		return link_session(l, decrypt, encrypt, out);
+	*out = ESYS_TR_PASSWORD;
+	return 0;
+}
+
 /* Slots. */
 
 void

@@ -24,7 +24,7 @@ create(struct tpmkeys *tk, const TPM2B_PUBLIC *template,
 	do {
 		r = link_srk(tk->link, &srk);
 		if (r == 0)
-			r = link_session(tk->link, false, false, &session);
+			r = link_auth(tk->link, false, false, &session);
 		if (r != 0)
 			return r;
 		rc = Esys_Create(link_esys(tk->link), srk, session,

@@ -120,7 +120,7 @@ load_hmac(void *arg, ESYS_TR *out)
 	if (r != 0)
 		goto out;
 	do {
-		r = link_session(l, false, false, &session);
+		r = link_auth(l, false, false, &session);
 		if (r != 0)
 			goto out;
 		rc = Esys_CreatePrimary(link_esys(l), ESYS_TR_RH_OWNER,
@@ -160,7 +160,7 @@ tpm_hmac(struct tpmkeys *tk, ESYS_TR key, const TPM2B_MAX_BUFFER *seed,
 	TSS2_RC rc;
 
 	do {
-		*error = link_session(tk->link, true, true, &session);
+		*error = link_auth(tk->link, true, true, &session);
 		if (*error != 0)
 			return TSS2_RC_SUCCESS;
 		rc = Esys_HMAC(link_esys(tk->link), key, session, ESYS_TR_NONE,

@@ -290,7 +290,7 @@ nv_try_read(struct vault *v, ESYS_TR with, ESYS_TR index, uint8_t *out,
 	int r;
 
 	do {
-		r = link_session(v->link, false, true, &session);
+		r = link_auth(v->link, false, true, &session);
 		if (r != 0)
 			return r;
 		*rc = Esys_NV_Read(link_esys(v->link), with, index, session,
@@ -359,7 +359,7 @@ nv_increment(struct vault *v, ESYS_TR index)
 	int r;
 
 	do {
-		r = link_session(v->link, false, false, &session);
+		r = link_auth(v->link, false, false, &session);
 		if (r != 0)
 			return r;
 		rc = Esys_NV_Increment(link_esys(v->link), index, index,
