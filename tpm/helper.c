@@ -269,7 +269,8 @@ static bool
 is_for_tpm(const struct helper *h, const struct key_op *op)
 {
 	if (op->verb == KEY_CREATE)
-		return op->shape != 0 || tpmkey_has_alg(h->tpmkeys, op->alg);
+		return (op->shape & KEY_RESTRICTED) != 0 ||
+		    tpmkey_has_alg(h->tpmkeys, op->alg);
 	return op->verb == KEY_EK || tpmkey_is_ours(op->blob);
 }
 

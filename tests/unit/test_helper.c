@@ -573,6 +573,10 @@ tpm_has_what_it_can_and_software_the_rest(void **state)
 	op.shape = KEY_RESTRICTED;
 	assert_int_equal(perform(f, op), 0);
 	assert_true(tpm_did_it(f));
+	/* a policy is nothing to it */
+	op.shape = KEY_WITH_POLICY;
+	assert_int_equal(perform(f, op), 0);
+	assert_false(tpm_did_it(f));
 	assert_int_equal(perform(f, key_op(f, KEY_CREATE, 12345)), -ENOTSUP);
 	op = key_op(f, KEY_OPEN, 0);
 	op.blob = span(soft, soft_len);
