@@ -57,8 +57,9 @@ void link_drop_srk(struct link *l);
 /*
  * Flushes what there is from the handle first on (LINK_OBJECTS or
  * LINK_SESSIONS) and is none of ours; false: nothing. A resource manager
- * shows us only ours. Without one, that is what a process left behind that was killed,
- * or what another one will miss, but two of them cannot share such a TPM.
+ * shows us only ours. Without one, that is what a process left behind that
+ * was killed, or what another one will miss; but two processes cannot share
+ * such a TPM.
  */
 bool link_flush_foreign(struct link *l, TPM2_HANDLE first);
 

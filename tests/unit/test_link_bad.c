@@ -640,6 +640,17 @@ no_answer_at_all(void **state)
 		}
 }
 
+static void
+library_is_named_without_its_path(void **state)
+{
+	struct fixture *f = *state;
+
+	open_link(f);
+	assert_string_equal(f->info.kind, "fault");
+	assert_string_equal(f->info.target, f->target);
+	assert_false(f->info.hardware);
+}
+
 /* Whose process has ended. */
 static void
 tpm_that_goes_away(void **state)
@@ -676,6 +687,7 @@ main(void)
 		TEST(answers_with_bits_flipped),
 		TEST(another_public_area_under_the_same_name),
 		TEST(no_answer_at_all),
+		TEST(library_is_named_without_its_path),
 		TEST(tpm_that_goes_away),
 	};
 
