@@ -87,6 +87,7 @@ int cmd_webauthn(int argc, char **argv);
 int cmd_credentials(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_reset(int argc, char **argv);
+int cmd_tpm(int argc, char **argv);
 int cmd_attestation(int argc, char **argv);
 int cmd_ca(int argc, char **argv);
 int cmd_tpm_csr(int argc, char **argv);		/* of cmd_tpm() */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sealkey info: what a key is. */
-#include <stdio.h>
-
 #include "authenticator/cli.h"
 #include "authenticator/manage.h"
+#include "authenticator/tell.h"
 
 static const char help[] =
 "Usage: sealkey info [--state DIR] [--json]\n"
@@ -27,15 +26,20 @@ static const struct option options[] = {
 };
 
 /* Members in the order in which they are told; all but "running". */
-static const struct {
-	const char *name;
-	const char *title;
-} lines[] = {
+static const struct tell_row lines[] = {
 	{ "version",		"sealkey" },
 	{ "aaguid",		"AAGUID" },
 	{ "state",		"state directory" },
 	{ "keys",		"private keys" },
 	{ "hardware",		"in hardware" },
+	{ "tpm.kind",		"TPM" },
+	{ "tpm.manufacturer",	"TPM manufacturer" },
+	{ "tpm.vendor",		"TPM vendor" },
+	{ "tpm.firmware",	"TPM firmware" },
+	{ "tpm.revision",	"TPM specification" },
+	{ "tpm.pin",		"PIN kept by" },
+	{ "tpm.rollbackProtection", "older copies refused" },
+	{ "tpm.pcrs",		"sealed to PCRs" },
 	{ "credentials",	"credentials" },
 	{ "signatureCounterCeiling", "signature counter at most" },
 	{ "running",		"running" },
@@ -45,39 +49,9 @@ static const struct {
 	{ "presence",		"presence" },
 	{ "attestation",	"attestation" },
 	{ "accountChoice",	"account choice" },
+	{ "warning",		"warning" },
+	{ NULL,			NULL }
 };
-
-static void
-print_line(const char *title, const json_t *value)
-{
-	char text[PATH_MAX];
-
-	if (json_is_string(value)) {
-		cli_clean(json_string_value(value), json_string_length(value),
-		    text, sizeof(text));
-		printf("%s: %s\n", title, text);
-	} else if (json_is_integer(value)) {
-		printf("%s: %" JSON_INTEGER_FORMAT "\n", title,
-		    json_integer_value(value));
-	} else if (json_is_boolean(value)) {
-		printf("%s: %s\n", title, json_is_true(value) ? "yes" : "no");
-	}
-}
-
-static void
-print_info(json_t *info, bool as_json)
-{
-	size_t i;
-
-	if (as_json) {
-		json_dumpf(info, stdout, JSON_INDENT(2));
-		putchar('\n');
-		return;
-	}
-	for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		print_line(lines[i].title,
-		    json_object_get(info, lines[i].name));
-}
 
 int
 cmd_info(int argc, char **argv)
@@ -103,7 +77,7 @@ cmd_info(int argc, char **argv)
 	if (r == 0)
 		r = manage_info(&m, &info);
 	if (r == 0)
-		print_info(info, as_json);
+		tell(info, lines, as_json);
 	else
 		cli_error("%s", m.msg);
 	json_decref(info);

@@ -24,6 +24,7 @@
 #include "authenticator/note.h"
 #include "authenticator/pem_file.h"
 #include "authenticator/reactor.h"
+#include "authenticator/tpm_options.h"
 
 #include "uhid/transport.h"
 
@@ -46,6 +47,11 @@ static const char help[] =
 "  --name NAME            what the device is called (default: sealkey)\n"
 "  --presence MODE        who touches the key: auto (it answers at once,\n"
 "                         default), manual (\"sealkey press\"), never\n"
+"  --tpm TARGET           where a new key is made: auto (default), embedded\n"
+"                         (a TPM in software, in DIR), none, or a TCTI such\n"
+"                         as device:/dev/tpmrm0; default $SEALKEY_TPM\n"
+"  --tpm-pcrs LIST        seal a new key to these PCRs, such as 7,11\n"
+"  --tpm-recovery FILE    its first line is a passphrase for when they change\n"
 "  --set NAME=VALUE       what kind of key it is: \"--set help\" lists the\n"
 "                         names; may be repeated\n"
 "  --attestation KIND     packed (default), self, none, or tpm\n"
@@ -83,6 +89,7 @@ static const struct option options[] = {
 	{ "attestation-root-key", required_argument, NULL, OPT_ROOT_KEY },
 	{ "account-choice", required_argument, NULL, OPT_CHOICE },
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
+	TPM_OPTIONS,
 	CLI_SET,
 	CLI_COMMON,
 	{ NULL, 0, NULL, 0 }
@@ -107,6 +114,7 @@ struct run_options {
 	bool		 choice;	/* was named */
 	struct auth_config auth;	/* as --set and its like made it */
 	int		 ready_fd;	/* -1: none */
+	struct tpm_options tpm;
 };
 
 /* Everything a running key consists of; freed in one place. */
@@ -208,7 +216,7 @@ take_option(const struct cli *cli, int opt, struct run_options *o)
 	case OPT_READY_FD:
 		return take_ready_fd(cli, &o->ready_fd);
 	}
-	return CLI_DONE;
+	return tpm_options_take(cli, opt, &o->tpm);
 }
 
 static int
@@ -315,7 +323,7 @@ open_device(struct run *r, char *msg, size_t msglen)
 	const struct run_options *o = r->opt;
 	char path[PATH_MAX];
 	struct device_config cfg = { .path = path, .create = true,
-	    .auth = o->auth };
+	    .auth = o->auth, .tpm = o->tpm.tpm };
 	struct pem_files pems = { 0 };
 	struct attestation_root root;
 	int error;
@@ -489,6 +497,18 @@ stop(struct run *r)
 		close(r->signal_fd);
 }
 
+static void
+tell_warning(const struct run *r)
+{
+	const char *note = device_keys_info(r->device)->note;
+	const char *line = device_warning(r->device);
+
+	if (note[0] != '\0')
+		cli_error("%s", note);
+	if (line[0] != '\0')
+		cli_error("%s: %s", device_path(r->device), line);
+}
+
 /*
  * Three ways to hear it, for scripts, for systemd and for people. Closing
  * the descriptor is the message, too: a reader that waits for the end of
@@ -501,12 +521,12 @@ tell_ready(const struct run *r)
 	static const char ready[] = "READY=1\n";
 	int fd = r->opt->ready_fd;
 	int null = -1;
-	char aaguid[37];
+	char aaguid[37], keys[DESCRIBE_KEYS_LEN];
 
 	describe_aaguid(device_aaguid, aaguid);
-	fprintf(stderr, "sealkey: ready: %s, AAGUID %s, %s keys%s\n",
-	    r->transport->ops->name, aaguid, device_keys_name(r->device),
-	    device_hardware(r->device) ? "" : " (not hardware)");
+	describe_keys(r->device, keys);
+	fprintf(stderr, "sealkey: ready: %s, AAGUID %s, %s\n",
+	    r->transport->ops->name, aaguid, keys);
 	(void)sd_notify(0, "READY=1");
 	if (fd == -1)
 		return;
@@ -535,15 +555,19 @@ cmd_run(int argc, char **argv)
 	device_config_default(&defaults);
 	o.auth = defaults.auth;
 	status = read_options(argc, argv, &o, &done);
-	if (done)
+	if (done) {
+		tpm_options_done(&o.tpm);
 		return status;
+	}
 	if (start(&r, msg, sizeof(msg)) < 0) {
 		status = cli_error("%s", msg);
 	} else {
+		tell_warning(&r);
 		tell_ready(&r);
 		status = reactor_run(&r.reactor) == 0 ? CLI_DONE : CLI_FAILED;
 		(void)sd_notify(0, "STOPPING=1");
 	}
 	stop(&r);
+	tpm_options_done(&o.tpm);
 	return status;
 }

@@ -3,6 +3,7 @@
 #include "authenticator/cli.h"
 #include "authenticator/device.h"
 #include "authenticator/paths.h"
+#include "authenticator/tpm_options.h"
 #include "authenticator/webauthn.h"
 #include "authenticator/webauthn_options.h"
 #include "ctap/cbor.h"
@@ -29,6 +30,8 @@ static const char help[] =
 "                      (this is the default, with the default directory)\n"
 "  --socket PATH       use the key that serves the socket PATH\n"
 "  --device PATH       use the key behind a hidraw device\n"
+"  --tpm TARGET        where the key in DIR is made, see \"sealkey run\n"
+"                      --help\"; likewise --tpm-pcrs and --tpm-recovery\n"
 "  --set NAME=VALUE    the kind of key in DIR: \"--set help\" lists what it\n"
 "                      can be; may be repeated\n"
 "  --attestation KIND  packed (default), self, none, or tpm: what a key\n"
@@ -64,6 +67,7 @@ static const struct option options[] = {
 	{ "attachment", required_argument, NULL, OPT_ATTACHMENT },
 	{ "pin-file", required_argument, NULL, OPT_PIN_FILE },
 	{ "batch", no_argument, NULL, OPT_BATCH },
+	TPM_OPTIONS,
 	CLI_SET,
 	CLI_COMMON,
 	{ NULL, 0, NULL, 0 }
@@ -80,6 +84,7 @@ struct webauthn_use {
 	const char	*device;
 	struct auth_config auth;	/* of a key from --state, */
 	bool		 configured;	/* as options made it */
+	struct tpm_options tpm;
 	bool		 platform;
 	const char	*pin_file;
 	bool		 batch;
@@ -132,7 +137,7 @@ take_option(const struct cli *cli, int opt, struct webauthn_use *use)
 		use->batch = true;
 		break;
 	}
-	return CLI_DONE;
+	return tpm_options_take(cli, opt, &use->tpm);
 }
 
 static int
@@ -149,9 +154,10 @@ check_use(const struct cli *cli, struct webauthn_use *use)
 	if (tokens > 1)
 		return cli_wrong_use(cli,
 		    "--state, --socket and --device exclude each other");
-	if (use->configured && tokens > 0 && use->state == NULL)
-		return cli_wrong_use(cli,
-		    "--set and --attestation are for a key from --state");
+	if ((use->configured || use->tpm.given) && tokens > 0 &&
+	    use->state == NULL)
+		return cli_wrong_use(cli, "--set, --attestation and --tpm are "
+		    "for a key from --state");
 	use->ready = true;
 	return CLI_DONE;
 }
@@ -193,8 +199,8 @@ open_token(const struct webauthn_use *use, struct token **out)
 	else if (use->device != NULL)
 		r = token_open_device(use->device, out, msg, sizeof(msg));
 	else if ((r = paths_state(use->state, path, msg, sizeof(msg))) == 0)
-		r = token_open_local(path, &use->auth, out, msg,
-		    sizeof(msg));
+		r = token_open_local(path, &use->auth, &use->tpm.tpm, out,
+		    msg, sizeof(msg));
 	return r == 0 ? CLI_DONE : cli_error("webauthn: %s", msg);
 }
 
@@ -407,16 +413,20 @@ cmd_webauthn(int argc, char **argv)
 	use.auth = defaults.auth;
 	status = read_use(&cli, &use);
 	if (!use.ready)
-		return status;
+		goto out;
 	/* No key is made, or disturbed, for a page that may not use any. */
 	memset(&err, 0, sizeof(err));
-	if (!origin_is_usable(&use.origin, &err))
-		return cli_error("webauthn: %s: %s", err.name, err.message);
+	if (!origin_is_usable(&use.origin, &err)) {
+		status = cli_error("webauthn: %s: %s", err.name, err.message);
+		goto out;
+	}
 	status = open_token(&use, &token);
 	if (status == CLI_DONE && use.pin_file != NULL)
 		status = give_pin(use.pin_file, token);
 	if (status == CLI_DONE)
 		status = run_client(&use, token);
 	token_free(token);
+out:
+	tpm_options_done(&use.tpm);
 	return status;
 }

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -99,24 +100,102 @@ describe_aaguid(const uint8_t aaguid[static 16], char out[static 37])
 	}
 }
 
+/* What a TPM says of itself is anybody's text, and filled with blanks. */
+static void
+clean(const char *text, char *out, size_t size)
+{
+	size_t n = 0;
+
+	for (; *text != '\0' && n + 1 < size; text++) {
+		if (*text == ' ' && (text[1] == ' ' || text[1] == '\0'))
+			continue;
+		out[n++] = *text >= ' ' && *text <= '~' ? *text : '?';
+	}
+	out[n] = '\0';
+}
+
+void
+describe_keys(const struct device *d, char out[static DESCRIBE_KEYS_LEN])
+{
+	const struct keys_info *info = device_keys_info(d);
+	char target[512], vendor[sizeof(info->vendor)], maker[5];
+	bool embedded = strcmp(info->kind, "embedded") == 0;
+
+	if (!info->tpm) {
+		snprintf(out, DESCRIBE_KEYS_LEN, "%s keys%s",
+		    device_keys_name(d), info->hardware ? "" :
+		    " (not hardware)");
+		return;
+	}
+	clean(info->target, target, sizeof(target));
+	clean(info->manufacturer, maker, sizeof(maker));
+	clean(info->vendor, vendor, sizeof(vendor));
+	snprintf(out, DESCRIBE_KEYS_LEN, "keys in the %sTPM%s%s (%s%s%s, "
+	    "firmware %016" PRIx64 "%s)", embedded ? "embedded " : "",
+	    embedded ? "" : " ", embedded ? "" : target, maker,
+	    vendor[0] != '\0' ? " " : "", vendor, info->firmware,
+	    info->hardware ? "" : "; not hardware");
+}
+
+static const char *
+pin_keeper(const struct keys_info *info)
+{
+	if (!info->pin)
+		return "state";
+	return info->pin_index ? "index" : "memory";
+}
+
+static json_t *
+describe_tpm(struct device *d, const struct auth_state *state)
+{
+	const struct keys_info *info = device_keys_info(d);
+	char maker[5], vendor[sizeof(info->vendor)], firmware[17], id[9];
+	json_t *retries = json_null();
+
+	clean(info->manufacturer, maker, sizeof(maker));
+	clean(info->vendor, vendor, sizeof(vendor));
+	snprintf(firmware, sizeof(firmware), "%016" PRIx64, info->firmware);
+	snprintf(id, sizeof(id), "%08" PRIX32, info->manufacturer_id);
+	if (info->pin)
+		retries = json_integer(KEY_PIN_LIMIT - device_pin_failures(d));
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:b,"
+	    " s:b, s:I, s:I}",
+	    "kind", info->kind,
+	    "target", info->target,
+	    "manufacturer", maker,
+	    "manufacturerId", id,
+	    "vendor", vendor,
+	    "firmware", firmware,
+	    "revision", info->revision,
+	    "pin", pin_keeper(info),
+	    "pinRetries", retries,
+	    "pcrs", info->pcrs,
+	    "rollbackProtection", info->counter,
+	    "generation", (json_int_t)state->generation,
+	    "counter", (json_int_t)device_counter(d));
+}
+
 json_t *
 describe_device(struct device *d)
 {
 	struct auth_state state;
+	const char *warning = device_warning(d);
 	char aaguid[37];
 	json_t *json;
 
 	if (store_load(device_store(d), &state) < 0)
 		return NULL;
 	describe_aaguid(device_aaguid, aaguid);
-	json = json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:I}",
+	json = json_pack("{s:s, s:s, s:s, s:s, s:b, s:o*, s:I, s:I, s:s*}",
 	    "version", SEALKEY_VERSION,
 	    "aaguid", aaguid,
 	    "state", device_path(d),
 	    "keys", device_keys_name(d),
 	    "hardware", device_hardware(d),
+	    "tpm", device_keys_info(d)->tpm ? describe_tpm(d, &state) : NULL,
 	    "credentials", (json_int_t)state.credentials,
-	    "signatureCounterCeiling", (json_int_t)state.counter_ceiling);
+	    "signatureCounterCeiling", (json_int_t)state.counter_ceiling,
+	    "warning", warning[0] != '\0' ? warning : NULL);
 	explicit_bzero(&state, sizeof(state));
 	return json;
 }

@@ -13,6 +13,12 @@
 
 #include "authenticator/device.h"
 
+#define DESCRIBE_KEYS_LEN	700	/* bytes, with the NUL */
+
+/* "software keys (not hardware)", "keys in the embedded TPM (...)". */
+void describe_keys(const struct device *d,
+    char out[static DESCRIBE_KEYS_LEN]);
+
 /* What every copy of sealkey can say about a state directory. */
 json_t *describe_device(struct device *d);
 

@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 
 #include "authenticator/commit.h"
 #include "authenticator/paths.h"
+#include "tpm/record.h"
 
 #define BUSY_PAUSE_MS		20
 #define FIRMWARE_VERSION	100	/* getInfo 0E; major, minor, patch */
@@ -84,29 +86,53 @@ random_bytes(void *arg, uint8_t *out, size_t len)
 	}
 }
 
-/* What keys_open_software() says of its file, see key.h. */
+/* $SEALKEY_TPM is for new keys: an old one is where it is. */
 static const char *
-keys_text(int error, bool old)
+key_target(const struct device_tpm *tpm, bool old)
 {
-	switch (error) {
-	case -ENOENT:
-		return old ? "software.key is missing, and nothing can be "
-		    "read without it" : "there is no key here (\"sealkey run "
-		    "--state DIR\" makes one)";
-	case -EUCLEAN:
-		return "software.key is damaged, or not ours; restore the "
-		    "directory from a copy";
-	case -EPROTO:
-		return "software.key was written by a newer sealkey; update "
-		    "sealkey";
-	case -EPERM:
-		return "others can read software.key: chmod 600 it, if it is "
-		    "to be trusted still";
-	case -EBUSY:
-		return "another sealkey is making a key here";
-	default:
-		return strerror(-error);
+	const char *named = getenv("SEALKEY_TPM");
+
+	if (tpm->target != NULL || old || named == NULL || named[0] == '\0')
+		return tpm->target;
+	return named;
+}
+
+static bool
+is_there(const struct device *d, const char *name)
+{
+	return faccessat(d->dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	    errno != ENOENT;
+}
+
+static int
+open_provider(struct device *d, const struct device_config *cfg, bool old,
+    char *msg, size_t msglen)
+{
+	struct keys_config kc = { .dirfd = d->dirfd,
+	    .create = cfg->create && !old, .pcrs = cfg->tpm.pcrs,
+	    .target = key_target(&cfg->tpm, old),
+	    .recovery = cfg->tpm.recovery };
+	char why[DEVICE_MESSAGE_LEN];
+	int r;
+
+	if (old && !is_there(d, "software.key") && !is_there(d, RECORD_FILE)) {
+		snprintf(msg, msglen, "%s: software.key is missing, or the "
+		    "file tpm if that is where the keys are, and nothing can "
+		    "be read without it", d->path);
+		return -ENOENT;
 	}
+	r = keys_open(&kc, &d->keys, why, sizeof(why));
+	if (r < 0)
+		snprintf(msg, msglen, "%s: %s", d->path, why);
+	return r;
+}
+
+static int
+no_key(const struct device *d, char *msg, size_t msglen)
+{
+	snprintf(msg, msglen, "%s: there is no key here (\"sealkey run "
+	    "--state DIR\" makes one)", d->path);
+	return -ENOENT;
 }
 
 static int
@@ -117,11 +143,8 @@ open_keys(struct device *d, const struct device_config *cfg, char *msg,
 	bool old = store_exists(d->dirfd);
 	int r;
 
-	if (!old && !cfg->create) {
-		snprintf(msg, msglen, "%s: there is no key here (\"sealkey run "
-		    "--state DIR\" makes one)", d->path);
-		return -ENOENT;
-	}
+	if (!old && !cfg->create)
+		return no_key(d, msg, msglen);
 	/* before the provider: two of them must not use one TPM at a time */
 	r = store_lock(d->dirfd, d->path, &d->lock_fd, msg, msglen);
 	if (r < 0)
@@ -130,10 +153,7 @@ open_keys(struct device *d, const struct device_config *cfg, char *msg,
 	d->keys = cfg->keys;
 	if (d->keys_lent)
 		return 0;
-	r = keys_open_software(d->dirfd, cfg->create && !old, &d->keys);
-	if (r < 0)
-		snprintf(msg, msglen, "%s: %s", d->path, keys_text(r, old));
-	return r;
+	return open_provider(d, cfg, old, msg, msglen);
 }
 
 static int
@@ -427,6 +447,55 @@ out:
 	}
 	*out = d;
 	return 0;
+}
+
+/* The store may be beyond opening: it is not needed. */
+static int
+destroy(struct device *d, char *msg, size_t msglen)
+{
+	static const struct device_config cfg;
+	bool old = store_exists(d->dirfd);
+	const char *why;
+	int r;
+
+	/* making a key may have been interrupted behind that */
+	if (!old && !is_there(d, RECORD_FILE))
+		return no_key(d, msg, msglen);
+	r = store_lock(d->dirfd, d->path, &d->lock_fd, msg, msglen);
+	if (r == 0)
+		r = open_provider(d, &cfg, old, msg, msglen);
+	if (r < 0)
+		return r;
+	if (!d->keys->ops->info(d->keys)->tpm) {
+		snprintf(msg, msglen, "%s: the keys of this key are not in a "
+		    "TPM", d->path);
+		return -ENOTSUP;
+	}
+	r = d->keys->ops->destroy(d->keys);
+	why = d->keys->ops->strerror(d->keys);
+	if (r < 0)
+		snprintf(msg, msglen, "%s: %s", d->path, why[0] != '\0' ? why :
+		    strerror(-r));
+	return r;
+}
+
+int
+device_destroy(const char *path, char *msg, size_t msglen)
+{
+	struct device *d = calloc(1, sizeof(*d));
+	int r = -ENOMEM;
+
+	if (d == NULL || (d->path = strdup(path)) == NULL) {
+		free(d);
+		snprintf(msg, msglen, "out of memory");
+		return r;
+	}
+	d->lock_fd = -1;
+	r = d->dirfd = paths_open_dir(path, false, msg, msglen);
+	if (r >= 0)
+		r = destroy(d, msg, msglen);
+	device_close(d);
+	return r;
 }
 
 static void

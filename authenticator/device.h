@@ -23,6 +23,14 @@
 /* Ours: random, made once, the same for every sealkey for good. */
 extern const uint8_t device_aaguid[16];
 
+/* Where the private keys are; see struct keys_config for all but: */
+struct device_tpm {
+	/* NULL: where they are; of a new key, as $SEALKEY_TPM says or auto */
+	const char	*target;
+	uint32_t	 pcrs;
+	const char	*recovery;
+};
+
 struct device_config {
 	const char	*path;		/* absolute, see paths_state() */
 	bool		 create;	/* make the key if there is none */
@@ -36,6 +44,7 @@ struct device_config {
 	 * of its algorithms those count that the key provider has.
 	 */
 	struct auth_config auth;
+	struct device_tpm tpm;
 	const struct attestation_root *root;	/* NULL: our own */
 	/* for tests: this provider, which outlives the device, and not what
 	 * the directory says; and see store_impl.h */
@@ -54,6 +63,11 @@ void device_config_default(struct device_config *cfg);
  */
 int device_open(const struct device_config *cfg, uint64_t now_ms,
     struct device **out, char *msg, size_t msglen);
+/*
+ * Takes out of the TPM what the key in path has there, and makes it useless
+ * for good; works whatever state the rest is in. -ENOTSUP: it has no TPM.
+ */
+int device_destroy(const char *path, char *msg, size_t msglen);
 /*
  * An orderly end: gives back reserved signature counters. The operation that
  * is under way, if any, is dropped. Accepts NULL.

@@ -26,6 +26,7 @@ static const char help[] =
 "  credentials   list, show or delete credentials\n"
 "  info          what this key is\n"
 "  reset         forget every credential\n"
+"  tpm           what a key has in its TPM, and what to do about it\n"
 "  attestation   the trust anchors a relying party must be given\n"
 "  ca            a small CA that certifies attestation keys in TPMs\n"
 "  press, deny   answer a running key that waits for its user\n"
@@ -55,6 +56,7 @@ static const struct command {
 	{ "credentials",	cmd_credentials },
 	{ "info",		cmd_info },
 	{ "reset",		cmd_reset },
+	{ "tpm",		cmd_tpm },
 	{ "attestation",	cmd_attestation },
 	{ "ca",			cmd_ca },
 	{ "press",		cmd_press },

@@ -38,7 +38,17 @@ find_control(struct manage *m)
 int
 manage_open(struct manage *m, const char *state)
 {
-	struct device_config cfg = { .manage = true };
+	static const struct device_tpm as_made;
+
+	return manage_open_tpm(m, state, &as_made, false);
+}
+
+int
+manage_open_tpm(struct manage *m, const char *state,
+    const struct device_tpm *tpm, bool look)
+{
+	struct device_config cfg = { .manage = true, .look = look,
+	    .tpm = *tpm };
 	int r;
 
 	memset(m, 0, sizeof(*m));

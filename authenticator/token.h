@@ -168,11 +168,13 @@ struct token {
 
 /*
  * The engine on the state directory path (made if missing), as the kind of
- * key that auth says (device.h), its user always present and verified. 0 or
- * -errno, with a line for the user in msg.
+ * key that auth says (device.h), its user always present and verified; tpm as
+ * there, NULL: nothing to say. 0 or -errno, with a line for the user in msg.
  */
+struct device_tpm;
 int token_open_local(const char *path, const struct auth_config *auth,
-    struct token **out, char *msg, size_t msglen);
+    const struct device_tpm *tpm, struct token **out, char *msg,
+    size_t msglen);
 
 /*
  * The token behind a hidraw device, or behind a SEQPACKET socket that

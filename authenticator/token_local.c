@@ -55,7 +55,8 @@ static const struct token_wire local_wire = {
 
 int
 token_open_local(const char *path, const struct auth_config *auth,
-    struct token **out, char *msg, size_t msglen)
+    const struct device_tpm *tpm, struct token **out, char *msg,
+    size_t msglen)
 {
 	struct device_config cfg = { .path = path, .create = true,
 	    .auth = *auth };
@@ -66,6 +67,8 @@ token_open_local(const char *path, const struct auth_config *auth,
 		snprintf(msg, msglen, "out of memory");
 		return -ENOMEM;
 	}
+	if (tpm != NULL)
+		cfg.tpm = *tpm;
 	ctap_token_init(&l->ctap, &local_wire);
 	r = device_open(&cfg, now_ms(), &l->device, msg, msglen);
 	if (r < 0) {

@@ -5,7 +5,7 @@
 
 check "it says READY=1 on --ready-fd" start_key key
 check "one log line says what is ready" \
-    grep -qx 'sealkey: ready: socket, AAGUID [0-9a-f-]\{36\}, software keys (not hardware)' \
+    grep -Eqx 'sealkey: ready: socket, AAGUID [0-9a-f-]{36}, keys in the embedded TPM \(.*, firmware [0-9a-f]{16}; not hardware\)' \
     "$T/key.log"
 check "its log has no other line" [ "$(wc -l <"$T/key.log")" = 1 ]
 check "the socket is its owner's alone" \

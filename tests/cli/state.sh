@@ -93,7 +93,7 @@ check "so is a parent that cannot be written" unwritable_parent_is_refused
 foreign_is_refused()
 {
 	mkdir -m 700 "$T/foreign"
-	cp "$T/key2/software.key" "$T/foreign/"
+	cp "$T/key2/tpm" "$T/key2/embedded.tpm" "$T/foreign/" || return
 	head -c 8192 /dev/zero >"$T/foreign/sealkey.db"
 	cp "$T/foreign/sealkey.db" "$T/foreign.before"
 	exits 1 run --state "$T/foreign" --socket "$T/f.sock" || return
@@ -104,21 +104,38 @@ check "a foreign database is refused and not touched" foreign_is_refused
 copy_without_log_is_refused()
 {
 	mkdir -m 700 "$T/half" || return
-	cp "$T/key/sealkey.db" "$T/key/software.key" "$T/half/" || return
+	cp "$T/key/sealkey.db" "$T/key/tpm" "$T/key/embedded.tpm" \
+	    "$T/half/" || return
 	exits 1 info --state "$T/half" || return
 	says 'sealkey.db-wal: is missing'
 }
 check "a key registers" create key AAAA
 check "half a copy of a running key is refused" copy_without_log_is_refused
 
+# refuses_without FILE WHY: the key $T/lost, of which FILE was lost
+refuses_without()
+{
+	rm "$T/lost/$1" || return
+	exits 1 run --state "$T/lost" --socket "$T/l.sock" || return
+	says "$2" && [ ! -e "$T/lost/$1" ] && [ ! -e "$T/lost/software.key" ]
+}
+lost_tpm_is_refused()
+{
+	cp -r "$T/key2" "$T/lost" || return
+	refuses_without embedded.tpm 'embedded.tpm' || return
+	refuses_without tpm 'the file tpm'
+}
+check "a database without its TPM is refused, and no key made" \
+    lost_tpm_is_refused
 lost_key_is_refused()
 {
-	cp -r "$T/key2" "$T/lost"
-	rm "$T/lost/software.key"
-	exits 1 run --state "$T/lost" --socket "$T/l.sock" || return
-	says 'software.key is missing' && [ ! -e "$T/lost/software.key" ]
+	rm -rf "$T/lost"
+	exits 1 info --state "$T/lost" || return
+	options AAAA | "$SEALKEY" webauthn create --state "$T/lost" \
+	    --tpm none --origin https://example.com || return
+	refuses_without software.key 'software.key is missing'
 }
-check "a database without its key is refused, and no key made" \
+check "nor one for a database whose keys are in software" \
     lost_key_is_refused
 
 # many COUNT COMMAND...: all at once, and every one ends with 0

@@ -81,6 +81,7 @@ open_device(struct scratch *dir, bool create, bool manage,
 	    .manage = manage };
 
 	device_config_default(&cfg);
+	cfg.tpm.target = "none";
 	msg[0] = '\0';
 	return device_open(&cfg, 0, out, msg, sizeof(msg));
 }
@@ -388,6 +389,7 @@ test_enterprise_attestation_wants_its_root(void **state)
 	make_root(&cert, &key);
 	make_key_of_a_brought_root(&dir, cert, key);
 	device_config_default(&cfg);
+	cfg.tpm.target = "none";
 	cfg.path = dir.path;
 	cfg.auth.features |= FEATURE_EP;
 	assert_int_equal(device_open(&cfg, 0, &d, msg, sizeof(msg)),

@@ -331,6 +331,7 @@ open_bench_with(enum presence_mode mode, void (*change)(struct auth_config *))
 	char msg[DEVICE_MESSAGE_LEN];
 
 	device_config_default(&cfg);
+	cfg.tpm.target = "none";
 	cfg.auth.attestation.kind = ATTESTATION_SELF;
 	if (change != NULL)
 		change(&cfg.auth);

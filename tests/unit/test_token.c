@@ -44,8 +44,8 @@ reopen(struct fixture *f)
 
 	token_free(f->token);
 	f->token = NULL;
-	if (token_open_local(f->dir, &f->kind.auth, &f->token, msg,
-	    sizeof(msg)) != 0)
+	if (token_open_local(f->dir, &f->kind.auth, &f->kind.tpm, &f->token,
+	    msg, sizeof(msg)) != 0)
 		fail_msg("%s", msg);
 	assert_int_equal(f->token->ops->info(f->token, &f->info), 0);
 }
@@ -59,6 +59,7 @@ setup(void **state)
 	strcpy(f->dir, "/tmp/sealkey-token-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	device_config_default(&f->kind);
+	f->kind.tpm.target = "none";
 	f->kind.auth.attestation.kind = ATTESTATION_NONE;
 	reopen(f);
 	*state = f;
