@@ -11,8 +11,21 @@
 #include "tpm/vault_impl.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include <openssl/rand.h>
+
+void
+vault_keep_line(struct vault *v, struct vault_line *out)
+{
+	snprintf(out->text, sizeof(out->text), "%s", link_strerror(v->link));
+}
+
+void
+vault_tell_line(struct vault *v, const struct vault_line *line)
+{
+	link_fail(v->link, 0, "%s", line->text);
+}
 
 void
 vault_auth(const uint8_t value[static VAULT_DIGEST_LEN], TPM2B_AUTH *out)
@@ -173,6 +186,8 @@ open_counter(struct vault *v)
 		    "counter for this key (NV index 0x%08x): without it old "
 		    "copies of the state cannot be told from new ones",
 		    v->record.counter);
+	if (r == -EPERM)
+		return -ENODEV;
 	if (r == 0)
 		r = vault_set_auth(v, v->counter, &v->counter_auth);
 	if (r == 0)
@@ -273,12 +288,28 @@ make_all(struct vault *v, const char *target, const char *recovery,
 	return r;
 }
 
+/* The record stays if something in the TPM does. */
+static void
+give_up(struct vault *v)
+{
+	struct vault_line line;
+	struct record rec;
+
+	vault_keep_line(v, &line);
+	nv_close(v, &v->counter);
+	if (!link_broken(v->link) && record_read(v->dirfd, &rec) == 0 &&
+	    memcmp(rec.id, v->record.id, sizeof(rec.id)) == 0 &&
+	    nv_remove_ours(v) == 0)
+		record_remove(v->dirfd);
+	vault_tell_line(v, &line);
+	forget(v);
+}
+
 int
 vault_create(struct vault *v, const char *target, uint32_t pcrs,
     const char *recovery, uint8_t key[static SEAL_KEY_LEN],
     uint8_t wrapped[static KEY_WRAPPED_MAX], size_t *len)
 {
-	struct record rec;
 	int r;
 
 	forget(v);
@@ -292,13 +323,7 @@ vault_create(struct vault *v, const char *target, uint32_t pcrs,
 		return 0;
 	}
 	explicit_bzero(key, SEAL_KEY_LEN);
-	/* The record stays if something in the TPM does. */
-	nv_close(v, &v->counter);
-	if (record_read(v->dirfd, &rec) == 0 &&
-	    memcmp(rec.id, v->record.id, sizeof(rec.id)) == 0 &&
-	    nv_remove_ours(v) == 0)
-		record_remove(v->dirfd);
-	forget(v);
+	give_up(v);
 	return r;
 }
 

@@ -69,6 +69,14 @@ vault_denied(TSS2_RC rc)
 	    link_code(rc) == TPM2_RC_AUTH_FAIL;
 }
 
+/* The line about what went wrong, over what is tidied up because of it. */
+struct vault_line {
+	char	text[256];
+};
+
+void vault_keep_line(struct vault *v, struct vault_line *out);
+void vault_tell_line(struct vault *v, const struct vault_line *line);
+
 /* SHA-256 of both, and HMAC-SHA-256; false: out of memory, or so. */
 bool vault_hash(struct span a, struct span b,
     uint8_t out[static VAULT_DIGEST_LEN]);
@@ -125,7 +133,7 @@ int nv_choose(struct vault *v);
 /* -EBUSY: the handle is in use; -ENOTSUP: the TPM knows no such index. */
 int nv_define(struct vault *v, enum vault_nv which, const TPM2B_AUTH *auth,
     ESYS_TR *out);
-/* -ENOENT: there is none; -ENODEV: there is one which is not ours. */
+/* -ENOENT: there is none; -EPERM: there is one which is not ours. */
 int nv_open(struct vault *v, enum vault_nv which, ESYS_TR *out,
     bool *written);
 void nv_close(struct vault *v, ESYS_TR *index);

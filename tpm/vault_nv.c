@@ -208,7 +208,7 @@ nv_open(struct vault *v, enum vault_nv which, ESYS_TR *out, bool *written)
 	if (r == 0)
 		r = read_public(v, *out, &is);
 	if (r == 0 && !is_ours(&is, &ours))
-		r = link_fail(v->link, -ENODEV, "NV index 0x%08x of the TPM "
+		r = link_fail(v->link, -EPERM, "NV index 0x%08x of the TPM "
 		    "is somebody else's", ours.nvIndex);
 	if (r == 0)
 		*written = (is.attributes & TPMA_NV_WRITTEN) != 0;
@@ -257,7 +257,7 @@ remove_if_ours(struct vault *v, enum vault_nv which)
 	int r;
 
 	r = nv_open(v, which, &index, &written);
-	if (r == -ENOENT || r == -ENODEV)
+	if (r == -ENOENT || r == -EPERM)
 		return 0;
 	if (r == 0)
 		r = nv_undefine(v, &index);

@@ -22,6 +22,8 @@
 
 #include <openssl/crypto.h>
 
+#define NOT_THE_PIN	(-EKEYREJECTED)
+
 struct pin_memory {
 	uint8_t	failures[4];	/* big-endian, as in a PIN index */
 	uint8_t	value[VAULT_DIGEST_LEN];
@@ -108,6 +110,8 @@ vault_pin_open(struct vault *v)
 	r = nv_open(v, pin_nv(v), &v->pin, &written);
 	if (r == -ENOENT)
 		return 0;
+	if (r == -EPERM)
+		return -ENODEV;
 	if (r == 0 && !written)
 		return nv_undefine(v, &v->pin);
 	if (r == 0)
@@ -135,12 +139,16 @@ vault_pin_probe(struct vault *v, enum vault_pin *out)
 	return nv_undefine(v, &index);
 }
 
-/* What could not be written; an error was told already. */
+/* What could not be written; the line is about that. */
 static void
 drop(struct vault *v, ESYS_TR *index)
 {
+	struct vault_line line;
+
+	vault_keep_line(v, &line);
 	nv_undefine(v, index);
 	nv_close(v, index);
+	vault_tell_line(v, &line);
 }
 
 /* With a PIN index. */
@@ -311,11 +319,11 @@ index_check(struct vault *v, const uint8_t value[static VAULT_DIGEST_LEN])
 		return r;
 	if (link_code(rc) == TPM2_RC_AUTH_UNAVAILABLE) {
 		v->pin_failures = KEY_PIN_LIMIT;
-		return -EACCES;
+		return NOT_THE_PIN;
 	}
 	if (vault_denied(rc)) {
 		r = read_index(v);
-		return r != 0 ? r : -EACCES;
+		return r != 0 ? r : NOT_THE_PIN;
 	}
 	r = link_result(v->link, rc, "check the PIN");
 	if (r == 0)
@@ -370,7 +378,7 @@ memory_check(struct vault *v, const uint8_t value[static VAULT_DIGEST_LEN])
 	if (r == 0)
 		r = read_memory(v, &memory);
 	if (r == 0 && v->pin_failures == KEY_PIN_LIMIT)
-		r = -EACCES;
+		r = NOT_THE_PIN;
 	if (r == 0)
 		r = memory_write(v, v->pin, v->pin_failures + 1,
 		    memory.value);
@@ -379,7 +387,7 @@ memory_check(struct vault *v, const uint8_t value[static VAULT_DIGEST_LEN])
 	if (CRYPTO_memcmp(memory.value, value, sizeof(memory.value)) == 0)
 		r = memory_write(v, v->pin, 0, memory.value);
 	else
-		r = -EACCES;
+		r = NOT_THE_PIN;
 out:
 	explicit_bzero(&memory, sizeof(memory));
 	return r;
@@ -402,9 +410,9 @@ check(struct vault *v, struct span hash)
 		r = v->wrapped.pin_kind == VAULT_PIN_INDEX ?
 		    index_check(v, value) : memory_check(v, value);
 	explicit_bzero(value, sizeof(value));
-	if (r != -EACCES)
+	if (r != NOT_THE_PIN)
 		return r;
-	return link_fail(v->link, -EACCES, v->pin_failures == KEY_PIN_LIMIT ?
+/* -EACCES says that it is not the PIN; a TPM says it of other things too. */
 	    "the PIN is blocked" : "not the PIN");
 }
 
@@ -431,13 +439,16 @@ set(struct vault *v, struct span new, struct span current)
 	return r;
 }
 
+/* -EACCES says that it is not the PIN; TPMs have other reasons for it too. */
 static int
 finish(struct vault *v, struct key_op *op, int result)
 {
+	if (result == -EACCES)
+		result = -EIO;
+	op->result = result == NOT_THE_PIN ? -EACCES : result;
 	op->out_blob_len = 0;
 	op->pin_failures = v->pin_failures;
-	op->result = result;
-	return result;
+	return op->result;
 }
 
 int
