@@ -412,8 +412,9 @@ check(struct vault *v, struct span hash)
 	explicit_bzero(value, sizeof(value));
 	if (r != NOT_THE_PIN)
 		return r;
-/* -EACCES says that it is not the PIN; a TPM says it of other things too. */
-	    "the PIN is blocked" : "not the PIN");
+	return link_fail(v->link, NOT_THE_PIN, "%s",
+	    v->pin_failures == KEY_PIN_LIMIT ? "the PIN is blocked" :
+	    "not the PIN");
 }
 
 static int
