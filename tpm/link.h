@@ -88,7 +88,10 @@ int link_result(struct link *l, TSS2_RC rc, const char *doing);
 int link_srk(struct link *l, ESYS_TR *out);
 int link_srk_name(struct link *l, uint8_t out[static LINK_NAME_MAX],
     size_t *len);
-/* From now on it has to be the one with that Name: -ENODEV if it is not. */
+/*
+ * From now on it has to be the one with that Name: at the handle, or else made
+ * anew. -ENODEV if it is neither; then nothing changes.
+ */
 int link_pin(struct link *l, struct span name);
 
 /*

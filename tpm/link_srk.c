@@ -445,9 +445,9 @@ link_srk(struct link *l, ESYS_TR *out)
 			r = keep_srk(l);
 	}
 	if (r == 0 && !is_pinned(l))
-		r = link_fail(l, -ENODEV, "this TPM is not the one that the"
-		    " state was made with, or it was cleared: its keys are"
-		    " gone, unless the old TPM comes back");
+		r = link_fail(l, -ENODEV, "this is not the TPM that the keys"
+		    " are in, or it was cleared: its credentials cannot be"
+		    " used here");
 	if (r != 0) {
 		link_drop_srk(l);
 		return r;
@@ -473,7 +473,9 @@ link_srk_name(struct link *l, uint8_t out[static LINK_NAME_MAX], size_t *len)
 int
 link_pin(struct link *l, struct span name)
 {
+	struct link_name before = l->pinned;
 	ESYS_TR srk;
+	int r;
 
 	if (name.len == 0 || name.len > LINK_NAME_MAX)
 		return link_fail(l, -EBADMSG, "the pinned name of the storage"
@@ -482,5 +484,8 @@ link_pin(struct link *l, struct span name)
 	l->pinned.len = name.len;
 	if (l->srk != ESYS_TR_NONE && !is_pinned(l))
 		link_drop_srk(l);
-	return link_srk(l, &srk);
+	r = link_srk(l, &srk);
+	if (r != 0)
+		l->pinned = before;
+	return r;
 }

@@ -344,22 +344,15 @@ match_record(struct vault *v)
 	return r;
 }
 
+/*
+ * The key that it was made under, even if there is another one at the handle
+ * where storage root keys are by now.
+ */
 static int
 match_root(struct vault *v)
 {
-	uint8_t name[LINK_NAME_MAX];
-	size_t len;
-	int r;
-
-	r = link_srk_name(v->link, name, &len);
-	if (r != 0)
-		return r;
-	if (!span_eq(span(name, len),
-	    span(v->wrapped.srk_name, sizeof(v->wrapped.srk_name))))
-		return link_fail(v->link, -ENODEV, "this is not the TPM that "
-		    "the keys are in, or it was cleared: its credentials "
-		    "cannot be used here");
-	return link_pin(v->link, span(name, len));
+	return link_pin(v->link, span(v->wrapped.srk_name,
+	    sizeof(v->wrapped.srk_name)));
 }
 
 static int

@@ -248,7 +248,7 @@ another_name_is_refused(void **state)
 	assert_int_equal(link_srk_name(f->link, name, &len), 0);
 	name[len - 1] ^= 1;
 	assert_int_equal(link_pin(f->link, span(name, len)), -ENODEV);
-	assert_non_null(strstr(link_strerror(f->link), "not the one"));
+	assert_non_null(strstr(link_strerror(f->link), "not the TPM"));
 	name[len - 1] ^= 1;
 	assert_int_equal(link_pin(f->link, span(name, len)), 0);
 }

@@ -190,6 +190,23 @@ another_tpm(void **state)
 	vf_open(f, f->dir.fd, false);
 }
 
+/* As operating systems do, whenever they like. */
+static void
+root_key_of_others(void **state)
+{
+	struct fixture *f = *state;
+
+	close_vault(f);
+	assert_int_equal(swtpm_tool(&f->swtpm, "tpm2_createprimary -Q -C o "
+	    "-G rsa -c srk -a 'fixedtpm|fixedparent|sensitivedataorigin|"
+	    "userwithauth|noda|restricted|decrypt' && "
+	    "tpm2_evictcontrol -Q -C o -c srk 0x81000001"), 0);
+	swtpm_reset(&f->swtpm);
+	open_in(f, f->dir.fd, false);
+	WORKS(f, unlock(f));
+	WORKS(f, advance(f, f->info.generation + 1));
+}
+
 static void
 cleared_tpm(void **state)
 {
@@ -758,6 +775,7 @@ main(void)
 		BOTH(sealed_anew),
 		BOTH(impossible_pcrs),
 		BOTH(destroyed),
+		SWTPM(root_key_of_others),
 		SWTPM(two_on_one_tpm),
 		BOTH(memory_full),
 		SWTPM(storage_key_is_not_kept),
