@@ -40,9 +40,10 @@ load_and_certify(struct tpmkeys *tk, const struct opened *o,
 	int r;
 
 	do {
-		r = tpmkey_load(tk, signer, &signer_key);
+		/* the signer last: it is wanted again before the other */
+		r = tpmkey_load(tk, o, &key);
 		if (r == 0)
-			r = tpmkey_load(tk, o, &key);
+			r = tpmkey_load(tk, signer, &signer_key);
 		if (r != 0)
 			return r;
 		rc = certify(tk, key, signer_key, extra, st);
