@@ -440,7 +440,20 @@ finish_pending(struct helper *h)
 	return r;
 }
 
-/* Until the client is gone: 0. -errno: he makes no sense. */
+/*
+ * A link that is broken stays so; the next helper opens the TPM anew, and the
+ * client starts it when he needs one.
+ */
+static bool
+is_of_no_use(const struct helper *h)
+{
+	return h->link != NULL && link_broken(h->link);
+}
+
+/*
+ * Until the client is gone, or we are of no use to him: 0. -errno: he makes
+ * no sense.
+ */
 static int
 serve(struct helper *h)
 {
@@ -450,7 +463,7 @@ serve(struct helper *h)
 	};
 	int r = 0;
 
-	while (r == 0) {
+	while (r == 0 && !is_of_no_use(h)) {
 		pfd[1].fd = h->pending ? softkey_fd(h->softkeys) : -1;
 		pfd[1].revents = 0;
 		if (poll(pfd, 2, -1) == -1) {

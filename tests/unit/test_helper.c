@@ -47,7 +47,7 @@ note(const char *name)
 }
 
 struct link {
-	int	nothing;
+	bool	broken;
 };
 
 struct vault {
@@ -91,6 +91,12 @@ link_strerror(const struct link *l)
 {
 	assert_non_null(l);
 	return "the TPM says no";
+}
+
+bool
+link_broken(const struct link *l)
+{
+	return l->broken;
 }
 
 int
@@ -262,6 +268,10 @@ tpmkey_perform(struct tpmkeys *tk, struct key_op *op)
 	op->out_meta[0] = 't';
 	op->out_meta_len = 1;
 	op->result = op->verb == KEY_EK ? -ENOENT : 0;
+	if (span_eq(op->data[1], span_str("broken"))) {
+		the_link.broken = true;
+		op->result = -ENODEV;
+	}
 	return op->result;
 }
 
@@ -733,6 +743,23 @@ it_shuts_the_tpm_down_when_the_client_leaves(void **state)
 	assert_true(noted(f, "closed"));
 }
 
+/* After its answer, and by itself. */
+static void
+it_ends_when_the_link_is_broken(void **state)
+{
+	struct fixture *f = *state;
+	struct key_op op = key_op(f, KEY_SIGN, 0);
+	uint8_t c;
+
+	unlocked(f);
+	op.blob = span_str("\2");	/* TPM_BLOB */
+	op.data[1] = span_str("broken");
+	assert_int_equal(perform(f, op), -ENODEV);
+	assert_int_equal(recv(f->sock, &c, 1, 0), 0);
+	assert_int_equal(helper_status(f), 0);
+	assert_true(noted(f, "closed"));
+}
+
 /* They are meant for the client, who may still need it. */
 static void
 signals_to_the_service_do_not_end_it(void **state)
@@ -877,6 +904,7 @@ main(int argc, char **argv)
 		TEST(second_operation_at_a_time_ends_it),
 		TEST(what_makes_no_sense_ends_it),
 		TEST(it_shuts_the_tpm_down_when_the_client_leaves),
+		TEST(it_ends_when_the_link_is_broken),
 		TEST(signals_to_the_service_do_not_end_it),
 		TEST(helper_that_hangs_ends_after_its_client),
 		TEST(storage_key_is_in_no_message),
