@@ -194,17 +194,17 @@ another_tpm(void **state)
 static void
 root_key_of_others(void **state)
 {
-	struct fixture *f = *state;
+	struct vf *f = *state;
 
-	close_vault(f);
+	vf_close(f);
 	assert_int_equal(swtpm_tool(&f->swtpm, "tpm2_createprimary -Q -C o "
 	    "-G rsa -c srk -a 'fixedtpm|fixedparent|sensitivedataorigin|"
 	    "userwithauth|noda|restricted|decrypt' && "
 	    "tpm2_evictcontrol -Q -C o -c srk 0x81000001"), 0);
 	swtpm_reset(&f->swtpm);
-	open_in(f, f->dir.fd, false);
-	WORKS(f, unlock(f));
-	WORKS(f, advance(f, f->info.generation + 1));
+	vf_open(f, f->dir.fd, false);
+	WORKS(f, vf_unlock(f));
+	WORKS(f, vf_advance(f, f->info.generation + 1));
 }
 
 static void
