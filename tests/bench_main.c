@@ -12,19 +12,16 @@
  */
 #include "authenticator/device.h"
 #include "authenticator/reactor.h"
-#include "ctap/cbor.h"
-#include "ctap/request.h"
+#include "tests/bench.h"
 
 /* after ours: its macros have names of our enums, and their values */
 #include "tests/fido2_wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,59 +34,6 @@
 #define GA_PER_ROUND	250
 #define MC_PER_ROUND	25
 #define STARTS		15
-#define SAMPLES_MAX	20000
-
-static const uint8_t client_data_hash[32] = { 1 };
-
-struct samples {
-	double	us[SAMPLES_MAX];
-	size_t	n;
-	double	total_us;
-};
-
-static void
-die(const char *what)
-{
-	fprintf(stderr, "bench: %s\n", what);
-	exit(1);
-}
-
-static double
-now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
-}
-
-static void
-sample(struct samples *s, double start_us)
-{
-	double us = now_us() - start_us;
-
-	if (s->n == SAMPLES_MAX)
-		die("too many samples");
-	s->us[s->n++] = us;
-	s->total_us += us;
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double
-percentile(struct samples *s, unsigned p)
-{
-	if (s->n == 0)
-		die("nothing was measured");
-	qsort(s->us, s->n, sizeof(s->us[0]), compare);
-	return s->us[(s->n - 1) * p / 100];
-}
 
 /* Raw OpenSSL: the signature alone, key and context prepared. */
 
@@ -99,7 +43,7 @@ raw_key(void)
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 
 	if (key == NULL)
-		die("EVP_EC_gen");
+		bench_die("EVP_EC_gen");
 	return key;
 }
 
@@ -109,7 +53,7 @@ raw_sign_ctx(EVP_PKEY *key)
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
 
 	if (ctx == NULL || EVP_PKEY_sign_init(ctx) != 1)
-		die("EVP_PKEY_sign_init");
+		bench_die("EVP_PKEY_sign_init");
 	return ctx;
 }
 
@@ -118,22 +62,22 @@ raw_sign(EVP_PKEY_CTX *ctx, struct samples *s)
 {
 	uint8_t sig[80];
 	size_t len = sizeof(sig);
-	double start = now_us();
+	double start = bench_now_us();
 
-	if (EVP_PKEY_sign(ctx, sig, &len, client_data_hash, 32) != 1)
-		die("EVP_PKEY_sign");
-	sample(s, start);
+	if (EVP_PKEY_sign(ctx, sig, &len, bench_hash, BENCH_HASH_LEN) != 1)
+		bench_die("EVP_PKEY_sign");
+	samples_since(s, start);
 }
 
 static void
 raw_keygen(EVP_PKEY_CTX *ctx, struct samples *s)
 {
 	EVP_PKEY *key = NULL;
-	double start = now_us();
+	double start = bench_now_us();
 
 	if (EVP_PKEY_generate(ctx, &key) != 1)
-		die("EVP_PKEY_generate");
-	sample(s, start);
+		bench_die("EVP_PKEY_generate");
+	samples_since(s, start);
 	EVP_PKEY_free(key);
 }
 
@@ -148,80 +92,11 @@ raw_keygen_ctx(void)
 	params[1] = OSSL_PARAM_construct_end();
 	if (ctx == NULL || EVP_PKEY_keygen_init(ctx) != 1 ||
 	    EVP_PKEY_CTX_set_params(ctx, params) != 1)
-		die("keygen");
+		bench_die("keygen");
 	return ctx;
 }
 
 /* The engine, in this process, with its real store and keys. */
-
-static void
-rp_name(char out[static 64], size_t i)
-{
-	snprintf(out, 64, "site-%zu.example", i);
-}
-
-static size_t
-write_make(uint8_t *msg, size_t cap, const char *rp)
-{
-	struct cbor_out out;
-
-	msg[0] = CTAP_MAKE_CREDENTIAL;
-	cbor_out_init(&out, msg + 1, cap - 1);
-	cbor_put_map(&out, 5);
-	cbor_put_uint(&out, 1);
-	cbor_put_bytes(&out, span(client_data_hash, 32));
-	cbor_put_uint(&out, 2);
-	cbor_put_map(&out, 1);
-	cbor_put_str(&out, "id");
-	cbor_put_str(&out, rp);
-	cbor_put_uint(&out, 3);
-	cbor_put_map(&out, 2);
-	cbor_put_str(&out, "id");
-	cbor_put_bytes(&out, span_str("user-1"));
-	cbor_put_str(&out, "name");
-	cbor_put_str(&out, "user@example");
-	cbor_put_uint(&out, 4);
-	cbor_put_array(&out, 1);
-	cbor_put_map(&out, 2);
-	cbor_put_str(&out, "alg");
-	cbor_put_int(&out, COSE_ES256);
-	cbor_put_str(&out, "type");
-	cbor_put_str(&out, "public-key");
-	cbor_put_uint(&out, 7);
-	cbor_put_map(&out, 2);
-	cbor_put_str(&out, "rk");
-	cbor_put_bool(&out, true);
-	cbor_put_str(&out, "uv");
-	cbor_put_bool(&out, true);
-	return 1 + out.len;
-}
-
-static size_t
-write_get(uint8_t *msg, size_t cap, const char *rp)
-{
-	struct cbor_out out;
-
-	msg[0] = CTAP_GET_ASSERTION;
-	cbor_out_init(&out, msg + 1, cap - 1);
-	cbor_put_map(&out, 2);
-	cbor_put_uint(&out, 1);
-	cbor_put_str(&out, rp);
-	cbor_put_uint(&out, 2);
-	cbor_put_bytes(&out, span(client_data_hash, 32));
-	return 1 + out.len;
-}
-
-static void
-transact(struct device *d, const uint8_t *msg, size_t len)
-{
-	static uint8_t reply[AUTH_MESSAGE_MAX];
-	size_t n;
-
-	if (device_transact(d, span(msg, len), reply, sizeof(reply), &n) != 0)
-		die("device_transact");
-	if (reply[0] != CTAP2_OK)
-		die("the engine refused");
-}
 
 static struct device *
 open_device(const char *dir)
@@ -236,42 +111,30 @@ open_device(const char *dir)
 	device_config_default(&cfg);
 	cfg.tpm.target = "none";
 	if (device_open(&cfg, reactor_now_ms(), &d, msg, sizeof(msg)) != 0)
-		die(msg);
+		bench_die(msg);
 	return d;
 }
 
 static void
 fill(struct device *d, size_t from, size_t to)
 {
-	uint8_t msg[512];
-	char rp[64];
-
-	for (size_t i = from; i < to; i++) {
-		rp_name(rp, i);
-		transact(d, msg, write_make(msg, sizeof(msg), rp));
-	}
+	for (size_t i = from; i < to; i++)
+		bench_make(d, i);
 }
 
 /* stride 0: always the same account; else all over the database. */
 static void
-bench_get(struct device *d, size_t count, bool spread, struct samples *engine,
+bench_gets(struct device *d, size_t count, bool spread, struct samples *engine,
     struct samples *raw)
 {
 	EVP_PKEY *key = raw_key();
 	EVP_PKEY_CTX *ctx = raw_sign_ctx(key);
-	uint8_t msg[512];
-	size_t len, at = 0;
-	double start;
-	char rp[64];
+	size_t at = 0;
 
 	for (int r = 0; r < ROUNDS; r++) {
 		for (int i = 0; i < GA_PER_ROUND; i++) {
 			at = spread ? (at + 7919) % count : 0;
-			rp_name(rp, at);
-			len = write_get(msg, sizeof(msg), rp);
-			start = now_us();
-			transact(d, msg, len);
-			sample(engine, start);
+			samples_add(engine, bench_get(d, at));
 		}
 		for (int i = 0; i < GA_PER_ROUND; i++)
 			raw_sign(ctx, raw);
@@ -282,30 +145,23 @@ bench_get(struct device *d, size_t count, bool spread, struct samples *engine,
 
 /* makeCredential: two key operations and a commit */
 static void
-bench_make(struct device *d, struct samples *engine, struct samples *raw)
+bench_makes(struct device *d, struct samples *engine, struct samples *raw)
 {
 	EVP_PKEY *key = raw_key();
 	EVP_PKEY_CTX *sign = raw_sign_ctx(key), *gen = raw_keygen_ctx();
 	static size_t number = 1000000000;
 	struct samples *part = calloc(1, sizeof(*part));
-	uint8_t msg[512];
-	size_t len;
 	double start;
-	char rp[64];
 
 	if (part == NULL)
-		die("no memory");
+		bench_die("no memory");
 	for (int r = 0; r < ROUNDS; r++) {
 		for (int i = 0; i < MC_PER_ROUND; i++) {
-			rp_name(rp, number++);
-			len = write_make(msg, sizeof(msg), rp);
-			start = now_us();
-			transact(d, msg, len);
-			sample(engine, start);
-			start = now_us();
+			samples_add(engine, bench_make(d, number++));
+			start = bench_now_us();
 			raw_keygen(gen, part);
 			raw_sign(sign, part);
-			sample(raw, start);
+			samples_since(raw, start);
 			part->n = 0;
 		}
 	}
@@ -328,10 +184,10 @@ start_program(const char *sealkey, const char *dir, const char *socket)
 	struct child c;
 	int fds[2];
 	char byte, fd[16];
-	double start = now_us();
+	double start = bench_now_us();
 
 	if (pipe(fds) != 0)
-		die("pipe");
+		bench_die("pipe");
 	snprintf(fd, sizeof(fd), "%d", fds[1]);
 	c.pid = fork();
 	if (c.pid == 0) {
@@ -344,8 +200,8 @@ start_program(const char *sealkey, const char *dir, const char *socket)
 	}
 	close(fds[1]);
 	if (c.pid < 0 || read(fds[0], &byte, 1) != 1)
-		die("sealkey run did not become ready");
-	c.ready_us = now_us() - start;
+		bench_die("sealkey run did not become ready");
+	c.ready_us = bench_now_us() - start;
 	close(fds[0]);
 	return c;
 }
@@ -357,7 +213,7 @@ stop_program(struct child c)
 
 	kill(c.pid, SIGTERM);
 	if (waitpid(c.pid, &status, 0) != c.pid || status != 0)
-		die("sealkey run did not end well");
+		bench_die("sealkey run did not end well");
 }
 
 static double
@@ -382,9 +238,9 @@ fido2_request(void)
 {
 	fido_assert_t *a = fido_assert_new();
 
-	if (a == NULL || fido_assert_set_clientdata_hash(a, client_data_hash,
-	    sizeof(client_data_hash)) != FIDO_OK)
-		die("fido_assert_new");
+	if (a == NULL || fido_assert_set_clientdata_hash(a, bench_hash,
+	    sizeof(bench_hash)) != FIDO_OK)
+		bench_die("fido_assert_new");
 	return a;
 }
 
@@ -399,16 +255,16 @@ bench_socket(const char *socket, size_t count, struct samples *s)
 	double start;
 
 	if (dev == NULL)
-		die("libfido2 does not open the socket");
+		bench_die("libfido2 does not open the socket");
 	for (int i = 0; i < 2000; i++) {
 		at = (at + 7919) % count;
-		rp_name(rp, at);
+		bench_site(rp, at);
 		if (fido_assert_set_rp(a, rp) != FIDO_OK)
-			die("fido_assert_set_rp");
-		start = now_us();
+			bench_die("fido_assert_set_rp");
+		start = bench_now_us();
 		if (fido_dev_get_assert(dev, a, NULL) != FIDO_OK)
-			die("getAssertion through the socket");
-		sample(s, start);
+			bench_die("getAssertion through the socket");
+		samples_since(s, start);
 	}
 	fido_assert_free(&a);
 	fido2_close(&dev);
@@ -417,51 +273,32 @@ bench_socket(const char *socket, size_t count, struct samples *s)
 /* Report */
 
 static void
-put_samples(json_t *to, const char *name, struct samples *s)
-{
-	json_object_set_new(to, name, json_pack("{s:f, s:f, s:f}",
-	    "p50_us", percentile(s, 50), "p99_us", percentile(s, 99),
-	    "per_second", (double)s->n / s->total_us * 1e6));
-}
-
-static void
 row(json_t *to, const char *name, struct samples *engine,
     struct samples *raw)
 {
-	double ratio = percentile(engine, 50) / percentile(raw, 50);
+	double ratio = samples_percentile(engine, 50) /
+	    samples_percentile(raw, 50);
 	char key[80];
 
-	printf("  %-34s %8.1f %8.1f %9.0f", name, percentile(engine, 50),
-	    percentile(engine, 99),
-	    (double)engine->n / engine->total_us * 1e6);
+	samples_print(name, engine);
 	printf("   %5.2f x\n", ratio);
-	put_samples(to, name, engine);
+	samples_put(to, name, engine);
 	snprintf(key, sizeof(key), "%s, raw OpenSSL", name);
-	put_samples(to, key, raw);
+	samples_put(to, key, raw);
 	snprintf(key, sizeof(key), "%s, ratio", name);
 	json_object_set_new(to, key, json_real(ratio));
-}
-
-static struct samples *
-samples(void)
-{
-	struct samples *s = calloc(1, sizeof(*s));
-
-	if (s == NULL)
-		die("no memory");
-	return s;
 }
 
 static void
 bench_engine(json_t *to, struct device *d, size_t count)
 {
-	struct samples *a = samples(), *b = samples();
+	struct samples *a = samples_new(), *b = samples_new();
 
-	bench_get(d, count, false, a, b);
+	bench_gets(d, count, false, a, b);
 	row(to, "getAssertion, one account", a, b);
 	memset(a, 0, sizeof(*a));
 	memset(b, 0, sizeof(*b));
-	bench_get(d, count, true, a, b);
+	bench_gets(d, count, true, a, b);
 	row(to, "getAssertion, all over", a, b);
 	free(a);
 	free(b);
@@ -470,7 +307,7 @@ bench_engine(json_t *to, struct device *d, size_t count)
 static void
 bench_program(json_t *to, const char *sealkey, const char *dir, size_t count)
 {
-	struct samples *start = samples(), *get = samples();
+	struct samples *start = samples_new(), *get = samples_new();
 	char path[600];
 	struct child c;
 	double rss;
@@ -486,35 +323,15 @@ bench_program(json_t *to, const char *sealkey, const char *dir, size_t count)
 	bench_socket(path, count, get);
 	rss = resident_mib(c.pid);
 	stop_program(c);
-	printf("  %-34s %8.1f %8.1f %9.0f\n", "getAssertion, socket",
-	    percentile(get, 50), percentile(get, 99),
-	    (double)get->n / get->total_us * 1e6);
-	printf("  start to ready %.1f ms, resident %.1f MiB\n",
-	    percentile(start, 50) / 1000, rss);
-	put_samples(to, "getAssertion, socket", get);
+	samples_print("getAssertion, socket", get);
+	printf("\n  start to ready %.1f ms, resident %.1f MiB\n",
+	    samples_percentile(start, 50) / 1000, rss);
+	samples_put(to, "getAssertion, socket", get);
 	json_object_set_new(to, "start_ms",
-	    json_real(percentile(start, 50) / 1000));
+	    json_real(samples_percentile(start, 50) / 1000));
 	json_object_set_new(to, "resident_mib", json_real(rss));
 	free(start);
 	free(get);
-}
-
-static void
-temporary(char *out, size_t size, const char *base)
-{
-	snprintf(out, size, "%s/sealkey-bench-XXXXXX", base);
-	if (mkdtemp(out) == NULL)
-		die("mkdtemp");
-}
-
-static void
-remove_tree(const char *dir)
-{
-	char cmd[600];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
-	if (system(cmd) != 0)
-		die(cmd);
 }
 
 static json_t *
@@ -535,21 +352,21 @@ bench_count(const char *sealkey, const char *dir, size_t from, size_t count)
 static void
 bench_commit(json_t *report)
 {
-	struct samples *a = samples(), *b = samples();
+	struct samples *a = samples_new(), *b = samples_new();
 	const char *base = getenv("TMPDIR");
 	json_t *to = json_object();
 	struct device *d;
 	char dir[512];
 
-	temporary(dir, sizeof(dir), base != NULL ? base : "/tmp");
+	bench_temporary(dir, sizeof(dir), base != NULL ? base : "/tmp");
 	d = open_device(dir);
-	bench_make(d, a, b);
+	bench_makes(d, a, b);
 	printf("\nwith a commit to disk %18s %8s %9s   %s\n", "p50 us",
 	    "p99 us", "per s", "keygen and sign");
 	row(to, "makeCredential", a, b);
 	json_object_set_new(report, "disk", to);
 	device_close(d);
-	remove_tree(dir);
+	bench_remove(dir);
 	free(a);
 	free(b);
 }
@@ -557,10 +374,10 @@ bench_commit(json_t *report)
 static void
 bench_make_memory(json_t *to, const char *dir)
 {
-	struct samples *a = samples(), *b = samples();
+	struct samples *a = samples_new(), *b = samples_new();
 	struct device *d = open_device(dir);
 
-	bench_make(d, a, b);
+	bench_makes(d, a, b);
 	row(to, "makeCredential, no disk", a, b);
 	device_close(d);
 	free(a);
@@ -575,29 +392,30 @@ main(int argc, char **argv)
 	size_t n = 3, before = 0, count;
 	json_t *report = json_object(), *to;
 	char dir[512];
+	bool within;
 
 	if (argc < 3)
-		die("usage: bench SEALKEY OUT.json [COUNT...]");
+		bench_die("usage: bench SEALKEY OUT.json [COUNT...]");
 	if (argc > 3) {
 		counts = (const char *const *)argv + 3;
 		n = (size_t)argc - 3;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	temporary(dir, sizeof(dir), access("/dev/shm", W_OK) == 0 ?
-	    "/dev/shm" : "/tmp");
+	bench_memory(dir, sizeof(dir));
 	for (size_t i = 0; i < n; i++) {
 		count = strtoul(counts[i], NULL, 10);
 		if (count <= before)
-			die("counts must rise");
+			bench_die("counts must rise");
 		to = bench_count(argv[1], dir, before, count);
 		json_object_set_new(report, counts[i], to);
 		before = count;
 	}
 	bench_make_memory(to, dir);
-	remove_tree(dir);
+	bench_remove(dir);
 	bench_commit(report);
+	within = bench_tpm(report, argv[1]);
 	if (json_dump_file(report, argv[2], JSON_INDENT(2)) != 0)
-		die("cannot write the report");
+		bench_die("cannot write the report");
 	json_decref(report);
-	return 0;
+	return within ? 0 : 1;
 }

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "authenticator/device.h"
+#include "ctap/cbor.h"
+#include "ctap/request.h"
+
+const uint8_t bench_hash[BENCH_HASH_LEN] = { 1 };
+
+void
+bench_die(const char *what)
+{
+	fprintf(stderr, "bench: %s\n", what);
+	exit(1);
+}
+
+double
+bench_now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
+}
+
+/* Samples. */
+
+struct samples *
+samples_new(void)
+{
+	struct samples *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		bench_die("no memory");
+	return s;
+}
+
+void
+samples_add(struct samples *s, double us)
+{
+	if (s->n == SAMPLES_MAX)
+		bench_die("too many samples");
+	s->us[s->n++] = us;
+	s->total_us += us;
+}
+
+void
+samples_since(struct samples *s, double start_us)
+{
+	samples_add(s, bench_now_us() - start_us);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+double
+samples_percentile(struct samples *s, unsigned p)
+{
+	if (s->n == 0)
+		bench_die("nothing was measured");
+	qsort(s->us, s->n, sizeof(s->us[0]), compare);
+	return s->us[(s->n - 1) * p / 100];
+}
+
+static double
+per_second(const struct samples *s)
+{
+	return (double)s->n / s->total_us * 1e6;
+}
+
+void
+samples_put(json_t *to, const char *name, struct samples *s)
+{
+	json_object_set_new(to, name, json_pack("{s:f, s:f, s:f}",
+	    "p50_us", samples_percentile(s, 50),
+	    "p99_us", samples_percentile(s, 99),
+	    "per_second", per_second(s)));
+}
+
+void
+samples_print(const char *name, struct samples *s)
+{
+	printf("  %-34s %8.1f %8.1f %9.0f", name, samples_percentile(s, 50),
+	    samples_percentile(s, 99), per_second(s));
+}
+
+/* Folders. */
+
+void
+bench_temporary(char *out, size_t size, const char *base)
+{
+	snprintf(out, size, "%s/sealkey-bench-XXXXXX", base);
+	if (mkdtemp(out) == NULL)
+		bench_die("mkdtemp");
+}
+
+void
+bench_memory(char *out, size_t size)
+{
+	bench_temporary(out, size, access("/dev/shm", W_OK) == 0 ?
+	    "/dev/shm" : "/tmp");
+}
+
+void
+bench_remove(const char *dir)
+{
+	char cmd[600];
+
+	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
+	if (system(cmd) != 0)
+		bench_die(cmd);
+}
+
+/* Requests. */
+
+void
+bench_site(char out[static 64], size_t i)
+{
+	snprintf(out, 64, "site-%zu.example", i);
+}
+
+static size_t
+write_make(uint8_t *msg, size_t cap, const char *rp)
+{
+	struct cbor_out out;
+
+	msg[0] = CTAP_MAKE_CREDENTIAL;
+	cbor_out_init(&out, msg + 1, cap - 1);
+	cbor_put_map(&out, 5);
+	cbor_put_uint(&out, 1);
+	cbor_put_bytes(&out, span(bench_hash, BENCH_HASH_LEN));
+	cbor_put_uint(&out, 2);
+	cbor_put_map(&out, 1);
+	cbor_put_str(&out, "id");
+	cbor_put_str(&out, rp);
+	cbor_put_uint(&out, 3);
+	cbor_put_map(&out, 2);
+	cbor_put_str(&out, "id");
+	cbor_put_bytes(&out, span_str("user-1"));
+	cbor_put_str(&out, "name");
+	cbor_put_str(&out, "user@example");
+	cbor_put_uint(&out, 4);
+	cbor_put_array(&out, 1);
+	cbor_put_map(&out, 2);
+	cbor_put_str(&out, "alg");
+	cbor_put_int(&out, COSE_ES256);
+	cbor_put_str(&out, "type");
+	cbor_put_str(&out, "public-key");
+	cbor_put_uint(&out, 7);
+	cbor_put_map(&out, 2);
+	cbor_put_str(&out, "rk");
+	cbor_put_bool(&out, true);
+	cbor_put_str(&out, "uv");
+	cbor_put_bool(&out, true);
+	return 1 + out.len;
+}
+
+static size_t
+write_get(uint8_t *msg, size_t cap, const char *rp)
+{
+	struct cbor_out out;
+
+	msg[0] = CTAP_GET_ASSERTION;
+	cbor_out_init(&out, msg + 1, cap - 1);
+	cbor_put_map(&out, 2);
+	cbor_put_uint(&out, 1);
+	cbor_put_str(&out, rp);
+	cbor_put_uint(&out, 2);
+	cbor_put_bytes(&out, span(bench_hash, BENCH_HASH_LEN));
+	return 1 + out.len;
+}
+
+static double
+transact(struct device *d, const uint8_t *msg, size_t len)
+{
+	static uint8_t reply[AUTH_MESSAGE_MAX];
+	double start = bench_now_us();
+	size_t n;
+
+	if (device_transact(d, span(msg, len), reply, sizeof(reply), &n) != 0)
+		bench_die("device_transact");
+	if (reply[0] != CTAP2_OK)
+		bench_die("the engine refused");
+	return bench_now_us() - start;
+}
+
+double
+bench_make(struct device *d, size_t i)
+{
+	uint8_t msg[512];
+	char rp[64];
+
+	bench_site(rp, i);
+	return transact(d, msg, write_make(msg, sizeof(msg), rp));
+}
+
+double
+bench_get(struct device *d, size_t i)
+{
+	uint8_t msg[512];
+	char rp[64];
+
+	bench_site(rp, i);
+	return transact(d, msg, write_get(msg, sizeof(msg), rp));
+}
