@@ -216,14 +216,25 @@ configure(struct sim_private *p, const struct sim_setup *setup)
 	p->random = ~setup->seed;
 }
 
+/* What keys that have the PIN know better; as authenticator/device.c does */
+static void
+learn_pin(struct sim_private *p)
+{
+	p->state.pin_failures = p->tpm.pin_failures;
+	if (p->tpm.pin_set && !p->state.pin_set)
+		p->state.pin_length = p->cfg.min_pin_length;
+	if (!p->tpm.pin_set && p->state.pin_set)
+		p->state.pin_failures = KEY_PIN_LIMIT;
+	p->state.pin_set |= p->tpm.pin_set;
+}
+
 static void
 power_up(struct sim *s)
 {
 	struct sim_private *p = s->priv;
 
-	/* they know better; see authenticator/device.c */
 	if (p->cfg.pin_in_keys)
-		p->state.pin_failures = p->tpm.pin_failures;
+		learn_pin(p);
 	s->auth = auth_init(p->mem, &p->cfg, &p->state, s->now_ms);
 	if (s->auth == NULL)
 		die("auth_init");
@@ -649,6 +660,16 @@ sim_yes(struct sim *s, struct span msg)
 		want = sim_finger(s, (struct user_finger){
 		    .long_touch = true });
 	return s->reply.p[0];
+}
+
+const uint8_t *
+sim_pin_hash(const struct sim *s)
+{
+	const struct sim_private *p = s->priv;
+
+	if (p->cfg.pin_in_keys)
+		return p->tpm.pin_set ? p->tpm.pin_hash : NULL;
+	return p->state.pin_set ? p->state.pin_hash : NULL;
 }
 
 size_t

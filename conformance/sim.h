@@ -73,6 +73,8 @@ enum auth_want sim_advance(struct sim *s, uint64_t ms);
 uint8_t sim_yes(struct sim *s, struct span msg);
 
 size_t sim_credentials(const struct sim *s);
+/* PIN_HASH_LEN bytes, wherever the PIN is kept; NULL: there is none. */
+const uint8_t *sim_pin_hash(const struct sim *s);
 const struct credential *sim_credential(const struct sim *s, size_t i);
 
 #endif

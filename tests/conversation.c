@@ -31,6 +31,7 @@ conversation_setup(int key, struct sim_setup *out)
 
 	memset(out, 0, sizeof(*out));
 	out->set[n++] = ALGORITHMS;
+	out->pin_in_keys = (key & KEY_NO_UV) != 0;
 	for (size_t i = 0; i < KINDS; i++) {
 		bool set = (key & kinds[i].bit & 0xff) != 0;
 

@@ -35,7 +35,8 @@ enum conversation_event {
 
 /* None of them is a key that lets the host choose accounts. */
 enum conversation_key {
-	KEY_NO_UV = 0x01,
+	KEY_NO_UV = 0x01,	/* and its keys have the PIN, if there is one:
+				 * the host does not see that */
 	KEY_NO_PIN = 0x02,
 	KEY_ALWAYS_UV = 0x04,
 	KEY_CHOOSES = 0x08,

@@ -39,6 +39,8 @@ struct seen {
 	unsigned	samples;	/* good ones, of any finger; since the
 					 * last that was enrolled */
 	struct auth_state state;
+	bool		has_pin;
+	uint8_t		pin_hash[PIN_HASH_LEN];
 	/* about the operation that is under way */
 	uint64_t	channel;	/* who asked last */
 	uint8_t		cmd;
@@ -61,24 +63,25 @@ is_zero(const void *p, size_t len)
 
 /* Whether pinHashEnc holds the PIN of now. */
 static bool
-is_right_pin(struct auth *au, const struct ctap_client_pin *req)
+is_right_pin(const struct sim *s, const struct ctap_client_pin *req)
 {
+	const uint8_t *pin = sim_pin_hash(s);
 	const struct pin_agreement *a;
 	struct pin_secret secret;
 	uint8_t hash[64];
 	size_t len;
 
-	if (!au->state.pin_set || !req->peer.valid ||
+	if (pin == NULL || !req->peer.valid ||
 	    req->pin_hash_enc.p == NULL || req->protocol.v < 1 ||
 	    req->protocol.v > PIN_PROTOCOL_MAX)
 		return false;
 	/* made now if there is none: as the command would do */
-	a = key_agreement(au, (int)req->protocol.v);
+	a = key_agreement(s->auth, (int)req->protocol.v);
 	return a != NULL && pin_agreement_secret(a, (int)req->protocol.v,
 	    req->peer.x.p, req->peer.y.p, &secret) &&
 	    pin_decrypt(&secret, req->pin_hash_enc, hash, sizeof(hash),
 	    &len) && len == PIN_HASH_LEN &&
-	    memcmp(hash, au->state.pin_hash, PIN_HASH_LEN) == 0;
+	    memcmp(hash, pin, PIN_HASH_LEN) == 0;
 }
 
 static void
@@ -92,7 +95,17 @@ look_for_pin(const struct sim *s, struct span msg, struct seen *seen)
 		return;
 	seen->tells_pin = req.pin.subcommand == 4 ||
 	    req.pin.subcommand == 5 || req.pin.subcommand == 9;
-	seen->right_pin = seen->tells_pin && is_right_pin(s->auth, &req.pin);
+	seen->right_pin = seen->tells_pin && is_right_pin(s, &req.pin);
+}
+
+static void
+look_at_pin(const struct sim *s, struct seen *seen)
+{
+	const uint8_t *pin = sim_pin_hash(s);
+
+	seen->has_pin = pin != NULL;
+	if (pin != NULL)
+		memcpy(seen->pin_hash, pin, PIN_HASH_LEN);
 }
 
 /*
@@ -105,16 +118,22 @@ check_retries(const struct sim *s, const struct seen *before)
 	const struct auth_state *was = &before->state, *is = &s->auth->state;
 	bool ok = s->reply.p[0] == CTAP2_OK;
 	bool reset = ok && before->cmd == CTAP_RESET;
+	const uint8_t *pin = sim_pin_hash(s);
 
+	/* what keys have done is done, even if the host was told of an error */
+	if (s->auth->cfg.pin_in_keys) {
+		reset = before->cmd == CTAP_RESET;
+		ok = true;
+	}
 	if (is->pin_failures < was->pin_failures)
 		check(before->right_pin || reset);
 	if (is->uv_failures < was->uv_failures)
 		check(before->right_pin || before->recognised || reset);
-	if (was->pin_set && (!is->pin_set || memcmp(is->pin_hash,
-	    was->pin_hash, PIN_HASH_LEN) != 0))
+	if (before->has_pin && (pin == NULL ||
+	    memcmp(pin, before->pin_hash, PIN_HASH_LEN) != 0))
 		check((ok && before->right_pin) || reset);
 	if (before->tells_pin && !before->right_pin)
-		check(!ok);
+		check(s->reply.p[0] != CTAP2_OK);
 	if (before->mismatches > 0 && !before->recognised &&
 	    s->commit_error == 0)
 		check(is->uv_failures > was->uv_failures);
@@ -152,13 +171,28 @@ check_fingers(const struct sim *s, struct seen *before)
 		check(uv_ready(au) == (is > 0));
 }
 
+/* What is on disk if the keys have the PIN: nothing about that. */
+static bool
+has_changed(const struct auth *au, const struct auth_state *before)
+{
+	struct auth_state was, is;
+
+	memcpy(&was, before, sizeof(was));
+	memcpy(&is, &au->state, sizeof(is));
+	if (au->cfg.pin_in_keys) {
+		was.pin_set = is.pin_set = false;
+		was.pin_length = is.pin_length = 0;
+		was.pin_failures = is.pin_failures = 0;
+	}
+	return memcmp(&was, &is, sizeof(was)) != 0;
+}
+
 /* Every change of the state was committed, and nothing else is. */
 static void
 check_state(const struct sim *s, const struct seen *before)
 {
 	const struct auth *au = s->auth;
-	bool changed = memcmp(&au->state, &before->state,
-	    sizeof(au->state)) != 0;
+	bool changed = has_changed(au, &before->state);
 
 	check(!changed || s->commits > before->commits);
 	check(au->state.pin_failures <= PIN_RETRIES);
@@ -266,6 +300,7 @@ check_reply(struct sim *s, struct seen *before)
 	before->credentials = now;
 	before->commits = s->commits;
 	before->state = s->auth->state;
+	look_at_pin(s, before);
 }
 
 static size_t
@@ -325,6 +360,7 @@ check_apdu_reply(const struct sim *s, uint8_t ins, struct seen *seen)
 	check_state(s, seen);
 	seen->commits = s->commits;
 	seen->state = s->auth->state;
+	look_at_pin(s, seen);
 }
 
 static size_t
@@ -493,6 +529,7 @@ do_event(struct sim *s, uint8_t event, const uint8_t *data, size_t len,
 		sim_power_cycle(s);
 		seen->touched = seen->verified = false;
 		seen->state = s->auth->state;
+		look_at_pin(s, seen);
 		return 0;
 	case EVENT_GONE:
 		host_goes(s, seen);
