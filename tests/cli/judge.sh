@@ -52,10 +52,13 @@ begin pin 220 --presence manual --set uv=off
 begin fingers 250 --presence manual --set bioEnroll=on
 begin old 60 --presence manual --set versions=FIDO_2_0
 begin u2f 50 --presence manual --set versions=U2F_V2
+# the rest is for keys that attest as usual
+begin tpm 3 --presence manual --tpm embedded --attestation tpm
 check "one that a script touches" told manual
 check "one that answers by itself" told auto
 check "one that has nothing but a PIN" told pin
 check "one with a fingerprint reader" told fingers
 check "one of CTAP 2.0" told old
 check "one that has nothing but U2F" told u2f
+check "one whose TPM attests" told tpm
 plan
