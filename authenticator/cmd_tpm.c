@@ -207,15 +207,16 @@ explain_rollback(struct manage *m)
 	if (newest != 0 && gmtime_r(&t, &tm) != NULL)
 		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	printf("%s is of generation %" PRIu64 ", and the TPM says %" PRIu64
-	    ".\nIt has %" PRIu32 " credentials%s%s. What happened in %" PRIu64
-	    " changes since is\nunknown to it: credentials made then are lost, "
+	    ".\nIt has %" PRIu32 " credential%s%s%s. Changes since, %" PRIu64
+	    " of them, are\nunknown to it: credentials made then are lost, "
 	    "deleted ones are back.\n", m->path, has, counter,
-	    state.credentials, newest != 0 ? ", the newest made " : "",
-	    newest != 0 ? when : "", counter - has);
+	    state.credentials, state.credentials == 1 ? "" : "s",
+	    newest != 0 ? ", the newest made " : "", newest != 0 ? when : "",
+	    counter - has);
 	event = json_pack("{s:s, s:I, s:I, s:I, s:s*}",
 	    "event", "accept-rollback",
 	    "from", (json_int_t)has,
-	    "to", (json_int_t)counter,
+	    "to", (json_int_t)counter + 1,
 	    "credentials", (json_int_t)state.credentials,
 	    "newest", newest != 0 ? when : NULL);
 	explicit_bzero(&state, sizeof(state));

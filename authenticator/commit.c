@@ -233,17 +233,14 @@ commit_drop(struct commit *c)
 int
 commit_accept(struct commit *c)
 {
-	struct auth_change change = { .reset = false };
-	struct auth_state state;
-	int r = store_load(c->store, &state);
+	const struct auth_change nothing = { .reset = false };
+	int r;
 
+	c->change = &nothing;
+	r = commit_dated(c, c->counter + 1);
 	if (r == 0) {
-		state.generation = c->counter;
-		change.state = &state;
-		r = to_store(c, &change);
-	}
-	if (r == 0)
 		c->stale = false;
-	explicit_bzero(&state, sizeof(state));
+		r = commit_wait(c, advance(c, COMMIT_ADVANCING));
+	}
 	return r;
 }

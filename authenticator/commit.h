@@ -90,7 +90,10 @@ const char *commit_strerror(const struct commit *c);
 
 /* The state's generation, as committed. */
 uint64_t commit_generation(const struct commit *c);
-/* This state is meant: it is dated anew, whatever the counter says. */
+/*
+ * This state is meant: it is dated anew, one ahead of the counter, which
+ * follows, so that the one it replaces is the older copy from then on.
+ */
 int commit_accept(struct commit *c);
 
 #endif

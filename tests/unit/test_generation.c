@@ -295,12 +295,27 @@ test_older_copy_that_is_meant(void **state)
 	assert_int_equal(open_device(f, false, true, true), 0);
 	assert_int_equal(device_accept(f->device), 0);
 	assert_false(device_is_stale(f->device));
-	assert_at(f, NEW_AT + 8);
+	/* ahead of the one that it replaces */
+	assert_at(f, NEW_AT + 9);
 	reopen(f);
-	assert_at(f, NEW_AT + 8);
+	assert_at(f, NEW_AT + 9);
 	assert_int_equal(credentials(f), 1);
 	assert_int_equal(ASK(f, make), CTAP2_OK);
-	assert_at(f, NEW_AT + 9);
+	assert_at(f, NEW_AT + 10);
+}
+
+static void
+test_acceptance_that_is_interrupted(void **state)
+{
+	struct fixture *f = *state;
+
+	close_device(f);
+	f->chip.count += 7;
+	assert_int_equal(open_device(f, false, true, true), 0);
+	f->chip.fails = 1;
+	assert_int_equal(device_accept(f->device), -EIO);
+	reopen(f);
+	assert_at(f, NEW_AT + 8);
 }
 
 static void
@@ -765,6 +780,7 @@ main(void)
 		TEST(test_older_copy),
 		TEST(test_older_copy_is_looked_at_only),
 		TEST(test_older_copy_that_is_meant),
+		TEST(test_acceptance_that_is_interrupted),
 		TEST(test_counter_of_another_tpm),
 		TEST(test_counter_that_is_gone),
 		TEST(test_crash_before_the_advance),

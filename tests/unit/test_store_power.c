@@ -14,9 +14,6 @@
 
 #include <cmocka.h>
 
-#include "authenticator/commit.h"
-#include "tests/chip_keys.h"
-#include "tests/fake_keys.h"
 #include "tests/powerloss.h"
 #include "tests/store_fixture.h"
 
@@ -380,177 +377,6 @@ test_failed_stamp(void **state)
 	scratch_free(&dir);
 }
 
-/*
- * Commits that a counter dates, in a chip beside the disk, which is durable at
- * once. It is modelled: each promise remembers where it was.
- */
-
-struct dated {
-	struct history	 h;
-	uint64_t	 generation[PROMISES_MAX];	/* of the state */
-	struct chip	 chip;
-	struct keys	*keys, *inner;
-	struct store	*st;
-	struct commit	 commit;
-	int		 behind;	/* how often it was one ahead */
-};
-
-static struct dated dated;
-
-static uint64_t
-generation_of(struct store *st)
-{
-	struct auth_state state;
-
-	assert_int_equal(store_load(st, &state), 0);
-	return state.generation;
-}
-
-/* A chip that is just being switched on. */
-static int
-open_dated(struct dated *d)
-{
-	uint8_t wrapped[KEY_WRAPPED_MAX];
-	char msg[MESSAGE_MAX];
-	size_t len;
-	int r;
-
-	d->inner = fake_keys_new(1);
-	d->keys = chip_keys_new(&d->chip, d->inner);
-	assert_int_equal(d->keys->ops->new_storage_key(d->keys, wrapped, &len),
-	    0);
-	r = commit_open(&d->commit, d->keys, d->st, false, msg, sizeof(msg));
-	if (r != 0)
-		print_error("%s\n", msg);
-	return r;
-}
-
-static void
-close_dated(struct dated *d)
-{
-	fixture_close(d->st);
-	keys_free(d->keys);
-	fake_keys_free(d->inner);
-}
-
-static void
-promise_dated(uint64_t count)
-{
-	promise(&dated.h, dated.st);
-	dated.generation[dated.h.count] = generation_of(dated.st);
-	assert_int_equal(dated.generation[dated.h.count], count);
-}
-
-static int
-commit_put(uint32_t n)
-{
-	struct credential c;
-	struct auth_change chg = { .put = &c };
-
-	fixture_credential(&c, n, n / 2);
-	return commit_now(&dated.commit, &chg);
-}
-
-static void
-commit_remove(uint64_t seq)
-{
-	struct auth_change chg = { .remove = seq };
-
-	assert_int_equal(commit_now(&dated.commit, &chg), 0);
-}
-
-/* Is not dated: signing does not wear the chip. */
-static void
-commit_count(uint32_t ceiling)
-{
-	struct auth_state state;
-	struct auth_change chg = { .state = &state };
-
-	assert_int_equal(store_load(dated.st, &state), 0);
-	state.counter_ceiling = ceiling;
-	assert_int_equal(commit_now(&dated.commit, &chg), 0);
-	promise_dated(dated.chip.count);
-}
-
-/* What is there has been promised, or is what was promised next. */
-static bool
-is_dated(const struct dated *d, int promised, const struct contents *c,
-    uint64_t generation)
-{
-	for (int i = promised; i <= promised + 1 && i <= d->h.count; i++)
-		if (contents_same(c, &d->h.after[i]) &&
-		    generation == d->generation[i])
-			return true;
-	return false;
-}
-
-/*
- * Power comes back, goes again before the state is looked at twice, and comes
- * back: G is C or C + 1, then both are G, and nothing has been lost.
- */
-static bool
-check_dated(void *arg, int dirfd, int promised)
-{
-	struct dated *d = arg;
-	struct contents c;
-	uint64_t counter, generation;
-	bool fine = false;
-
-	if (promised == 0)
-		return true;	/* there is no key yet */
-	counter = d->generation[promised];
-	for (int i = 0; i < 2; i++) {
-		d->st = fixture_must_open(dirfd, false, powerloss_env());
-		generation = generation_of(d->st);
-		d->behind += generation == counter + 1;
-		d->chip.count = counter;
-		fine = open_dated(d) == 0 && d->chip.count == generation &&
-		    (generation == counter || generation == counter + 1) &&
-		    contents_read(d->st, &c) == 0 &&
-		    is_dated(d, promised, &c, generation);
-		close_dated(d);
-		if (!fine)
-			print_error("promised %d, counter %d, generation %d\n",
-			    promised, (int)counter, (int)generation);
-	}
-	return fine;
-}
-
-static void
-test_dated_commits(void **state)
-{
-	struct scratch dir, after;
-	int n;
-
-	(void)state;
-	scratch_new(&dir);
-	scratch_new(&after);
-	dated.chip.counter = true;
-	powerloss_start();
-	dated.st = fixture_must_open(dir.fd, true, powerloss_env());
-	assert_int_equal(open_dated(&dated), 0);
-	promise_dated(0);
-	dated.chip.advanced = promise_dated;
-	for (uint32_t i = 1; i <= 4; i++)
-		assert_int_equal(commit_put(i), 0);
-	commit_count(1000);
-	commit_remove(2);
-	/* done in the chip, but nobody hears of it */
-	dated.chip.fails = 1;
-	dated.chip.late = true;
-	assert_int_equal(commit_put(9), -EIO);
-	dated.chip.advanced = NULL;
-	assert_int_equal(dated.chip.count, 6);
-	close_dated(&dated);
-	powerloss_stop();
-	n = powerloss_each(after.fd, check_dated, &dated);
-	powerloss_done();
-	assert_true(n >= 300);
-	assert_true(dated.behind >= 50);
-	scratch_free(&after);
-	scratch_free(&dir);
-}
-
 int
 main(void)
 {
@@ -565,7 +391,6 @@ main(void)
 		cmocka_unit_test(test_full_disk_at_creation),
 		cmocka_unit_test(test_one_sync_per_commit),
 		cmocka_unit_test(test_failed_stamp),
-		cmocka_unit_test(test_dated_commits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
