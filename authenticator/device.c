@@ -169,6 +169,12 @@ open_store(struct device *d, const struct device_config *cfg, char *msg,
 	    msglen);
 	if (r < 0)
 		return r;
+	if (cfg->tpm.pcrs != 0 && !d->keys->ops->info(d->keys)->pcrs) {
+		snprintf(msg, msglen, "%s: was made without PCRs, and will "
+		    "open whatever they are: only a new key can be sealed to "
+		    "them", d->path);
+		return -EINVAL;
+	}
 	r = commit_open(&d->commit, d->keys, d->store, cfg->look, why,
 	    sizeof(why));
 	if (r < 0)

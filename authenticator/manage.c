@@ -68,10 +68,11 @@ manage_open_tpm(struct manage *m, const char *state,
 }
 
 int
-manage_open_or_make(struct manage *m, const char *state)
+manage_open_or_make(struct manage *m, const char *state,
+    const struct device_tpm *tpm)
 {
-	struct device_config cfg = { .create = true };
-	int r = manage_open(m, state);
+	struct device_config cfg = { .create = true, .tpm = *tpm };
+	int r = manage_open_tpm(m, state, tpm, false);
 
 	if (r != -ENOENT)
 		return r;

@@ -28,8 +28,9 @@ int manage_open(struct manage *m, const char *state);
 /* The same, with what opens a TPM's key; and look as in device.h. */
 int manage_open_tpm(struct manage *m, const char *state,
     const struct device_tpm *tpm, bool look);
-/* The same, but makes a key, with its attestation, where there is none. */
-int manage_open_or_make(struct manage *m, const char *state);
+/* But this makes a key, with its attestation, where there is none. */
+int manage_open_or_make(struct manage *m, const char *state,
+    const struct device_tpm *tpm);
 /* Only a running key: -ENOENT if it does not run. */
 int manage_open_running(struct manage *m, const char *state);
 void manage_close(struct manage *m);

@@ -161,6 +161,9 @@ other_target_is_refused()
 	done
 }
 check "another target is refused" other_target_is_refused
+check "it is not sealed to PCRs afterwards" eval \
+    'exits 1 run --state "$T/key" --tpm-pcrs 16 --socket "$T/x.sock" &&
+    says "was made without PCRs"'
 check "auto is the one it has" eval 'start_key key --tpm auto && stop_key'
 check "the environment is for new ones" \
     env SEALKEY_TPM=none "$SEALKEY" info --state "$T/key"
@@ -284,6 +287,8 @@ check "a key that is sealed to a PCR" eval \
     'start_key key --tpm-pcrs 16 --tpm-recovery "$T/phrase" && stop_key'
 check "says so" [ "$(fact pcrs)" = true ]
 check "it opens" with_key create key AAAA
+check "also if it is asked to be what it is" eval \
+    'start_key key --tpm-pcrs 16 && stop_key'
 check "the PCR changes" tools pcrextend \
     16:sha256=0000000000000000000000000000000000000000000000000000000000000001
 check "it does not open" refused 'PCR'
@@ -312,6 +317,13 @@ check "another key can be made" eval 'rm -rf "$T/key" && with_key create key AAA
 check "a key that is in no TPM" eval 'rm -rf "$T/soft" &&
     options AAAA | "$SEALKEY" webauthn create --state "$T/soft" --tpm none \
     --origin https://example.com && [ -e "$T/soft/software.key" ]'
+roots_where_told()
+{
+	exits 0 attestation roots --state "$T/early" --tpm none &&
+	    [ -e "$T/early/software.key" ] &&
+	    exits 1 attestation roots --state "$T/early" --tpm embedded
+}
+check "attestation roots makes one where it is told" roots_where_told
 for verb in "status" "reseal" "accept-rollback --yes" "destroy --yes"; do
 	# unquoted: words
 	# shellcheck disable=SC2086
