@@ -134,7 +134,7 @@ $(UNIT): %: %.o $(LIBS)
 
 # libfido2 is a client that is not ours: the key never links to it.
 $(BUILD)/tests/fido2: TOOL_LIBS = -lfido2 -lcmocka
-$(BUILD)/tests/bench: TOOL_LIBS = -lfido2
+$(BUILD)/tests/bench $(BUILD)/tests/kill: TOOL_LIBS = -lfido2
 $(TOOL): %: %_main.o $(LIBS)
 	$(LDQ)$(CC) $(LDHARD) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS) $(PKG_LIBS)
 

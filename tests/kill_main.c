@@ -3,12 +3,20 @@
  * Kills a running key at random moments of a create and get load, again and
  * again, and looks whether anything it had acknowledged is lost:
  *
- *	kill SEALKEY ROUNDS [SEED]
+ *	kill [-t TARGET] SEALKEY ROUNDS [SEED]
  *
  *  1. The next start works, whenever the kill came; also one that came while
  *     the state directory was being made.
  *  2. Every credential whose registration was acknowledged signs in.
  *  3. The signature counter never goes back.
+ *  4. A PIN that was acknowledged is there, and a failure that was
+ *     acknowledged, or could be read once, is counted until the right PIN is
+ *     given.
+ *
+ * With -t, keys are made in that TPM ("none" for software). Then the key has a
+ * helper, and of three rounds one kills the key, one its helper, and some time
+ * later the key, and one both at once. What a helper was doing when it was
+ * killed fails, once; what comes next works.
  *
  * Half of the kills come while the program starts, which takes as long as it
  * last took undisturbed, half in the 60 ms after that. Kills that all came too
@@ -20,11 +28,14 @@
  */
 #include "authenticator/token.h"
 #include "ctap/authdata.h"
+#include "tests/fido2_wire.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -38,12 +49,32 @@
 #define LOAD_MAX_US	60000	/* from ready to the kill */
 #define START_MAX_US	5000000	/* whoever takes longer hangs */
 #define FLOOR(rounds)	(((rounds) + 3) / 4)
+#define HELPER_FLOOR(rounds) (((rounds) + 9) / 10)
+#define PIN_RETRIES	8
+#define PIN		"the right one"
+#define WRONG_PIN	"a wrong one"
 
 static const uint8_t client_data_hash[32] = { 7 };
 
+/* Whom the round kills, and when it has, who is left. */
+enum prey {
+	PREY_KEY,
+	PREY_HELPER,		/* and then the key */
+	PREY_BOTH,
+};
+
+/* What has to be true of a PIN after what was acknowledged. */
+enum pin_known {
+	PIN_NONE,
+	PIN_PERHAPS,		/* nobody said whether it was set */
+	PIN_SET,
+};
+
 struct world {
 	const char	*sealkey;
-	char		 dir[64];	/* temporary, holds the two below */
+	const char	*target;	/* NULL: not said */
+	char		 dir[64];	/* temporary, holds these: */
+	char		 said[96];	/* what the last one said */
 	char		 state[96];
 	char		 socket[96];
 	pid_t		 pid;
@@ -51,20 +82,61 @@ struct world {
 	size_t		 count;
 	uint32_t	 counter;
 	uint32_t	 start_us;	/* of the last start without a kill */
+	enum pin_known	 pin;
+	int		 pin_failures;	/* at least */
 	unsigned	 creates, gets, kills_ready, starts_killed;
+	unsigned	 pin_failed, pin_right, helpers_killed, failed;
 	char		 why[256];
 };
 
 static volatile pid_t victim;
-static volatile sig_atomic_t fired;	/* in this round */
+static volatile sig_atomic_t fired;	/* in this round, at the key */
+static volatile sig_atomic_t prey;	/* of this round, enum prey */
+static volatile sig_atomic_t helper_killed;
+
+/* The key's one child. In a signal handler: only what may be called there. */
+static char children[64];	/* a file that names it; set before victim */
+
+static pid_t
+find_helper(void)
+{
+	int fd = open(children, O_RDONLY | O_CLOEXEC);
+	pid_t helper = 0;
+	char text[32];
+	ssize_t n;
+
+	if (fd == -1)
+		return 0;
+	n = read(fd, text, sizeof(text));
+	close(fd);
+	for (ssize_t i = 0; i < n && text[i] >= '0' && text[i] <= '9'; i++)
+		helper = helper * 10 + (text[i] - '0');
+	return helper;
+}
 
 static void
 on_alarm(int sig)
 {
+	struct itimerval soon = { .it_value = { 0, 40000 } };
+	int saved = errno;
+	pid_t helper;
+
 	(void)sig;
+	if (victim > 0 && prey != PREY_KEY && !helper_killed) {
+		helper = find_helper();
+		if (helper > 0 && kill(helper, SIGKILL) == 0)
+			helper_killed = 1;
+	}
+	if (prey == PREY_HELPER && victim > 0) {
+		prey = PREY_KEY;
+		setitimer(ITIMER_REAL, &soon, NULL);
+		errno = saved;
+		return;
+	}
 	fired = 1;
 	if (victim > 0)
 		kill(victim, SIGKILL);
+	errno = saved;
 }
 
 static bool
@@ -87,10 +159,12 @@ run_program(struct world *w, int ready_fd)
 	char fd[16];
 
 	snprintf(fd, sizeof(fd), "%d", ready_fd);
-	if (freopen("/dev/null", "w", stderr) == NULL)
+	if (freopen(w->said, "w", stderr) == NULL)
 		_exit(1);
+	/* without a target, that is where the arguments end */
 	execl(w->sealkey, w->sealkey, "run", "--state", w->state, "--socket",
-	    w->socket, "--ready-fd", fd, (char *)NULL);
+	    w->socket, "--ready-fd", fd, w->target != NULL ? "--tpm" : NULL,
+	    w->target, (char *)NULL);
 	_exit(127);
 }
 
@@ -109,6 +183,8 @@ start(struct world *w)
 		close(fds[0]);
 		run_program(w, fds[1]);
 	}
+	snprintf(children, sizeof(children), "/proc/%d/task/%d/children",
+	    w->pid, w->pid);
 	victim = w->pid;
 	if (fired)
 		kill(w->pid, SIGKILL);	/* the alarm found nobody yet */
@@ -190,19 +266,80 @@ get(struct world *w, struct token *t, size_t which)
 	return 0;
 }
 
+/*
+ * The PIN, by libfido2: setting it, or being wrong about it, which costs a
+ * retry. The token is gone in the middle of it, or it answers: then what it
+ * said is true from now on.
+ */
+static int
+spoil_pin(struct world *w)
+{
+	fido_dev_t *dev = fido2_open(w->socket);
+	bool set = w->pin == PIN_NONE;
+	int r;
+
+	if (dev == NULL)
+		return -ENODEV;
+	r = fido_dev_set_pin(dev, PIN, set ? NULL : WRONG_PIN);
+	fido2_close(&dev);
+	if (set) {
+		w->pin = r == FIDO_OK ? PIN_SET : PIN_PERHAPS;
+		return r < 0 ? -ENODEV : r;
+	}
+	if (r == FIDO_ERR_PIN_INVALID) {
+		w->pin_failures++;
+		w->pin_failed++;
+		return 0;
+	}
+	/* three in a row are a power cycle's worth; more than eight, all */
+	if (r == FIDO_ERR_PIN_AUTH_BLOCKED || r == FIDO_ERR_PIN_BLOCKED)
+		return 0;
+	return r < 0 ? -ENODEV : r == FIDO_OK ? -EPERM : r;
+}
+
+/*
+ * What to do next. When the last PIN retry is gone, so is verification: a
+ * refusal is taken at its word, and check_pin() holds the key to it.
+ */
+static int
+load_once(struct world *w, struct token *t)
+{
+	int r;
+
+	if (w->pin_failures == PIN_RETRIES)
+		return w->count == 0 ? -ENODEV :
+		    get(w, t, (size_t)rand() % w->count);
+	if (w->target != NULL && w->pin != PIN_PERHAPS && rand() % 12 == 0)
+		return spoil_pin(w);
+	if (w->count > 0 && rand() % 3 != 0)
+		return get(w, t, (size_t)rand() % w->count);
+	r = make(w, t);
+	if (r != CTAP2_ERR_PUAT_REQUIRED || w->pin == PIN_NONE)
+		return r;
+	w->pin = PIN_SET;
+	w->pin_failures = PIN_RETRIES;
+	return 0;
+}
+
 /* Until the token is gone. */
 static int
 load(struct world *w)
 {
+	bool forgiven = false;
 	char msg[256];
 	struct token *t;
 	int r = 0;
 
 	if (token_open_socket(w->socket, &t, msg, sizeof(msg)) != 0)
 		return 0;
-	while (r == 0)
-		r = w->count == 0 || rand() % 3 == 0 ? make(w, t) :
-		    get(w, t, (size_t)rand() % w->count);
+	while (r == 0) {
+		r = load_once(w, t);
+		if (r > 0 && helper_killed && !forgiven) {
+			forgiven = true;
+			w->failed++;
+			r = 0;
+		}
+	}
 	token_free(t);
 	/* a broken connection is what the kill does; an answer is not */
 	return r == -EIO || r == -ENODEV ? 0 : r;
@@ -231,10 +368,49 @@ start_undisturbed(struct world *w)
 	return true;
 }
 
-/* Points 2 and 3, on a key that nobody kills. */
+/* Point 4. What the key says of retries is what it has to stand by. */
+static const char *
+check_pin(struct world *w)
+{
+	fido_dev_t *dev = fido2_open(w->socket);
+	const char *why = NULL;
+	int left = -1, r = FIDO_OK;
+	bool has;
+
+	if (dev == NULL)
+		return "the PIN cannot be asked for";
+	has = fido_dev_has_pin(dev);
+	if (w->pin == PIN_SET && !has)
+		why = "a PIN that was acknowledged is lost";
+	if (w->pin == PIN_PERHAPS)
+		w->pin = has ? PIN_SET : PIN_NONE;
+	if (why != NULL || w->pin == PIN_NONE)
+		goto out;
+	r = fido_dev_get_retry_count(dev, &left);
+	if (r != FIDO_OK || left > PIN_RETRIES - w->pin_failures) {
+		why = "PIN retries were gained";
+		goto out;
+	}
+	w->pin_failures = PIN_RETRIES - left;
+	if (left > PIN_RETRIES / 2 && rand() % 3 != 0)
+		goto out;
+	r = fido_dev_set_pin(dev, PIN, PIN);
+	if (r != (left > 0 ? FIDO_OK : FIDO_ERR_PIN_BLOCKED))
+		why = left > 0 ? "the right PIN is refused" :
+		    "a PIN that is blocked is accepted";
+	else if (left > 0)
+		w->pin_failures = 0;
+	w->pin_right += left > 0;
+out:
+	fido2_close(&dev);
+	return why;
+}
+
+/* Points 2 to 4, on a key that nobody kills. */
 static bool
 check(struct world *w, size_t how_many)
 {
+	const char *pin = NULL;
 	size_t from = w->count > how_many ? w->count - how_many : 0;
 	char msg[256];
 	struct token *t;
@@ -249,11 +425,15 @@ check(struct world *w, size_t how_many)
 	for (size_t i = 0; r == 0 && i < how_many && w->count > 0; i++)
 		r = get(w, t, (size_t)rand() % w->count);
 	token_free(t);
+	if (w->target != NULL)
+		pin = check_pin(w);
 	kill(w->pid, SIGTERM);
 	if (reap(w) != 0)
 		return bad(w, "it did not end well", 0);
 	if (r == -ERANGE)
 		return bad(w, "the signature counter went back", 0);
+	if (pin != NULL)
+		return bad(w, pin, w->pin_failures);
 	return r == 0 || bad(w, "an acknowledged credential is lost", r);
 }
 
@@ -267,6 +447,8 @@ empty(struct world *w)
 		die("rm");
 	w->count = 0;
 	w->counter = 0;
+	w->pin = PIN_NONE;
+	w->pin_failures = 0;
 }
 
 /* Of half the rounds while it starts, of the others after that. */
@@ -289,12 +471,14 @@ round_of(struct world *w)
 	int r;
 
 	when.it_value = kill_delay(w);
+	prey = w->target != NULL ? rand() % 3 : PREY_KEY;
 	setitimer(ITIMER_REAL, &when, NULL);
 	if (!start(w)) {
 		/* before it was ready, and only because of the kill */
 		w->starts_killed++;
 		r = reap(w);
-		if (!WIFSIGNALED(r) || WTERMSIG(r) != SIGKILL)
+		if (!helper_killed &&
+		    (!WIFSIGNALED(r) || WTERMSIG(r) != SIGKILL))
 			return bad(w, "it did not start", r);
 	} else {
 		r = load(w);
@@ -308,7 +492,8 @@ round_of(struct world *w)
 	}
 	memset(&when, 0, sizeof(when));
 	setitimer(ITIMER_REAL, &when, NULL);
-	fired = 0;
+	w->helpers_killed += helper_killed;
+	fired = helper_killed = 0;
 	return true;
 }
 
@@ -316,8 +501,12 @@ round_of(struct world *w)
 static bool
 enough(struct world *w, unsigned rounds)
 {
-	unsigned floor = FLOOR(rounds);
+	unsigned floor = FLOOR(rounds), helpers = HELPER_FLOOR(rounds);
 
+	if (w->target != NULL && strcmp(w->target, "none") != 0 &&
+	    w->helpers_killed < helpers)
+		return bad(w, "too few helpers were killed; there should be "
+		    "at least", (int)helpers);
 	return (w->kills_ready >= floor && w->creates >= floor &&
 	    w->gets >= floor) ||
 	    bad(w, "too little to lose: kills after ready, registrations and "
@@ -340,8 +529,28 @@ run(struct world *w, unsigned rounds)
 			return false;
 		if (i % 4 == 3 && !check(w, RECHECK))
 			return false;
+		/* nothing can be registered any more */
+		if (i % 4 == 3 && w->pin_failures == PIN_RETRIES)
+			empty(w);
 	}
 	return check(w, w->count) && enough(w, rounds);
+}
+
+static void
+take_arguments(struct world *w, int argc, char **argv, unsigned *rounds,
+    unsigned *seed)
+{
+	int opt;
+
+	while ((opt = getopt(argc, argv, "t:")) == 't')
+		w->target = optarg;
+	if (opt != -1 || argc - optind < 2)
+		die("usage: kill [-t TARGET] SEALKEY ROUNDS [SEED]");
+	w->sealkey = argv[optind];
+	*rounds = (unsigned)strtoul(argv[optind + 1], NULL, 10);
+	*seed = argc - optind > 2 ?
+	    (unsigned)strtoul(argv[optind + 2], NULL, 10) :
+	    (unsigned)getpid();
 }
 
 int
@@ -353,31 +562,36 @@ main(int argc, char **argv)
 	unsigned rounds, seed;
 	bool ok;
 
-	if (argc < 3)
-		die("usage: kill SEALKEY ROUNDS [SEED]");
-	rounds = (unsigned)strtoul(argv[2], NULL, 10);
-	seed = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) :
-	    (unsigned)getpid();
+	take_arguments(&w, argc, argv, &rounds, &seed);
 	srand(seed);
 	signal(SIGPIPE, SIG_IGN);
 	sigaction(SIGALRM, &sa, NULL);
-	w.sealkey = argv[1];
 	snprintf(w.dir, sizeof(w.dir), "/tmp/sealkey-kill-XXXXXX");
 	if (mkdtemp(w.dir) == NULL)
 		die("mkdtemp");
 	snprintf(w.state, sizeof(w.state), "%s/state", w.dir);
 	snprintf(w.socket, sizeof(w.socket), "%s/socket", w.dir);
+	snprintf(w.said, sizeof(w.said), "%s/said", w.dir);
 	ok = run(&w, rounds);
+	if (victim > 0) {		/* it failed in the middle */
+		kill(victim, SIGKILL);
+		reap(&w);
+	}
 	printf("# seed %u, %u kills (%u before ready), %u registrations and "
 	    "%u sign-ins acknowledged\n", seed, rounds, w.starts_killed,
 	    w.creates, w.gets);
-	printf("%s 1 - %u kills, nothing acknowledged is lost\n",
-	    ok ? "ok" : "not ok", rounds);
+	printf("# %u helpers killed, %u operations failed with them; %u "
+	    "wrong PINs, %u right ones\n", w.helpers_killed, w.failed,
+	    w.pin_failed, w.pin_right);
+	printf("%s 1 - %u kills%s%s, nothing acknowledged is lost\n",
+	    ok ? "ok" : "not ok", rounds, w.target != NULL ? ", keys in " : "",
+	    w.target != NULL ? w.target : "");
 	if (!ok)
 		printf("# %s; state is in %s\n", w.why, w.dir);
 	printf("1..1\n");
 	if (ok) {
 		empty(&w);
+		unlink(w.said);
 		rmdir(w.dir);
 	}
 	return !ok;

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # 1 000 SIGKILLs at random moments of a create and get load, see
-# tests/kill_main.c. Without sanitizers: what is killed should be fast, so
-# that kills come at every moment and not only at the start. KILLS=n for
-# another number. (TAP)
+# tests/kill_main.c, and 500 with keys in the embedded TPM, of the key and of
+# the process that has the TPM. Without sanitizers: what is killed should be
+# fast, so that kills come at every moment and not only at the start. KILLS=n
+# for another number. (TAP)
 #
 # Then whether that test can fail: it must take a program that is slow to start
 # for what it is, and refuse to call it well when no kill ever came after ready.
@@ -36,17 +37,18 @@ result()
 	failed=1
 }
 
-"$kill" "$SEALKEY_PLAIN" "${KILLS:-1000}" || failed=1
+"$kill" -t none "$SEALKEY_PLAIN" "${KILLS:-1000}" || failed=1
+"$kill" -t embedded "$SEALKEY_PLAIN" "${KILLS:-500}" || failed=1
 
 wrapper slow 'sleep 0.15'
-"$kill" "$work/slow" 40 >"$work/said" 2>&1
+"$kill" -t none "$work/slow" 40 >"$work/said" 2>&1
 result 1 "a program that starts slowly is killed at work, too" $?
 
 # Slow only when somebody is about to kill it: the first start is measured, the
 # four after it are killed.
 wrapper never "n=\$(cat '$work/n' 2>/dev/null || echo 0)" \
     "echo \$((n + 1)) >'$work/n'" '[ $((n % 5)) = 0 ] || sleep 1'
-! "$kill" "$work/never" 4 >"$work/said" 2>&1 &&
+! "$kill" -t none "$work/never" 4 >"$work/said" 2>&1 &&
     grep -q 'too little to lose' "$work/said"
 result 2 "kills that all come too early are not called a success" $?
 
