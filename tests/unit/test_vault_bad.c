@@ -4,7 +4,8 @@
  * commands it gives to the TPM, as a crash or a loss of power would, and each
  * of those commands is answered with errors. Whatever happened, the vault
  * opens afterwards, nothing that was said to be done is undone, and nothing
- * is lost in the TPM. All of it with a PIN index, and without.
+ * is lost in the TPM. All of it with a PIN index, and without. And a vault that
+ * is listened to: what is secret does not cross the bus.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,6 +25,7 @@
 #define DIED		77	/* exit status of whom the tap ended */
 #define COMMANDS_MAX	60	/* in one operation; more is a mistake */
 #define FILE_MAX	(1 << 20)
+#define HEARD_MAX	(1 << 18)
 
 /*
  * The tap: between ESAPI and the TCTI of a link.
@@ -35,6 +37,7 @@ enum tap_does {
 	TAP_ANSWERS,	/* instead of the TPM, command number at, with rc */
 	TAP_CUTS,	/* the answer to command number at */
 	TAP_HAS_NO_PIN_INDEX,
+	TAP_LISTENS,
 };
 
 static struct tap {
@@ -45,7 +48,19 @@ static struct tap {
 	TPM2_RC		rc;
 	TPM2_CC		cc;	/* of command number at */
 	bool		answers;	/* the next one */
+	uint8_t		heard[HEARD_MAX];
+	size_t		heard_len;
 } tap;
+
+static void
+listen(const uint8_t *p, size_t len)
+{
+	if (tap.does != TAP_LISTENS)
+		return;
+	assert_true(len <= sizeof(tap.heard) - tap.heard_len);
+	memcpy(tap.heard + tap.heard_len, p, len);
+	tap.heard_len += len;
+}
 
 /* What a PIN index is defined with; neither encrypted nor anywhere else. */
 static bool
@@ -62,6 +77,7 @@ tap_transmit(TSS2_TCTI_CONTEXT *tcti, size_t size, const uint8_t *command)
 	bool now = ++tap.commands == tap.at;
 
 	tap.answers = false;
+	listen(command, size);
 	if (now)
 		tap.cc = (uint32_t)command[6] << 24 | command[7] << 16 |
 		    command[8] << 8 | command[9];
@@ -95,6 +111,8 @@ tap_receive(TSS2_TCTI_CONTEXT *tcti, size_t *size, uint8_t *answer,
 			answer[4] = *size >> 8;	/* as the header says it */
 			answer[5] = *size & 0xff;
 		}
+		if (rc == 0 && answer != NULL)
+			listen(answer, *size);
 		return rc;
 	}
 	*size = sizeof(error);
@@ -594,6 +612,58 @@ counted_pin(void **state)
 	vf_done(f);
 }
 
+/*
+ * The bus.
+ */
+
+static bool
+was_heard(const void *p, size_t len)
+{
+	return memmem(tap.heard, tap.heard_len, p, len) != NULL;
+}
+
+static bool
+pin_was_heard(struct vf *f, const uint8_t *hash)
+{
+	uint8_t value[VAULT_DIGEST_LEN];
+	TPM2B_AUTH auth;
+
+	assert_true(vault_hmac(f->vault->pin_key, span(hash, KEY_PIN_HASH_LEN),
+	    span(NULL, 0), value));
+	vault_auth(value, &auth);
+	return was_heard(hash, KEY_PIN_HASH_LEN) ||
+	    was_heard(auth.buffer, VAULT_DIGEST_LEN - 1);
+}
+
+/* With PCRs and a recovery passphrase, which is all that can be given away. */
+static void
+nothing_on_the_bus(void **state)
+{
+	static struct vf own;	/* kept.f is shared with who becomes swtpm */
+	const TPM2B_PRIVATE *sealed;
+	struct vf *f = &own;
+
+	(void)state;
+	vf_new(f, true);
+	tap.heard_len = 0;
+	tap_on(f, TAP_LISTENS, 0, 0);
+	vf_create(f, 1 << 7, "a passphrase");
+	WORKS(f, vf_unlock(f));
+	WORKS(f, vf_set_pin(f, vf_pin_1, NULL));
+	WORKS(f, vf_check_pin(f, vf_pin_1, 0));
+	assert_int_equal(vf_check_pin(f, vf_pin_2, 1), -EACCES);
+	WORKS(f, vf_set_pin(f, vf_pin_2, vf_pin_1));
+	WORKS(f, vf_advance(f, f->info.generation + 1));
+	sealed = &f->vault->wrapped.private;
+	assert_true(was_heard(sealed->buffer, sealed->size));
+	assert_false(was_heard(f->key, SEAL_KEY_LEN));
+	assert_false(was_heard(f->vault->counter_auth.buffer,
+	    VAULT_DIGEST_LEN));
+	assert_false(pin_was_heard(f, vf_pin_1));
+	assert_false(pin_was_heard(f, vf_pin_2));
+	vf_done(f);
+}
+
 static int
 group_setup(void **state)
 {
@@ -619,6 +689,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counted_pin),
+		cmocka_unit_test(nothing_on_the_bus),
 		cmocka_unit_test(survives_crashes),
 		cmocka_unit_test(survives_crashes_counted),
 		cmocka_unit_test(survives_errors),
