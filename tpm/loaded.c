@@ -42,18 +42,26 @@ unload(struct loaded *ld, struct entry *e)
 		entry_done(ld, e);
 }
 
+/* No answer, or nonsense: then nobody knows what is loaded (link.h). */
+static int
+unless_it_spoke(struct loaded *ld, TSS2_RC rc, const char *doing)
+{
+	return link_code(rc) != 0 ? 0 : link_result(ld->link, rc, doing);
+}
+
+/*
+ * Tried once: what link_again() does about a refusal may be to evict, and that
+ * is what we are doing. Without it, the object is loaded anew.
+ */
 static void
 save(struct loaded *ld, struct entry *e)
 {
-	unsigned tries = 0;
 	TSS2_RC rc;
 
-	do
-		rc = Esys_ContextSave(link_esys(ld->link), e->handle,
-		    &e->saved);
-	while (!loaded_lost(rc) && link_again(ld->link, rc, &tries));
+	rc = Esys_ContextSave(link_esys(ld->link), e->handle, &e->saved);
 	if (rc != TSS2_RC_SUCCESS)
-		e->saved = NULL;	/* then it is loaded anew */
+		e->saved = NULL;
+	unless_it_spoke(ld, rc, "save a key");
 }
 
 /* For link_on_evict(). */
@@ -101,25 +109,28 @@ find(struct loaded *ld, const void *owner, const uint8_t *id)
 	return e;
 }
 
-/* Whether it came back. If not, its context is good for nothing. */
-static bool
+/*
+ * e->handle stays ESYS_TR_NONE if it did not come back; then its context is
+ * good for nothing.
+ */
+static int
 restore(struct loaded *ld, struct entry *e)
 {
 	unsigned tries = 0;
 	TSS2_RC rc;
 
 	if (e->saved == NULL)
-		return false;
+		return 0;
 	do
 		rc = Esys_ContextLoad(link_esys(ld->link), e->saved,
 		    &e->handle);
 	while (link_again(ld->link, rc, &tries));
 	if (rc == TSS2_RC_SUCCESS)
-		return true;
+		return 0;
 	e->handle = ESYS_TR_NONE;
 	Esys_Free(e->saved);
 	e->saved = NULL;
-	return false;
+	return unless_it_spoke(ld, rc, "load a key again");
 }
 
 static int
@@ -128,7 +139,9 @@ load(struct loaded *ld, struct entry *e, const struct loaded_source *src)
 	int r;
 
 	r = link_room(ld->link);
-	if (r == 0 && !restore(ld, e))
+	if (r == 0)
+		r = restore(ld, e);
+	if (r == 0 && e->handle == ESYS_TR_NONE)
 		r = src->load(src->arg, &e->handle);
 	if (r == 0)
 		link_loaded(ld->link);
@@ -164,12 +177,14 @@ loaded_release(struct loaded *ld)
 		ld->entry[i].held = false;
 }
 
+/* VALUE of a handle: an answer on the way here has named one that is none. */
 bool
 loaded_lost(TSS2_RC rc)
 {
 	TSS2_RC code = link_code(rc);
 
-	return code == TPM2_RC_HANDLE ||
+	return code == TPM2_RC_HANDLE || (code == TPM2_RC_VALUE &&
+	    (rc & (TPM2_RC_P | TPM2_RC_S)) == 0) ||
 	    (code >= TPM2_RC_REFERENCE_H0 && code <= TPM2_RC_REFERENCE_H6);
 }
 
