@@ -15,6 +15,7 @@
 
 #include "authenticator/cli.h"
 #include "tpm/key.h"
+#include "tpm/seal.h"
 
 static const char help[] =
 "Usage: sealkey COMMAND [OPTION]...\n"
@@ -92,6 +93,8 @@ harden(void)
 	if (r < 0)
 		return cli_error("a standard descriptor is closed, and "
 		    "/dev/null cannot be opened: %s", strerror(-r));
+	if (!seal_wipe_freed())
+		return cli_error("OpenSSL cannot be told to wipe its memory");
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 	/* Other processes of this user must not read keys out of ours. */

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
@@ -36,6 +39,53 @@ seal_memory_free(void *p, size_t len)
 		return;
 	explicit_bzero(p, len);
 	munmap(p, len);
+}
+
+static void *
+wiping_malloc(size_t len, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return malloc(len);
+}
+
+static void
+wiping_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (p != NULL)
+		explicit_bzero(p, malloc_usable_size(p));
+	free(p);
+}
+
+/* realloc() could move it, and leave behind what was there. */
+static void *
+wiping_realloc(void *p, size_t len, const char *file, int line)
+{
+	size_t old = p != NULL ? malloc_usable_size(p) : 0;
+	void *fresh;
+
+	if (len == 0) {
+		wiping_free(p, file, line);
+		return NULL;
+	}
+	if (p != NULL && len <= old)
+		return p;
+	fresh = malloc(len);
+	if (fresh == NULL)
+		return NULL;
+	if (p != NULL)
+		memcpy(fresh, p, old);
+	wiping_free(p, file, line);
+	return fresh;
+}
+
+bool
+seal_wipe_freed(void)
+{
+	return CRYPTO_set_mem_functions(wiping_malloc, wiping_realloc,
+	    wiping_free) == 1;
 }
 
 int

@@ -31,6 +31,13 @@ struct evp_mac_ctx_st;
 void *seal_memory_new(size_t len);
 void seal_memory_free(void *p, size_t len);
 
+/*
+ * From now on OpenSSL wipes what it frees: it does so by itself for most that
+ * is secret, but not for what it copies a key into on the way from one form to
+ * another. Before anything of it is used; false: too late.
+ */
+bool seal_wipe_freed(void);
+
 /* All zero is a box that was done. */
 struct seal_box {
 	struct evp_cipher_ctx_st *enc;
