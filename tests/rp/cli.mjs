@@ -41,6 +41,7 @@ const USAGE = `usage: cli.mjs COMMAND [options]
   --count N                 print N options, one per line
   --roots FILE.pem          trust anchors for attestation
   --require-attestation     refuse what has no chain to a trust anchor
+  --format FORMAT           refuse attestation of another one
   --batch                   read one response per line
   --text                    for people instead of JSON`;
 
@@ -59,6 +60,7 @@ const OPTIONS = {
 	'count': { type: 'string', default: '1' },
 	'roots': { type: 'string' },
 	'require-attestation': { type: 'boolean', default: false },
+	'format': { type: 'string' },
 	'batch': { type: 'boolean', default: false },
 	'text': { type: 'boolean', default: false },
 	'help': { type: 'boolean', default: false },
@@ -194,6 +196,7 @@ async function main()
 		db: args.db,
 		roots: args.roots ? readRoots(args.roots) : [],
 		requireAttestation: args['require-attestation'],
+		format: args.format,
 		origin: args.origin,
 		rpID: args['rp-id'],
 	});

@@ -5,9 +5,11 @@
 #
 # Three ways to the same key: the engine inside the command, the engine in a
 # process behind a UNIX socket, and, where the kernel lets us, a USB security
-# key that every program on this machine can see. What the key answers goes to
-# a strict relying party (rp.mjs), which has sealkey's test root for its trust
-# anchor. Everything is kept in a temporary directory and removed at the end.
+# key that every program on this machine can see. The key's own keys are in a
+# TPM, the machine's or an embedded one, which certifies one of them. What the
+# key answers goes to a strict relying party (rp.mjs), which has sealkey's test
+# root for its trust anchor. Everything is kept in a temporary directory, and in
+# the TPM, and removed at the end.
 #
 # SEALKEY names the program; build/sealkey. UHID is the kernel's device,
 # /dev/uhid, which only tests have somewhere else.
@@ -24,11 +26,22 @@ key=			# process ID of "sealkey run"
 failed=0
 summary=
 
+rp_options=		# for the next question,
+rp_verify=		# and for its answer
+
 work=$(mktemp -d "${TMPDIR:-/tmp}/sealkey-demo.XXXXXX") || exit 1
 cleanup()
 {
 	[ -n "$key" ] && kill "$key" 2>/dev/null && wait "$key" 2>/dev/null
+	[ ! -e "$work/key/tpm" ] || leave_tpm
 	rm -rf "$work"
+}
+
+# Takes out of the TPM what is the key's.
+leave_tpm()
+{
+	"$SEALKEY" tpm destroy --yes --state "$work/key" >"$work/error" 2>&1 ||
+	    broken "sealkey tpm destroy"
 }
 trap cleanup EXIT
 trap 'exit 1' HUP INT TERM
@@ -107,7 +120,8 @@ ceremony()
 	    "including the start of the command"
 	trust || { broken "sealkey attestation roots"; return; }
 	rp "$_kind-verify" --db "$work/site" --roots "$work/roots.pem" \
-	    --require-attestation --text <"$work/answer" 2>"$work/error" ||
+	    --require-attestation $rp_verify --text \
+	    <"$work/answer" 2>"$work/error" ||
 	    broken "the relying party refused it"
 }
 
@@ -118,18 +132,18 @@ visit()
 	shift
 	rm -f "$work/site"
 	title "  Registration"
-	rp_options="--alg $_alg"
+	rp_options="--alg $_alg" rp_verify=
 	ceremony register create "$@" || return
 	title "  Sign-in"
 	rp_options=--no-allow
 	ceremony login get "$@"
 }
 
-# conclude NAME STATUS
+# conclude NAME STATUS [DONE]
 conclude()
 {
 	if [ "$2" -eq 0 ]; then
-		_word="${good}registered and signed in$plain"
+		_word="$good${3-registered and signed in}$plain"
 	else
 		_word="${bad}failed$plain"
 		failed=1
@@ -176,6 +190,25 @@ demo_client()
 	title "1. Client mode: the key works inside the command," \
 	    "no process, no device"
 	visit ES256 --state "$work/key"
+}
+
+# tpm_says LABEL: what "sealkey tpm status" has behind it
+tpm_says()
+{
+	"$SEALKEY" tpm status --state "$work/key" 2>"$work/error" |
+	    sed -n "s/^$1: //p"
+}
+
+# The TPM says that the credential's key was made in it, and cannot leave.
+demo_tpm()
+{
+	title "  Registration, certified by the TPM"
+	row TPM "$(tpm_says TPM), made by $(tpm_says manufacturer)" \
+	    "($(tpm_says vendor)); hardware: $(tpm_says hardware)"
+	rm -f "$work/site"
+	rp_options="--alg ES256" rp_verify="--format tpm"
+	ceremony register create --state "$work/key" --attestation tpm || return
+	rp_verify=
 }
 
 demo_socket()
@@ -291,6 +324,13 @@ row "relying party" "$(rp about)"
 
 demo_client
 conclude "client mode" $?
+if [ -e "$work/key/tpm" ]; then
+	demo_tpm
+	conclude TPM $? "registered, certified by the TPM"
+else
+	summary="$summary$(row TPM "not shown, because the key has none")
+"
+fi
 demo_socket
 conclude socket $?
 reason=$(without_uhid)

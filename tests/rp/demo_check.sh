@@ -49,11 +49,21 @@ wrapper()
 	chmod 755 "$work/$name"
 }
 
+export SEALKEY_TPM=embedded
 demo=(env UHID="$work/none" SEALKEY="$SEALKEY" tests/rp/demo.sh)
-test_that "client mode and socket are shown, a missing uhid is not" 0 \
+test_that "client mode, TPM and socket are shown, a missing uhid is not" 0 \
     '^ +client mode +registered and signed in$' \
+    '^ +TPM +embedded, made by IBM .*hardware: no$' \
+    '^ +format +tpm, certified by a TPM' \
+    '^ +TPM +registered, certified by the TPM$' \
     '^ +socket +registered and signed in$' \
     '^ +uhid +not shown, because .*/none is missing'
+
+demo=(env SEALKEY_TPM=none UHID="$work/none" SEALKEY="$SEALKEY"
+    tests/rp/demo.sh)
+test_that "nor is a TPM, if there is to be none" 0 \
+    '^ +client mode +registered and signed in$' \
+    '^ +TPM +not shown, because the key has none$'
 
 # a folder is there and may be read, even by root, but not opened to write
 mkdir "$work/closed"
@@ -73,6 +83,14 @@ wrapper liar 'if [ "$2" != get ]; then exec "$real" "$@"; fi' \
     '"$real" "$@" | sed "s/\"signature\":\"....../&A/"'
 demo=(env UHID="$work/none" SEALKEY="$work/liar" tests/rp/demo.sh)
 test_that "a wrong signature fails the demo" 1 '^ +client mode +failed$'
+
+wrapper forgetful 'args=()' 'while [ $# != 0 ]; do case $1 in' \
+    '--attestation) shift 2 ;;' '*) args+=("$1"); shift ;;' 'esac; done' \
+    'exec "$real" "${args[@]}"'
+demo=(env UHID="$work/none" SEALKEY="$work/forgetful" tests/rp/demo.sh)
+test_that "a key that no TPM certified fails it, and no more" 1 \
+    '^ +client mode +registered' 'tpm is required, not packed' \
+    '^ +TPM +failed$' '^ +socket +registered'
 
 wrapper mute 'if [ "$1" != run ]; then exec "$real" "$@"; fi' 'exit 1'
 demo=(env UHID="$work/none" SEALKEY="$work/mute" tests/rp/demo.sh)

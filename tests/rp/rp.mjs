@@ -248,20 +248,23 @@ export class RelyingParty {
 	#store;
 	#roots;
 	#requireAttestation;
+	#format;
 
 	/*
 	 * db                  path of the JSON file; none: memory
 	 * roots               PEM trust anchors; none: no chain can be checked,
 	 *                     and answers that carry one are refused
 	 * requireAttestation  refuse what has no chain to a trust anchor
+	 * format              refuse attestation of another one
 	 * origin, rpID        the site, as stored or https://example.com
 	 */
-	constructor({ db, roots = [], requireAttestation = false,
+	constructor({ db, roots = [], requireAttestation = false, format,
 	    origin, rpID })
 	{
 		this.#store = new Store(db);
 		this.#roots = roots;
 		this.#requireAttestation = requireAttestation;
+		this.#format = format;
 		for (const identifier of ['packed', 'tpm', 'fido-u2f'])
 			SettingsService.setRootCertificates(
 			    { identifier, certificates: roots });
@@ -381,6 +384,8 @@ export class RelyingParty {
 		    'attestation has a chain, but there are no trust anchors');
 		require(chained || !this.#requireAttestation,
 		    `attestation is required, the answer has ${attestation}`);
+		require([undefined, info.fmt].includes(this.#format),
+		    `attestation ${this.#format} is required, not ${info.fmt}`);
 		require(!Object.hasOwn(credentials, credential.id),
 		    'credential ID is registered already');
 		require(asked.residentKey !== 'required' ||

@@ -219,6 +219,9 @@ await refuses('a certificate for another purpose', /extended key|2\.23\.133/i,
 await refuses('a TPM of another root', /trust anchor|chain/i,
     async () => register({}, { by: await newAttestation({ tpm: {} }) }));
 
+await refuses('another format than the site wants', /tpm is required/,
+    () => register({}, { site: newSite({ format: 'tpm' }) }));
+
 /* --- other judges of such statements ------------------------------------- */
 
 async function madeByTpm(alg, tpm = {}, hooks = {})
