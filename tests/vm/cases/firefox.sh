@@ -71,6 +71,19 @@ check_prf()
 	same "that is the same" "$secret" "$first"
 }
 
+# Firefox takes packed, fido-u2f and none, and nothing else.
+check_tpm()
+{
+	check "the key is unplugged" stop_sealkey
+	check "its device is gone" hidraw_gone uhid
+	start_sealkey --uhid --attestation tpm
+	wait_hidraw uhid
+	ask '{"ceremony":"register","attestation":"direct","userName":"lee"}'
+	answered
+	said "what a TPM certified is refused by the browser itself" \
+	    '"verified":false' '"error":"browser: '
+}
+
 start_udev
 modprobe uhid
 start_sealkey --uhid
@@ -81,5 +94,6 @@ check_none
 check_direct
 check_not_kept
 check_prf
+check_tpm
 check "the key ends when asked to" stop_sealkey
 finish

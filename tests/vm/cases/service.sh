@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The packaged service, started by systemd with all that its unit forbids.
+# The packaged service, started by systemd with all that its unit forbids: its
+# keys are in the machine's TPM, and what it knows stays, whichever of its
+# processes is killed.
 #
 # Time limit: 240 s
 
@@ -50,6 +52,49 @@ check_process()
 	same "under a filter" "$(status_of Seccomp)" 2
 }
 
+# restarted PID: another process is the key than that one.
+restarted()
+{
+	local tries pid
+	for tries in {1..75}; do
+		pid=$(main_pid)
+		[ -n "$pid" ] && [ "$pid" != "$1" ] && break
+		sleep 0.2
+	done
+	wait_hidraw uhid
+	systemd systemctl is-active "$unit"
+}
+
+retries()
+{
+	fido2-token -I "$hidraw" | sed -n 's/^pin retries: //p'
+}
+
+sign_in()
+{
+	get_assertion "$hidraw" one one.example -r -p
+}
+
+check_tpm()
+{
+	local pid
+	check "the key is in the machine's TPM" \
+	    grep -F device:/dev/tpmrm0 "$state/tpm"
+	check "a PIN is set" typing 2468 2468 -- fido2-token -S "$hidraw"
+	refused "another does not change it" \
+	    typing 1357 9999 9999 -- fido2-token -C "$hidraw"
+	same "that is counted" "$(retries)" 7
+	check "the process that holds the keys is killed" \
+	    pkill -KILL -u sealkey-key -P "$(main_pid)"
+	sign_in >/dev/null 2>&1
+	check "it signs in with another" sign_in
+	pid=$(main_pid)
+	check "the key is killed" kill -KILL "$pid"
+	check "systemd starts it again" restarted "$pid"
+	check "it signs in" sign_in
+	same "the try is not forgotten" "$(retries)" 7
+}
+
 start_udev
 modprobe uhid
 install_service
@@ -60,6 +105,7 @@ wait_hidraw uhid
 check_process
 check "a credential is made" make_credential "$hidraw" one es256 one.example -r -v
 check "it verifies" verify_credential one es256 -v
+check_tpm
 check "it ends when asked to" systemd systemctl stop "$unit"
 same "well" "$(property ExecMainStatus) $(property Result)" "0 success"
 same "its state is its own" "$(stat -c '%U %a' "$state")" "sealkey-key 700"
