@@ -64,6 +64,7 @@ struct remote {
 	pid_t		 pid;		/* -1: no helper */
 	int		 pid_fd;	/* -1: none, or a kernel without */
 	int		 sock;		/* -1: none, or it is dying */
+	bool		 unread;	/* it left something in its socket */
 
 	uint32_t	 sent;
 	uint32_t	 answered;
@@ -294,6 +295,7 @@ spawn_helper(struct remote *r)
 	}
 	r->pid_fd = pidfd_open(r->pid, 0);
 	r->sock = pair[0];
+	r->unread = false;
 	r->answered = r->sent;
 	r->hello = r->unlock = r->sent;
 	return 0;
@@ -625,6 +627,32 @@ take_answer(struct remote *r, struct span msg)
 	explicit_bzero(&r->nobody, sizeof(r->nobody));
 }
 
+/* It has answered what it was sent to begin with. */
+static bool
+has_started(const struct remote *r)
+{
+	return (int32_t)(r->answered - r->hello) >= 0 &&
+	    (int32_t)(r->answered - r->unlock) >= 0;
+}
+
+/*
+ * A helper that is of no use any more ends when it has said why, and may have
+ * been sent something meanwhile. If it has left that in its socket, the job,
+ * which is last, was not begun, and goes to another. One that could not even
+ * start is another matter.
+ */
+static void
+take_end(struct remote *r)
+{
+	if (r->unread && has_started(r) && r->job != NULL && r->job->sent) {
+		end_helper(r);
+		r->job->sent = false;
+		set_timer(r, job_deadline(r));
+	} else {
+		give_up(r, fail(r, -EIO, "the key helper has ended"));
+	}
+}
+
 static void
 receive(struct remote *r)
 {
@@ -633,10 +661,15 @@ receive(struct remote *r)
 	if (r->sock == -1)
 		return;
 	n = recv(r->sock, r->buf, sizeof(r->buf), 0);
+	/* The kernel says this first, once, and then what was answered. */
+	if (n == -1 && errno == ECONNRESET) {
+		r->unread = true;
+		n = recv(r->sock, r->buf, sizeof(r->buf), 0);
+	}
 	if (n > 0)
 		take_answer(r, span(r->buf, (size_t)n));
 	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		give_up(r, fail(r, -EIO, "the key helper has ended"));
+		take_end(r);
 	explicit_bzero(r->buf, sizeof(r->buf));
 }
 

@@ -184,6 +184,10 @@ send_wrongly(const char *action, uint8_t *msg, size_t len)
 		send_bytes(msg, len);
 	if (strcmp(action, "last") == 0)
 		_exit(0);
+	if (strcmp(action, "deaf") == 0) {	/* and about to end */
+		poll(NULL, 0, 200);
+		_exit(0);
+	}
 }
 
 static void
@@ -691,6 +695,29 @@ idle_death_costs_nothing(void **state)
 	assert_int_equal(f->keys->ops->fd(f->keys), fd);
 }
 
+/*
+ * As one ends whose TPM has failed: it has answered, and is still there when
+ * the next operation comes, which it does not read.
+ */
+static void
+operation_that_was_not_read_goes_to_another(void **state)
+{
+	struct fixture *f = *state;
+	struct key_op op = sign_op("abandoned");
+
+	unlocked(f, "1.3 deaf\n2.3 error 19\n2.4 deaf\n3.3 deaf\n");
+	check_signs(f, "helper 1");
+	check_fails(f, -ENODEV);
+	assert_int_equal(starts(f), 2);
+	check_signs(f, "helper 2");
+	check_signs(f, "helper 3");
+	/* nor is one lost behind another that nobody waits for any more */
+	assert_false(f->keys->ops->start(f->keys, &op));
+	f->keys->ops->abandon(f->keys, &op);
+	check_signs(f, "helper 4");
+	assert_int_equal(starts(f), 4);
+}
+
 static void
 helper_that_never_runs_is_an_error(void **state)
 {
@@ -1050,6 +1077,7 @@ main(int argc, char **argv)
 		TEST(opening_fails_with_the_helper),
 		TEST(calls_that_wait_fail_with_the_helper_and_work_again),
 		TEST(idle_death_costs_nothing),
+		TEST(operation_that_was_not_read_goes_to_another),
 		TEST(helper_that_never_runs_is_an_error),
 		TEST(other_keys_after_a_restart_are_another_tpm),
 		TEST(slow_helper_is_waited_for),
