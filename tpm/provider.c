@@ -107,7 +107,8 @@ how_made(int dirfd, struct made *out, char *msg, size_t msglen)
 /*
  * auto, for a new directory. A TPM that was named in the environment is the
  * one or an error. That of the machine is if we may use it: that it is there,
- * but closed to us, is told in note.
+ * but closed to us, is told in note. NULL: tpm2-tools were told to use no TPM,
+ * which nobody told us, and software keys are asked for by --tpm none.
  */
 static const char *
 choose(char *note, size_t notelen)
@@ -117,7 +118,7 @@ choose(char *note, size_t notelen)
 
 	note[0] = '\0';
 	if (named != NULL && named[0] != '\0')
-		return named;
+		return strcmp(named, NONE) != 0 ? named : NULL;
 	fd = open(MACHINE_TPM, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (fd != -1) {
 		close(fd);
@@ -198,6 +199,11 @@ keys_open(const struct keys_config *cfg, struct keys **out, char *msg,
 		target = made.target;
 	} else if (target == NULL || strcmp(target, AUTO) == 0) {
 		target = choose(note, sizeof(note));
+		if (target == NULL) {
+			snprintf(msg, msglen, "TPM2TOOLS_TCTI=none names no "
+			    "TPM: unset it, or say which with --tpm");
+			return -ENODEV;
+		}
 	}
 	if (strcmp(target, NONE) == 0)
 		return open_software(cfg, create, out, msg, msglen);

@@ -237,6 +237,21 @@ auto_takes_what_the_environment_names_or_fails(void **state)
 	assert_false(has_file(f, "software.key"));
 }
 
+/* tpm2-tools spell "no TPM" like that; software keys are asked of us, by name */
+static void
+environment_does_not_choose_software(void **state)
+{
+	struct fixture *f = *state;
+
+	setenv("TPM2TOOLS_TCTI", "none", 1);
+	assert_int_equal(try_open(f, NULL, true), -ENODEV);
+	assert_non_null(strstr(f->msg, "TPM2TOOLS_TCTI"));
+	assert_int_equal(try_open(f, "auto", true), -ENODEV);
+	assert_false(has_file(f, "software.key"));
+	assert_int_equal(try_open(f, "none", true), 0);
+	assert_true(has_file(f, "software.key"));
+}
+
 /* Whatever this machine has: only what opens is taken, and it is told. */
 static void
 auto_takes_the_machines_tpm_or_is_embedded(void **state)
@@ -349,6 +364,7 @@ main(int argc, char **argv)
 		TEST(another_target_is_refused_with_both_names),
 		TEST(software_stays_software),
 		TEST(auto_takes_what_the_environment_names_or_fails),
+		TEST(environment_does_not_choose_software),
 		TEST(auto_takes_the_machines_tpm_or_is_embedded),
 		TEST(tpm_that_is_gone_is_not_replaced),
 		TEST(two_kinds_of_keys_are_refused),
