@@ -474,6 +474,7 @@ activate(struct link *l, const struct ek_object *ek, ESYS_TR key,
 		    out);
 	} while (link_again(l, *rc, &tries));
 	switch (link_code(*rc)) {
+	case TPM2_RC_FAILURE:	/* libtpms, if RSA cannot decrypt it */
 	case TPM2_RC_ECC_POINT:
 	case TPM2_RC_INSUFFICIENT:
 	case TPM2_RC_INTEGRITY:
