@@ -75,6 +75,7 @@ static const struct tell_row rows[] = {
 	{ "tpm.rollbackProtection", "older copies refused" },
 	{ "tpm.generation",	"generation of the state" },
 	{ "tpm.counter",	"generation by the TPM" },
+	{ "tpm.enrolled",	"attestation enrolled" },
 	{ "running",		"running" },
 	{ "warning",		"warning" },
 	{ NULL,			NULL }

@@ -17,6 +17,7 @@
 #include "authenticator/device.h"
 #include "authenticator/enrolment.h"
 #include "authenticator/paths.h"
+#include "authenticator/tpm_options.h"
 
 #define MESSAGE_LEN	(DEVICE_MESSAGE_LEN + PATH_MAX)
 
@@ -28,6 +29,7 @@ static const char csr_help[] =
 "key if there is none yet.\n"
 "\n"
 "  --state DIR         the key's state directory\n"
+"  --recovery FILE     opens a key whose PCRs have changed (first line)\n"
 "  --alg ALG           ES256 (default) or RS256: which attestation key\n"
 "  --help, --version\n";
 
@@ -38,6 +40,7 @@ static const char answer_help[] =
 "(\"-\": from standard input).\n"
 "\n"
 "  --state DIR         the key's state directory\n"
+"  --recovery FILE     opens a key whose PCRs have changed (first line)\n"
 "  --help, --version\n";
 
 static const char enroll_help[] =
@@ -48,6 +51,7 @@ static const char enroll_help[] =
 "standard input). Relying parties have to be given that CA's root.\n"
 "\n"
 "  --state DIR         the key's state directory\n"
+"  --recovery FILE     opens a key whose PCRs have changed (first line)\n"
 "  --help, --version\n";
 
 enum {
@@ -55,7 +59,17 @@ enum {
 	OPT_ALG,
 };
 
-#define STATE_ROW { "state", required_argument, NULL, OPT_STATE }
+#define KEY_ROWS \
+	{ "state", required_argument, NULL, OPT_STATE }, \
+	TPM_OPTION_RECOVERY("recovery")
+
+/* Which key, and what is to be done with it. */
+struct use {
+	const char	*state;
+	const char	*alg;
+	const char	*path;		/* the operand */
+	struct tpm_options tpm;
+};
 
 /* A key whose TPM is asked. */
 struct enrolling {
@@ -74,12 +88,12 @@ enrolling_done(struct enrolling *e)
 }
 
 static int
-open_key(struct enrolling *e, const char *state)
+open_key(struct enrolling *e, const struct use *use)
 {
-	struct device_config cfg = { .manage = true };
+	struct device_config cfg = { .manage = true, .tpm = use->tpm.tpm };
 	int r;
 
-	r = paths_state(state, e->path, e->msg, sizeof(e->msg));
+	r = paths_state(use->state, e->path, e->msg, sizeof(e->msg));
 	if (r < 0)
 		return r;
 	cfg.path = e->path;
@@ -206,8 +220,9 @@ print(json_t *j)
 }
 
 static int
-csr(const char *state, int alg)
+csr(const struct use *use)
 {
+	int alg = ak_alg(use->alg);
 	struct enrol_request *req = calloc(1, sizeof(*req));
 	struct enrolling e = { .device = NULL };
 	int status = CLI_DONE;
@@ -215,7 +230,7 @@ csr(const char *state, int alg)
 
 	if (req == NULL)
 		return cli_error("tpm: out of memory");
-	r = open_key(&e, state);
+	r = open_key(&e, use);
 	if (r == 0)
 		r = take_ak(&e, alg);
 	snprintf(req->alg, sizeof(req->alg), "%s", ak_alg_name(alg));
@@ -289,7 +304,7 @@ activate(struct enrolling *e, const struct enrol_challenge *c,
 }
 
 static int
-answer(const char *state, const struct enrol_challenge *c)
+answer(const struct use *use, const struct enrol_challenge *c)
 {
 	struct enrol_answer out = { .id = "" };
 	struct enrolling e = { .device = NULL };
@@ -297,7 +312,7 @@ answer(const char *state, const struct enrol_challenge *c)
 	int status = CLI_DONE;
 	int r;
 
-	r = open_key(&e, state);
+	r = open_key(&e, use);
 	if (r == 0)
 		r = read_ak(&e, alg);
 	if (r == 0)
@@ -314,21 +329,21 @@ answer(const char *state, const struct enrol_challenge *c)
 }
 
 static int
-answer_file(const char *state, const char *path)
+answer_file(const struct use *use)
 {
 	struct ca_file f = { NULL, 0, 0 };
 	struct enrol_challenge c;
 	const char *why;
 	int status;
 
-	status = read_operand("tpm answer", path, &f);
+	status = read_operand("tpm answer", use->path, &f);
 	if (status != CLI_DONE)
 		return status;
 	why = enrol_challenge_parse(span(f.p, f.len), &c);
 	ca_file_done(&f);
 	if (why != NULL)
 		return cli_error("tpm answer: the challenge %s", why);
-	return answer(state, &c);
+	return answer(use, &c);
 }
 
 /* Of all AKs that there are, the one that the chain is for. */
@@ -360,16 +375,16 @@ enroll_any(struct enrolling *e, struct span pem)
 }
 
 static int
-enroll(const char *state, const char *path)
+enroll(const struct use *use)
 {
 	struct enrolling e = { .device = NULL };
 	struct ca_file f = { NULL, 0, 0 };
 	int status, r;
 
-	status = read_operand("tpm enroll", path, &f);
+	status = read_operand("tpm enroll", use->path, &f);
 	if (status != CLI_DONE)
 		return status;
-	r = open_key(&e, state);
+	r = open_key(&e, use);
 	if (r == 0)
 		r = enroll_any(&e, span(f.p, f.len));
 	if (r != 0)
@@ -379,54 +394,71 @@ enroll(const char *state, const char *path)
 	return status;
 }
 
+/* Options; CLI_STOP: the status is in cli->status. */
+static int
+read_options(struct cli *cli, struct use *use)
+{
+	int opt, r;
+
+	while ((opt = cli_next(cli)) != CLI_END) {
+		if (opt == CLI_STOP)
+			return CLI_STOP;
+		if (opt == OPT_STATE)
+			use->state = optarg;
+		if (opt == OPT_ALG)
+			use->alg = optarg;
+		r = tpm_options_take(cli, opt, &use->tpm);
+		if (r != CLI_DONE) {
+			cli->status = r;
+			return CLI_STOP;
+		}
+	}
+	return CLI_DONE;
+}
+
 int
 cmd_tpm_csr(int argc, char **argv)
 {
 	static const struct option options[] = {
-		STATE_ROW,
+		KEY_ROWS,
 		{ "alg", required_argument, NULL, OPT_ALG },
 		CLI_COMMON,
 		{ NULL, 0, NULL, 0 }
 	};
 	struct cli cli = { .command = "tpm csr", .help = csr_help,
 	    .options = options, .argc = argc, .argv = argv };
-	const char *state = NULL, *alg = "ES256";
-	int opt;
+	struct use use = { .alg = "ES256" };
 
-	while ((opt = cli_next(&cli)) != CLI_END) {
-		if (opt == CLI_STOP)
-			return cli.status;
-		if (opt == OPT_STATE)
-			state = optarg;
+	if (read_options(&cli, &use) == CLI_DONE) {
+		if (ak_alg(use.alg) == COSE_ES256 ||
+		    ak_alg(use.alg) == COSE_RS256)
+			cli.status = csr(&use);
 		else
-			alg = optarg;
+			cli.status = cli_wrong_use(&cli,
+			    "--alg is ES256 or RS256");
 	}
-	if (ak_alg(alg) != COSE_ES256 && ak_alg(alg) != COSE_RS256)
-		return cli_wrong_use(&cli, "--alg is ES256 or RS256");
-	return csr(state, ak_alg(alg));
+	tpm_options_done(&use.tpm);
+	return cli.status;
 }
 
-/* --state and one operand. */
+/* With one operand. */
 static int
-read_use(struct cli *cli, const char **state, const char **path)
+run_with_file(struct cli *cli, int (*run)(const struct use *use))
 {
-	int opt;
+	struct use use = { .state = NULL };
 
-	*state = NULL;
-	while ((opt = cli_next(cli)) != CLI_END) {
-		if (opt == CLI_STOP)
-			return cli->status;
-		*state = optarg;
-	}
-	if (cli->argc - optind != 1)
-		return cli_wrong_use(cli, "say which %s, and no more",
+	if (read_options(cli, &use) == CLI_DONE) {
+		use.path = cli->argv[optind];
+		cli->status = cli->argc - optind == 1 ? run(&use) :
+		    cli_wrong_use(cli, "say which %s, and no more",
 		    cli->operands);
-	*path = cli->argv[optind];
-	return CLI_DONE;
+	}
+	tpm_options_done(&use.tpm);
+	return cli->status;
 }
 
 static const struct option file_options[] = {
-	STATE_ROW,
+	KEY_ROWS,
 	CLI_COMMON,
 	{ NULL, 0, NULL, 0 }
 };
@@ -437,10 +469,8 @@ cmd_tpm_answer(int argc, char **argv)
 	struct cli cli = { .command = "tpm answer", .help = answer_help,
 	    .options = file_options, .operands = "challenge", .argc = argc,
 	    .argv = argv };
-	const char *state, *path = NULL;
-	int status = read_use(&cli, &state, &path);
 
-	return path != NULL ? answer_file(state, path) : status;
+	return run_with_file(&cli, answer_file);
 }
 
 int
@@ -449,8 +479,6 @@ cmd_tpm_enroll(int argc, char **argv)
 	struct cli cli = { .command = "tpm enroll", .help = enroll_help,
 	    .options = file_options, .operands = "chain", .argc = argc,
 	    .argv = argv };
-	const char *state, *path = NULL;
-	int status = read_use(&cli, &state, &path);
 
-	return path != NULL ? enroll(state, path) : status;
+	return run_with_file(&cli, enroll);
 }

@@ -145,6 +145,38 @@ pin_keeper(const struct keys_info *info)
 	return info->pin_index ? "index" : "memory";
 }
 
+/* "ES256 until 2030-01-01T00:00:00Z", if one was enrolled */
+static void
+add_enrolled(struct device *d, int alg, char *out, size_t size)
+{
+	char msg[DEVICE_MESSAGE_LEN], when[32];
+	struct ak *ak;
+	struct tm tm;
+	time_t until;
+
+	if (ak_read(device_store(d), alg, &ak, msg, sizeof(msg)) != 0)
+		return;
+	until = ak_enrolled_until(ak);
+	ak_free(ak);
+	if (until == 0 || gmtime_r(&until, &tm) == NULL)
+		return;
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	snprintf(out + strlen(out), size - strlen(out), "%s%s %s %s",
+	    out[0] != '\0' ? ", " : "", ak_alg_name(alg),
+	    until > time(NULL) ? "until" : "expired", when);
+}
+
+/* Which attestation keys a CA vouches for; null: none. */
+static json_t *
+enrolled(struct device *d)
+{
+	char line[128] = "";
+
+	add_enrolled(d, COSE_ES256, line, sizeof(line));
+	add_enrolled(d, COSE_RS256, line, sizeof(line));
+	return line[0] != '\0' ? json_string(line) : json_null();
+}
+
 static json_t *
 describe_tpm(struct device *d, const struct auth_state *state)
 {
@@ -159,7 +191,7 @@ describe_tpm(struct device *d, const struct auth_state *state)
 	if (info->pin)
 		retries = json_integer(KEY_PIN_LIMIT - device_pin_failures(d));
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:b,"
-	    " s:b, s:I, s:I}",
+	    " s:b, s:I, s:I, s:o}",
 	    "kind", info->kind,
 	    "target", info->target,
 	    "manufacturer", maker,
@@ -172,7 +204,8 @@ describe_tpm(struct device *d, const struct auth_state *state)
 	    "pcrs", info->pcrs,
 	    "rollbackProtection", info->counter,
 	    "generation", (json_int_t)state->generation,
-	    "counter", (json_int_t)device_counter(d));
+	    "counter", (json_int_t)device_counter(d),
+	    "enrolled", enrolled(d));
 }
 
 json_t *

@@ -76,6 +76,8 @@ public()
 	tail -c +3 "$1"
 }
 
+sensitive='sensitivedataorigin|userwithauth'
+
 # The endorsement key is where swtpm_setup leaves it.
 ek_handle=0x81010001
 ek_index=0x01c00002
@@ -275,7 +277,6 @@ ak_with()
 	tools_request >"$T/request.json"
 	mv "$T/tools/ak.keep" "$T/tools/ak.pub"
 }
-sensitive='sensitivedataorigin|userwithauth'
 ecc_endorsement()
 {
 	(ek_handle=0x81010016 ek_index=0x01c00016
@@ -313,7 +314,7 @@ other_ek()
 	cp "$T/tools/ek.pub" "$T/tools/ek.keep"
 	# the same, but with another unique field: not the certificate's key
 	tpm createprimary -C e -G rsa2048 -c other.ctx \
-	    -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|decrypt' &&
+	    -a "fixedtpm|fixedparent|$sensitive|restricted|decrypt" &&
 	    tpm readpublic -c other.ctx -f tss -o ek.pub || return
 	tools_request >"$T/request.json"
 	mv "$T/tools/ek.keep" "$T/tools/ek.pub"
@@ -477,5 +478,272 @@ check "wrong use: no time" exits 2 ca issue "$T/ca" --days 0 -
 check "wrong use: no maker" exits 2 ca issue "$T/ca" --manufacturer X -
 check "a CA without a name" exits 1 ca init "$T/unnamed" --name "$(
     printf 'a\nb')"
+
+# --- sealkey's side ---------------------------------------------------------
+
+# make_key NAME: a key in the TPM in use, in $T/NAME
+make_key()
+{
+	SEALKEY_TPM=$TPM2TOOLS_TCTI exits 0 attestation roots \
+	    --state "$T/$1" && cp "$T/out" "$T/$1.roots"
+}
+
+# request NAME [OPTION...]: to $T/request.json
+request()
+{
+	local name=$1
+	shift
+	exits 0 tpm csr --state "$T/$name" "$@" &&
+	    cp "$T/out" "$T/request.json"
+}
+
+# answer NAME: $T/challenge.json to $T/answer.json
+answer()
+{
+	exits 0 tpm answer --state "$T/$1" "$T/challenge.json" &&
+	    cp "$T/out" "$T/answer.json"
+}
+
+enroll()
+{
+	exits 0 tpm enroll --state "$T/$1" "$T/chain.pem"
+}
+
+# no_answer NAME WHY: to $T/challenge.json
+no_answer()
+{
+	exits 1 tpm answer --state "$T/$1" "$T/challenge.json" &&
+	    says "$2" && [ ! -s "$T/out" ]
+}
+
+# not_enrolled NAME WHY: with $T/chain.pem
+not_enrolled()
+{
+	exits 1 tpm enroll --state "$T/$1" "$T/chain.pem" && says "$2"
+}
+
+# attests NAME CHAIN [SETTING]: tpm attestation shows the first certificate
+# of that file, and none of the roots of a test
+attests()
+{
+	local leaf
+	options dXNlcg | sed '1s/{/{"attestation": "direct", /' |
+	    "$SEALKEY" webauthn create --origin https://example.com \
+	    --state "$T/$1" --attestation tpm ${3:+--set "$3"} \
+	    >"$T/created.json" || return
+	leaf=$(openssl x509 -in "$2" -outform DER | od -An -v -tx1 |
+	    tr -d ' \n')
+	sed 's/.*"attestationObject":"\([^"]*\)".*/\1===/' \
+	    "$T/created.json" | tr -- '-_' '+/' | base64 -di 2>/dev/null |
+	    od -An -v -tx1 | tr -d ' \n' | grep -q "$leaf"
+}
+
+check "a key in the first TPM" make_key inside
+check "the other TPM is on" start_tpm b
+check "a key there" make_key elsewhere
+use_tpm a
+
+walk_through()
+{
+	request inside && challenge && answer inside &&
+	    issue --manufacturer 49424D00 && enroll inside
+}
+check "a key in a TPM is enrolled" walk_through
+check "its certificate is good" chain_is_good id-ecPublicKey
+check "the key shows it from then on" attests inside "$T/chain.pem"
+check "a second time as well" attests inside "$T/chain.pem"
+cp "$T/chain.pem" "$T/first.pem"
+walk_through_rsa()
+{
+	request inside --alg RS256 && challenge && answer inside && issue &&
+	    enroll inside && chain_is_good rsaEncryption
+}
+check "so is its RSA attestation key" walk_through_rsa
+check "which shows its own" attests inside "$T/chain.pem" \
+    tpmKeyAlgorithm=RS256
+check "while the first stays" attests inside "$T/first.pem"
+replaced()
+{
+	walk_through && ! cmp -s "$T/chain.pem" "$T/first.pem" &&
+	    attests inside "$T/chain.pem" && ! attests inside "$T/first.pem"
+}
+check "a later one takes its place" replaced
+status_says()
+{
+	exits 0 tpm status --state "$T/inside" && prints \
+	    '^attestation enrolled: ES256 until 2.*Z, RS256 until 2.*Z$' &&
+	    exits 0 tpm status --state "$T/elsewhere" &&
+	    ! prints 'attestation enrolled'
+}
+check "status says which are enrolled, and for how long" status_says
+survives_reset()
+{
+	exits 0 reset --state "$T/inside" --yes &&
+	    attests inside "$T/chain.pem"
+}
+check "it survives a reset" survives_reset
+reads_stdin()
+{
+	"$SEALKEY" tpm csr --state "$T/inside" |
+	    "$SEALKEY" ca challenge "$T/ca" --ek-roots "$T/a/roots.pem" - |
+	    "$SEALKEY" tpm answer --state "$T/inside" - |
+	    "$SEALKEY" ca issue "$T/ca" - | tee "$T/last.pem" |
+	    "$SEALKEY" tpm enroll --state "$T/inside" -
+}
+check "all of it in one pipe" reads_stdin
+check "without a key the pipe ends" exits 1 tpm csr --state "$T/nowhere"
+check "and makes none" [ ! -e "$T/nowhere" ]
+
+tools_challenge()
+{
+	local id_len
+	request inside && challenge || return
+	printf secret >"$T/tools/secret"
+	exits 0 tpm csr --state "$T/inside" || return
+	# the first is the RSA-2048 one
+	member "$T/request.json" public | tail -n +2 | head -n 1 |
+	    base64 -d >"$T/tools/ek.area" || return
+	{ size16 "$T/tools/ek.area"; cat "$T/tools/ek.area"; } \
+	    >"$T/tools/ek.tpm2b"
+	(cd "$T/tools" && tpm2_makecredential -T none -u ek.tpm2b -s secret \
+	    -n "$(member "$T/challenge.json" name)" -o cred) || return
+	id_len=$(od -An -tu1 -j 8 -N 2 "$T/tools/cred" |
+	    awk '{ print $1 * 256 + $2 }')
+	changed "$T/challenge.json" \
+	    -e "s|\"credentialBlob\": .*|\"credentialBlob\": \"$(
+	    tail -c +11 "$T/tools/cred" | head -c "$id_len" | b64)\",|" \
+	    -e "s|\"encryptedSecret\": .*|\"encryptedSecret\": \"$(
+	    tail -c +$((13 + id_len)) "$T/tools/cred" | b64)\",|" &&
+	    answer inside &&
+	    [ "$(member "$T/answer.json" secret)" = "$(printf secret | b64)" ]
+}
+check "it opens what tpm2_makecredential sealed" tools_challenge
+
+# --- what a key refuses, or must not be able to do -----------------------------
+
+other_tpm_answers()
+{
+	request inside && challenge || return
+	no_answer elsewhere 'for another attestation key'
+}
+check "another TPM is not what was asked" other_tpm_answers
+other_tpm_lies()
+{
+	local name
+	request elsewhere && name=$(name_of "$T/request.json") &&
+	    request inside && challenge &&
+	    changed "$T/challenge.json" \
+	    "s/\"name\": \"[^\"]*\"/\"name\": \"$name\"/" || return
+	no_answer elsewhere 'not for this TPM and its attestation key'
+}
+# name_of REQUEST: what its attestation key is called
+name_of()
+{
+	printf 000b
+	sed -n 's/^ *"public": "\([^"]*\)".*/\1/p' "$1" | head -n 1 |
+	    base64 -d | sha256sum | cut -d ' ' -f 1
+}
+check "and cannot open it if it says that it is" other_tpm_lies
+stolen_certificate()
+{
+	# the attestation key is in one TPM, what vouches for it in another
+	local ak
+	request elsewhere || return
+	ak=$(sed -n 's/^ *"public": "\([^"]*\)".*/\1/p' "$T/request.json" |
+	    head -n 1)
+	request inside && changed "$T/request.json" \
+	    "0,/\"public\": \"[^\"]*\"/s||\"public\": \"$ak\"|" &&
+	    challenge || return
+	no_answer elsewhere 'not for this TPM' &&
+	    no_answer inside 'for another attestation key'
+}
+check "another TPM's certificate does not help" stolen_certificate
+
+altered_challenge()
+{
+	local what at bad=0
+	request inside && challenge || return
+	cp "$T/challenge.json" "$T/challenge.keep"
+	for what in credentialBlob encryptedSecret; do
+		for at in 2 20 40; do
+			cp "$T/challenge.keep" "$T/challenge.json"
+			member "$T/challenge.json" $what | base64 -d \
+			    >"$T/blob"
+			flip "$T/blob" "$at"
+			changed "$T/challenge.json" \
+			    "s|\"$what\": .*|\"$what\": \"$(
+			    b64 <"$T/blob")\",|" &&
+			    no_answer inside 'not for this TPM' ||
+			    { echo "$what $at"; cat "$T/err"; bad=1; }
+		done
+	done
+	cp "$T/challenge.keep" "$T/challenge.json"
+	return "$bad"
+}
+check "an altered challenge: refused" altered_challenge
+check "the one it was is not" answer inside
+# odd_challenge WHY SED
+odd_challenge()
+{
+	cp "$T/challenge.keep" "$T/challenge.json"
+	changed "$T/challenge.json" "$2" && no_answer inside "$1"
+}
+check "a challenge that is none" odd_challenge 'is not JSON' '1s/{//'
+check "something else" odd_challenge 'something else' \
+    's/AK challenge/AK answer/'
+check "with a member too many" odd_challenge 'other members' \
+    's/"id"/"x": 1, "id"/'
+check "of an unknown endorsement key" odd_challenge 'that cannot be' \
+    's/RSA-2048/RSA-512/'
+check "to no attestation key" odd_challenge 'no attestation key' \
+    's/ES256/ES512/'
+check "that is empty" exits 1 tpm answer --state "$T/inside" /dev/null
+
+others_chain()
+{
+	cp "$T/first.pem" "$T/chain.pem"
+	not_enrolled elsewhere 'for no attestation key'
+}
+request elsewhere >/dev/null
+check "a chain for another key: refused" others_chain
+half_a_chain()
+{
+	openssl x509 -in "$T/first.pem" >"$T/chain.pem" && attested=no
+	cat "$T/a/maker/issuer.pem" >>"$T/chain.pem"
+	not_enrolled inside 'has to be signed by the one behind it'
+}
+check "one that does not link: refused" half_a_chain
+no_chain()
+{
+	printf 'hello\n' >"$T/chain.pem"
+	not_enrolled inside 'or is not PEM'
+}
+check "one that is none: refused" no_chain
+nothing_to_enroll()
+{
+	cp "$T/first.pem" "$T/chain.pem"
+	make_key other-key || return
+	rm -rf "$T/soft"
+	SEALKEY_TPM=none exits 0 attestation roots --state "$T/soft" &&
+	    exits 1 tpm csr --state "$T/soft" && says 'not live in a TPM' &&
+	    not_enrolled soft 'not live in a TPM'
+}
+check "keys that are not in a TPM are not enrolled" nothing_to_enroll
+running_key()
+{
+	start_key inside || return
+	exits 1 tpm csr --state "$T/inside" && says 'in use'
+	local r=$?
+	stop_key && return "$r"
+}
+check "a running key is told to end first" running_key
+check "still, it is enrolled" attests inside "$T/last.pem"
+
+check "wrong use: no file" exits 2 tpm answer
+check "wrong use: two files" exits 2 tpm enroll a b
+check "wrong use: an algorithm" exits 2 tpm csr --alg RS1
+check "help of tpm csr" exits 0 tpm csr --help
+check "help of tpm answer" exits 0 tpm answer --help
+check "help of tpm enroll" exits 0 tpm enroll --help
 
 plan
