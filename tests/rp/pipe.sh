@@ -9,138 +9,7 @@
 #
 # SEALKEY names the program; build/sealkey.
 
-set -u
-here=$(cd "$(dirname "$0")" && pwd) || exit 1
-cd "$here/../.." || exit 1
-SEALKEY=${SEALKEY:-build/sealkey}
-ORIGIN=https://example.com
-
-count=0
-failures=0
-key=			# process ID of "sealkey run"
-
-bail()
-{
-	echo "Bail out! $*"
-	exit 1
-}
-
-[ -x "$SEALKEY" ] || bail "$SEALKEY has not been built"
-"$here/setup" && node=$(node "$here/runtime.mjs") ||
-    bail "the relying party is not ready"
-work=$(mktemp -d "${TMPDIR:-/tmp}/sealkey-pipe.XXXXXX") || exit 1
-cleanup()
-{
-	[ -n "$key" ] && kill "$key" 2>/dev/null && wait "$key" 2>/dev/null
-	rm -rf "$work"
-}
-trap cleanup EXIT
-trap 'exit 1' HUP INT TERM
-
-rp()
-{
-	"$node" "$here/cli.mjs" "$@"
-}
-
-# --- TAP ------------------------------------------------------------------
-
-# check NAME COMMAND...: the command must succeed
-check()
-{
-	_name=$1
-	shift
-	count=$((count + 1))
-	if "$@" 2>"$work/said"; then
-		echo "ok $count - $_name"
-		return
-	fi
-	failures=$((failures + 1))
-	echo "not ok $count - $_name"
-	echo "# $*"
-	cat "$work/error" "$work/said" 2>/dev/null | sed 's/^/# /'
-}
-
-# same GOT WANTED
-same()
-{
-	[ "$1" = "$2" ] && return
-	echo "got $1, wanted $2" >&2
-	return 1
-}
-
-# is NAME VALUE: a member of the last account, as JSON without quotes
-is()
-{
-	same "$(sed "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/" \
-	    "$work/account")" "$2"
-}
-
-# --- the parts of a ceremony ------------------------------------------------
-
-# new_site: forget who registered; the keys are not told
-new_site()
-{
-	rm -f "$work/site"
-}
-
-options()
-{
-	_kind=$1
-	shift
-	rp "$_kind-options" --db "$work/site" "$@" >"$work/options" \
-	    2>"$work/error"
-}
-
-# sealkey VERB OPTION...: exit status as the program's
-sealkey()
-{
-	_verb=$1
-	shift
-	"$SEALKEY" webauthn "$_verb" "$@" <"$work/options" >"$work/answer" \
-	    2>"$work/error"
-}
-
-# verify KIND OPTION...: what the site says to the answer
-verify()
-{
-	_kind=$1
-	shift
-	rp "$_kind-verify" --db "$work/site" --roots "$work/roots.pem" "$@" \
-	    <"$work/answer" >"$work/account" 2>"$work/error"
-}
-
-# made OPTION...: registered, sealkey run with $with
-made()
-{
-	options register "$@" &&
-	    sealkey create --origin "$ORIGIN" $with && verify register
-}
-
-# used OPTION...: signed in
-used()
-{
-	options login "$@" && sealkey get --origin "$ORIGIN" $with &&
-	    verify login
-}
-
-# refuses WORD COMMAND...: exit status 1, nothing on standard output, and one
-# line that has the word in it
-refuses()
-{
-	_word=$1
-	shift
-	"$@"
-	same "$?" 1 && same "$(wc -c <"$work/answer")" 0 &&
-	    same "$(wc -l <"$work/error")" 1 &&
-	    grep -qi -e "$_word" "$work/error"
-}
-
-# site_refuses WORD KIND: the same of the relying party
-site_refuses()
-{
-	verify "$2"
-	same "$?" 1 && grep -qi -e "$1" "$work/error"
-}
+. "$(dirname "$0")/lib"
 
 # spoil PATH: flip the last bit of a base64url member of the answer
 spoil()
@@ -534,17 +403,6 @@ test_site_refuses()
 	    site_refuses 'challenge' login
 }
 
-# new_key NAME: a key with a credential for another site, and its root
-new_key()
-{
-	options register --rp-id elsewhere.example &&
-	    sealkey create --origin https://elsewhere.example \
-	    --state "$work/$1" &&
-	    "$SEALKEY" attestation roots --state "$work/$1" \
-	    >"$work/$1.pem" 2>"$work/error" && return
-	bail "no key can be made: $(cat "$work/error")"
-}
-
 new_key key
 new_key other
 mv "$work/key.pem" "$work/roots.pem"
@@ -562,5 +420,4 @@ test_origins
 test_sealkey_refuses
 test_site_refuses
 
-echo "1..$count"
-[ "$failures" -eq 0 ]
+plan
