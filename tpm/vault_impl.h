@@ -121,6 +121,10 @@ int vault_unseal(struct vault *v, const char *recovery,
     uint8_t key[static SEAL_KEY_LEN]);
 /* Random bytes of the TPM, and ours. */
 int vault_random(struct vault *v, uint8_t *out, size_t len);
+/* The first of a list that the TPM has, checked to be of that kind. The caller
+ * frees it (Esys_Free); NULL if there is an error. */
+int vault_capability(struct vault *v, TPM2_CAP cap, UINT32 first,
+    const char *doing, TPMS_CAPABILITY_DATA **out);
 /* A policy session, salted to the storage root key; to be flushed. */
 int policy_start(struct vault *v, TPM2_SE type, ESYS_TR *out);
 void policy_end(struct vault *v, ESYS_TR *session);

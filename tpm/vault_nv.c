@@ -17,18 +17,11 @@
 static int
 next_in_use(struct vault *v, TPM2_HANDLE from, TPM2_HANDLE *out)
 {
-	TPMS_CAPABILITY_DATA *data = NULL;
-	unsigned tries = 0;
-	TPMI_YES_NO more;
-	TSS2_RC rc;
+	TPMS_CAPABILITY_DATA *data;
 	int r;
 
-	do
-		rc = Esys_GetCapability(link_esys(v->link), ESYS_TR_NONE,
-		    ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, from, 1,
-		    &more, &data);
-	while (link_again(v->link, rc, &tries));
-	r = link_result(v->link, rc, "list its NV indices");
+	r = vault_capability(v, TPM2_CAP_HANDLES, from, "list its NV indices",
+	    &data);
 	if (r != 0)
 		return r;
 	*out = data->data.handles.count > 0 ? data->data.handles.handle[0] : 0;

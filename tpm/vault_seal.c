@@ -52,6 +52,30 @@ vault_random(struct vault *v, uint8_t *out, size_t len)
 	return 0;
 }
 
+int
+vault_capability(struct vault *v, TPM2_CAP cap, UINT32 first,
+    const char *doing, TPMS_CAPABILITY_DATA **out)
+{
+	unsigned tries = 0;
+	TPMI_YES_NO more;
+	TSS2_RC rc;
+	int r;
+
+	*out = NULL;
+	do
+		rc = Esys_GetCapability(link_esys(v->link), ESYS_TR_NONE,
+		    ESYS_TR_NONE, ESYS_TR_NONE, cap, first, 1, &more, out);
+	while (link_again(v->link, rc, &tries));
+	if (rc == TSS2_RC_SUCCESS && (*out)->capability != cap)
+		rc = TSS2_TCTI_RC_MALFORMED_RESPONSE;
+	r = link_result(v->link, rc, doing);
+	if (r != 0) {
+		Esys_Free(*out);
+		*out = NULL;
+	}
+	return r;
+}
+
 /* Policy sessions. */
 
 int
@@ -164,19 +188,11 @@ in_bank(const TPML_PCR_SELECTION *banks, uint32_t pcrs)
 static int
 check_pcrs(struct vault *v, uint32_t pcrs)
 {
-	TPMS_CAPABILITY_DATA *data = NULL;
-	unsigned tries = 0;
-	TPMI_YES_NO more;
-	TSS2_RC rc;
+	TPMS_CAPABILITY_DATA *data;
 	bool ok;
 	int r;
 
-	do
-		rc = Esys_GetCapability(link_esys(v->link), ESYS_TR_NONE,
-		    ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_PCRS, 0, 1, &more,
-		    &data);
-	while (link_again(v->link, rc, &tries));
-	r = link_result(v->link, rc, "ask for its PCRs");
+	r = vault_capability(v, TPM2_CAP_PCRS, 0, "ask for its PCRs", &data);
 	if (r != 0)
 		return r;
 	ok = in_bank(&data->data.assignedPCR, pcrs);

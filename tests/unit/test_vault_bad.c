@@ -38,6 +38,7 @@ enum tap_does {
 	TAP_CUTS,	/* the answer to command number at */
 	TAP_HAS_NO_PIN_INDEX,
 	TAP_LISTENS,
+	TAP_LISTS_HANDLES,	/* where PCRs were asked for */
 };
 
 static struct tap {
@@ -48,6 +49,7 @@ static struct tap {
 	TPM2_RC		rc;
 	TPM2_CC		cc;	/* of command number at */
 	bool		answers;	/* the next one */
+	bool		lists;		/* handles, in the next one */
 	uint8_t		heard[HEARD_MAX];
 	size_t		heard_len;
 } tap;
@@ -71,12 +73,30 @@ defines_pin_index(const uint8_t *command, size_t size)
 	return memmem(command, size, attributes, sizeof(attributes)) != NULL;
 }
 
+/* A list of as many handles as there can be, that says what it is. */
+static size_t
+list_handles(uint8_t *answer)
+{
+	static const uint8_t head[] = { 0x80, 0x01, 0, 0, 0x04, 0x0b,
+		0, 0, 0, 0, TPM2_NO, 0, 0, 0, TPM2_CAP_HANDLES,
+		0, 0, 0, TPM2_MAX_CAP_HANDLES };
+	size_t len = sizeof(head) + 4 * TPM2_MAX_CAP_HANDLES;
+
+	assert_int_equal(len, head[4] << 8 | head[5]);
+	memset(answer, 0x01, len);
+	memcpy(answer, head, sizeof(head));
+	return len;
+}
+
 static TSS2_RC
 tap_transmit(TSS2_TCTI_CONTEXT *tcti, size_t size, const uint8_t *command)
 {
 	bool now = ++tap.commands == tap.at;
 
 	tap.answers = false;
+	tap.lists = tap.does == TAP_LISTS_HANDLES && size == 22 &&
+	    command[9] == (TPM2_CC_GetCapability & 0xff) &&
+	    command[13] == TPM2_CAP_PCRS;
 	listen(command, size);
 	if (now)
 		tap.cc = (uint32_t)command[6] << 24 | command[7] << 16 |
@@ -111,6 +131,8 @@ tap_receive(TSS2_TCTI_CONTEXT *tcti, size_t *size, uint8_t *answer,
 			answer[4] = *size >> 8;	/* as the header says it */
 			answer[5] = *size & 0xff;
 		}
+		if (rc == 0 && answer != NULL && tap.lists)
+			*size = list_handles(answer);
 		if (rc == 0 && answer != NULL)
 			listen(answer, *size);
 		return rc;
@@ -664,6 +686,23 @@ nothing_on_the_bus(void **state)
 	vf_done(f);
 }
 
+/* What a list is of is what it says itself, not what it was asked for. */
+static void
+pcrs_that_are_something_else(void **state)
+{
+	static struct vf own;
+	struct vf *f = &own;
+	uint8_t key[SEAL_KEY_LEN];
+
+	(void)state;
+	vf_new(f, false);
+	tap_on(f, TAP_LISTS_HANDLES, 0, 0);
+	FAILS(f, vault_create(f->vault, vf_target(f), 1 << 7, NULL, key,
+	    f->wrapped, &f->len), -EIO, "makes no sense");
+	assert_true(link_broken(f->link));
+	vf_done(f);
+}
+
 static int
 group_setup(void **state)
 {
@@ -690,6 +729,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counted_pin),
 		cmocka_unit_test(nothing_on_the_bus),
+		cmocka_unit_test(pcrs_that_are_something_else),
 		cmocka_unit_test(survives_crashes),
 		cmocka_unit_test(survives_crashes_counted),
 		cmocka_unit_test(survives_errors),
