@@ -24,6 +24,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -50,6 +51,7 @@ enum state {
 
 struct helper {
 	enum state	 state;
+	bool		 locked;	/* the directory, for good */
 	struct link	*link;
 	struct vault	*vault;
 	struct tpmkeys	*tpmkeys;
@@ -134,6 +136,32 @@ describe(const struct helper *h, struct message_device *d)
 	}
 }
 
+/*
+ * A client that was killed has let go of the directory, and its helper may
+ * still be at a command that nobody may repeat: the counter's, say. An embedded
+ * TPM has a lock of its own. Ends with the process.
+ */
+static int
+lock_directory(struct helper *h)
+{
+	int lock_fd, r;
+
+	if (h->locked || strcmp(h->target, KEYS_EMBEDDED) == 0)
+		return 0;
+	lock_fd = openat(STATE_FD, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (lock_fd != -1 && flock(lock_fd, LOCK_EX | LOCK_NB) == 0) {
+		h->locked = true;
+		return 0;
+	}
+	r = lock_fd == -1 || errno != EWOULDBLOCK ? -errno : -EBUSY;
+	if (lock_fd != -1)
+		close(lock_fd);
+	if (r == -EBUSY)
+		set_text(h, "the TPM is still busy for a sealkey that has "
+		    "ended; try again");
+	return r;
+}
+
 static int
 do_hello(struct helper *h)
 {
@@ -142,6 +170,9 @@ do_hello(struct helper *h)
 
 	memcpy(h->target, target.p, target.len);
 	h->target[target.len] = '\0';
+	r = lock_directory(h);
+	if (r != 0)
+		return r;
 	r = link_open(h->target, STATE_FD, h->rq.create, &h->link, &h->info,
 	    h->answer.text, sizeof(h->answer.text));
 	if (r != 0)

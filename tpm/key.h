@@ -282,6 +282,8 @@ int keys_perform(struct keys *k, struct key_op *op);
  */
 int keys_open_software(int dirfd, bool create, struct keys **out);
 
+#define KEYS_EMBEDDED	"embedded"	/* a target */
+
 /*
  * The provider that a state directory was made with, or is to be made with.
  */

@@ -14,7 +14,6 @@
 
 #include "tpm/embedded.h"
 
-#define EMBEDDED	"embedded"
 #define LIBRARY_PREFIX	"libtss2-tcti-"
 #define SLOTS_MIN	3	/* PC Client Platform TPM Profile, 4.6.1 */
 #define SLOTS_MAX	16	/* no need for more */
@@ -45,7 +44,7 @@ find_kind(struct link *l)
 		len = sizeof(l->kind) - 1;
 	memcpy(l->kind, name, len);
 	l->kind[len] = '\0';
-	l->embedded = strcmp(l->target, EMBEDDED) == 0;
+	l->embedded = strcmp(l->target, KEYS_EMBEDDED) == 0;
 }
 
 /* The library only says that it could not: why, the kernel knows. */

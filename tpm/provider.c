@@ -22,7 +22,6 @@
 #define MACHINE_TPM	"/dev/tpmrm0"
 #define AUTO		"auto"
 #define NONE		"none"		/* the software provider */
-#define EMBEDDED	"embedded"
 
 /* What a directory was made with: "" nothing yet, NONE, or a TPM. */
 struct made {
@@ -130,7 +129,7 @@ choose(char *note, size_t notelen)
 	else if (errno != ENOENT && errno != ENXIO && errno != ENODEV)
 		snprintf(note, notelen, MACHINE_TPM " is there, but: %s",
 		    strerror(errno));
-	return EMBEDDED;
+	return KEYS_EMBEDDED;
 }
 
 /* Whether what is asked for is what the directory was made with. */

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -449,6 +450,20 @@ static bool
 tpm_did_it(const struct fixture *f)
 {
 	return f->out.out_meta_len == 1 && f->out.out_meta[0] == 't';
+}
+
+/* One whose client was killed, and who is at a last command. */
+static void
+two_do_not_work_in_one_directory(void **state)
+{
+	struct fixture *f = *state;
+	int before = openat(f->dirfd, ".", O_RDONLY | O_DIRECTORY);
+
+	assert_int_equal(flock(before, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(hello(f), -EBUSY);
+	assert_non_null(strstr(f->an.text, "try again"));
+	close(before);
+	assert_int_equal(hello(f), 0);
 }
 
 static void
@@ -892,6 +907,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(hello_says_what_there_is),
+		TEST(two_do_not_work_in_one_directory),
 		TEST(what_comes_too_early_is_refused),
 		TEST(tpm_that_is_not_there_may_be_asked_for_again),
 		TEST(creation_and_rewrapping_reach_the_vault),
