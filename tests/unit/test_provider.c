@@ -237,7 +237,7 @@ auto_takes_what_the_environment_names_or_fails(void **state)
 	assert_false(has_file(f, "software.key"));
 }
 
-/* tpm2-tools spell "no TPM" like that; software keys are asked of us, by name */
+/* tpm2-tools spell "no TPM" so; software keys are asked of us, by name */
 static void
 environment_does_not_choose_software(void **state)
 {
