@@ -430,3 +430,18 @@ link_broken(const struct link *l)
 {
 	return l->broken;
 }
+
+bool
+link_is_shared(const struct link *l)
+{
+	return !l->embedded;
+}
+
+int
+link_replaced(struct link *l, const char *doing)
+{
+	l->broken = true;
+	return link_fail(l, -EIO, "cannot %s: the TPM took another key than"
+	    " ours: programs that share it have to use a resource manager"
+	    " (/dev/tpmrm0)", doing);
+}

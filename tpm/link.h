@@ -52,6 +52,14 @@ void link_close(struct link *l);
 ESYS_CONTEXT *link_esys(struct link *l);
 const char *link_strerror(const struct link *l);
 bool link_broken(const struct link *l);
+/*
+ * Whether others can get at the TPM, or at what is said to it: not if it is
+ * embedded. Where they can, and no resource manager is in between, what we
+ * loaded may be flushed by them, and theirs be in its place.
+ */
+bool link_is_shared(const struct link *l);
+/* That has happened: -EIO, with a line, and the link is broken. */
+int link_replaced(struct link *l, const char *doing);
 /* Sets that line and returns error. */
 int link_fail(struct link *l, int error, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -88,6 +88,20 @@ says(const TPM2B_ATTEST *info, const TPM2B_DATA *extra, const TPM2B_NAME *name)
 }
 
 static int
+check_signer(struct tpmkeys *tk, const struct opened *signer,
+    const struct key_op *op)
+{
+	const struct span data[2] = {
+		span(op->out_cert_info, op->out_cert_info_len), span("", 0) };
+	TPM2B_DIGEST digest;
+	int r;
+
+	r = tpmkey_hash_for(tk, signer->alg, data, &digest);
+	return r != 0 ? r : tpmkey_check(tk, signer, &digest,
+	    span(op->out_sig, op->out_sig_len), "certify a key");
+}
+
+static int
 put(struct tpmkeys *tk, const struct opened *o, const struct opened *signer,
     const TPM2B_DATA *extra, const struct statement *st, struct key_op *op)
 {
@@ -104,13 +118,14 @@ put(struct tpmkeys *tk, const struct opened *o, const struct opened *signer,
 		return r;
 	if (st->info->size > KEY_CERT_INFO_MAX ||
 	    !says(st->info, extra, &name))
-		return link_fail(tk->link, -EIO,
-		    "the TPM certified something else");
+		return link_replaced(tk->link, "certify a key");
 	op->out_cert_info_len = st->info->size;
 	memcpy(op->out_cert_info, st->info->attestationData, st->info->size);
 	/* also to see that it is one, for the strict form */
 	r = tpmalg_signature(signer->alg, st->sig, op->out_sig,
 	    &op->out_sig_len);
+	if (r == 0)
+		r = check_signer(tk, signer, op);
 	if (r == 0 && op->strict)
 		r = tpmalg_signature_strict(st->sig, op->out_sig,
 		    &op->out_sig_len);

@@ -70,6 +70,13 @@ int tpmkey_load(struct tpmkeys *tk, const struct opened *o, ESYS_TR *out);
  */
 bool tpmkey_reload(struct tpmkeys *tk, TSS2_RC rc, bool *reloaded);
 
+/*
+ * Whether a signature of a digest is by that key; another may have been loaded
+ * into its place by somebody else (link_is_shared()).
+ */
+int tpmkey_check(struct tpmkeys *tk, const struct opened *o,
+    const TPM2B_DIGEST *digest, struct span sig, const char *doing);
+
 /* What the TPM says: not with these parameters; not its own. */
 bool tpmkey_rc_unsupported(TSS2_RC rc);
 bool tpmkey_rc_foreign(TSS2_RC rc);

@@ -6,6 +6,8 @@
 
 #include <openssl/core_names.h>
 
+#include "tpm/tpmverify.h"
+
 #define DIGEST_LEN	32
 
 /*
@@ -28,6 +30,22 @@ sign(struct tpmkeys *tk, ESYS_TR key, const struct tpmalg *a,
 		    sig);
 	while (!loaded_lost(rc) && link_again(tk->link, rc, &tries));
 	return rc;
+}
+
+/*
+ * A password session does not name the key, as others do (cpHash), and costs
+ * nothing; so what comes out is looked at, which is less than what an HMAC of
+ * the TPM takes, and finds one that miscalculates as well.
+ */
+int
+tpmkey_check(struct tpmkeys *tk, const struct opened *o,
+    const TPM2B_DIGEST *digest, struct span sig, const char *doing)
+{
+	int r = 0;
+
+	if (link_is_shared(tk->link))
+		r = tpmverify(o->alg, o->unique.p, digest, sig);
+	return r == -EBADMSG ? link_replaced(tk->link, doing) : r;
 }
 
 int
@@ -58,6 +76,9 @@ tpmkey_sign(struct tpmkeys *tk, const struct opened *o, struct key_op *op)
 	if (r == -EIO)
 		link_fail(tk->link, r, "the TPM's signature is none");
 	Esys_Free(sig);
+	if (r == 0)
+		r = tpmkey_check(tk, o, &digest,
+		    span(op->out_sig, op->out_sig_len), "sign");
 	return r;
 }
 

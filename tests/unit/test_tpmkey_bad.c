@@ -388,6 +388,33 @@ altered_statements_are_survived(void **state)
 	}
 }
 
+/*
+ * Nor is a signature given out that is not by the key: one that was altered,
+ * or made by what somebody else has loaded into its place.
+ */
+static void
+wrong_signatures_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	char text[64];
+
+	power_on(f);
+	/* behind sizes and algorithms, 20 bytes; in R and in S */
+	for (unsigned at = 20; at < 84; at += 9) {
+		if (at >= 52 && at < 54)
+			continue;	/* the size of S */
+		snprintf(text, sizeof(text), "Sign flip %u 0x01\n", at);
+		fault_script(f->dir, text);
+		assert_int_equal(sign(f), -EIO);
+		assert_true(link_broken(f->link));
+		assert_works(f, text);
+		snprintf(text, sizeof(text), "Certify flip %u 0x01\n", at);
+		fault_script(f->dir, text);
+		assert_int_equal(certify(f), -EIO);
+		assert_works(f, text);
+	}
+}
+
 int
 main(void)
 {
@@ -398,6 +425,7 @@ main(void)
 		TEST(spoiled_answers_are_survived),
 		TEST(altered_answers_are_refused),
 		TEST(altered_statements_are_survived),
+		TEST(wrong_signatures_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
