@@ -280,10 +280,23 @@ on_transport_failed(void *arg, const char *line)
 	reactor_stop(&r->reactor, -EIO);
 }
 
+/* Whoever reads the log has to do something about it; hosts cannot. */
+static void
+tell_trouble(const struct run *r)
+{
+	const char *line = device_trouble(r->device);
+
+	if (line != NULL)
+		cli_error("%s: %s", device_path(r->device), line);
+}
+
 static void
 on_hosts_ready(void *arg, uint64_t now_ms)
 {
-	loop_dispatch(((struct run *)arg)->loop, now_ms);
+	struct run *r = arg;
+
+	loop_dispatch(r->loop, now_ms);
+	tell_trouble(r);
 }
 
 static uint64_t
@@ -295,19 +308,28 @@ hosts_deadline(const void *arg)
 static void
 on_hosts_tick(void *arg, uint64_t now_ms)
 {
-	loop_tick(((struct run *)arg)->loop, now_ms);
+	struct run *r = arg;
+
+	loop_tick(r->loop, now_ms);
+	tell_trouble(r);
 }
 
 static void
 on_keys_ready(void *arg, uint64_t now_ms)
 {
-	loop_keys(((struct run *)arg)->loop, now_ms);
+	struct run *r = arg;
+
+	loop_keys(r->loop, now_ms);
+	tell_trouble(r);
 }
 
 static void
 on_control(void *arg, uint64_t now_ms)
 {
-	control_dispatch(((struct run *)arg)->control, now_ms);
+	struct run *r = arg;
+
+	control_dispatch(r->control, now_ms);
+	tell_trouble(r);
 }
 
 static uint64_t

@@ -57,6 +57,8 @@ struct device {
 	struct key_op	*pending;	/* of the engine; the key provider
 					 * works on it */
 	char		 line[DEVICE_MESSAGE_LEN];	/* device_strerror() */
+	char		 trouble[DEVICE_MESSAGE_LEN];	/* "": none */
+	bool		 told;			/* device_trouble() was */
 };
 
 static uint64_t
@@ -541,12 +543,77 @@ device_close(struct device *d)
 	free(d);
 }
 
+static void
+note_trouble(struct device *d, const char *line)
+{
+	if (strcmp(d->trouble, line) == 0)
+		return;
+	snprintf(d->trouble, sizeof(d->trouble), "%s", line);
+	d->told = false;
+}
+
+/* Whether the provider failed; it may as well just have said no. */
+static bool
+has_failed(const struct key_op *op)
+{
+	switch (op->result) {
+	case -EACCES:
+		return op->verb < KEY_PIN_CHECK || op->verb > KEY_PIN_CLEAR;
+	case -EBADMSG:
+		return op->verb != KEY_OPEN;
+	case -ENOTSUP:
+		return op->verb != KEY_CERTIFY;
+	case -EBUSY:
+	case -EIO:
+	case -ENODEV:
+	case -ENOMEM:
+	case -ESTALE:
+	case -ETIMEDOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What the TPM has no part in (KEY_OPEN) says nothing of how it is. */
+static void
+note_result(struct device *d, const struct key_op *op)
+{
+	const char *why = d->keys->ops->strerror(d->keys);
+
+	if (has_failed(op))
+		note_trouble(d, why[0] != '\0' ? why : strerror(-op->result));
+	else if (op->result == 0 && op->verb != KEY_OPEN)
+		d->trouble[0] = '\0';
+}
+
+const char *
+device_trouble(struct device *d)
+{
+	if (d->told || d->trouble[0] == '\0')
+		return NULL;
+	d->told = true;
+	return d->trouble;
+}
+
 static enum auth_want
 key_done(struct device *d, uint64_t now_ms)
 {
 	note_pin(d, d->pending);
+	note_result(d, d->pending);
 	d->pending = NULL;
 	return auth_key_done(d->engine, now_ms);
+}
+
+/* No room is an answer. */
+static enum auth_want
+commit_done(struct device *d, int r, uint64_t now_ms)
+{
+	if (r == 0)
+		d->trouble[0] = '\0';
+	else if (r != -ENOSPC)
+		note_trouble(d, commit_strerror(&d->commit));
+	return auth_commit_done(d->engine, r, now_ms);
 }
 
 /*
@@ -571,7 +638,7 @@ perform(struct device *d, enum auth_want want, uint64_t now_ms)
 			r = commit_start(&d->commit, auth_change(au));
 			if (r == 1)
 				return DEVICE_KEYS;
-			want = auth_commit_done(au, r, now_ms);
+			want = commit_done(d, r, now_ms);
 			break;
 		case AUTH_KEY:
 			if (d->pending != NULL)
@@ -649,8 +716,7 @@ device_keys(struct device *d, uint64_t now_ms)
 		return perform(d, key_done(d, now_ms), now_ms);
 	if (op != NULL && op == &d->commit.op &&
 	    (r = commit_advanced(&d->commit)) != 1)
-		return perform(d, auth_commit_done(d->engine, r, now_ms),
-		    now_ms);
+		return perform(d, commit_done(d, r, now_ms), now_ms);
 	return perform(d, auth_current_want(d->engine), now_ms);
 }
 

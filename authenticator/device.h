@@ -145,6 +145,12 @@ const struct keys_info *device_keys_info(const struct device *d);
 uint8_t device_pin_failures(const struct device *d);
 /* "", or what the owner ought to know. */
 const char *device_warning(struct device *d);
+/*
+ * What went wrong with the provider or the disk and made an operation fail,
+ * of which its host hears no more than that: a line, once, or NULL. The same
+ * again only when something has gone well in between.
+ */
+const char *device_trouble(struct device *d);
 
 /*
  * How old the state is, by the provider's counter (store.md, "Generation");

@@ -427,6 +427,29 @@ test_chip_that_keeps_failing(void **state)
 }
 
 /* The engine takes over what is on disk, and does not undo it. */
+/* Hosts hear no more than that it failed; who runs the key wants to know. */
+static void
+test_trouble_is_told_once(void **state)
+{
+	struct fixture *f = *state;
+	const char *line;
+
+	assert_null(device_trouble(f->device));
+	assert_int_equal(ASK(f, assert_it), CTAP2_ERR_NO_CREDENTIALS);
+	assert_null(device_trouble(f->device));
+	for (int i = 0; i < 2; i++) {
+		f->chip.fails = 1000;
+		assert_int_equal(ASK(f, make), CTAP1_ERR_OTHER);
+		line = device_trouble(f->device);
+		assert_non_null(line);
+		assert_non_null(strstr(line, "the chip says no"));
+		assert_null(device_trouble(f->device));
+		f->chip.fails = 0;
+		assert_int_equal(ASK(f, make), CTAP2_OK);
+		assert_null(device_trouble(f->device));
+	}
+}
+
 static void
 test_reset_whose_advance_fails(void **state)
 {
@@ -788,6 +811,7 @@ main(void)
 		TEST(test_failed_advance_is_made_up_for),
 		TEST(test_advance_that_seems_to_fail),
 		TEST(test_chip_that_keeps_failing),
+		TEST(test_trouble_is_told_once),
 		TEST(test_reset_whose_advance_fails),
 		TEST(test_host_waits_for_the_advance),
 		TEST(test_cancel_does_not_stop_the_advance),
