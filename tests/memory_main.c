@@ -70,7 +70,7 @@ struct world {
 	unsigned	 tests, failed;
 };
 
-static void
+static _Noreturn void
 die(const char *what)
 {
 	printf("Bail out! %s: %s\n", what, strerror(errno));
