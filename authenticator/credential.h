@@ -121,10 +121,6 @@ struct auth_state {
 	uint8_t		pin_failures;		/* since the last success */
 	uint8_t		uv_failures;
 	uint8_t		min_pin_length;		/* 0: as made */
-	/* if the key provider has the PIN: what KEY_PIN_* gave, in place of
-	 * pin_hash; see tpm/key.h */
-	uint8_t		pin_verifier_len;
-	uint8_t		pin_verifier[KEY_PIN_VERIFIER_MAX];
 	/* of the provider's counter, if it has one: which state is the newest.
 	 * Kept by whoever commits, not by the engine. */
 	uint64_t	generation;

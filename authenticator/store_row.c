@@ -478,7 +478,7 @@ take_state(struct reader *r, struct auth_state *s)
 static unsigned
 state_version(const struct auth_state *s)
 {
-	if (s->generation != 0 || s->pin_verifier_len > 0)
+	if (s->generation != 0)
 		return STATE_WITH_TPM;
 	return s->bio_count > 0 ? STATE_WITH_BIO : STATE_VERSION;
 }
@@ -496,11 +496,8 @@ encode_state(const struct auth_state *s, uint64_t last_seq,
 	put_state(&w, s);
 	if (version >= STATE_WITH_BIO)
 		put_templates(&w, s);
-	if (version >= STATE_WITH_TPM) {
+	if (version >= STATE_WITH_TPM)
 		put_uint(&w, s->generation, 8);
-		put_text(&w, s->pin_verifier, s->pin_verifier_len, 1,
-		    KEY_PIN_VERIFIER_MAX);
-	}
 	return w.bad ? 0 : w.len;
 }
 
@@ -518,11 +515,8 @@ decode_state(struct span in, struct auth_state *out, uint64_t *last_seq)
 	take_state(&r, out);
 	if (version >= STATE_WITH_BIO)
 		take_templates(&r, out);
-	if (version >= STATE_WITH_TPM) {
+	if (version >= STATE_WITH_TPM)
 		out->generation = take_uint(&r, 8);
-		out->pin_verifier_len = (uint8_t)take_text(&r,
-		    out->pin_verifier, 1, KEY_PIN_VERIFIER_MAX);
-	}
 	/* nothing to be had in a lower version is in a higher one */
 	if (r.bad || r.rest.len > 0 || state_version(out) != version)
 		return -EBADMSG;

@@ -95,24 +95,16 @@ make_lattice_key(struct key_op *op)
 
 /* As key.h has it: KEY_PIN_LIMIT failures, and nobody learns any more. */
 static int
-fake_pin_compare(struct rig_pin *p, struct span hash, struct span verifier)
+fake_pin_compare(struct rig_pin *p, struct span hash)
 {
-	const uint8_t *pin = p->hash;
-
 	assert_int_equal(hash.len, PIN_HASH_LEN);
-	assert_int_equal(verifier.len, p->counts ? RIG_VERIFIER_LEN : 0);
-	if (p->counts) {
-		p->stale |= verifier.p[0] != p->number;
-		pin = verifier.p + 1;
-	}
 	if (p->failures == KEY_PIN_LIMIT)
 		return -EACCES;
-	if (memcmp(pin, hash.p, PIN_HASH_LEN) != 0) {
+	if (memcmp(p->hash, hash.p, PIN_HASH_LEN) != 0) {
 		p->failures++;
 		return -EACCES;
 	}
 	p->failures = 0;
-	memcpy(p->hash, pin, PIN_HASH_LEN);
 	return 0;
 }
 
@@ -125,7 +117,7 @@ fake_pin_set(struct rig_pin *p, const struct key_op *op)
 	if (p->set != (op->data[1].p != NULL))
 		r = -EINVAL;
 	else if (p->set)
-		r = fake_pin_compare(p, op->data[1], op->blob);
+		r = fake_pin_compare(p, op->data[1]);
 	if (r != 0)
 		return r;
 	p->set = true;
@@ -139,7 +131,6 @@ fake_pin(struct rig *r, struct key_op *op)
 {
 	struct rig_pin *p = &r->pin;
 
-	op->out_blob_len = 0;
 	if (op->verb == KEY_PIN_CLEAR) {
 		p->set = false;
 		p->failures = 0;
@@ -148,20 +139,12 @@ fake_pin(struct rig *r, struct key_op *op)
 	}
 	if (op->verb == KEY_PIN_CHECK) {
 		assert_true(p->set && op->data[1].p == NULL);
-		op->result = fake_pin_compare(p, op->data[0], op->blob);
+		op->result = fake_pin_compare(p, op->data[0]);
 	} else {
 		op->result = fake_pin_set(p, op);
 	}
 	/* said with 0 and -EACCES only */
 	op->pin_failures = op->result == -EINVAL ? 99 : p->failures;
-	if (op->result != 0)
-		return;
-	if (p->counts) {
-		op->out_blob[0] = ++p->number;
-		memcpy(op->out_blob + 1, p->hash, PIN_HASH_LEN);
-		op->out_blob_len = RIG_VERIFIER_LEN;
-	}
-	op->out_blob_len += r->verifier_more;
 }
 
 /* What is there to see of a statement is that everything came through. */

@@ -28,20 +28,11 @@ enum fault {
 	FAULTS
 };
 
-#define RIG_VERIFIER_LEN	(1 + PIN_HASH_LEN)
-
-/*
- * Keys that have the PIN: as those do which keep it, and need no verifier, or
- * as those which only count. Their verifier is a number, to tell the last one
- * from those before it, and the PIN.
- */
+/* Keys that have the PIN. */
 struct rig_pin {
-	bool		 counts;
 	bool		 set;
 	uint8_t		 hash[PIN_HASH_LEN];
 	uint8_t		 failures;
-	uint8_t		 number;	/* of the last verifier */
-	bool		 stale;		/* one before it came */
 	unsigned	 clears;
 };
 
@@ -72,7 +63,6 @@ struct rig {
 	bool		 outside;	/* they do not live in the TPM */
 	unsigned	 shape;		/* of the last one made */
 	struct rig_pin	 pin;
-	size_t		 verifier_more;	/* bytes too many */
 
 	unsigned	 mismatches;	/* verifications still to fail */
 

@@ -35,7 +35,6 @@
 #define KEY_PUB_AREA_MAX 512	/* bytes; TPMT_PUBLIC */
 #define KEY_CERT_INFO_MAX 256	/* bytes; TPMS_ATTEST */
 #define KEY_PIN_HASH_LEN  16	/* LEFT(SHA-256(PIN), 16), CTAP 2.3, 6.5.1 */
-#define KEY_PIN_VERIFIER_MAX 64	/* bytes */
 #define KEY_PIN_LIMIT	   8	/* failures; then the PIN is blocked */
 #define KEY_META_MAX	  64	/* bytes of the owner's inside a blob */
 #define KEY_EPOCH_LEN	  32
@@ -88,16 +87,13 @@ enum key_verb {
 	KEY_CERTIFY,
 	/*
 	 * The PIN, if keys_info.pin: kept, compared and counted by the device.
-	 * data[0] is the hash of a PIN (KEY_PIN_HASH_LEN). blob and out_blob
-	 * are the verifier (at most KEY_PIN_VERIFIER_MAX, opaque): whatever
-	 * comes out, with result 0, has to be kept in place of the one before
-	 * it. pin_failures is set whenever the result is 0 or -EACCES.
+	 * data[0] is the hash of a PIN (KEY_PIN_HASH_LEN). pin_failures is
+	 * set whenever the result is 0 or -EACCES.
 	 *
 	 * CHECK: 0 this is the PIN, failures are forgotten; -EACCES it is not,
 	 * or (pin_failures == KEY_PIN_LIMIT) nobody will learn whether it is.
 	 * SET: data[0] is the new one; data[1] the current one, NULL if there
-	 * is none; -EINVAL if that is not so. CLEAR: afterwards there is none,
-	 * nor a verifier.
+	 * is none; -EINVAL if that is not so. CLEAR: afterwards there is none.
 	 */
 	KEY_PIN_CHECK,
 	KEY_PIN_SET,

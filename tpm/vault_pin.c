@@ -447,7 +447,6 @@ finish(struct vault *v, struct key_op *op, int result)
 	if (result == -EACCES)
 		result = -EIO;
 	op->result = result == NOT_THE_PIN ? -EACCES : result;
-	op->out_blob_len = 0;
 	op->pin_failures = v->pin_failures;
 	return op->result;
 }

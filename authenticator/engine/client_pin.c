@@ -348,9 +348,7 @@ has_outcome(const struct auth *au, const struct auth_op *op)
 	return !au->cfg.pin_in_keys || a->pin_failures != b->pin_failures ||
 	    a->uv_failures != b->uv_failures ||
 	    a->ppuat_pcmr != b->ppuat_pcmr ||
-	    a->ppuat_generation != b->ppuat_generation ||
-	    !span_eq(span(a->pin_verifier, a->pin_verifier_len),
-	    span(b->pin_verifier, b->pin_verifier_len));
+	    a->ppuat_generation != b->ppuat_generation;
 }
 
 /* pin.04, pin.05, pin.09: the retry is spent; compare */
@@ -387,7 +385,7 @@ pin_provide(struct auth *au, struct auth_op *op)
 	op->key.data[1] = span(NULL, 0);
 	if (au->state.pin_set)
 		op->key.data[1] = span(op->pin_hash, PIN_HASH_LEN);
-	return pin_ask(au, op, KEY_PIN_SET);
+	return ask_key(au, op, KEY_PIN_SET);
 }
 
 /*
@@ -399,7 +397,7 @@ static enum auth_want
 not_provided(struct auth *au, struct auth_op *op)
 {
 	if (op->key.result == -EACCES)
-		pin_take_verifier(op, &au->state);
+		au->state.pin_failures = op->key.pin_failures;
 	if (au->state.pin_set)
 		return fail(au, CTAP1_ERR_OTHER);
 	au->state.pin_set = true;

@@ -470,8 +470,7 @@ is_answer_of_keys(const struct key_op *key)
 			return true;
 		/* FALLTHROUGH */
 	case KEY_PIN_CHECK:
-		return key->result == -EACCES || (key->result == 0 &&
-		    key->out_blob_len <= KEY_PIN_VERIFIER_MAX);
+		return key->result == 0 || key->result == -EACCES;
 	case KEY_CERTIFY:
 		return key->result == 0 || key->result == -ENOTSUP;
 	default:

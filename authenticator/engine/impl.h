@@ -132,8 +132,6 @@ struct kept_pin {
 	bool		force_change;
 	uint8_t		length;
 	uint8_t		failures;
-	uint8_t		verifier_len;
-	uint8_t		verifier[KEY_PIN_VERIFIER_MAX];
 };
 
 /* One operation: wiped when it ends. */
@@ -418,13 +416,6 @@ enum ctap_status pin_compare_hash(struct auth *au, struct auth_op *op);
 enum ctap_status pin_take_new(struct auth *au, struct auth_op *op);
 /* The new PIN into op->state. */
 void pin_put_new(const struct auth *au, struct auth_op *op);
-/*
- * The verbs of a key provider that has the PIN, and what came of them: the
- * verifier and the count go into the state that is given.
- */
-enum auth_want pin_ask(struct auth *au, struct auth_op *op,
-    enum key_verb verb);
-void pin_take_verifier(const struct auth_op *op, struct auth_state *state);
 /* Whether op->key is about the PIN: those nobody calls back. */
 bool pin_is_asked(const struct auth_op *op);
 /* Has uv_perform, a stage that follows, verify the user. */

@@ -111,30 +111,11 @@ take_pin_hash(struct auth_op *op)
 	return good;
 }
 
-enum auth_want
-pin_ask(struct auth *au, struct auth_op *op, enum key_verb verb)
-{
-	op->key.blob = span(au->state.pin_verifier,
-	    au->state.pin_verifier_len);
-	return ask_key(au, op, verb);
-}
-
 bool
 pin_is_asked(const struct auth_op *op)
 {
 	return op->want == AUTH_KEY && (op->key.verb == KEY_PIN_CHECK ||
 	    op->key.verb == KEY_PIN_SET || op->key.verb == KEY_PIN_CLEAR);
-}
-
-void
-pin_take_verifier(const struct auth_op *op, struct auth_state *state)
-{
-	state->pin_failures = op->key.pin_failures;
-	if (op->key.result != 0)
-		return;
-	memset(state->pin_verifier, 0, sizeof(state->pin_verifier));
-	memcpy(state->pin_verifier, op->key.out_blob, op->key.out_blob_len);
-	state->pin_verifier_len = (uint8_t)op->key.out_blob_len;
 }
 
 enum auth_want
@@ -146,7 +127,7 @@ pin_spend(struct auth *au, struct auth_op *op)
 		if (!take_pin_hash(op))
 			auth_random(au, op->pin_hash, PIN_HASH_LEN);
 		op->key.data[0] = span(op->pin_hash, PIN_HASH_LEN);
-		return pin_ask(au, op, KEY_PIN_CHECK);
+		return ask_key(au, op, KEY_PIN_CHECK);
 	}
 	op->state = au->state;
 	op->state.pin_failures++;
@@ -162,7 +143,7 @@ is_pin(struct auth *au, struct auth_op *op)
 		return take_pin_hash(op) && CRYPTO_memcmp(op->pin_hash,
 		    au->state.pin_hash, PIN_HASH_LEN) == 0;
 	if (op->key.result != 0)
-		pin_take_verifier(op, &au->state);
+		au->state.pin_failures = op->key.pin_failures;
 	return op->key.result == 0;
 }
 
@@ -181,8 +162,6 @@ pin_compare_hash(struct auth *au, struct auth_op *op)
 	if (same) {
 		au->pin_mismatches = 0;
 		op->state.pin_failures = 0;
-		if (au->cfg.pin_in_keys)
-			pin_take_verifier(op, &op->state);
 		op->state.uv_failures = 0;
 		return CTAP2_OK;
 	}
@@ -315,9 +294,7 @@ pin_put_new(const struct auth *au, struct auth_op *op)
 	op->state.force_pin_change = false;
 	op->state.pin_length = op->new_length;
 	op->state.pin_failures = 0;
-	if (au->cfg.pin_in_keys)
-		pin_take_verifier(op, &op->state);
-	else
+	if (!au->cfg.pin_in_keys)
 		memcpy(op->state.pin_hash, op->new_hash, PIN_HASH_LEN);
 }
 

@@ -53,9 +53,7 @@ rst_commit(struct auth *au, struct auth_op *op)
 
 	op->kept = (struct kept_pin){ .set = s->pin_set,
 	    .force_change = s->force_pin_change, .length = s->pin_length,
-	    .failures = s->pin_failures,
-	    .verifier_len = s->pin_verifier_len };
-	memcpy(op->kept.verifier, s->pin_verifier, sizeof(s->pin_verifier));
+	    .failures = s->pin_failures };
 	op->state = auth_state_after_reset(s);
 	auth_random(au, op->state.epoch, sizeof(op->state.epoch));
 	op->change = (struct auth_change){
@@ -82,10 +80,8 @@ rst_clear(struct auth *au, struct auth_op *op)
 	s->force_pin_change = op->kept.force_change;
 	s->pin_length = op->kept.length;
 	s->pin_failures = op->kept.failures;
-	s->pin_verifier_len = op->kept.verifier_len;
-	memcpy(s->pin_verifier, op->kept.verifier, sizeof(s->pin_verifier));
 	/* one that we do not know of is forgotten, too */
-	return pin_ask(au, op, KEY_PIN_CLEAR);
+	return ask_key(au, op, KEY_PIN_CLEAR);
 }
 
 enum auth_want

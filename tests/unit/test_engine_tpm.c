@@ -25,20 +25,19 @@
 /* --- PINs ----------------------------------------------------------------- */
 
 static struct rig *
-pin_rig(bool counts)
+pin_rig(void)
 {
 	struct rig *r = rig_new();
 
 	r->cfg.pin_in_keys = true;
-	r->pin.counts = counts;
 	rig_restart(r);
 	return r;
 }
 
 static struct rig *
-rig_with_pin(bool counts)
+rig_with_pin(void)
 {
-	struct rig *r = pin_rig(counts);
+	struct rig *r = pin_rig();
 
 	set_pin(r);
 	return r;
@@ -78,10 +77,6 @@ assert_pin_is(struct rig *r, const char *pin)
 	assert_true(r->state.pin_set);
 	assert_true(is_zero(r->state.pin_hash, PIN_HASH_LEN));
 	assert_int_equal(r->state.pin_length, strlen(pin));
-	assert_int_equal(r->state.pin_verifier_len,
-	    r->pin.counts ? RIG_VERIFIER_LEN : 0);
-	if (r->pin.counts)
-		return;
 	assert_null(memmem(r->au, auth_size(), hash, PIN_HASH_LEN));
 	assert_null(memmem(&r->state, sizeof(r->state), hash, PIN_HASH_LEN));
 }
@@ -90,29 +85,26 @@ assert_pin_is(struct rig *r, const char *pin)
 static void
 what_is_asked_of_keys(void **state)
 {
-	(void)state;
-	for (int counts = 0; counts < 2; counts++) {
-		struct rig *r = pin_rig(counts);
+	struct rig *r = pin_rig();
 
-		set_pin(r);
-		assert_string_equal(r->trace, "KC");
-		assert_pin_is(r, PIN);
-		/* nothing to keep, but that a new verifier has to be */
-		assert_int_equal(token_by(r, PIN), CTAP2_OK);
-		assert_string_equal(r->trace, counts ? "KC" : "K");
-		assert_int_equal(change_pin(r, PIN, OTHER_PIN), CTAP2_OK);
-		assert_string_equal(r->trace, "KCKC");
-		assert_pin_is(r, OTHER_PIN);
-		assert_int_equal(token_by(r, PIN), CTAP2_ERR_PIN_INVALID);
-		assert_string_equal(r->trace, "K");
-		assert_int_equal(token_by(r, OTHER_PIN), CTAP2_OK);
-		assert_string_equal(r->trace, "KC");
-		assert_int_equal(rig_byte(r, CTAP_RESET), CTAP2_OK);
-		assert_string_equal(r->trace, "UCK");
-		assert_false(r->pin.set);
-		assert_false(r->pin.stale);
-		rig_free(r);
-	}
+	(void)state;
+	set_pin(r);
+	assert_string_equal(r->trace, "KC");
+	assert_pin_is(r, PIN);
+	/* nothing to keep */
+	assert_int_equal(token_by(r, PIN), CTAP2_OK);
+	assert_string_equal(r->trace, "K");
+	assert_int_equal(change_pin(r, PIN, OTHER_PIN), CTAP2_OK);
+	assert_string_equal(r->trace, "KCKC");
+	assert_pin_is(r, OTHER_PIN);
+	assert_int_equal(token_by(r, PIN), CTAP2_ERR_PIN_INVALID);
+	assert_string_equal(r->trace, "K");
+	assert_int_equal(token_by(r, OTHER_PIN), CTAP2_OK);
+	assert_string_equal(r->trace, "KC");
+	assert_int_equal(rig_byte(r, CTAP_RESET), CTAP2_OK);
+	assert_string_equal(r->trace, "UCK");
+	assert_false(r->pin.set);
+	rig_free(r);
 }
 
 static void
@@ -125,39 +117,37 @@ keys_count_and_the_engine_follows(void **state)
 		CTAP2_ERR_PIN_INVALID, CTAP2_ERR_PIN_BLOCKED,
 	};
 
-	(void)state;
-	for (int counts = 0; counts < 2; counts++) {
-		struct rig *r = rig_with_pin(counts);
-		struct rig before;
+	struct rig *r = rig_with_pin();
+	struct rig before;
 
-		for (size_t i = 0; i < COUNT(want); i++) {
-			r->commits = 0;
-			assert_int_equal(token_by(r, WRONG_PIN), want[i]);
-			assert_int_equal(r->commits, 0);
-			assert_int_equal(r->pin.failures, i + 1);
-			assert_int_equal(pin_retries(r->au), 7 - i);
-			if (want[i] != CTAP2_ERR_PIN_AUTH_BLOCKED)
-				continue;
-			assert_int_equal(token_by(r, PIN), want[i]);
-			assert_string_equal(r->trace, "");
-			rig_restart(r);
-		}
-		/* whoever restores an older state gets nothing back */
-		before = *r;
-		r->state.pin_failures = 0;
-		rig_restart(r);
-		assert_int_equal(token_by(r, PIN), CTAP2_ERR_PIN_BLOCKED);
+	(void)state;
+	for (size_t i = 0; i < COUNT(want); i++) {
+		r->commits = 0;
+		assert_int_equal(token_by(r, WRONG_PIN), want[i]);
+		assert_int_equal(r->commits, 0);
+		assert_int_equal(r->pin.failures, i + 1);
+		assert_int_equal(pin_retries(r->au), 7 - i);
+		if (want[i] != CTAP2_ERR_PIN_AUTH_BLOCKED)
+			continue;
+		assert_int_equal(token_by(r, PIN), want[i]);
 		assert_string_equal(r->trace, "");
-		assert_memory_equal(&r->pin, &before.pin, sizeof(r->pin));
-		rig_free(r);
+		rig_restart(r);
 	}
+	/* whoever restores an older state gets nothing back */
+	before = *r;
+	r->state.pin_failures = 0;
+	rig_restart(r);
+	assert_int_equal(token_by(r, PIN), CTAP2_ERR_PIN_BLOCKED);
+	assert_string_equal(r->trace, "");
+	assert_memory_equal(&r->pin, &before.pin, sizeof(r->pin));
+	rig_free(r);
 }
 
 /* Another process had the keys for a while: their count is what counts. */
 static void
 failures_that_happened_elsewhere(void **state)
 {
-	struct rig *r = rig_with_pin(false);
+	struct rig *r = rig_with_pin();
 
 	(void)state;
 	r->pin.failures = 5;
@@ -173,7 +163,7 @@ failures_that_happened_elsewhere(void **state)
 static void
 the_right_pin_brings_everything_back(void **state)
 {
-	struct rig *r = rig_with_pin(false);
+	struct rig *r = rig_with_pin();
 
 	(void)state;
 	r->state.uv_failures = 3;
@@ -193,7 +183,7 @@ the_right_pin_brings_everything_back(void **state)
 static void
 what_is_no_hash_is_a_wrong_pin(void **state)
 {
-	struct rig *r = rig_with_pin(false);
+	struct rig *r = rig_with_pin();
 	struct platform p;
 	struct cbor_out out;
 
@@ -221,7 +211,7 @@ what_is_no_hash_is_a_wrong_pin(void **state)
 static void
 a_device_that_fails_is_no_wrong_pin(void **state)
 {
-	struct rig *r = rig_with_pin(false);
+	struct rig *r = rig_with_pin();
 	const struct pin_agreement *key;
 
 	(void)state;
@@ -240,23 +230,9 @@ a_device_that_fails_is_no_wrong_pin(void **state)
 }
 
 static void
-a_verifier_that_is_too_long(void **state)
-{
-	struct rig *r = rig_with_pin(true);
-
-	(void)state;
-	r->verifier_more = KEY_PIN_VERIFIER_MAX;
-	assert_int_equal(token_by(r, PIN), CTAP1_ERR_OTHER);
-	assert_int_equal(change_pin(r, PIN, OTHER_PIN), CTAP1_ERR_OTHER);
-	r->verifier_more = 0;
-	assert_int_equal(token_by(r, PIN), CTAP2_OK);
-	rig_free(r);
-}
-
-static void
 a_new_pin_that_is_none_changes_nothing(void **state)
 {
-	struct rig *r = rig_with_pin(false);
+	struct rig *r = rig_with_pin();
 
 	(void)state;
 	assert_int_equal(change_pin(r, PIN, "abc"),
@@ -275,7 +251,7 @@ a_new_pin_that_is_none_changes_nothing(void **state)
 static void
 a_change_that_is_forced_is_one(void **state)
 {
-	struct rig *r = rig_with_pin(false);
+	struct rig *r = rig_with_pin();
 	uint32_t tokens;
 
 	(void)state;
@@ -297,18 +273,16 @@ a_change_that_is_forced_is_one(void **state)
 
 struct change {
 	const char	*from, *to;
-	bool		 counts;
 };
 
 static const struct change changes[] = {
-	{ PIN, LONG_PIN, false }, { LONG_PIN, PIN, false },
-	{ PIN, LONG_PIN, true }, { LONG_PIN, PIN, true },
+	{ PIN, LONG_PIN }, { LONG_PIN, PIN },
 };
 
 static struct span
 begin(const struct change *c, struct rig **out)
 {
-	struct rig *r = pin_rig(c->counts);
+	struct rig *r = pin_rig();
 	struct platform p;
 
 	assert_int_equal(rig_pin(r, &(struct pin_ask){ .subcommand = 3,
@@ -398,7 +372,7 @@ a_first_pin_that_nobody_heard_of(void **state)
 	(void)state;
 	for (int restart = 0; restart < 2; restart++)
 		for (size_t at = 0; at < strlen("KC"); at++) {
-			struct rig *r = pin_rig(false);
+			struct rig *r = pin_rig();
 
 			r->fault_at = at;
 			r->fault = FAULT_ERROR;
@@ -423,7 +397,7 @@ static void
 a_first_pin_that_was_not_set(void **state)
 {
 	static const struct pin_ask q = { .subcommand = 3, .new_pin = PIN };
-	struct rig *r = pin_rig(false);
+	struct rig *r = pin_rig();
 
 	(void)state;
 	r->fault_at = 0;
@@ -440,7 +414,7 @@ a_first_pin_that_was_not_set(void **state)
 static void
 a_pin_that_was_changed_behind_us(void **state)
 {
-	struct rig *r = rig_with_pin(false);
+	struct rig *r = rig_with_pin();
 	struct platform p;
 	struct span msg;
 
@@ -465,7 +439,7 @@ a_pin_that_was_changed_behind_us(void **state)
 static void
 a_pin_that_keys_have_lost(void **state)
 {
-	struct rig *r = rig_with_pin(false);
+	struct rig *r = rig_with_pin();
 	struct platform p;
 	struct span msg;
 
@@ -511,7 +485,7 @@ nobody_calls_back_a_pin(void **state)
 static struct rig *
 rig_to_reset(void)
 {
-	struct rig *r = rig_with_pin(false);
+	struct rig *r = rig_with_pin();
 	struct ask a = { .rk = true, .uv = true };
 
 	assert_int_equal(rig_create(r, &a), CTAP2_OK);
@@ -529,7 +503,6 @@ assert_reset(struct rig *r)
 	assert_false(r->pin.set);
 	assert_false(r->state.pin_set);
 	assert_false(r->au->state.pin_set);
-	assert_int_equal(r->au->state.pin_verifier_len, 0);
 	assert_int_equal(r->au->pin_mismatches, 0);
 	assert_int_equal(token_by(r, PIN), CTAP2_ERR_PIN_NOT_SET);
 	set_pin(r);
@@ -624,7 +597,7 @@ a_reset_is_called_back_before_it_began(void **state)
 static void
 a_reset_asks_keys_in_any_case(void **state)
 {
-	struct rig *r = pin_rig(false);
+	struct rig *r = pin_rig();
 
 	(void)state;
 	assert_int_equal(rig_byte(r, CTAP_RESET), CTAP2_OK);
@@ -957,7 +930,6 @@ main(void)
 		cmocka_unit_test(the_right_pin_brings_everything_back),
 		cmocka_unit_test(what_is_no_hash_is_a_wrong_pin),
 		cmocka_unit_test(a_device_that_fails_is_no_wrong_pin),
-		cmocka_unit_test(a_verifier_that_is_too_long),
 		cmocka_unit_test(a_new_pin_that_is_none_changes_nothing),
 		cmocka_unit_test(a_change_that_is_forced_is_one),
 		cmocka_unit_test(a_change_that_fails_leaves_one_pin),

@@ -621,9 +621,6 @@ reopened_state(struct fixture *f, const struct auth_state *s)
 	reopen(f);
 	assert_int_equal(store_load(f->st, &got), 0);
 	assert_int_equal(got.generation, s->generation);
-	assert_int_equal(got.pin_verifier_len, s->pin_verifier_len);
-	assert_memory_equal(got.pin_verifier, s->pin_verifier,
-	    sizeof(got.pin_verifier));
 	assert_int_equal(got.bio_count, s->bio_count);
 	assert_memory_equal(got.bio, s->bio, sizeof(got.bio));
 }
@@ -633,23 +630,15 @@ test_what_a_tpm_keeps_is_kept(void **state)
 {
 	struct fixture *f = *state;
 	struct auth_state s = { .generation = UINT64_MAX - 1 };
-	const struct auth_change chg = { .state = &s };
 
 	reopened_state(f, &s);
 	s.bio_count = 2;
 	s.bio[0] = finger(1, 0);
 	s.bio[1] = finger(2, 9);
 	reopened_state(f, &s);
-	s.pin_verifier_len = KEY_PIN_VERIFIER_MAX;
-	memset(s.pin_verifier, 0xa5, sizeof(s.pin_verifier));
-	reopened_state(f, &s);
-	s.generation = 0;
-	reopened_state(f, &s);
-	s.pin_verifier_len++;
-	assert_int_equal(store_commit(f->st, &chg, NULL), -EINVAL);
 }
 
-/* Version 3 is what has a generation or a verifier, and nothing else. */
+/* Version 3 is what has a generation, and nothing else. */
 static void
 test_state_of_a_tpm(void **state)
 {
@@ -663,19 +652,11 @@ test_state_of_a_tpm(void **state)
 	    span_str("state"), span(sealed, len), plain), 0);
 	len -= KEY_SEAL_OVERHEAD;
 	assert_int_equal(plain[0], 3);
-	assert_int_equal(len, old + 1 + 8 + 1);
+	assert_int_equal(len, old + 1 + 8);
 	assert_int_equal(open_state(f, plain, len), 0);
 	assert_int_equal(open_state(f, plain, len - 1), -EUCLEAN);
 	assert_int_equal(open_state(f, plain, len + 1), -EUCLEAN);
-	plain[len - 1] = 1;		/* a verifier of one byte */
-	plain[len] = 0;
-	assert_int_equal(open_state(f, plain, len), -EUCLEAN);
-	assert_int_equal(open_state(f, plain, len + 1), 0);
-	plain[len - 1] = KEY_PIN_VERIFIER_MAX + 1;
-	assert_int_equal(open_state(f, plain,
-	    len + KEY_PIN_VERIFIER_MAX + 1), -EUCLEAN);
-	plain[len - 1] = 0;
-	plain[len - 2] = 0;		/* generation 0 */
+	plain[len - 1] = 0;		/* generation 0 */
 	assert_int_equal(open_state(f, plain, len), -EUCLEAN);
 }
 

@@ -40,8 +40,6 @@ struct fixture {
 	uint8_t		 bound[32];
 	uint8_t		 pin[KEY_PIN_HASH_LEN];
 	uint8_t		 wrong[KEY_PIN_HASH_LEN];
-	uint8_t		 verifier[KEY_PIN_VERIFIER_MAX];
-	size_t		 verifier_len;
 };
 
 static int
@@ -248,18 +246,12 @@ static int
 pin(struct fixture *f, enum key_verb verb, const uint8_t *hash,
     uint8_t *failures)
 {
-	struct key_op op = { .verb = verb, .blob = span(f->verifier,
-	    f->verifier_len) };
+	struct key_op op = { .verb = verb };
 	int r;
 
 	if (hash != NULL)
 		op.data[0] = span(hash, KEY_PIN_HASH_LEN);
 	r = keys_perform(f->keys, &op);
-	if (r == 0) {
-		assert_true(op.out_blob_len <= sizeof(f->verifier));
-		memcpy(f->verifier, op.out_blob, op.out_blob_len);
-		f->verifier_len = op.out_blob_len;
-	}
 	*failures = op.pin_failures;
 	return r;
 }
@@ -339,8 +331,7 @@ kills_at_any_moment_give_no_failure_back(void **state)
 	least = failures;
 	while (least < KEY_PIN_LIMIT && rounds++ < 60) {
 		struct key_op op = { .verb = KEY_PIN_CHECK, .data = {
-		    span(f->wrong, KEY_PIN_HASH_LEN) },
-		    .blob = span(f->verifier, f->verifier_len) };
+		    span(f->wrong, KEY_PIN_HASH_LEN) } };
 		double until = now_ms() + took * (rounds % 16) / 8;
 
 		pfd.fd = f->keys->ops->fd(f->keys);
