@@ -137,6 +137,18 @@ no_key(const struct device *d, char *msg, size_t msglen)
 	return -ENOENT;
 }
 
+/*
+ * A key that lost its database still has a counter and a PIN in its TPM, and
+ * making another here would remove them: then the database, put back, would be
+ * worth nothing. One that was never finished has them for nothing.
+ */
+static bool
+lost_database(const struct device *d)
+{
+	return is_there(d, RECORD_FILE) && !store_exists(d->dirfd) &&
+	    !store_begun(d->dirfd);
+}
+
 static int
 open_keys(struct device *d, const struct device_config *cfg, char *msg,
     size_t msglen)
@@ -151,6 +163,12 @@ open_keys(struct device *d, const struct device_config *cfg, char *msg,
 	r = store_lock(d->dirfd, d->path, &d->lock_fd, msg, msglen);
 	if (r < 0)
 		return r;
+	if (lost_database(d)) {
+		snprintf(msg, msglen, "%s: sealkey.db is missing, and the key "
+		    "in the TPM is worth nothing without it; restore it, or "
+		    "give the key up: sealkey tpm destroy", d->path);
+		return -EUCLEAN;
+	}
 	d->keys_lent = cfg->keys != NULL;
 	d->keys = cfg->keys;
 	if (d->keys_lent)

@@ -304,6 +304,12 @@ store_exists(int dirfd)
 	return is_there(dirfd, DB_NAME) || is_there(dirfd, DB_LOG);
 }
 
+bool
+store_begun(int dirfd)
+{
+	return is_there(dirfd, DB_NEW);
+}
+
 /*
  * Asked before the lock too, lest looking into a directory that is none of
  * ours leave a lock file there. A log without its database would be played

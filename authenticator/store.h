@@ -75,6 +75,8 @@ int store_lock_read(int dirfd, char *buf, size_t size);
  * that lost it. Opens and makes nothing.
  */
 bool store_exists(int dirfd);
+/* Whether making one was begun there, and not finished. */
+bool store_begun(int dirfd);
 /* How many credentials it takes. */
 uint32_t store_capacity(const struct store *st);
 

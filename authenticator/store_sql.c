@@ -437,6 +437,10 @@ make_empty(struct store *st)
 	return 0;
 }
 
+/*
+ * What could not be finished is left: it is there before the provider makes a
+ * storage key, so that who finds that knows it was made for nothing.
+ */
 int
 store_create(struct store *st)
 {
@@ -448,13 +452,10 @@ store_create(struct store *st)
 	store_disconnect(st, r == 0);
 	if (r == 0)
 		r = st->env->rename(st->dirfd, DB_NEW, DB_NAME);
-	if (r != 0) {
-		st->env->unlink(st->dirfd, DB_NEW);
-		st->env->unlink(st->dirfd, DB_NEW "-wal");
+	if (r != 0)
 		return st->message[0] != '\0' ? r : store_fail(st, r,
 		    "%s/%s: cannot rename: %s", st->path, DB_NEW,
 		    strerror(-r));
-	}
 	if ((r = st->env->sync_dir(st->dirfd)) != 0)
 		return store_fail(st, r, "%s: cannot sync: %s", st->path,
 		    strerror(-r));

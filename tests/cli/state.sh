@@ -127,6 +127,30 @@ lost_tpm_is_refused()
 }
 check "a database without its TPM is refused, and no key made" \
     lost_tpm_is_refused
+# whose counter and PIN are still in its TPM, and stay there
+lost_database_is_refused()
+{
+	rm -rf "$T/lost"
+	cp -r "$T/key2" "$T/lost" && cp "$T/lost/sealkey.db" "$T/lost.db" &&
+	    cp "$T/lost/tpm" "$T/lost.record" || return
+	refuses_without sealkey.db 'sealkey.db is missing' || return
+	options AAAA | "$SEALKEY" webauthn create --state "$T/lost" \
+	    --origin https://example.com && return 1
+	cmp "$T/lost/tpm" "$T/lost.record" || return
+	cp "$T/lost.db" "$T/lost/sealkey.db"
+	"$SEALKEY" info --state "$T/lost"
+}
+check "a TPM without its database is, too, and works with it again" \
+    lost_database_is_refused
+unfinished_is_made_again()
+{
+	rm "$T/lost/sealkey.db" && : >"$T/lost/sealkey.db.new" || return
+	options AAAA | "$SEALKEY" webauthn create --state "$T/lost" \
+	    --origin https://example.com || return
+	! cmp -s "$T/lost/tpm" "$T/lost.record"
+}
+check "but one that was never finished is made again" \
+    unfinished_is_made_again
 lost_key_is_refused()
 {
 	rm -rf "$T/lost"
