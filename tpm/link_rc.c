@@ -286,6 +286,19 @@ layer_result(struct link *l, TSS2_RC rc, const char *doing)
 	    " (%s)", doing, Tss2_RC_Decode(rc));
 }
 
+/*
+ * What a command was told to use is not of the kind that it takes: not what we
+ * loaded there, for that was.
+ */
+static bool
+is_other_object(TSS2_RC rc)
+{
+	TSS2_RC code = link_code(rc);
+
+	return (rc & (TPM2_RC_P | TPM2_RC_S)) == 0 &&
+	    (code == TPM2_RC_TYPE || code == TPM2_RC_ATTRIBUTES);
+}
+
 int
 link_result(struct link *l, TSS2_RC rc, const char *doing)
 {
@@ -295,6 +308,8 @@ link_result(struct link *l, TSS2_RC rc, const char *doing)
 		return 0;
 	if (!is_tpm_code(rc))
 		return layer_result(l, rc, doing);
+	if (m == NULL && is_other_object(rc))
+		return link_replaced(l, doing);
 	if (m == NULL)
 		return link_fail(l, -EIO, "cannot %s: the TPM says 0x%03x, %s",
 		    doing, rc & TPM_CODE_MASK, Tss2_RC_Decode(rc));

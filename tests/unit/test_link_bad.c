@@ -324,6 +324,35 @@ layers_above_break_the_link(void **state)
 	assert_int_equal(tries, 0);
 }
 
+/*
+ * Handle 1 is of another type, or has other attributes: somebody has loaded
+ * something of his there. Not so if a parameter is, or a session.
+ */
+static void
+another_object_in_our_place_breaks_the_link(void **state)
+{
+	static const struct {
+		TSS2_RC	 rc;
+		bool	 replaced;
+	} cases[] = {
+		{ 0x18a, true }, { 0x28a, true }, { 0x182, true },
+		{ 0x1ca, false }, { 0x2c2, false }, { 0x98a, false },
+		{ 0x184, false },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		open_link(f);
+		assert_int_equal(link_result(f->link, cases[i].rc, "try"),
+		    -EIO);
+		assert_int_equal(link_broken(f->link), cases[i].replaced);
+		assert_line(link_strerror(f->link), cases[i].replaced ?
+		    "use a resource manager" : "the TPM says 0x", "case",
+		    cases[i].rc);
+		quiet_teardown(f);
+	}
+}
+
 static void
 patience_has_an_end(void **state)
 {
@@ -678,6 +707,7 @@ main(void)
 		TEST(each_code_has_its_errno_and_line),
 		TEST(lines_are_distinct),
 		TEST(layers_above_break_the_link),
+		TEST(another_object_in_our_place_breaks_the_link),
 		TEST(patience_has_an_end),
 		TEST(each_code_at_each_command),
 		TEST(what_passes_is_not_even_noticed),
