@@ -10,6 +10,13 @@
  *	rawhost notify PATH	prints the datagram that comes to PATH
  *	rawhost cbor PATH HEX	sends a CTAP2 message, and prints the answer as
  *				hex
+ *	rawhost beats PATH HEX	the same, counting keepalives; after each of
+ *				them another channel asks for getInfo. Prints the
+ *				status, how long it took, how many keepalives
+ *				came, the median and the longest time between
+ *				them, how often the other channel was told
+ *				that the key is busy, and after how long at
+ *				most; all in ms
  *	rawhost u2f PATH HEX	registers with U2F for the application HEX, and
  *				prints public key and key handle as hex
  *	rawhost u2f PATH HEX CHALLENGE	the same for that challenge, and a line
@@ -23,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CROWD_MAX	256
@@ -76,6 +84,12 @@ await(int fd, uint8_t cmd, uint8_t r[64])
 	return 0;
 }
 
+static uint32_t
+be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
+}
+
 /* A nonce tells our reply from those to whatever was sent before. */
 static uint32_t
 new_channel(int fd)
@@ -88,7 +102,7 @@ new_channel(int fd)
 		if (!await(fd, 0x06, r))
 			exit(1);
 	} while (memcmp(r + 7, nonce, 8) != 0);
-	return (uint32_t)r[15] << 24 | r[16] << 16 | r[17] << 8 | r[18];
+	return be32(r + 15);
 }
 
 static void
@@ -214,13 +228,12 @@ notify(const char *path)
 	return 0;
 }
 
-/* Cuts the message into packets; answers come as one run of bytes. */
-static size_t
-exchange(int fd, uint32_t cid, uint8_t cmd, const uint8_t *msg, size_t len,
-    uint8_t *out, size_t cap)
+/* Cuts the message into packets. */
+static void
+send_message(int fd, uint32_t cid, uint8_t cmd, const uint8_t *msg, size_t len)
 {
 	uint8_t r[64] = { cid >> 24, cid >> 16, cid >> 8, cid };
-	size_t at = 57, want, got = 0;
+	size_t at = 57;
 	uint8_t seq;
 
 	send_first(fd, cid, cmd, len, msg, len < 57 ? len : 57);
@@ -231,6 +244,17 @@ exchange(int fd, uint32_t cid, uint8_t cmd, const uint8_t *msg, size_t len,
 		if (send(fd, r, sizeof(r), MSG_NOSIGNAL) != sizeof(r))
 			exit(1);
 	}
+}
+
+/* Answers come as one run of bytes. */
+static size_t
+exchange(int fd, uint32_t cid, uint8_t cmd, const uint8_t *msg, size_t len,
+    uint8_t *out, size_t cap)
+{
+	size_t want, got = 0;
+	uint8_t r[64];
+
+	send_message(fd, cid, cmd, msg, len);
 	if (!await(fd, cmd, r))
 		exit(1);
 	want = (size_t)r[5] << 8 | r[6];
@@ -253,18 +277,119 @@ print_hex(const uint8_t *p, size_t len)
 	putchar('\n');
 }
 
+static size_t
+read_hex(const char *hex, uint8_t *out, size_t cap)
+{
+	size_t len;
+
+	for (len = 0; len < cap && hex[2 * len] != '\0'; len++)
+		if (sscanf(hex + 2 * len, "%2hhx", &out[len]) != 1)
+			exit(2);
+	return len;
+}
+
 static int
 cbor(const char *path, const char *hex)
 {
 	uint8_t msg[1024], out[2048];
 	int fd = plug_in(path);
-	size_t len;
+	size_t len = read_hex(hex, msg, sizeof(msg));
 
-	for (len = 0; len < sizeof(msg) && hex[2 * len] != '\0'; len++)
-		if (sscanf(hex + 2 * len, "%2hhx", &msg[len]) != 1)
-			return 2;
 	len = exchange(fd, new_channel(fd), 0x10, msg, len, out, sizeof(out));
 	print_hex(out, len);
+	return 0;
+}
+
+#define BEATS_MAX	1000	/* 100 s of them */
+
+struct beats {
+	uint64_t	 gaps_ms[BEATS_MAX];
+	unsigned	 count;
+	uint64_t	 last_ms;	/* when the last one came */
+	uint64_t	 asked_ms;	/* when the other channel did; 0: it was
+					 * told */
+	unsigned	 busy;
+	uint64_t	 busy_ms;
+};
+
+static uint64_t
+clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void
+take_beat(struct beats *b, int fd, uint32_t other)
+{
+	uint64_t now_ms = clock_ms();
+
+	if (b->count == BEATS_MAX)
+		exit(1);
+	b->gaps_ms[b->count++] = now_ms - b->last_ms;
+	b->last_ms = now_ms;
+	if (b->asked_ms != 0)
+		return;
+	b->asked_ms = now_ms;
+	ask_info(fd, other);
+}
+
+/* ERR_CHANNEL_BUSY, or it is no answer that the other channel should get. */
+static void
+take_refusal(struct beats *b, const uint8_t r[64])
+{
+	uint64_t ms = clock_ms() - b->asked_ms;
+
+	if (r[4] != (0x3f | 0x80) || r[7] != 0x06)
+		exit(1);
+	b->asked_ms = 0;
+	b->busy++;
+	if (ms > b->busy_ms)
+		b->busy_ms = ms;
+}
+
+static int
+beats(const char *path, const char *hex)
+{
+	struct beats b = { .count = 0 };
+	uint8_t msg[1024], r[64];
+	size_t len = read_hex(hex, msg, sizeof(msg));
+	int fd = plug_in(path);
+	uint32_t cid = new_channel(fd), other = new_channel(fd);
+	uint64_t start_ms = clock_ms();
+
+	b.last_ms = start_ms;
+	send_message(fd, cid, 0x10, msg, len);
+	for (;;) {
+		if (recv(fd, r, sizeof(r), 0) != sizeof(r))
+			return 1;
+		if (be32(r) == other)
+			take_refusal(&b, r);
+		else if (r[4] == (0x3b | 0x80))
+			take_beat(&b, fd, other);
+		else if (r[4] == (0x10 | 0x80))
+			break;
+		else
+			return 1;
+	}
+	printf("%02x %u %u ", r[7], (unsigned)(clock_ms() - start_ms),
+	    b.count);
+	/* the first one comes at once */
+	if (b.count < 2)
+		return 1;
+	qsort(b.gaps_ms + 1, b.count - 1, sizeof(b.gaps_ms[0]), compare);
+	printf("%u %u %u %u\n", (unsigned)b.gaps_ms[b.count / 2],
+	    (unsigned)b.gaps_ms[b.count - 1], b.busy, (unsigned)b.busy_ms);
 	return 0;
 }
 
@@ -317,6 +442,8 @@ main(int argc, char **argv)
 		return notify(argv[2]);
 	if (argc == 4 && strcmp(argv[1], "cbor") == 0)
 		return cbor(argv[2], argv[3]);
+	if (argc == 4 && strcmp(argv[1], "beats") == 0)
+		return beats(argv[2], argv[3]);
 	if ((argc == 4 || argc == 5) && strcmp(argv[1], "u2f") == 0)
 		return u2f(argv[2], argv[3], argc == 5 ? argv[4] : NULL);
 	return 2;
