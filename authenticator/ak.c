@@ -492,13 +492,17 @@ chain_drop_root(struct chain *c)
 	return c->count > AUTH_X5C_MAX ? "has too many certificates" : NULL;
 }
 
+/* between: how many CAs there are below upper */
 static const char *
-judge_link(X509 *lower, X509 *upper)
+judge_link(X509 *lower, X509 *upper, long between)
 {
 	const char *why = NULL;
 
 	if (X509_check_ca(upper) != 1)
 		why = "has an issuer that is not a CA";
+	else if (X509_get_pathlen(upper) >= 0 &&
+	    X509_get_pathlen(upper) < between)
+		why = "has a CA that permits none below it (path length)";
 	else if (X509_check_issued(upper, lower) != X509_V_OK ||
 	    X509_verify(lower, X509_get0_pubkey(upper)) != 1)
 		why = "does not link: each certificate has to be signed by "
@@ -547,7 +551,8 @@ chain_judge(const struct chain *c, const struct ak *ak, int64_t now_s)
 		else if (certificate_expiry(c->cert[i]) <= now_s)
 			why = "has expired";
 		else if (i > 0)
-			why = judge_link(c->cert[i - 1], c->cert[i]);
+			why = judge_link(c->cert[i - 1], c->cert[i],
+			    (long)i - 1);
 	}
 	if (why == NULL && total > AK_CHAIN_MAX)
 		why = "is too big for the replies of a security key";

@@ -115,7 +115,7 @@ judge_purpose(X509 *x, const struct ca_public *ek)
 	uint32_t usage = ek->area.type == TPM2_ALG_RSA ?
 	    KU_KEY_ENCIPHERMENT : KU_KEY_AGREEMENT;
 
-	if (X509_check_ca(x) != 0)
+	if (certificate_is_ca(x))
 		return "is that of a CA";
 	if ((X509_get_key_usage(x) & usage) == 0)
 		return "is not for such a key (key usage)";

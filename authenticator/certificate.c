@@ -546,17 +546,25 @@ certificate_read_tpm(X509 *cert, struct certificate_tpm *out)
 	return there;
 }
 
+static bool
+is_critical(X509 *x, int nid)
+{
+	int at = X509_get_ext_by_NID(x, nid, -1);
+
+	return at >= 0 && X509_EXTENSION_get_critical(X509_get_ext(x, at)) ==
+	    1;
+}
+
 static const char *
 judge_ak_names(X509 *x)
 {
 	struct certificate_tpm tpm;
-	int at = X509_get_ext_by_NID(x, NID_subject_alt_name, -1);
 
 	if (X509_NAME_entry_count(X509_get_subject_name(x)) != 0)
 		return "has a subject, which that of an AK must not have";
 	if (!certificate_read_tpm(x, &tpm))
 		return "does not name the TPM (subject alternative name)";
-	if (X509_EXTENSION_get_critical(X509_get_ext(x, at)) != 1)
+	if (!is_critical(x, NID_subject_alt_name))
 		return "names the TPM in an extension that is not critical";
 	return NULL;
 }
@@ -577,6 +585,27 @@ certificate_has_purpose(X509 *cert, const char *oid_text)
 	return has;
 }
 
+/* Whatever its key usage says of certificates, as others do not look there. */
+bool
+certificate_is_ca(X509 *cert)
+{
+	return (X509_get_extension_flags(cert) & EXFLAG_CA) != 0 ||
+	    X509_check_ca(cert) != 0;
+}
+
+/* Some want it first, some alone, and some not critical. */
+static bool
+has_ak_purpose_only(X509 *x)
+{
+	EXTENDED_KEY_USAGE *purposes = X509_get_ext_d2i(x, NID_ext_key_usage,
+	    NULL, NULL);
+	bool alone = sk_ASN1_OBJECT_num(purposes) == 1;
+
+	EXTENDED_KEY_USAGE_free(purposes);
+	return alone && certificate_has_purpose(x, AK_PURPOSE_OID) &&
+	    !is_critical(x, NID_ext_key_usage);
+}
+
 /* att.8 */
 const char *
 certificate_judge_ak(X509 *cert)
@@ -585,12 +614,13 @@ certificate_judge_ak(X509 *cert)
 
 	if (X509_get_version(cert) != X509_VERSION_3)
 		why = "is not of version 3";
-	else if (X509_get_ext_by_NID(cert, NID_basic_constraints, -1) < 0 ||
-	    X509_check_ca(cert) != 0)
-		why = "does not say that it is no CA";
-	else if (!certificate_has_purpose(cert, AK_PURPOSE_OID))
-		why = "is not for an AK (extended key usage " AK_PURPOSE_OID
-		    ")";
+	else if (!is_critical(cert, NID_basic_constraints) ||
+	    certificate_is_ca(cert))
+		why = "does not say that it is no CA (basic constraints, "
+		    "critical)";
+	else if (!has_ak_purpose_only(cert))
+		why = "is not for an AK alone (extended key usage "
+		    AK_PURPOSE_OID ", not critical)";
 	else
 		why = judge_ak_names(cert);
 	ERR_clear_error();

@@ -84,6 +84,8 @@ const char *certificate_parse_chain(struct span pem, X509 **out, size_t max,
  */
 const char *certificate_judge_ak(X509 *cert);
 
+/* Whether it says so, or may sign certificates. */
+bool certificate_is_ca(X509 *cert);
 /* Whether that object identifier is among its extended key usages. */
 bool certificate_has_purpose(X509 *cert, const char *oid);
 /* The TPM that its alternative name names; false: none, or oddly. */

@@ -1855,6 +1855,24 @@ add_pem(char *pem, size_t len, size_t size, X509 *x)
 	return len + (size_t)n;
 }
 
+/* The certificate that is fine, but for one extension; NULL: without it. */
+static X509 *
+ca_issue_with(const struct ca *ca, const struct attestation *att, int nid,
+    const char *value)
+{
+	X509 *x = ca_issue(ca, att, NOW_S, FINE);
+
+	X509_EXTENSION_free(X509_delete_ext(x, X509_get_ext_by_NID(x, nid,
+	    -1)));
+	if (value != NULL)
+		add_ext(x, nid, value);
+	/* what may sign nothing can say that it is a CA */
+	if (nid == NID_basic_constraints)
+		add_ext(x, NID_key_usage, "digitalSignature");
+	assert_true(X509_sign(x, ca->key, EVP_sha256()) > 0);
+	return x;
+}
+
 /* leaf, ca and root, those that are not NULL. */
 static void
 expect_enroll(struct fixture *f, struct attestation *att, X509 *leaf,
@@ -1914,6 +1932,74 @@ enrolled_chain_is_sent_until_it_expires(void **state)
 	ca_done(&ca);
 }
 
+/* Each of them is refused by one relying party or another. */
+static void
+chain_that_only_some_accept_is_not_enrolled(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att = load_tpm(f, 0, 0, NOW_S);
+	static const char no_ca[] = "does not say that it is no CA (basic "
+	    "constraints, critical)";
+	static const char purpose[] = "is not for an AK alone (extended key "
+	    "usage 2.23.133.8.3, not critical)";
+	static const struct {
+		int		 nid;
+		const char	*value;
+		const char	*why;
+	} odd[] = {
+		{ NID_basic_constraints, "critical,CA:FALSE", NULL },
+		{ NID_basic_constraints, "critical,CA:TRUE", no_ca },
+		{ NID_basic_constraints, "CA:FALSE", no_ca },
+		{ NID_basic_constraints, NULL, no_ca },
+		{ NID_ext_key_usage, "2.23.133.8.3,clientAuth", purpose },
+		{ NID_ext_key_usage, "clientAuth,2.23.133.8.3", purpose },
+		{ NID_ext_key_usage, "critical,2.23.133.8.3", purpose },
+	};
+	struct ca ca;
+
+	ca_init(&ca, NOW_S);
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		X509 *x = ca_issue_with(&ca, att, odd[i].nid, odd[i].value);
+
+		expect_enroll(f, att, x, ca.ca, NULL, NOW_S, odd[i].why);
+		X509_free(x);
+	}
+	ca_done(&ca);
+	attestation_free(att);
+}
+
+static void
+chain_that_is_longer_than_a_ca_permits_is_not_enrolled(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att = load_tpm(f, 0, 0, NOW_S);
+	struct certificate_plan plan = { .kind = CERTIFICATE_INTERMEDIATE,
+		.now_s = NOW_S, .name = "CA of CAs" };
+	struct ca ca;
+	X509 *leaf, *above, *below;
+
+	ca_init(&ca, NOW_S);
+	plan.key = plan.issuer_key = ca.key;
+	plan.issuer = ca.root;
+	assert_int_equal(certificate_make(&plan, &above), 0);
+	plan.issuer = above;
+	plan.name = "AK CA of ACME";
+	assert_int_equal(certificate_make(&plan, &below), 0);
+	leaf = ca_issue(&ca, att, NOW_S, FINE);
+	expect_enroll(f, att, leaf, below, above, NOW_S, NULL);
+	X509_EXTENSION_free(X509_delete_ext(above, X509_get_ext_by_NID(above,
+	    NID_basic_constraints, -1)));
+	add_ext(above, NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
+	assert_true(X509_sign(above, ca.key, EVP_sha256()) > 0);
+	expect_enroll(f, att, leaf, below, above, NOW_S,
+	    "has a CA that permits none below it (path length)");
+	X509_free(leaf);
+	X509_free(above);
+	X509_free(below);
+	ca_done(&ca);
+	attestation_free(att);
+}
+
 static void
 chain_for_something_else_is_not_enrolled(void **state)
 {
@@ -1927,9 +2013,10 @@ chain_for_something_else_is_not_enrolled(void **state)
 		const char	*why;
 	} odd[] = {
 		{ SUBJECT, "has a subject, which that of an AK must not have" },
-		{ NO_PURPOSE, "is not for an AK (extended key usage "
-		    "2.23.133.8.3)" },
-		{ IS_CA, "does not say that it is no CA" },
+		{ NO_PURPOSE, "is not for an AK alone (extended key usage "
+		    "2.23.133.8.3, not critical)" },
+		{ IS_CA, "does not say that it is no CA (basic constraints, "
+		    "critical)" },
 		{ NO_NAME, "does not name the TPM (subject alternative name)" },
 	};
 
@@ -2078,6 +2165,8 @@ main(void)
 		TEST(ak_that_fails_is_an_error),
 		TEST(damaged_ak_records_are_refused),
 		TEST(enrolled_chain_is_sent_until_it_expires),
+		TEST(chain_that_only_some_accept_is_not_enrolled),
+		TEST(chain_that_is_longer_than_a_ca_permits_is_not_enrolled),
 		TEST(chain_for_something_else_is_not_enrolled),
 		TEST(files_that_are_no_chain_are_not_enrolled),
 		TEST(ak_is_readable_from_the_store_alone),
