@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DIR/audit.log: what the owner did to a key that nothing else would tell
- * afterwards. A line of JSON for each (format: audit.md), appended, mode 0600.
+ * DIR/audit.log: what the owner did to a key, or with a CA, that nothing else
+ * would tell afterwards. A line of JSON for each, appended, mode 0600. Format:
+ * audit.md, enrolment.md.
  */
 #ifndef AUTHENTICATOR_AUDIT_H
 #define AUTHENTICATOR_AUDIT_H
@@ -12,7 +13,7 @@
 
 /*
  * Appends event, with "time" and "uid" (which it is given), to the log of the
- * state directory dirfd. Durable when it returns 0; takes over the reference.
+ * directory dirfd. Durable when it returns 0; takes over the reference.
  * -ENOMEM also for NULL.
  */
 int audit_append(int dirfd, json_t *event);

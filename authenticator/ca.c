@@ -7,6 +7,7 @@
  */
 #include "authenticator/ca.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 
+#include "authenticator/audit.h"
 #include "authenticator/ca_file.h"
 #include "authenticator/ca_tpm.h"
 #include "authenticator/paths.h"
@@ -29,7 +31,9 @@
 #define CA_CERT		"ca.pem"
 #define CA_KEY		"ca.key"
 #define PENDING		"pending"
-#define AUDIT		"audit.log"
+
+#define PENDING_NAME_LEN (ENROL_ID_LEN + sizeof(".json") - 1)
+#define LATE_S		86400	/* that a late answer is told that it is */
 
 #define NAME_MAX_LEN	40	/* bytes; X.520 ends at 64 */
 #define PEM_MAX		16384	/* bytes, a file of ours */
@@ -63,30 +67,23 @@ hash_hex(struct span bytes, char out[static HASH_HEX])
 
 /* Takes j. */
 static int
-audit(struct ca *ca, json_t *j, int64_t now_s, char *msg, size_t msglen)
+audit(struct ca *ca, json_t *j, char *msg, size_t msglen)
 {
-	char *line;
-	int r = -ENOMEM;
+	int r = audit_append(ca->dirfd, j);
 
-	json_object_set_new(j, "time", json_integer(now_s));
-	line = json_dumps(j, JSON_COMPACT);
-	json_decref(j);
-	if (line != NULL)
-		r = ca_file_append(ca->dirfd, AUDIT, line);
-	free(line);
-	return r == 0 ? 0 : complain(msg, msglen, r, AUDIT);
+	return r == 0 ? 0 : complain(msg, msglen, r, AUDIT_NAME);
 }
 
 /* A refusal: logged and told. The log comes second to the refusal. */
 static int
 refuse(struct ca *ca, const char *what, const char *subject, const char *why,
-    int64_t now_s, char *msg, size_t msglen)
+    char *msg, size_t msglen)
 {
 	char ignored[CA_MESSAGE_LEN];
 
 	snprintf(msg, msglen, "%s %s", subject, why);
 	(void)audit(ca, json_pack("{s:s, s:s, s:s}", "event", "refused",
-	    "what", what, "why", msg), now_s, ignored, sizeof(ignored));
+	    "what", what, "why", msg), ignored, sizeof(ignored));
 	return -EACCES;
 }
 
@@ -286,6 +283,16 @@ out:
 	return 0;
 }
 
+/* What it signs would be as useless as what it is signed by. */
+static int
+check_validity(const struct ca *ca, int64_t now_s, char *msg, size_t msglen)
+{
+	if (certificate_expiry(ca->cert) > now_s)
+		return 0;
+	snprintf(msg, msglen, "the CA's own certificate has expired");
+	return -EKEYEXPIRED;
+}
+
 void
 ca_close(struct ca *ca)
 {
@@ -298,6 +305,78 @@ ca_close(struct ca *ca)
 	X509_free(ca->cert);
 	EVP_PKEY_free(ca->key);
 	free(ca);
+}
+
+/* Challenges that are not answered yet. */
+
+struct pending {
+	json_t		*root;		/* owns what is below */
+	const char	*secret_hash;
+	const char	*name;
+	const char	*ek_hash;
+	json_int_t	 expires_s;
+	struct enrol_bytes ak;
+	struct certificate_tpm tpm;
+};
+
+static bool
+parse_pending(const struct ca_file *f, struct pending *p)
+{
+	const char *public, *manufacturer, *model, *version;
+
+	p->root = json_loadb((const char *)f->p, f->len,
+	    JSON_REJECT_DUPLICATES, NULL);
+	if (p->root == NULL || json_unpack_ex(p->root, NULL, JSON_STRICT,
+	    "{s:s, s:s, s:s, s:I, s:s, s:{s:s, s:s, s:s}}", "secret",
+	    &p->secret_hash, "name", &p->name, "public", &public, "expires",
+	    &p->expires_s, "ekCertificate", &p->ek_hash, "tpm",
+	    "manufacturer", &manufacturer, "model", &model, "version",
+	    &version) != 0)
+		return false;
+	snprintf(p->tpm.manufacturer, sizeof(p->tpm.manufacturer), "%s",
+	    manufacturer);
+	snprintf(p->tpm.model, sizeof(p->tpm.model), "%s", model);
+	snprintf(p->tpm.version, sizeof(p->tpm.version), "%s", version);
+	return enrol_base64(public, KEY_PUB_AREA_MAX, &p->ak);
+}
+
+static void
+pending_name(const char *id, char out[static PENDING_NAME_LEN + 1])
+{
+	snprintf(out, PENDING_NAME_LEN + 1, "%.*s.json", ENROL_ID_LEN, id);
+}
+
+static bool
+is_late(struct ca *ca, const char *name, int64_t now_s)
+{
+	struct ca_file f = { NULL, 0, 0 };
+	struct pending p = { .root = NULL };
+	bool late;
+
+	late = strlen(name) == PENDING_NAME_LEN &&
+	    ca_file_read(ca->pendingfd, name, ENROL_TEXT_MAX, &f) == 0 &&
+	    parse_pending(&f, &p) && p.expires_s <= now_s - LATE_S;
+	json_decref(p.root);
+	ca_file_done(&f);
+	return late;
+}
+
+/* Nobody is going to answer them any more. Not to be able to harms nobody. */
+static void
+sweep(struct ca *ca, int64_t now_s)
+{
+	int fd = openat(ca->pendingfd, ".", O_RDONLY | O_DIRECTORY |
+	    O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+
+	if (dir == NULL && fd >= 0)
+		close(fd);
+	while (dir != NULL && (e = readdir(dir)) != NULL)
+		if (is_late(ca, e->d_name, now_s))
+			(void)unlinkat(ca->pendingfd, e->d_name, 0);
+	if (dir != NULL)
+		closedir(dir);
 }
 
 /* Challenges. */
@@ -379,12 +458,12 @@ pending_json(const struct applicant *a, const struct enrol_challenge *c,
 static int
 write_pending(struct ca *ca, const char *id, json_t *j)
 {
-	char name[ENROL_ID_LEN + 8];
+	char name[PENDING_NAME_LEN + 1];
 	char *text = j != NULL ? json_dumps(j, 0) : NULL;
 	int r = -ENOMEM;
 
 	json_decref(j);
-	snprintf(name, sizeof(name), "%s.json", id);
+	pending_name(id, name);
 	if (text != NULL)
 		r = ca_file_create(ca->pendingfd, name, span_str(text));
 	free(text);
@@ -427,8 +506,7 @@ out:
 		return complain(msg, msglen, r, "the challenge");
 	return audit(ca, json_pack("{s:s, s:s, s:s, s:s, s:I}", "event",
 	    "challenged", "id", out->id, "ak", out->name, "ekCertificate",
-	    ek_hash, "expires", (json_int_t)out->expires_s), now_s, msg,
-	    msglen);
+	    ek_hash, "expires", (json_int_t)out->expires_s), msg, msglen);
 }
 
 int
@@ -436,15 +514,19 @@ ca_challenge(struct ca *ca, struct span request, struct ca_roots roots,
     int64_t now_s, int64_t lifetime_s, struct enrol_challenge *out, char *msg,
     size_t msglen)
 {
-	struct applicant *a = calloc(1, sizeof(*a));
+	int r = check_validity(ca, now_s, msg, msglen);
 	const char *subject, *why;
-	int r;
+	struct applicant *a;
 
+	if (r != 0)
+		return r;
+	a = calloc(1, sizeof(*a));
 	if (a == NULL)
 		return complain(msg, msglen, -ENOMEM, "the challenge");
+	sweep(ca, now_s);
 	why = judge_request(a, request, roots, now_s, &subject);
 	if (why != NULL)
-		r = refuse(ca, "request", subject, why, now_s, msg, msglen);
+		r = refuse(ca, "request", subject, why, msg, msglen);
 	else
 		r = make_challenge(ca, a, now_s, lifetime_s, out, msg,
 		    msglen);
@@ -456,50 +538,25 @@ ca_challenge(struct ca *ca, struct span request, struct ca_roots roots,
 
 /* Answers. */
 
-struct pending {
-	json_t		*root;		/* owns what is below */
-	const char	*secret_hash;
-	const char	*name;
-	const char	*ek_hash;
-	json_int_t	 expires_s;
-	struct enrol_bytes ak;
-	struct certificate_tpm tpm;
-};
-
-static bool
-parse_pending(const struct ca_file *f, struct pending *p)
-{
-	const char *public, *manufacturer, *model, *version;
-
-	p->root = json_loadb((const char *)f->p, f->len,
-	    JSON_REJECT_DUPLICATES, NULL);
-	if (p->root == NULL || json_unpack_ex(p->root, NULL, JSON_STRICT,
-	    "{s:s, s:s, s:s, s:I, s:s, s:{s:s, s:s, s:s}}", "secret",
-	    &p->secret_hash, "name", &p->name, "public", &public, "expires",
-	    &p->expires_s, "ekCertificate", &p->ek_hash, "tpm",
-	    "manufacturer", &manufacturer, "model", &model, "version",
-	    &version) != 0)
-		return false;
-	snprintf(p->tpm.manufacturer, sizeof(p->tpm.manufacturer), "%s",
-	    manufacturer);
-	snprintf(p->tpm.model, sizeof(p->tpm.model), "%s", model);
-	snprintf(p->tpm.version, sizeof(p->tpm.version), "%s", version);
-	return enrol_base64(public, KEY_PUB_AREA_MAX, &p->ak);
-}
-
 /* Takes the challenge out of the directory; NULL, or what is wrong. */
 static const char *
 take_pending(struct ca *ca, const char *id, struct pending *out)
 {
 	struct ca_file f = { NULL, 0, 0 };
-	char name[ENROL_ID_LEN + 8];
+	char name[PENDING_NAME_LEN + 1];
 	const char *why = NULL;
+	int r;
 
-	snprintf(name, sizeof(name), "%s.json", id);
-	if (ca_file_read(ca->pendingfd, name, ENROL_TEXT_MAX, &f) != 0 ||
-	    ca_file_remove(ca->pendingfd, name) != 0)
+	pending_name(id, name);
+	r = ca_file_read(ca->pendingfd, name, ENROL_TEXT_MAX, &f);
+	if (r == 0)
+		r = ca_file_remove(ca->pendingfd, name);
+	if (r == -ENOENT)
 		why = "is to no challenge of this CA, or to one that was "
 		    "answered before";
+	else if (r != 0)
+		why = "is to a challenge that cannot be taken from the CA's "
+		    "directory";
 	else if (!parse_pending(&f, out))
 		why = "is to a challenge whose file is damaged";
 	ca_file_done(&f);
@@ -541,7 +598,7 @@ chain_pem(X509 *leaf, X509 *ca)
 
 static int
 log_issued(struct ca *ca, const struct pending *p, X509 *leaf,
-    const char *id, int64_t now_s, char *msg, size_t msglen)
+    const char *id, char *msg, size_t msglen)
 {
 	BIGNUM *bn = ASN1_INTEGER_to_BN(X509_get0_serialNumber(leaf), NULL);
 	char *serial = bn != NULL ? BN_bn2hex(bn) : NULL;
@@ -552,7 +609,7 @@ log_issued(struct ca *ca, const struct pending *p, X509 *leaf,
 	    "event", "issued", "id", id, "ak", p->name, "ekCertificate",
 	    p->ek_hash, "manufacturer", p->tpm.manufacturer, "serial",
 	    serial != NULL ? serial : "", "expires",
-	    (json_int_t)certificate_expiry(leaf)), now_s, msg, msglen);
+	    (json_int_t)certificate_expiry(leaf)), msg, msglen);
 	OPENSSL_free(serial);
 	return r;
 }
@@ -581,7 +638,7 @@ sign(struct ca *ca, const struct pending *p, const char *id, int64_t now_s,
 	if (r != 0)
 		complain(msg, msglen, r, "the certificate");
 	else
-		r = log_issued(ca, p, leaf, id, now_s, msg, msglen);
+		r = log_issued(ca, p, leaf, id, msg, msglen);
 	if (r == 0)
 		*pem = text;
 	else
@@ -596,17 +653,18 @@ ca_issue(struct ca *ca, struct span answer_text, uint32_t manufacturer,
 {
 	struct pending p = { .root = NULL };
 	struct enrol_answer answer;
+	int r = check_validity(ca, now_s, msg, msglen);
 	const char *why;
-	int r;
 
+	if (r != 0)
+		return r;
 	why = enrol_answer_parse(answer_text, &answer);
 	if (why == NULL)
 		why = take_pending(ca, answer.id, &p);
 	if (why == NULL)
 		why = judge_answer(&answer, &p, now_s);
 	if (why != NULL) {
-		r = refuse(ca, "answer", "the answer", why, now_s, msg,
-		    msglen);
+		r = refuse(ca, "answer", "the answer", why, msg, msglen);
 	} else {
 		if (manufacturer != 0)
 			certificate_tpm_id(manufacturer, p.tpm.manufacturer);

@@ -10,7 +10,7 @@
  * of everything it has said. What is not in the log was not said.
  *
  * Errors are negative errno values with one line in msg; -EACCES: it was
- * refused, msg says why.
+ * refused, msg says why; -EKEYEXPIRED: the CA itself has expired.
  */
 #ifndef AUTHENTICATOR_CA_H
 #define AUTHENTICATOR_CA_H

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 static int
@@ -90,30 +89,6 @@ ca_file_create(int dirfd, const char *name, struct span bytes)
 		r = -errno;
 	if (r != 0)
 		(void)unlinkat(dirfd, name, 0);
-	return r;
-}
-
-/* One write, so that two of them do not mix; half a line is none. */
-int
-ca_file_append(int dirfd, const char *name, const char *line)
-{
-	struct iovec part[] = {
-		{ (void *)line, strlen(line) },
-		{ (void *)"\n", 1 },
-	};
-	ssize_t want = (ssize_t)part[0].iov_len + 1;
-	int fd, r = 0;
-
-	fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
-	    O_NOFOLLOW, 0600);
-	if (fd == -1)
-		return -errno;
-	errno = ENOSPC;		/* unless there is another reason */
-	if (writev(fd, part, 2) != want)
-		r = -errno;
-	else if (fsync(fd) == -1)
-		r = -errno;
-	close(fd);
 	return r;
 }
 

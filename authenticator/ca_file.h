@@ -25,8 +25,6 @@ void ca_file_done(struct ca_file *f);
 
 /* A new file of mode 0600, durable; -EEXIST. */
 int ca_file_create(int dirfd, const char *name, struct span bytes);
-/* A line and its end behind what is there, in one piece, durable. */
-int ca_file_append(int dirfd, const char *name, const char *line);
 /* -ENOENT: somebody else was there before. Durable. */
 int ca_file_remove(int dirfd, const char *name);
 
