@@ -162,6 +162,19 @@ lock_directory(struct helper *h)
 	return r;
 }
 
+/* Those that are missing: an earlier try may have made one of them. */
+static int
+make_rings(struct helper *h)
+{
+	int r = 0;
+
+	if (h->tpmkeys == NULL)
+		r = from_tpm(h, tpmkey_new(h->link, &h->tpmkeys));
+	if (r == 0 && h->softkeys == NULL)
+		r = softkey_new(&h->softkeys);
+	return r;
+}
+
 static int
 do_hello(struct helper *h)
 {
@@ -177,12 +190,9 @@ do_hello(struct helper *h)
 	    h->answer.text, sizeof(h->answer.text));
 	if (r != 0)
 		return r;
-	r = vault_new(h->link, STATE_FD, &h->vault);
+	r = from_tpm(h, vault_new(h->link, STATE_FD, &h->vault));
 	if (r == 0)
-		r = tpmkey_new(h->link, &h->tpmkeys);
-	if (r != 0)
-		return from_tpm(h, r);
-	r = softkey_new(&h->softkeys);
+		r = make_rings(h);
 	if (r != 0)
 		return r;
 	describe(h, &h->answer.device);
@@ -193,18 +203,14 @@ do_hello(struct helper *h)
 /* CREATE and UNLOCK. */
 
 /* Everything that was derived from another storage key goes. */
-static int
+static void
 lock_again(struct helper *h)
 {
-	int r;
-
 	h->state = GREETED;
 	tpmkey_free(h->tpmkeys);
 	softkey_free(h->softkeys);
 	h->tpmkeys = NULL;
 	h->softkeys = NULL;
-	r = from_tpm(h, tpmkey_new(h->link, &h->tpmkeys));
-	return r == 0 ? softkey_new(&h->softkeys) : r;
 }
 
 /* More than once if the store that a key was made for could not be opened. */
@@ -212,11 +218,12 @@ static int
 use_storage_key(struct helper *h, const uint8_t key[static SEAL_KEY_LEN])
 {
 	struct message_keys *mk = &h->answer.keys;
-	int r = 0;
+	int r;
 
 	if (h->state == UNLOCKED &&
 	    CRYPTO_memcmp(h->key, key, sizeof(h->key)) != 0)
-		r = lock_again(h);
+		lock_again(h);
+	r = make_rings(h);
 	if (r == 0)
 		r = seal_storage_derive(key, mk->rows, mk->names);
 	if (r != 0)

@@ -225,6 +225,8 @@ tpmkey_new(struct link *l, struct tpmkeys **out)
 {
 	if (l != &the_link)
 		abort();
+	if (faccessat(STATE_FD, "full", F_OK, 0) == 0)
+		return -EBUSY;
 	loaded++;
 	*out = calloc(1, sizeof(**out));
 	return 0;
@@ -579,6 +581,22 @@ another_storage_key_locks_again(void **state)
 }
 
 static void
+unlocking_can_be_tried_again(void **state)
+{
+	struct fixture *f = *state;
+	int fd;
+
+	unlocked(f);
+	fd = openat(f->dirfd, "full", O_WRONLY | O_CREAT, 0600);
+	assert_true(fd != -1);
+	close(fd);
+	assert_int_equal(unlock(f, OTHER), -EBUSY);
+	assert_int_equal(unlock(f, OTHER), -EBUSY);
+	assert_int_equal(unlinkat(f->dirfd, "full", 0), 0);
+	assert_int_equal(unlock(f, OTHER), 0);
+}
+
+static void
 tpm_has_what_it_can_and_software_the_rest(void **state)
 {
 	struct fixture *f = *state;
@@ -913,6 +931,7 @@ main(int argc, char **argv)
 		TEST(creation_and_rewrapping_reach_the_vault),
 		TEST(keys_for_sealing_are_those_of_the_storage_key),
 		TEST(another_storage_key_locks_again),
+		TEST(unlocking_can_be_tried_again),
 		TEST(tpm_has_what_it_can_and_software_the_rest),
 		TEST(software_keys_are_not_certified),
 		TEST(pin_and_counter_reach_the_vault),
