@@ -11,8 +11,8 @@
  *	rawhost cbor PATH HEX	sends a CTAP2 message, and prints the answer as
  *				hex
  *	rawhost beats PATH HEX	the same, counting keepalives; after each of
- *				them another channel asks for getInfo. Prints the
- *				status, how long it took, how many keepalives
+ *				them another channel asks for getInfo. Prints
+ *				the status, how long it took, how many of them
  *				came, the median and the longest time between
  *				them, how often the other channel was told
  *				that the key is busy, and after how long at
