@@ -12,6 +12,7 @@
 #include "authenticator/certificate.h"
 #include "authenticator/cli.h"
 #include "authenticator/settings.h"
+#include "authenticator/tell.h"
 
 #define ROOTS_MAX	512
 #define ROOTS_BYTES_MAX	(4 << 20)
@@ -46,6 +47,7 @@ static const char help[] =
 "  --days N            how long the certificate is good; 730\n"
 "  --help, --version\n";
 
+/* In the order of options[]. */
 enum {
 	OPT_NAME = CLI_OPT_FIRST,
 	OPT_EK_ROOTS,
@@ -172,8 +174,8 @@ read_use(struct cli *cli, struct ca_use *use)
 		if (opt == CLI_STOP)
 			return cli->status;
 		if (!take_option(use, opt))
-			return cli_wrong_use(cli, "\"%s\" cannot be that",
-			    optarg);
+			return cli_wrong_use(cli, "--%s cannot be \"%s\"",
+			    options[opt - CLI_OPT_FIRST].name, optarg);
 	}
 	return check_use(cli, use);
 }
@@ -212,7 +214,6 @@ challenge(struct ca *ca, const struct ca_use *use, struct span text)
 	struct enrol_challenge *c = calloc(1, sizeof(*c));
 	struct root_list roots = { .count = 0 };
 	char msg[CA_MESSAGE_LEN];
-	json_t *j = NULL;
 	int status;
 
 	if (c == NULL)
@@ -222,14 +223,8 @@ challenge(struct ca *ca, const struct ca_use *use, struct span text)
 	    roots.cert, roots.count }, time(NULL), use->minutes * 60LL, c,
 	    msg, sizeof(msg)) != 0)
 		status = cli_error("ca challenge: %s", msg);
-	if (status == CLI_DONE) {
-		j = enrol_challenge_json(c);
-		if (j == NULL || json_dumpf(j, stdout, JSON_INDENT(2)) != 0)
-			status = cli_error("ca: out of memory");
-		else
-			putchar('\n');
-	}
-	json_decref(j);
+	if (status == CLI_DONE)
+		status = tell_json("ca", enrol_challenge_json(c));
 	roots_done(&roots);
 	free(c);
 	return status;

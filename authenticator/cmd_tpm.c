@@ -314,7 +314,26 @@ take_option(const struct cli *cli, int opt, struct use *use)
 	return tpm_options_take(cli, opt, &use->tpm);
 }
 
-/* argv[1] is what to do; the options are behind it. */
+/* They have options of their own. */
+static const struct {
+	const char *name;
+	int	(*run)(int argc, char **argv);
+} commands[] = {
+	{ "csr",	cmd_tpm_csr },
+	{ "answer",	cmd_tpm_answer },
+	{ "enroll",	cmd_tpm_enroll },
+};
+
+/* Its place in commands[], or -1. */
+static int
+find_command(const char *name)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return (int)i;
+	return -1;
+}
+
 static int
 run_verb(struct cli *cli, struct use *use)
 {
@@ -339,19 +358,10 @@ run_verb(struct cli *cli, struct use *use)
 			    "ask on: use --yes");
 		return verbs[i].run(use);
 	}
-	return cli_wrong_use(cli, "there is no \"tpm %s\"",
+	return cli_wrong_use(cli, find_command(cli->argv[optind]) >= 0 ?
+	    "\"%s\" goes before its options" : "there is no \"tpm %s\"",
 	    cli->argv[optind]);
 }
-
-/* They have options of their own. */
-static const struct {
-	const char *name;
-	int	(*run)(int argc, char **argv);
-} commands[] = {
-	{ "csr",	cmd_tpm_csr },
-	{ "answer",	cmd_tpm_answer },
-	{ "enroll",	cmd_tpm_enroll },
-};
 
 int
 cmd_tpm(int argc, char **argv)
@@ -360,12 +370,11 @@ cmd_tpm(int argc, char **argv)
 	    .options = options, .operands = "COMMAND", .argc = argc,
 	    .argv = argv };
 	struct use use = { .state = NULL };
-	size_t i;
+	int i = argc > 1 ? find_command(argv[1]) : -1;
 	int r;
 
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (argc > 1 && strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+	if (i >= 0)
+		return commands[i].run(argc - 1, argv + 1);
 	r = run_verb(&cli, &use);
 	tpm_options_done(&use.tpm);
 	return r;

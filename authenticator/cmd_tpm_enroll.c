@@ -17,6 +17,7 @@
 #include "authenticator/device.h"
 #include "authenticator/enrolment.h"
 #include "authenticator/paths.h"
+#include "authenticator/tell.h"
 #include "authenticator/tpm_options.h"
 
 #define MESSAGE_LEN	(DEVICE_MESSAGE_LEN + PATH_MAX)
@@ -206,19 +207,6 @@ ask_ak(struct enrolling *e, struct enrol_bytes *out)
 	return r;
 }
 
-/* Takes j. */
-static int
-print(json_t *j)
-{
-	int r = j != NULL ? json_dumpf(j, stdout, JSON_INDENT(2)) : -1;
-
-	json_decref(j);
-	if (r != 0)
-		return cli_error("tpm: out of memory");
-	putchar('\n');
-	return CLI_DONE;
-}
-
 static int
 csr(const struct use *use)
 {
@@ -241,7 +229,7 @@ csr(const struct use *use)
 	if (r != 0)
 		status = cli_error("tpm csr: %s", e.msg);
 	else
-		status = print(enrol_request_json(req));
+		status = tell_json("tpm csr", enrol_request_json(req));
 	enrolling_done(&e);
 	free(req);
 	return status;
@@ -322,7 +310,7 @@ answer(const struct use *use, const struct enrol_challenge *c)
 	if (r != 0)
 		status = cli_error("tpm answer: %s", e.msg);
 	else
-		status = print(enrol_answer_json(&out));
+		status = tell_json("tpm answer", enrol_answer_json(&out));
 	explicit_bzero(&out, sizeof(out));
 	enrolling_done(&e);
 	return status;

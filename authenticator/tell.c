@@ -37,12 +37,29 @@ tell_line(const char *title, const json_t *value)
 	}
 }
 
+/* Whether it could be written is found out at the end, in one place. */
+static void
+dump(const json_t *json)
+{
+	(void)json_dumpf(json, stdout, JSON_INDENT(2));
+	putchar('\n');
+}
+
+int
+tell_json(const char *command, json_t *json)
+{
+	if (json == NULL)
+		return cli_error("%s: out of memory", command);
+	dump(json);
+	json_decref(json);
+	return CLI_DONE;
+}
+
 void
 tell(const json_t *facts, const struct tell_row *rows, bool as_json)
 {
 	if (as_json) {
-		json_dumpf(facts, stdout, JSON_INDENT(2));
-		putchar('\n');
+		dump(facts);
 		return;
 	}
 	for (; rows->name != NULL; rows++)

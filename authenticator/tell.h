@@ -17,4 +17,7 @@ struct tell_row {
 /* rows end with a name of NULL; what is not there, or null, is left out. */
 void tell(const json_t *facts, const struct tell_row *rows, bool as_json);
 
+/* All of json, which it takes; NULL: there was no memory for it. A status. */
+int tell_json(const char *command, json_t *json);
+
 #endif

@@ -474,8 +474,17 @@ check "what cannot be logged is not done" no_log_no_certificate
 check "wrong use: no verb" exits 2 ca
 check "wrong use: no roots" exits 2 ca challenge "$T/ca" -
 check "wrong use: not its option" exits 2 ca init "$T/x" --days 3
-check "wrong use: no time" exits 2 ca issue "$T/ca" --days 0 -
-check "wrong use: no maker" exits 2 ca issue "$T/ca" --manufacturer X -
+no_number()
+{
+	exits 2 ca issue "$T/ca" --days 0 - && says '--days cannot be "0"'
+}
+check "wrong use: no time" no_number
+no_maker()
+{
+	exits 2 ca issue "$T/ca" --manufacturer X - &&
+	    says '--manufacturer cannot be "X"'
+}
+check "wrong use: no maker" no_maker
 check "a CA without a name" exits 1 ca init "$T/unnamed" --name "$(
     printf 'a\nb')"
 
@@ -742,6 +751,20 @@ check "still, it is enrolled" attests inside "$T/last.pem"
 check "wrong use: no file" exits 2 tpm answer
 check "wrong use: two files" exits 2 tpm enroll a b
 check "wrong use: an algorithm" exits 2 tpm csr --alg RS1
+options_first()
+{
+	exits 2 tpm --state "$T/inside" csr && says '"csr" goes before'
+}
+check "wrong use: options before the verb" options_first
+full_disk()
+{
+	local status=0
+	"$SEALKEY" tpm csr --state "$T/inside" 2>"$T/err" >/dev/full ||
+	    status=$?
+	[ "$status" = 1 ] && [ "$(wc -l <"$T/err")" = 1 ] &&
+	    says 'cannot write the output: No space'
+}
+check "a request that cannot be written is no success" full_disk
 check "help of tpm csr" exits 0 tpm csr --help
 check "help of tpm answer" exits 0 tpm answer --help
 check "help of tpm enroll" exits 0 tpm enroll --help
