@@ -121,7 +121,7 @@ static const char *
 load(struct span text, const char *type, json_t **out)
 {
 	const char *said = NULL;
-	int version = 0;
+	json_int_t version = 0;
 	json_t *root;
 
 	if (text.len > ENROL_TEXT_MAX)
@@ -130,7 +130,7 @@ load(struct span text, const char *type, json_t **out)
 	    JSON_REJECT_DUPLICATES, NULL);
 	if (root == NULL)
 		return "is not JSON";
-	if (json_unpack(root, "{s:s, s:i}", "type", &said, "version",
+	if (json_unpack(root, "{s:s, s:I}", "type", &said, "version",
 	    &version) != 0 || strcmp(said, type) != 0) {
 		json_decref(root);
 		return "is something else (type)";

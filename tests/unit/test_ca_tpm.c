@@ -232,6 +232,24 @@ messages_may_be_anything(void **state)
 	free(out);
 }
 
+/* Also one that is 1 in as many bits as an int has. */
+static void
+messages_of_other_versions_are_refused(void **state)
+{
+	static const char *const versions[] = { "0", "2", "-1", "4294967297",
+		"1.0", "\"1\"", "9223372036854775807" };
+	struct enrol_answer out;
+	char text[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+		snprintf(text, sizeof(text), "{\"type\": \"sealkey AK answer\""
+		    ", \"version\": %s, \"id\": \"00112233445566778899aabbcc"
+		    "ddeeff\", \"secret\": \"AAAA\"}", versions[i]);
+		assert_non_null(enrol_answer_parse(span_str(text), &out));
+	}
+}
+
 static void
 base64_is_as_it_would_be_written(void **state)
 {
@@ -258,6 +276,7 @@ main(void)
 		TEST(credential_keys_are_no_attestation_keys),
 		TEST(public_areas_may_be_anything),
 		cmocka_unit_test(messages_may_be_anything),
+		cmocka_unit_test(messages_of_other_versions_are_refused),
 		cmocka_unit_test(base64_is_as_it_would_be_written),
 	};
 
