@@ -69,6 +69,7 @@ static const struct tell_row rows[] = {
 	{ "tpm.vendor",		"vendor" },
 	{ "tpm.firmware",	"firmware" },
 	{ "tpm.revision",	"specification" },
+	{ "tpm.storageRoot",	"storage root key" },
 	{ "tpm.pcrs",		"sealed to PCRs" },
 	{ "tpm.pin",		"PIN kept by" },
 	{ "tpm.pinRetries",	"PIN retries left" },

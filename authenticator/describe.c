@@ -145,6 +145,12 @@ pin_keeper(const struct keys_info *info)
 	return info->pin_index ? "index" : "memory";
 }
 
+static const char *
+root_keeper(const struct keys_info *info)
+{
+	return info->srk_kept ? "0x81000001" : "made at each start";
+}
+
 /* "ES256 until 2030-01-01T00:00:00Z", if one was enrolled */
 static void
 add_enrolled(struct device *d, int alg, char *out, size_t size)
@@ -190,8 +196,8 @@ describe_tpm(struct device *d, const struct auth_state *state)
 	snprintf(id, sizeof(id), "%08" PRIX32, info->manufacturer_id);
 	if (info->pin)
 		retries = json_integer(KEY_PIN_LIMIT - device_pin_failures(d));
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:b,"
-	    " s:b, s:I, s:I, s:o}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o,"
+	    " s:b, s:b, s:I, s:I, s:o}",
 	    "kind", info->kind,
 	    "target", info->target,
 	    "manufacturer", maker,
@@ -199,6 +205,7 @@ describe_tpm(struct device *d, const struct auth_state *state)
 	    "vendor", vendor,
 	    "firmware", firmware,
 	    "revision", info->revision,
+	    "storageRoot", root_keeper(info),
 	    "pin", pin_keeper(info),
 	    "pinRetries", retries,
 	    "pcrs", info->pcrs,

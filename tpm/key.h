@@ -181,6 +181,9 @@ struct keys_info {
 					 * helper counts, in its memory */
 	bool		 counter;
 	bool		 pcrs;		/* the storage key is sealed to PCRs */
+	bool		 srk_kept;	/* its storage root key is the one that
+					 * the TPM keeps at 0x81000001; else it
+					 * is made at each start */
 	/* one line for whoever has just made it, "" mostly: that the machine
 	 * has a TPM, but auto could not take it */
 	char		 note[KEYS_NOTE_MAX];

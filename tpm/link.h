@@ -96,6 +96,8 @@ int link_result(struct link *l, TSS2_RC rc, const char *doing);
 int link_srk(struct link *l, ESYS_TR *out);
 int link_srk_name(struct link *l, uint8_t out[static LINK_NAME_MAX],
     size_t *len);
+/* Whether it is the one at LINK_SRK_HANDLE; false too if nobody asked yet. */
+bool link_srk_kept(const struct link *l);
 /*
  * From now on it has to be the one with that Name: at the handle, or else made
  * anew. -ENODEV if it is neither; then nothing changes.

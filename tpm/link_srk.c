@@ -470,6 +470,12 @@ link_srk_name(struct link *l, uint8_t out[static LINK_NAME_MAX], size_t *len)
 	return 0;
 }
 
+bool
+link_srk_kept(const struct link *l)
+{
+	return l->srk != ESYS_TR_NONE && !l->srk_transient;
+}
+
 int
 link_pin(struct link *l, struct span name)
 {

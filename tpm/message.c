@@ -486,6 +486,7 @@ put_keys(struct writer *w, const struct message_keys *k)
 	put_u8(w, k->info.pin_index);
 	put_u8(w, k->info.counter);
 	put_u8(w, k->info.pcrs);
+	put_u8(w, k->info.srk_kept);
 	put_u8(w, k->info.pin_set);
 	put_u8(w, k->info.pin_failures);
 	put_u64(w, k->info.generation);
@@ -501,6 +502,7 @@ get_keys(struct reader *rd, struct message_keys *k)
 	k->info.pin_index = get_bool(rd);
 	k->info.counter = get_bool(rd);
 	k->info.pcrs = get_bool(rd);
+	k->info.srk_kept = get_bool(rd);
 	k->info.pin_set = get_bool(rd);
 	k->info.pin_failures = get_u8(rd);
 	if (k->info.pin_failures > KEY_PIN_LIMIT)

@@ -738,6 +738,7 @@ take_keys(struct remote *r, struct span wrapped)
 	r->info.pin_index = mk->info.pin_index;
 	r->info.counter = mk->info.counter;
 	r->info.pcrs = mk->info.pcrs;
+	r->info.srk_kept = mk->info.srk_kept;
 	r->info.pin_set = mk->info.pin_set;
 	r->info.pin_failures = mk->info.pin_failures;
 	r->info.generation = mk->info.generation;

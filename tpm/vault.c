@@ -428,6 +428,7 @@ vault_info(const struct vault *v, struct keys_info *info)
 	info->pin_index = v->wrapped.pin_kind == VAULT_PIN_INDEX;
 	info->counter = v->unlocked;
 	info->pcrs = v->wrapped.pcrs != 0;
+	info->srk_kept = link_srk_kept(v->link);
 	info->pin_set = v->pin != ESYS_TR_NONE;
 	info->pin_failures = v->pin_failures;
 	info->generation = v->generation;

@@ -44,7 +44,7 @@ int vault_rewrap(struct vault *v, const uint8_t key[static SEAL_KEY_LEN],
     const char *recovery, uint8_t wrapped[static KEY_WRAPPED_MAX],
     size_t *len);
 
-/* Fills pin, pin_index, counter, pcrs and what is as it was at unlock. */
+/* Fills pin, pin_index, counter, pcrs, srk_kept and what is as it was at unlock. */
 void vault_info(const struct vault *v, struct keys_info *info);
 
 /* The verbs, see key.h. */

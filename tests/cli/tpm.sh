@@ -135,7 +135,8 @@ reads_well()
 {
 	exits 0 tpm status --state "$T/key" || return
 	prints '^TPM: swtpm$' && prints '^PIN retries left: 8$' &&
-	    prints '^older copies refused: yes$' && prints '^hardware: no$'
+	    prints '^older copies refused: yes$' && prints '^hardware: no$' &&
+	    prints '^storage root key: made at each start$'
 }
 check "and for people" reads_well
 check "info says so, too" eval 'exits 0 info --state "$T/key" &&

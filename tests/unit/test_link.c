@@ -296,7 +296,9 @@ key_at_the_agreed_handle_is_used(void **state)
 	    " -c p.ctx && tpm2_evictcontrol -C o -c p.ctx 0x81000001;"
 	    " r=$?; rm -f p.ctx; tpm2_flushcontext -t; exit $r"), 0);
 	open_link(f, f->swtpm.target, false);
+	assert_false(link_srk_kept(f->link));
 	assert_int_equal(link_srk_name(f->link, name, &len), 0);
+	assert_true(link_srk_kept(f->link));
 	assert_int_equal(Esys_TR_FromTPMPublic(link_esys(f->link),
 	    LINK_SRK_HANDLE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr),
 	    0);

@@ -107,7 +107,8 @@ answer(struct fixture *f, enum message_type type)
 	    .alg_count = 2, .algs = { { COSE_ES256, true },
 	    { COSE_EDDSA, false } } },
 	    .keys = { .info = { .pin = true, .pin_index = true,
-	    .counter = true, .pcrs = true, .pin_set = true,
+	    .counter = true, .pcrs = true, .srk_kept = true,
+	    .pin_set = true,
 	    .pin_failures = KEY_PIN_LIMIT, .generation = 1ULL << 40 } } };
 
 	memset(an.keys.rows, 0xaa, sizeof(an.keys.rows));

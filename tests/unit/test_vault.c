@@ -67,6 +67,8 @@ opens_again(void **state)
 	WORKS(f, vf_unlock(f));
 	assert_int_equal(f->info.generation, generation);
 	assert_true(f->info.pin_index && f->info.counter);
+	/* in an embedded TPM we are the owner, and keep it */
+	assert_int_equal(f->info.srk_kept, !f->use_swtpm);
 	assert_false(f->info.pcrs);
 	assert_false(f->info.pin_set);
 	WORKS(f, vf_unlock(f));	/* twice is as good as once */
@@ -204,6 +206,7 @@ root_key_of_others(void **state)
 	swtpm_reset(&f->swtpm);
 	vf_open(f, f->dir.fd, false);
 	WORKS(f, vf_unlock(f));
+	assert_false(f->info.srk_kept);
 	WORKS(f, vf_advance(f, f->info.generation + 1));
 }
 
