@@ -17,15 +17,14 @@
 
 static const char help[] =
 "Usage: sealkey tpm status [--state DIR] [--json]\n"
-"       sealkey tpm reseal [--state DIR] [--recovery FILE]\n"
+"       sealkey tpm reseal [--state DIR] [--pcrs LIST] [--recovery FILE]\n"
 "       sealkey tpm accept-rollback [--state DIR] [--yes]\n"
 "       sealkey tpm destroy [--state DIR] [--yes]\n"
 "       sealkey tpm csr|answer|enroll ...\n"
 "\n"
 "  status            which TPM it is, and what it does for the key\n"
-"  reseal            seals the key to the PCRs as they are now; if they have\n"
-"                    changed already, --recovery FILE (its first line) opens\n"
-"                    it, and will do so again\n"
+"  reseal            seals the key to the PCRs as they are now: those that it\n"
+"                    is sealed to, or --pcrs LIST from now on\n"
 "  accept-rollback   makes an older copy of the state directory the key again\n"
 "                    and says so in DIR/audit.log\n"
 "  destroy           removes from the TPM what the key has put there; nothing\n"
@@ -33,6 +32,10 @@ static const char help[] =
 "  csr, answer, enroll   see \"sealkey tpm csr --help\" and so on\n"
 "\n"
 "  --state DIR       the key's state directory\n"
+"  --pcrs LIST       such as 7 or 7,11\n"
+"  --recovery FILE   its first line is the passphrase that opens a key whose\n"
+"                    PCRs have changed. Resealed with it, it does so again;\n"
+"                    resealed without, nothing does\n"
 "  --json            as JSON, for programs\n"
 "  --yes             do not ask; needed where there is no terminal\n"
 "  --help, --version\n";
@@ -47,6 +50,7 @@ static const struct option options[] = {
 	{ "state", required_argument, NULL, OPT_STATE },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "yes", no_argument, NULL, OPT_YES },
+	TPM_OPTION_PCRS("pcrs"),
 	TPM_OPTION_RECOVERY("recovery"),
 	CLI_COMMON,
 	{ NULL, 0, NULL, 0 }
@@ -56,6 +60,7 @@ struct use {
 	const char	*state;
 	bool		 json;
 	bool		 yes;
+	uint32_t	 pcrs;		/* 0: as they are */
 	struct tpm_options tpm;
 };
 
@@ -151,19 +156,36 @@ status(const struct use *use)
 	return r;
 }
 
+/* NULL: the same as before */
+static json_t *
+list_pcrs(uint32_t pcrs)
+{
+	json_t *list = pcrs != 0 ? json_array() : NULL;
+
+	for (int i = 0; i < 32; i++)
+		if ((pcrs >> i & 1) != 0)
+			json_array_append_new(list, json_integer(i));
+	return list;
+}
+
 static int
 reseal_device(struct manage *m, const struct use *use)
 {
-	if (!device_keys_info(m->device)->pcrs)
-		return cli_error("%s: is not sealed to PCRs", m->path);
-	if (audit(m->path, device_dirfd(m->device), json_pack("{s:s, s:b}",
-	    "event", "reseal", "recovery", use->tpm.given)) != CLI_DONE)
+	const char *recovery = use->tpm.tpm.recovery;
+
+	if (use->pcrs == 0 && !device_keys_info(m->device)->pcrs)
+		return cli_error("%s: is not sealed to PCRs; --pcrs LIST "
+		    "seals it to some", m->path);
+	if (audit(m->path, device_dirfd(m->device), json_pack(
+	    "{s:s, s:b, s:o*}", "event", "reseal", "recovery",
+	    recovery != NULL, "pcrs", list_pcrs(use->pcrs))) != CLI_DONE)
 		return CLI_FAILED;
-	if (device_rewrap(m->device) < 0)
+	if (device_rewrap(m->device, use->pcrs, recovery) < 0)
 		return cli_error("%s: %s", m->path,
 		    device_strerror(m->device));
-	printf("Sealed to the PCRs as they are now, %s recovery "
-	    "passphrase.\n", use->tpm.given ? "with that" : "without a");
+	printf("Sealed to %sPCRs as they are now, %s recovery passphrase.\n",
+	    use->pcrs != 0 ? "these " : "the ",
+	    recovery != NULL ? "with that" : "without a");
 	return CLI_DONE;
 }
 
@@ -301,6 +323,8 @@ static const struct {
 static int
 take_option(const struct cli *cli, int opt, struct use *use)
 {
+	int r;
+
 	switch (opt) {
 	case OPT_STATE:
 		use->state = optarg;
@@ -312,7 +336,13 @@ take_option(const struct cli *cli, int opt, struct use *use)
 		use->yes = true;
 		break;
 	}
-	return tpm_options_take(cli, opt, &use->tpm);
+	r = tpm_options_take(cli, opt, &use->tpm);
+	/* not what it is to be made with, or is said to be */
+	if (opt == TPM_OPT_PCRS) {
+		use->pcrs = use->tpm.tpm.pcrs;
+		use->tpm.tpm.pcrs = 0;
+	}
+	return r;
 }
 
 /* They have options of their own. */
@@ -354,6 +384,8 @@ run_verb(struct cli *cli, struct use *use)
 	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (strcmp(cli->argv[optind], verbs[i].name) != 0)
 			continue;
+		if (use->pcrs != 0 && verbs[i].run != reseal)
+			return cli_wrong_use(cli, "--pcrs is for reseal");
 		if (verbs[i].asks && !use->yes && !isatty(STDIN_FILENO))
 			return cli_wrong_use(cli, "there is no terminal to "
 			    "ask on: use --yes");

@@ -191,8 +191,8 @@ open_store(struct device *d, const struct device_config *cfg, char *msg,
 		return r;
 	if (cfg->tpm.pcrs != 0 && !d->keys->ops->info(d->keys)->pcrs) {
 		snprintf(msg, msglen, "%s: was made without PCRs, and will "
-		    "open whatever they are: only a new key can be sealed to "
-		    "them", d->path);
+		    "open whatever they are; sealkey tpm reseal --pcrs seals "
+		    "it to them", d->path);
 		return -EINVAL;
 	}
 	r = commit_open(&d->commit, d->keys, d->store, cfg->look, why,
@@ -1050,13 +1050,14 @@ device_accept(struct device *d)
 }
 
 int
-device_rewrap(struct device *d)
+device_rewrap(struct device *d, uint32_t pcrs, const char *recovery)
 {
 	uint8_t wrapped[KEY_WRAPPED_MAX];
 	size_t len = 0;
 	int r;
 
-	r = explain_keys(d, d->keys->ops->rewrap(d->keys, wrapped, &len), "");
+	r = explain_keys(d, d->keys->ops->rewrap(d->keys, pcrs, recovery,
+	    wrapped, &len), "");
 	if (r == 0) {
 		r = store_rewrap(d->store, span(wrapped, len));
 		if (r < 0)

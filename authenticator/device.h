@@ -124,7 +124,7 @@ int device_transact(struct device *d, struct span request, uint8_t *reply,
 int device_delete(struct device *d, uint64_t seq);
 int device_reset(struct device *d);
 /* The storage key wrapped anew (keys_ops.rewrap), and kept so. */
-int device_rewrap(struct device *d);
+int device_rewrap(struct device *d, uint32_t pcrs, const char *recovery);
 const char *device_strerror(const struct device *d);
 
 /*

@@ -81,8 +81,8 @@ tpm_options_take(const struct cli *cli, int opt, struct tpm_options *o)
 		break;
 	case TPM_OPT_PCRS:
 		if (!parse_pcrs(optarg, &o->tpm.pcrs))
-			return cli_wrong_use(cli, "--tpm-pcrs: \"%s\" is no "
-			    "list of PCRs, such as 7 or 7,11", optarg);
+			return cli_wrong_use(cli, "\"%s\" is no list of "
+			    "PCRs, such as 7 or 7,11", optarg);
 		break;
 	case TPM_OPT_RECOVERY:
 		o->given = true;

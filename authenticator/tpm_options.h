@@ -19,11 +19,13 @@ struct tpm_options {
 	char		 recovery[TPM_RECOVERY_MAX + 1];
 };
 
-/* Rows for a table of options; those with only a passphrase take that one. */
+/* Rows for a table of options: all of them, or some, by other names. */
 #define TPM_OPTIONS \
 	{ "tpm", required_argument, NULL, TPM_OPT_TARGET }, \
-	{ "tpm-pcrs", required_argument, NULL, TPM_OPT_PCRS }, \
+	TPM_OPTION_PCRS("tpm-pcrs"), \
 	TPM_OPTION_RECOVERY("tpm-recovery")
+#define TPM_OPTION_PCRS(name) \
+	{ name, required_argument, NULL, TPM_OPT_PCRS }
 #define TPM_OPTION_RECOVERY(name) \
 	{ name, required_argument, NULL, TPM_OPT_RECOVERY }
 

@@ -249,10 +249,11 @@ chip_info(const struct keys *k)
 }
 
 static int
-chip_rewrap(struct keys *k, uint8_t wrapped[static KEY_WRAPPED_MAX],
-    size_t *len)
+chip_rewrap(struct keys *k, uint32_t pcrs, const char *recovery,
+    uint8_t wrapped[static KEY_WRAPPED_MAX], size_t *len)
 {
-	return self(k)->inner->ops->rewrap(self(k)->inner, wrapped, len);
+	return self(k)->inner->ops->rewrap(self(k)->inner, pcrs,
+	    recovery, wrapped, len);
 }
 
 static int

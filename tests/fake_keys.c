@@ -185,9 +185,11 @@ fake_info(const struct keys *k)
 }
 
 static int
-fake_rewrap(struct keys *k, uint8_t wrapped[static KEY_WRAPPED_MAX],
-    size_t *len)
+fake_rewrap(struct keys *k, uint32_t pcrs, const char *recovery,
+    uint8_t wrapped[static KEY_WRAPPED_MAX], size_t *len)
 {
+	(void)pcrs;
+	(void)recovery;
 	return fake_new_storage_key(k, wrapped, len);
 }
 

@@ -288,8 +288,8 @@ do_rewrap(struct helper *h)
 	size_t len = 0;
 	int r;
 
-	r = from_tpm(h, vault_rewrap(h->vault, h->key, take_recovery(h),
-	    h->wrapped, &len));
+	r = from_tpm(h, vault_rewrap(h->vault, h->key, h->rq.pcrs,
+	    take_recovery(h), h->wrapped, &len));
 	h->answer.wrapped = span(h->wrapped, len);
 	return r;
 }

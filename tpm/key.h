@@ -237,10 +237,12 @@ struct keys_ops {
 	/* Valid after unlocking; the part about the device at once. */
 	const struct keys_info *(*info)(const struct keys *k);
 	/*
-	 * The storage key wrapped anew: to the PCRs as they are now (if it is
-	 * sealed to any), in place of what unlock() was given.
+	 * The storage key wrapped anew, in place of what unlock() was given:
+	 * to the PCRs as they are now, and these from now on (bit n: PCR n;
+	 * 0: those that it is sealed to, if it is to any), or to recovery
+	 * (NULL: none).
 	 */
-	int	(*rewrap)(struct keys *k,
+	int	(*rewrap)(struct keys *k, uint32_t pcrs, const char *recovery,
 		    uint8_t wrapped[static KEY_WRAPPED_MAX], size_t *len);
 	/*
 	 * Takes everything out of the device that this provider has put there,

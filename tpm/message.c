@@ -347,14 +347,12 @@ message_put_request(const struct message_request *rq, uint8_t *out)
 		put_span(&w, rq->target, RECORD_TARGET_MAX - 1);
 		break;
 	case MESSAGE_CREATE:
+	case MESSAGE_REWRAP:
 		put_u32(&w, rq->pcrs);
 		put_span(&w, rq->recovery, MESSAGE_RECOVERY_MAX);
 		break;
 	case MESSAGE_UNLOCK:
 		put_span(&w, rq->wrapped, KEY_WRAPPED_MAX);
-		put_span(&w, rq->recovery, MESSAGE_RECOVERY_MAX);
-		break;
-	case MESSAGE_REWRAP:
 		put_span(&w, rq->recovery, MESSAGE_RECOVERY_MAX);
 		break;
 	case MESSAGE_OP:
@@ -403,14 +401,12 @@ message_get_request(struct span msg, struct message_request *rq)
 		rq->target = get_target(&rd);
 		break;
 	case MESSAGE_CREATE:
+	case MESSAGE_REWRAP:
 		rq->pcrs = get_u32(&rd);
 		rq->recovery = get_recovery(&rd);
 		break;
 	case MESSAGE_UNLOCK:
 		rq->wrapped = get_span(&rd, KEY_WRAPPED_MAX);
-		rq->recovery = get_recovery(&rd);
-		break;
-	case MESSAGE_REWRAP:
 		rq->recovery = get_recovery(&rd);
 		break;
 	case MESSAGE_OP:

@@ -41,7 +41,7 @@ struct message_request {
 	uint32_t	 serial;
 	bool		 create;	/* HELLO: the TPM may be made */
 	struct span	 target;	/* HELLO */
-	uint32_t	 pcrs;		/* CREATE */
+	uint32_t	 pcrs;		/* CREATE, REWRAP */
 	/* CREATE, UNLOCK, REWRAP; not there: none */
 	struct span	 recovery;
 	struct span	 wrapped;	/* UNLOCK */

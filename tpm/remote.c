@@ -400,11 +400,11 @@ send_request(struct remote *r, struct message_request *rq)
 	return 0;
 }
 
+/* NULL: not there. */
 static struct span
-recovery_span(const struct remote *r)
+text_span(const char *s)
 {
-	return r->cfg.recovery != NULL ? span_str(r->cfg.recovery) :
-	    span(NULL, 0);
+	return s != NULL ? span_str(s) : span(NULL, 0);
 }
 
 /* A helper, greeted, and unlocked if the one before it was. */
@@ -425,7 +425,7 @@ start_helper(struct remote *r)
 	if (e == 0 && r->unlocked) {
 		rq = (struct message_request){ .type = MESSAGE_UNLOCK,
 		    .wrapped = span(r->wrapped, r->wrapped_len),
-		    .recovery = recovery_span(r) };
+		    .recovery = text_span(r->cfg.recovery) };
 		e = send_request(r, &rq);
 		r->unlock = r->sent;
 	}
@@ -754,14 +754,33 @@ forget_answer(struct remote *r)
 	explicit_bzero(r->fresh, sizeof(r->fresh));
 }
 
+static int
+check_recovery(struct remote *r, const char *recovery)
+{
+	if (recovery == NULL || strlen(recovery) < sizeof(r->recovery))
+		return 0;
+	return fail(r, -EINVAL, "a recovery passphrase has %zu bytes at most",
+	    sizeof(r->recovery) - 1);
+}
+
+/* For the next helper; NULL: it opens without. */
+static void
+keep_recovery(struct remote *r, const char *recovery)
+{
+	explicit_bzero(r->recovery, sizeof(r->recovery));
+	r->cfg.recovery = NULL;
+	if (recovery == NULL)
+		return;
+	strcpy(r->recovery, recovery);
+	r->cfg.recovery = r->recovery;
+}
+
 /* Nobody needs a passphrase for what opens without. */
 static void
 forget_recovery(struct remote *r)
 {
-	if (r->info.pcrs)
-		return;
-	explicit_bzero(r->recovery, sizeof(r->recovery));
-	r->cfg.recovery = NULL;
+	if (!r->info.pcrs)
+		keep_recovery(r, NULL);
 }
 
 static int
@@ -773,7 +792,7 @@ remote_new_storage_key(struct keys *k,
 
 	r->unlocked = false;
 	e = call(r, (struct message_request){ .type = MESSAGE_CREATE,
-	    .pcrs = r->cfg.pcrs, .recovery = recovery_span(r) });
+	    .pcrs = r->cfg.pcrs, .recovery = text_span(r->cfg.recovery) });
 	if (e == 0)
 		e = take_keys(r, r->answer.wrapped);
 	if (e == 0) {
@@ -795,7 +814,7 @@ remote_unlock(struct keys *k, struct span wrapped)
 		return fail(r, -EBADMSG, "the storage key is damaged");
 	r->unlocked = false;
 	e = call(r, (struct message_request){ .type = MESSAGE_UNLOCK,
-	    .wrapped = wrapped, .recovery = recovery_span(r) });
+	    .wrapped = wrapped, .recovery = text_span(r->cfg.recovery) });
 	if (e == 0)
 		e = take_keys(r, wrapped);
 	if (e == 0)
@@ -805,17 +824,22 @@ remote_unlock(struct keys *k, struct span wrapped)
 }
 
 static int
-remote_rewrap(struct keys *k, uint8_t wrapped[static KEY_WRAPPED_MAX],
-    size_t *len)
+remote_rewrap(struct keys *k, uint32_t pcrs, const char *recovery,
+    uint8_t wrapped[static KEY_WRAPPED_MAX], size_t *len)
 {
 	struct remote *r = remote_of(k);
 	struct span fresh;
 	int e;
 
 	assert(r->unlocked);
+	e = check_recovery(r, recovery);
+	if (e != 0)
+		return e;
 	e = call(r, (struct message_request){ .type = MESSAGE_REWRAP,
-	    .recovery = recovery_span(r) });
+	    .pcrs = pcrs, .recovery = text_span(recovery) });
 	if (e == 0) {
+		r->info.pcrs |= pcrs != 0;
+		keep_recovery(r, recovery);
 		fresh = r->answer.wrapped;
 		memcpy(r->wrapped, fresh.p, fresh.len);
 		r->wrapped_len = fresh.len;
@@ -998,6 +1022,8 @@ or_default(unsigned int ms, unsigned int usual_ms)
 static int
 take_config(struct remote *r, const struct remote_config *cfg)
 {
+	int e;
+
 	r->cfg = *cfg;
 	r->cfg.dirfd = -1;
 	r->cfg.op_ms = or_default(cfg->op_ms, REMOTE_OP_MS);
@@ -1009,13 +1035,10 @@ take_config(struct remote *r, const struct remote_config *cfg)
 		return fail(r, -EINVAL, "a TPM is named by 1 to %zu bytes",
 		    sizeof(r->target) - 1);
 	strcpy(r->target, cfg->target);
-	if (cfg->recovery != NULL) {
-		if (strlen(cfg->recovery) >= sizeof(r->recovery))
-			return fail(r, -EINVAL, "a recovery passphrase has "
-			    "%zu bytes at most", sizeof(r->recovery) - 1);
-		strcpy(r->recovery, cfg->recovery);
-		r->cfg.recovery = r->recovery;
-	}
+	e = check_recovery(r, cfg->recovery);
+	if (e != 0)
+		return e;
+	keep_recovery(r, cfg->recovery);
 	r->cfg.dirfd = fcntl(cfg->dirfd, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
 	if (r->cfg.dirfd == -1)
 		return fail(r, -errno, "%s", strerror(errno));

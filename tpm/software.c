@@ -395,10 +395,12 @@ software_info(const struct keys *k)
 }
 
 static int
-software_rewrap(struct keys *k, uint8_t wrapped[static KEY_WRAPPED_MAX],
-    size_t *len)
+software_rewrap(struct keys *k, uint32_t pcrs, const char *recovery,
+    uint8_t wrapped[static KEY_WRAPPED_MAX], size_t *len)
 {
 	(void)k;
+	(void)pcrs;
+	(void)recovery;
 	(void)wrapped;
 	(void)len;
 	return -ENOTSUP;

@@ -405,14 +405,16 @@ vault_unlock(struct vault *v, struct span wrapped, const char *recovery,
 
 int
 vault_rewrap(struct vault *v, const uint8_t key[static SEAL_KEY_LEN],
-    const char *recovery, uint8_t wrapped[static KEY_WRAPPED_MAX],
-    size_t *len)
+    uint32_t pcrs, const char *recovery,
+    uint8_t wrapped[static KEY_WRAPPED_MAX], size_t *len)
 {
 	struct wrapped w = v->wrapped;
 	int r;
 
 	if (!v->unlocked)
 		return -EINVAL;
+	if (pcrs != 0)
+		w.pcrs = pcrs;
 	r = vault_seal(v, key, recovery, &w);
 	if (r == 0)
 		r = wrapped_write(&w, &v->record, v->mac_key, wrapped, len);

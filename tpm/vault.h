@@ -40,11 +40,12 @@ int vault_create(struct vault *v, const char *target, uint32_t pcrs,
  */
 int vault_unlock(struct vault *v, struct span wrapped, const char *recovery,
     uint8_t key[static SEAL_KEY_LEN]);
+/* Sealed anew; pcrs 0: to those that it is sealed to. */
 int vault_rewrap(struct vault *v, const uint8_t key[static SEAL_KEY_LEN],
-    const char *recovery, uint8_t wrapped[static KEY_WRAPPED_MAX],
-    size_t *len);
+    uint32_t pcrs, const char *recovery,
+    uint8_t wrapped[static KEY_WRAPPED_MAX], size_t *len);
 
-/* Fills pin, pin_index, counter, pcrs, srk_kept and what is as it was at unlock. */
+/* Fills pin, pin_index, counter, pcrs, srk_kept and what is as at unlock. */
 void vault_info(const struct vault *v, struct keys_info *info);
 
 /* The verbs, see key.h. */

@@ -164,7 +164,7 @@ other_target_is_refused()
 check "another target is refused" other_target_is_refused
 check "it is not sealed to PCRs afterwards" eval \
     'exits 1 run --state "$T/key" --tpm-pcrs 16 --socket "$T/x.sock" &&
-    says "was made without PCRs"'
+    says "was made without PCRs" && says "reseal --pcrs"'
 check "auto is the one it has" eval 'start_key key --tpm auto && stop_key'
 check "the environment is for new ones" \
     env SEALKEY_TPM=none "$SEALKEY" info --state "$T/key"
@@ -306,6 +306,31 @@ check "until the PCR changes again" eval 'tools pcrextend \
     refused PCR'
 check "when the passphrase is as good as before" exits 0 tpm reseal \
     --state "$T/key" --recovery "$T/phrase"
+check "the PCRs are those of reseal" exits 2 tpm reseal --pcrs 7,24 \
+    --state "$T/key"
+check "and of nothing else" exits 2 tpm status --pcrs 23 --state "$T/key"
+check "it is sealed to another PCR" exits 0 tpm reseal --pcrs 23 \
+    --state "$T/key" --recovery "$T/phrase"
+check "which is written down" \
+    grep -q '"pcrs":\[23\],"recovery":true' "$T/key/audit.log"
+check "and not to the one before" eval 'tools pcrextend \
+    16:sha256=0000000000000000000000000000000000000000000000000000000000000001 &&
+    with_key sign_in key'
+check "that one changes" eval 'tools pcrextend \
+    23:sha256=0000000000000000000000000000000000000000000000000000000000000001 &&
+    refused PCR'
+check "a key that was sealed to none" eval 'rm -rf "$T/key" &&
+    with_key create key AAAA'
+check "has nothing to be sealed anew" eval \
+    'exits 1 tpm reseal --state "$T/key" && says "not sealed to PCRs; --pcrs"'
+check "but can be from now on" eval \
+    'exits 0 tpm reseal --pcrs 16,23 --recovery "$T/phrase" --state "$T/key" &&
+    [ "$(fact pcrs)" = true ] && with_key sign_in key'
+check "and is" eval 'tools pcrextend \
+    23:sha256=0000000000000000000000000000000000000000000000000000000000000001 &&
+    refused PCR'
+check "what it was opens it" exits 0 tpm reseal --pcrs 16 \
+    --recovery "$T/phrase" --state "$T/key"
 
 # --- a TPM that was cleared -------------------------------------------------
 

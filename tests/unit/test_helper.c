@@ -162,11 +162,11 @@ vault_unlock(struct vault *v, struct span wrapped, const char *recovery,
 
 int
 vault_rewrap(struct vault *v, const uint8_t key[static SEAL_KEY_LEN],
-    const char *recovery, uint8_t wrapped[static KEY_WRAPPED_MAX],
-    size_t *len)
+    uint32_t pcrs, const char *recovery,
+    uint8_t wrapped[static KEY_WRAPPED_MAX], size_t *len)
 {
 	(void)v;
-	if (key[0] != 0x5a || recovery != NULL)
+	if (key[0] != 0x5a || pcrs != 0x100 || recovery != NULL)
 		return -EINVAL;
 	return give_wrapped(wrapped, len);
 }
@@ -538,7 +538,7 @@ creation_and_rewrapping_reach_the_vault(void **state)
 	assert_int_equal(f->an.keys.info.generation, 12);
 	rq.recovery = span_str("open");
 	assert_int_equal(ask(f, rq), -EINVAL);
-	rq = (struct message_request){ .type = MESSAGE_REWRAP };
+	rq = (struct message_request){ .type = MESSAGE_REWRAP, .pcrs = 0x100 };
 	assert_int_equal(ask(f, rq), 0);
 }
 
@@ -861,7 +861,7 @@ storage_key_is_in_no_message(void **state)
 	unlocked(f);
 	assert_int_equal(perform(f, key_op(f, KEY_CREATE, COSE_EDDSA)), 0);
 	assert_int_equal(ask(f, (struct message_request){
-	    .type = MESSAGE_REWRAP }), 0);
+	    .type = MESSAGE_REWRAP, .pcrs = 0x100 }), 0);
 	assert_int_equal(storage_key(span_str(WRAPPED), key), 0);
 	assert_true(f->said_len > 200);
 	assert_null(memmem(f->said, f->said_len, key, 8));

@@ -232,8 +232,10 @@ other_requests_arrive_as_they_were_sent(void **state)
 	check_span(got.recovery, rq.recovery);
 	rq = request(f, MESSAGE_REWRAP);
 	rq.recovery = span_str("");
+	rq.pcrs = 3;
 	f->len = message_put_request(&rq, f->msg);
 	assert_int_equal(message_get_request(span(f->msg, f->len), &got), 0);
+	assert_int_equal(got.pcrs, 3);
 	check_span(got.recovery, rq.recovery);
 }
 

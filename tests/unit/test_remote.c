@@ -661,10 +661,11 @@ calls_that_wait_fail_with_the_helper_and_work_again(void **state)
 	assert_int_equal(starts(f), 3);
 	put_file(f, "script", "3.* die\n4.3 die\n5.3 hang\n");
 	check_fails(f, -EIO);
-	assert_int_equal(ops->rewrap(f->keys, wrapped, &len), -EIO);
+	assert_int_equal(ops->rewrap(f->keys, 0, NULL, wrapped, &len),
+	    -EIO);
 	assert_int_equal(ops->destroy(f->keys), -ETIMEDOUT);
 	put_file(f, "script", "");
-	assert_int_equal(ops->rewrap(f->keys, wrapped, &len), 0);
+	assert_int_equal(ops->rewrap(f->keys, 0, NULL, wrapped, &len), 0);
 	assert_int_equal(len, strlen(WRAPPED));
 	assert_memory_equal(wrapped, WRAPPED, len);
 	assert_int_equal(ops->destroy(f->keys), 0);
@@ -957,6 +958,30 @@ recovery_is_kept_only_for_pcrs(void **state)
 }
 
 static void
+recovery_is_what_it_was_sealed_with_last(void **state)
+{
+	struct fixture *f = *state;
+	struct key_op op = { .verb = KEY_HMAC };
+	char long_one[MESSAGE_RECOVERY_MAX + 2];
+	uint8_t wrapped[KEY_WRAPPED_MAX];
+	size_t len;
+
+	unlocked(f, "1.4 die\n2.2 pcrs\n");
+	memset(long_one, 'x', sizeof(long_one));
+	long_one[sizeof(long_one) - 1] = '\0';
+	assert_int_equal(f->keys->ops->rewrap(f->keys, 1 << 7, long_one,
+	    wrapped, &len), -EINVAL);
+	assert_false(f->keys->ops->info(f->keys)->pcrs);
+	assert_int_equal(f->keys->ops->rewrap(f->keys, 1 << 7, "open sesame",
+	    wrapped, &len), 0);
+	assert_true(f->keys->ops->info(f->keys)->pcrs);
+	check_fails(f, -EIO);
+	assert_int_equal(keys_perform(f->keys, &op), 0);
+	assert_true(span_eq(span(op.out_sig, op.out_sig_len),
+	    span_str("open sesame")));
+}
+
+static void
 ignored_sigchld_does_no_harm(void **state)
 {
 	struct fixture *f = *state;
@@ -1090,6 +1115,7 @@ main(int argc, char **argv)
 		TEST(a_hundred_restarts_leave_nothing_behind),
 		TEST(answer_that_nobody_asked_for_ends_the_helper),
 		TEST(recovery_is_kept_only_for_pcrs),
+		TEST(recovery_is_what_it_was_sealed_with_last),
 		TEST(ignored_sigchld_does_no_harm),
 		TEST(freeing_ends_a_helper_that_hangs),
 		TEST(descriptors_are_in_nobodys_way),

@@ -520,18 +520,19 @@ sealed_anew(void **state)
 	FAILS(f, vf_unlock_with(f, ""), -ESTALE, "not the recovery passphrase");
 	FAILS(f, vf_unlock_with(f, RECOVERY "r"), -ESTALE,
 	    "not the recovery passphrase");
-	assert_int_equal(vault_rewrap(f->vault, f->key, NULL, old, &old_len),
-	    -EINVAL);
+	assert_int_equal(vault_rewrap(f->vault, f->key, 0, NULL, old,
+	    &old_len), -EINVAL);
 	WORKS(f, vf_unlock_with(f, RECOVERY));
 	memcpy(old, f->wrapped, f->len);
 	old_len = f->len;
-	WORKS(f, vault_rewrap(f->vault, f->key, RECOVERY, f->wrapped,
+	WORKS(f, vault_rewrap(f->vault, f->key, 0, RECOVERY, f->wrapped,
 	    &f->len));
 	WORKS(f, vf_unlock(f));
 	assert_true(f->info.pcrs);
 	extend_pcr(f, 7);
 	WORKS(f, vf_unlock_with(f, RECOVERY));
-	WORKS(f, vault_rewrap(f->vault, f->key, NULL, f->wrapped, &f->len));
+	WORKS(f, vault_rewrap(f->vault, f->key, 0, NULL, f->wrapped,
+	    &f->len));
 	WORKS(f, vf_unlock(f));
 	extend_pcr(f, 7);
 	FAILS(f, vf_unlock_with(f, RECOVERY), -ESTALE,
@@ -541,6 +542,32 @@ sealed_anew(void **state)
 	f->len = old_len;
 	WORKS(f, vf_unlock_with(f, RECOVERY));
 	assert_int_equal(vf_property(f, TPM2_PT_LOCKOUT_COUNTER), 0);
+}
+
+/* A key that was not, and then to others. */
+static void
+sealed_to_other_pcrs(void **state)
+{
+	struct vf *f = *state;
+
+	WORKS(f, vf_unlock(f));
+	FAILS(f, vault_rewrap(f->vault, f->key, 1 << 24, NULL, f->wrapped,
+	    &f->len), -EINVAL, "no such PCR");
+	FAILS(f, vault_rewrap(f->vault, f->key, 0, RECOVERY, f->wrapped,
+	    &f->len), -EINVAL, "sealed to PCRs");
+	WORKS(f, vault_rewrap(f->vault, f->key, 1 << 7, RECOVERY, f->wrapped,
+	    &f->len));
+	WORKS(f, vf_unlock(f));
+	assert_true(f->info.pcrs);
+	extend_pcr(f, 7);
+	FAILS(f, vf_unlock(f), -ESTALE, "sealkey tpm reseal");
+	WORKS(f, vf_unlock_with(f, RECOVERY));
+	WORKS(f, vault_rewrap(f->vault, f->key, 1 << 11, NULL, f->wrapped,
+	    &f->len));
+	extend_pcr(f, 7);
+	WORKS(f, vf_unlock(f));
+	extend_pcr(f, 11);
+	FAILS(f, vf_unlock(f), -ESTALE, "no recovery passphrase");
 }
 
 static void
@@ -776,6 +803,7 @@ main(void)
 		BOTH(bad_pin_hashes),
 		BOTH(sealed_to_pcrs),
 		BOTH(sealed_anew),
+		BOTH(sealed_to_other_pcrs),
 		BOTH(impossible_pcrs),
 		BOTH(destroyed),
 		SWTPM(root_key_of_others),

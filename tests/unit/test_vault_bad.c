@@ -340,7 +340,7 @@ run_rewrap(struct vf *f)
 	uint8_t wrapped[KEY_WRAPPED_MAX];
 	size_t len;
 
-	return vault_rewrap(f->vault, f->key, NULL, wrapped, &len);
+	return vault_rewrap(f->vault, f->key, 0, NULL, wrapped, &len);
 }
 
 static int
