@@ -114,12 +114,19 @@ clean(const char *text, char *out, size_t size)
 	out[n] = '\0';
 }
 
+/* Then a copy of the state directory has the TPM of that time in it. */
+static bool
+is_embedded(const struct keys_info *info)
+{
+	return strcmp(info->kind, KEYS_EMBEDDED) == 0;
+}
+
 void
 describe_keys(const struct device *d, char out[static DESCRIBE_KEYS_LEN])
 {
 	const struct keys_info *info = device_keys_info(d);
 	char target[512], vendor[sizeof(info->vendor)], maker[5];
-	bool embedded = strcmp(info->kind, "embedded") == 0;
+	bool embedded = is_embedded(info);
 
 	if (!info->tpm) {
 		snprintf(out, DESCRIBE_KEYS_LEN, "%s keys%s",
@@ -209,7 +216,7 @@ describe_tpm(struct device *d, const struct auth_state *state)
 	    "pin", pin_keeper(info),
 	    "pinRetries", retries,
 	    "pcrs", info->pcrs,
-	    "rollbackProtection", info->counter,
+	    "rollbackProtection", info->counter && !is_embedded(info),
 	    "generation", (json_int_t)state->generation,
 	    "counter", (json_int_t)device_counter(d),
 	    "enrolled", enrolled(d));

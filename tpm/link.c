@@ -47,9 +47,16 @@ find_kind(struct link *l)
 	l->embedded = strcmp(l->target, KEYS_EMBEDDED) == 0;
 }
 
+/* A key that was made stays where it is. */
+static const char *
+or_elsewhere(bool create)
+{
+	return create ? ", or choose another with --tpm" : "";
+}
+
 /* The library only says that it could not: why, the kernel knows. */
 static int
-device_error(const char *path, char *msg, size_t msglen)
+device_error(const char *path, bool create, char *msg, size_t msglen)
 {
 	int error = 0, fd;
 
@@ -63,7 +70,7 @@ device_error(const char *path, char *msg, size_t msglen)
 	case ENXIO:
 	case ENODEV:
 		snprintf(msg, msglen, "there is no TPM at %s: enable it in the"
-		    " firmware setup, or choose another with --tpm", path);
+		    " firmware setup%s", path, or_elsewhere(create));
 		break;
 	case EACCES:
 	case EPERM:
@@ -95,9 +102,9 @@ open_tcti(struct link *l, int dirfd, bool create, char *msg, size_t msglen)
 		return 0;
 	l->tcti = NULL;
 	if (strcmp(l->kind, "device") == 0 && path != NULL && path[1] != '\0')
-		return device_error(path + 1, msg, msglen);
-	snprintf(msg, msglen, "cannot reach a TPM at %s: start it, or choose"
-	    " another with --tpm (%s)", l->target, Tss2_RC_Decode(rc));
+		return device_error(path + 1, create, msg, msglen);
+	snprintf(msg, msglen, "cannot reach a TPM at %s: start it%s (%s)",
+	    l->target, or_elsewhere(create), Tss2_RC_Decode(rc));
 	return -ENODEV;
 }
 

@@ -36,7 +36,8 @@ struct link;
 
 /*
  * target: "embedded", or a TCTI string (Tss2_TctiLdr_Initialize). dirfd is
- * the state directory, for embedded; create: an embedded TPM may be made.
+ * the state directory, for embedded; create: a key is to be made, and for it
+ * an embedded TPM.
  * Fills the facts about the device in info (kind, target, tpm, hardware,
  * manufacturer, ..., has_ek); they live as long as the link. hardware: it is
  * a device (not a socket), and does not call itself software: its vendor

@@ -340,6 +340,14 @@ check "another key can be made" eval 'rm -rf "$T/key" && with_key create key AAA
 
 # --- what cannot be ---------------------------------------------------------
 
+embedded_is_copied()
+{
+	exits 0 attestation roots --state "$T/soft" --tpm embedded &&
+	    exits 0 tpm status --state "$T/soft" &&
+	    prints '^older copies refused: no$' &&
+	    prints '^storage root key: 0x81000001$'
+}
+check "a copy of an embedded TPM is one, and it says so" embedded_is_copied
 check "a key that is in no TPM" eval 'rm -rf "$T/soft" &&
     options AAAA | "$SEALKEY" webauthn create --state "$T/soft" --tpm none \
     --origin https://example.com && [ -e "$T/soft/software.key" ]'

@@ -602,6 +602,12 @@ absent_tpms_are_told_apart(void **state)
 		if (strstr(f->msg, cases[i].line) == NULL)
 			fail_msg("%s: %s", cases[i].target, f->msg);
 		assert_null(strchr(f->msg, '\n'));
+		assert_int_equal(strstr(f->msg, "with --tpm") != NULL,
+		    strstr(f->msg, "does not answer") == NULL);
+		/* a key that was made cannot go elsewhere */
+		assert_int_equal(link_open(cases[i].target, f->dirfd, false,
+		    &f->link, &f->info, f->msg, sizeof(f->msg)), -ENODEV);
+		assert_null(strstr(f->msg, "--tpm"));
 	}
 }
 
