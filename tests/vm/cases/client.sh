@@ -5,7 +5,7 @@
 # "sealkey webauthn --device" takes what the relying party asks for to it and
 # back, press and deny decide. Then the demo, with its part about the kernel.
 #
-# Time limit: 420 s
+# Time limit: 900 s
 
 . "$VM_REPO/tests/vm/guest.sh"
 
@@ -101,7 +101,8 @@ check "it made the group" getent group sealkey
 check "and the user of the unit" getent passwd sealkey-key
 check "man finds the page" [ -f /usr/local/share/man/man1/sealkey.1 ]
 
-# what follows starts the installed program, as the user
+# what follows starts the installed program, as the user; its software keys
+# cost an emulated machine less time than those of the TPM in the demo
 cat >"$work/sealkey" <<'END'
 #!/bin/sh
 exec setpriv --reuid=nobody --regid=nogroup --clear-groups \
@@ -110,7 +111,7 @@ END
 chmod 755 "$work/sealkey"
 sealkey=$work/sealkey
 
-start_sealkey --state "$user/key" --uhid
+start_sealkey --state "$user/key" --tpm none --uhid
 wait_hidraw uhid
 check "an ordinary user plugs a key in" [ -c "$hidraw" ]
 same "and owns what it keeps" "$(stat -c %U "$user/key")" nobody
