@@ -2,10 +2,12 @@
 /*
  * The engine in this process as a token: CTAP2 messages without a transport.
  * Its user is always there and always verified, which is what makes it
- * useful to scripts.
+ * useful to scripts. A status of CTAP does not tell what the TPM or the disk
+ * had to say: that is a line on standard error.
  */
 #include "authenticator/token_ctap.h"
 
+#include "authenticator/cli.h"
 #include "authenticator/device.h"
 
 #include <errno.h>
@@ -31,11 +33,15 @@ static int
 local_transact(struct ctap_token *t, size_t len)
 {
 	struct local_token *l = (struct local_token *)t;
+	const char *trouble;
 	size_t got;
 	int r;
 
 	r = device_transact(l->device, span(t->request, len), t->reply,
 	    sizeof(t->reply), &got);
+	trouble = device_trouble(l->device);
+	if (trouble != NULL)
+		cli_error("%s", trouble);
 	return r < 0 ? r : (int)got;
 }
 

@@ -122,6 +122,23 @@ fault=${SEALKEY%/*}/tests/libtss2-tcti-fault.so
     { echo "Bail out! tests/tcti_fault.c is not built"; exit 1; }
 export SEALKEY_TPM=$fault:script=$T/script,trace=$T/trace,inner=$swtpm
 
+# --- without a daemon --------------------------------------------------------
+
+client_mode()
+{
+	options AAAA >"$T/options"
+	"$SEALKEY" webauthn create --origin https://example.com \
+	    --state "$T/alone" <"$T/options" >"$T/out" 2>"$T/err"
+}
+client_is_told()
+{
+	script "Create rc 0x921"
+	client_mode && return 1
+	script
+	grep -q '^sealkey: .*: the TPM is locked out' "$T/err" &&
+	    client_mode && [ ! -s "$T/err" ]
+}
+
 # --- where a key cannot be made ----------------------------------------------
 
 # not_made WHY: nor anything weaker
@@ -187,6 +204,9 @@ check "none of that stands in its way" eval 'start_key none && stop_key &&
 
 # --- what a TPM may answer ---------------------------------------------------
 
+check "client mode makes a key" client_mode
+check "and says what the TPM has said" client_is_told
+check "that key can go" exits 0 tpm destroy --yes --state "$T/alone"
 check "a key is made" start_key key
 check "it says that nothing of it is hardware" \
     grep -q 'not hardware)$' "$T/key.log"
