@@ -3,48 +3,10 @@
 # A key in a TPM that remembers more than the state directory does: swtpm, in
 # a process of its own, with its memory somewhere else. (TAP)
 . "$(dirname "$0")/lib"
+. "$here/tests/cli/swtpm"
 # shellcheck disable=SC2016	# single quotes are for eval
 
 # --- TPMs -------------------------------------------------------------------
-
-# start_tpm NAME: one that is new, or of that name and older, at the socket
-# that every TPM here has: as if it were the one on the board
-start_tpm()
-{
-	local i
-	mkdir -p "$T/$1.state"
-	rm -f "$T/tpm" "$T/tpm.ctrl"
-	swtpm socket --tpm2 --tpmstate "dir=$T/$1.state" \
-	    --server "type=unixio,path=$T/tpm" \
-	    --ctrl "type=unixio,path=$T/tpm.ctrl" \
-	    --flags not-need-init,startup-clear >"$T/$1.log" 2>&1 &
-	tpm=$!
-	running+=("$tpm")
-	for ((i = 0; i < 200; i++)); do
-		[ -S "$T/tpm" ] && [ -S "$T/tpm.ctrl" ] && return
-		sleep 0.05
-	done
-	return 1
-}
-
-# Its plug is pulled.
-stop_tpm()
-{
-	kill -KILL "$tpm"
-	wait "$tpm" 2>/dev/null
-	rm -f "$T/tpm" "$T/tpm.ctrl"
-}
-
-target=swtpm:path=$T/tpm
-
-# tools COMMAND...: tpm2-tools, and nothing stays loaded
-tools()
-{
-	local r=0
-	TPM2TOOLS_TCTI=$target "tpm2_$1" "${@:2}" || r=$?
-	TPM2TOOLS_TCTI=$target tpm2_flushcontext -t >/dev/null 2>&1
-	return "$r"
-}
 
 # What outlives a reset in the TPM.
 inventory()

@@ -4,48 +4,10 @@
 # that the next operation works. The TPM is swtpm, and what spoils its answers
 # is in front of it (tests/tcti_fault.c). (TAP)
 . "$(dirname "$0")/lib"
+. "$here/tests/cli/swtpm"
 # shellcheck disable=SC2016	# single quotes are for eval
 
 # --- the TPM ----------------------------------------------------------------
-
-# start_tpm NAME: one that is new, or of that name and older, at the socket
-# that every TPM here has
-start_tpm()
-{
-	local i
-	mkdir -p "$T/$1.state"
-	rm -f "$T/tpm" "$T/tpm.ctrl"
-	swtpm socket --tpm2 --tpmstate "dir=$T/$1.state" \
-	    --server "type=unixio,path=$T/tpm" \
-	    --ctrl "type=unixio,path=$T/tpm.ctrl" \
-	    --flags not-need-init,startup-clear >"$T/$1.log" 2>&1 &
-	tpm=$!
-	running+=("$tpm")
-	for ((i = 0; i < 200; i++)); do
-		[ -S "$T/tpm" ] && [ -S "$T/tpm.ctrl" ] && return
-		sleep 0.05
-	done
-	return 1
-}
-
-# Its plug is pulled.
-stop_tpm()
-{
-	kill -KILL "$tpm"
-	wait "$tpm" 2>/dev/null
-	rm -f "$T/tpm" "$T/tpm.ctrl"
-}
-
-swtpm=swtpm:path=$T/tpm
-
-# tools COMMAND...: tpm2-tools, and nothing stays loaded
-tools()
-{
-	local r=0
-	TPM2TOOLS_TCTI=$swtpm "tpm2_$1" "${@:2}" || r=$?
-	TPM2TOOLS_TCTI=$swtpm tpm2_flushcontext -t >/dev/null 2>&1
-	return "$r"
-}
 
 # script LINE...: what happens from the next command on; none: nothing
 script()
@@ -120,7 +82,7 @@ spoiled()
 fault=${SEALKEY%/*}/tests/libtss2-tcti-fault.so
 [ -e "$fault" ] ||
     { echo "Bail out! tests/tcti_fault.c is not built"; exit 1; }
-export SEALKEY_TPM=$fault:script=$T/script,trace=$T/trace,inner=$swtpm
+export SEALKEY_TPM=$fault:script=$T/script,trace=$T/trace,inner=$target
 
 # --- without a daemon --------------------------------------------------------
 
