@@ -18,6 +18,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
+#include "authenticator/be.h"
 #include "authenticator/certificate.h"
 
 #define RECORD_VERSION	1
@@ -88,24 +89,6 @@ ak_alg(const char *name)
 
 /* The record. */
 
-static uint64_t
-get_be(const uint8_t *p, size_t len)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < len; i++)
-		v = v << 8 | p[i];
-	return v;
-}
-
-static uint8_t *
-put_be(uint8_t *p, uint64_t v, size_t len)
-{
-	for (size_t i = len; i-- > 0; v >>= 8)
-		p[i] = (uint8_t)v;
-	return p + len;
-}
-
 static int
 record_parse(struct ak *ak)
 {
@@ -113,14 +96,14 @@ record_parse(struct ak *ak)
 
 	if (ak->record_len < HEAD_LEN || *p++ != RECORD_VERSION)
 		return -EUCLEAN;
-	ak->expiry_s = (int64_t)get_be(p, 8);
-	ak->enrolled_s = (int64_t)get_be(p + 8, 8);
+	ak->expiry_s = (int64_t)be_get(p, 8);
+	ak->enrolled_s = (int64_t)be_get(p + 8, 8);
 	memcpy(ak->issued, p + 16, ISSUED_LEN);
 	p += 16 + ISSUED_LEN;
 	for (size_t i = 0; i < PARTS; i++) {
 		if (end - p < 2)
 			return -EUCLEAN;
-		ak->part[i] = span(p + 2, get_be(p, 2));
+		ak->part[i] = span(p + 2, be_get(p, 2));
 		p += 2;
 		if ((size_t)(end - p) < ak->part[i].len)
 			return -EUCLEAN;
@@ -154,12 +137,12 @@ static void
 draft_write(const struct draft *d, uint8_t *p)
 {
 	*p++ = RECORD_VERSION;
-	p = put_be(p, (uint64_t)d->expiry_s, 8);
-	p = put_be(p, (uint64_t)d->enrolled_s, 8);
+	p = be_put(p, (uint64_t)d->expiry_s, 8);
+	p = be_put(p, (uint64_t)d->enrolled_s, 8);
 	memcpy(p, d->issued, ISSUED_LEN);
 	p += ISSUED_LEN;
 	for (size_t i = 0; i < PARTS; i++) {
-		p = put_be(p, d->part[i].len, 2);
+		p = be_put(p, d->part[i].len, 2);
 		if (d->part[i].len > 0)
 			memcpy(p, d->part[i].p, d->part[i].len);
 		p += d->part[i].len;

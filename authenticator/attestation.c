@@ -22,6 +22,7 @@
 #include <openssl/rand.h>
 #include <openssl/x509.h>
 
+#include "authenticator/be.h"
 #include "authenticator/certificate.h"
 
 #define RECORD		"attestation"	/* its name in the store */
@@ -120,24 +121,6 @@ complain(struct workshop *ws, int error, const char *what)
 
 /* The record. */
 
-static uint64_t
-get_be(const uint8_t *p, size_t len)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < len; i++)
-		v = v << 8 | p[i];
-	return v;
-}
-
-static uint8_t *
-put_be(uint8_t *p, uint64_t v, size_t len)
-{
-	for (size_t i = len; i-- > 0; v >>= 8)
-		p[i] = (uint8_t)v;
-	return p + len;
-}
-
 static size_t
 head_len(size_t levels)
 {
@@ -162,11 +145,11 @@ record_parse(struct attestation *att)
 	memcpy(att->aaguid, p + 2, AAGUID_LEN);
 	p += 2 + AAGUID_LEN;
 	for (size_t i = 0; i < levels; i++, p += 8)
-		att->expiry_s[i] = (int64_t)get_be(p, 8);
+		att->expiry_s[i] = (int64_t)be_get(p, 8);
 	for (size_t i = 0; i < parts; i++) {
 		if (end - p < 2)
 			return -EUCLEAN;
-		att->part[i] = span(p + 2, get_be(p, 2));
+		att->part[i] = span(p + 2, be_get(p, 2));
 		p += 2;
 		if ((size_t)(end - p) < att->part[i].len)
 			return -EUCLEAN;
@@ -217,9 +200,9 @@ record_write(uint8_t *p, bool brought, const uint8_t *aaguid,
 	memcpy(p, aaguid, AAGUID_LEN);
 	p += AAGUID_LEN;
 	for (size_t i = 0; i < NOTHING; i++)
-		p = put_be(p, (uint64_t)e->expiry_s[i], 8);
+		p = be_put(p, (uint64_t)e->expiry_s[i], 8);
 	for (size_t i = 0; i < PARTS; i++) {
-		p = put_be(p, e->part[i].len, 2);
+		p = be_put(p, e->part[i].len, 2);
 		if (e->part[i].len > 0)
 			memcpy(p, e->part[i].p, e->part[i].len);
 		p += e->part[i].len;
