@@ -69,8 +69,9 @@ ARQ	= $(if $(V),,@printf '  AR    %s\n' $@;)
 # --- sources --------------------------------------------------------------
 
 ENGINE_SRC := $(wildcard ctap/*.c authenticator/engine/*.c)
-PROGRAM_SRC := $(filter-out authenticator/main.c, \
-	   $(wildcard authenticator/*.c tpm/*.c uhid/*.c conformance/*.c))
+PROGRAM_SRC := $(filter-out authenticator/cmd/main.c authenticator/engine/%, \
+	   $(wildcard authenticator/*.c authenticator/*/*.c tpm/*.c uhid/*.c \
+	   conformance/*.c))
 CASES	:= $(wildcard conformance/cases/*.txt)
 # tests/X_main.c is a program of its own, build/tests/X; the rest is for all
 TOOL_SRC := $(wildcard tests/*_main.c)
@@ -79,7 +80,7 @@ TCTI_SRC := $(wildcard tests/tcti_*.c)
 SUPPORT_SRC := $(filter-out $(TOOL_SRC) $(TCTI_SRC),$(wildcard tests/*.c))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 FUZZER_SRC := $(wildcard tests/fuzz/fuzz_*.c)
-ALL_SRC	:= $(ENGINE_SRC) $(PROGRAM_SRC) authenticator/main.c $(SUPPORT_SRC) \
+ALL_SRC	:= $(ENGINE_SRC) $(PROGRAM_SRC) authenticator/cmd/main.c $(SUPPORT_SRC) \
 	   $(TOOL_SRC) $(TCTI_SRC) $(UNIT_SRC) $(FUZZER_SRC)
 
 object	= $(1:%.c=$(BUILD)/%.o)
@@ -101,7 +102,7 @@ tools: $(TOOL) $(TCTI)
 fuzzers: $(FUZZER)
 objects: $(call object,$(ALL_SRC))
 
-$(BUILD)/sealkey: $(BUILD)/authenticator/main.o $(LIBSEALKEY) $(LIBENGINE)
+$(BUILD)/sealkey: $(BUILD)/authenticator/cmd/main.o $(LIBSEALKEY) $(LIBENGINE)
 	$(LDQ)$(CC) $(LDHARD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(LIBENGINE): $(call object,$(ENGINE_SRC))

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "authenticator/commit.h"
+#include "authenticator/store/commit.h"
 #include "authenticator/paths.h"
 #include "tpm/record.h"
 

@@ -12,9 +12,9 @@
 #ifndef AUTHENTICATOR_DEVICE_H
 #define AUTHENTICATOR_DEVICE_H
 
-#include "authenticator/attestation.h"
+#include "authenticator/attest/attestation.h"
 #include "authenticator/engine/engine.h"
-#include "authenticator/store.h"
+#include "authenticator/store/store.h"
 #include "tpm/key.h"
 
 #define DEVICE_MESSAGE_LEN	512	/* bytes, room for msg */

@@ -15,7 +15,7 @@
 #include <limits.h>
 #include <stddef.h>
 
-#include "authenticator/store.h"
+#include "authenticator/store/store.h"
 
 /* 0, or -errno and one line in msg. */
 int note_write(struct store *st, const char *control, char *msg,

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "authenticator/describe.h"
+#include "authenticator/control/describe.h"
 #include "ctap/cbor.h"
 
 #define WORD_MAX	64	/* bytes of one element of a list */

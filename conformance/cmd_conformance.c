@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "authenticator/cli.h"
+#include "authenticator/cmd/cli.h"
 #include "conformance/key_target.h"
 #include "conformance/library.h"
 #include "conformance/report.h"

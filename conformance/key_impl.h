@@ -4,7 +4,7 @@
 #define CONFORMANCE_KEY_IMPL_H
 
 #include "authenticator/engine/engine.h"
-#include "authenticator/hid_host.h"
+#include "authenticator/client/hid_host.h"
 #include "conformance/key_target.h"
 #include "conformance/survey.h"
 

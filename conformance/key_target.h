@@ -11,7 +11,7 @@
 #ifndef CONFORMANCE_KEY_TARGET_H
 #define CONFORMANCE_KEY_TARGET_H
 
-#include "authenticator/host_pipe.h"
+#include "authenticator/client/host_pipe.h"
 #include "conformance/transcript.h"
 
 struct key_options {

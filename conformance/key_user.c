@@ -2,8 +2,8 @@
 /* A real key: who touches it, who unplugs it. */
 #include "conformance/key_impl.h"
 
-#include "authenticator/control_client.h"
-#include "authenticator/describe.h"
+#include "authenticator/control/control_client.h"
+#include "authenticator/control/describe.h"
 #include "ctap/status.h"
 
 #include <errno.h>

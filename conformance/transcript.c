@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conformance/transcript.h"
 
-#include "authenticator/describe.h"
+#include "authenticator/control/describe.h"
 #include "authenticator/settings.h"
 #include "conformance/expr.h"
 #include "conformance/hid_lines.h"

@@ -6,7 +6,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
-#include "authenticator/webauthn_spki.h"
+#include "authenticator/client/webauthn_spki.h"
 #include "ctap/cose.h"
 
 /* NULL: none, or no algorithm of ours. */

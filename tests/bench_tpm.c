@@ -17,7 +17,7 @@
 
 #include "authenticator/device.h"
 #include "authenticator/reactor.h"
-#include "authenticator/store.h"
+#include "authenticator/store/store.h"
 #include "tpm/link.h"
 #include "tpm/tpmalg.h"
 

@@ -8,8 +8,8 @@
 #ifndef TESTS_FAKE_TOKEN_H
 #define TESTS_FAKE_TOKEN_H
 
-#include "authenticator/token.h"
-#include "authenticator/token_cbor.h"
+#include "authenticator/client/token.h"
+#include "authenticator/client/token_cbor.h"
 
 #define FAKE_ID_LEN	32
 

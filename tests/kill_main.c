@@ -26,7 +26,7 @@
  *
  * Prints TAP. The load goes through the socket, as a client's.
  */
-#include "authenticator/token.h"
+#include "authenticator/client/token.h"
 #include "ctap/authdata.h"
 #include "tests/fido2_wire.h"
 

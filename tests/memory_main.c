@@ -13,8 +13,8 @@
  * To read the memory of a process that does not want it one has to be root,
  * or root of the user namespace that it runs in. Prints TAP.
  */
-#include "authenticator/store.h"
-#include "authenticator/token.h"
+#include "authenticator/store/store.h"
+#include "authenticator/client/token.h"
 #include "tpm/link.h"
 #include "tpm/record.h"
 #include "tpm/seal.h"

@@ -21,7 +21,7 @@
 
 #include <stdbool.h>
 
-#include "authenticator/store_impl.h"
+#include "authenticator/store/store_impl.h"
 
 #define POWERLOSS_SECTOR	512	/* bytes */
 

@@ -7,7 +7,7 @@
 #ifndef TESTS_STORE_FIXTURE_H
 #define TESTS_STORE_FIXTURE_H
 
-#include "authenticator/store_impl.h"
+#include "authenticator/store/store_impl.h"
 
 #define CONTENTS_MAX	64	/* credentials */
 

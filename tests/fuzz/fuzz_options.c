@@ -17,7 +17,7 @@
 #include <jansson.h>
 
 #include "authenticator/base64url.h"
-#include "authenticator/webauthn.h"
+#include "authenticator/client/webauthn.h"
 #include "tests/fake_token.h"
 
 #define CHECK(cond) \

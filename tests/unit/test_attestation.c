@@ -25,8 +25,8 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include "authenticator/attestation.h"
-#include "authenticator/certificate.h"
+#include "authenticator/attest/attestation.h"
+#include "authenticator/attest/certificate.h"
 
 #define NOW_S	1700000000LL
 #define YEAR_S	(365 * 86400LL)

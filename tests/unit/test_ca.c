@@ -24,8 +24,8 @@
 #include <openssl/x509v3.h>
 #include <tss2/tss2_mu.h>
 
-#include "authenticator/ca.h"
-#include "authenticator/ca_tpm.h"
+#include "authenticator/attest/ca.h"
+#include "authenticator/attest/ca_tpm.h"
 #include "tests/store_fixture.h"
 
 #define NOW_S		1800000000LL

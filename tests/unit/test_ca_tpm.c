@@ -18,8 +18,8 @@
 
 #include <tss2/tss2_tpm2_types.h>
 
-#include "authenticator/ca_tpm.h"
-#include "authenticator/enrolment.h"
+#include "authenticator/attest/ca_tpm.h"
+#include "authenticator/attest/enrolment.h"
 #include "tpm/embedded.h"
 #include "tpm/tpmkey.h"
 

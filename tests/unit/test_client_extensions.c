@@ -17,8 +17,8 @@
 #include <jansson.h>
 #include <openssl/sha.h>
 
-#include "authenticator/webauthn.h"
-#include "authenticator/webauthn_blob.h"
+#include "authenticator/client/webauthn.h"
+#include "authenticator/client/webauthn_blob.h"
 #include "ctap/cbor.h"
 #include "tests/fake_token.h"
 

@@ -21,8 +21,8 @@
 #include <openssl/crypto.h>
 #include <openssl/pem.h>
 
-#include "authenticator/attestation.h"
-#include "authenticator/certificate.h"
+#include "authenticator/attest/attestation.h"
+#include "authenticator/attest/certificate.h"
 #include "authenticator/device.h"
 #include "authenticator/note.h"
 #include "tests/store_fixture.h"

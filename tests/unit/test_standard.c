@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "authenticator/describe.h"
+#include "authenticator/control/describe.h"
 #include "authenticator/device.h"
 #include "conformance/sim.h"
 #include "ctap/cbor.h"

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "authenticator/page.h"
+#include "authenticator/store/page.h"
 #include "tests/fake_keys.h"
 #include "tests/store_fixture.h"
 

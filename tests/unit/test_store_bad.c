@@ -18,8 +18,8 @@
 
 #include <cmocka.h>
 
-#include "authenticator/checksum_vfs.h"
-#include "authenticator/page.h"
+#include "authenticator/store/checksum_vfs.h"
+#include "authenticator/store/page.h"
 #include "tests/fake_keys.h"
 #include "tests/store_fixture.h"
 

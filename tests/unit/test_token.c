@@ -15,9 +15,9 @@
 #include <cmocka.h>
 
 #include "authenticator/device.h"
-#include "authenticator/token.h"
-#include "authenticator/token_cbor.h"
-#include "authenticator/token_ctap.h"
+#include "authenticator/client/token.h"
+#include "authenticator/client/token_cbor.h"
+#include "authenticator/client/token_ctap.h"
 #include "ctap/authdata.h"
 #include "ctap/cbor.h"
 #include "ctap/cose.h"

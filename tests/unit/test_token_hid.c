@@ -19,7 +19,7 @@
 #include <cmocka.h>
 
 #include "authenticator/device.h"
-#include "authenticator/token.h"
+#include "authenticator/client/token.h"
 #include "ctap/hid.h"
 #include "uhid/unix.h"
 

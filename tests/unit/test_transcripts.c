@@ -3,7 +3,7 @@
  * `sealkey conformance` as a unit test, where sanitizers and coverage see it:
  * every case in the simulator. An argument names a file of cases instead.
  */
-#include "authenticator/cli.h"
+#include "authenticator/cmd/cli.h"
 
 #include <stdio.h>
 

@@ -19,10 +19,10 @@
 #include <openssl/x509.h>
 
 #include "authenticator/base64url.h"
-#include "authenticator/webauthn.h"
-#include "authenticator/webauthn_client_data.h"
-#include "authenticator/webauthn_options.h"
-#include "authenticator/webauthn_spki.h"
+#include "authenticator/client/webauthn.h"
+#include "authenticator/client/webauthn_client_data.h"
+#include "authenticator/client/webauthn_options.h"
+#include "authenticator/client/webauthn_spki.h"
 #include "ctap/authdata.h"
 #include "ctap/cbor.h"
 #include "ctap/cose.h"

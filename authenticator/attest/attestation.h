@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The attestation of one state directory. Packed (WebAuthn Level 3, 8.2):
+ * root, intermediate and leaf; and right below the root two more: one that
+ * names the key (8.2.2), for enterprises, and one of the leaf's key for U2F,
+ * which shows a single certificate (8.6). The leaf keys live in the key
+ * provider, the rest in one sealed record of the store (format:
+ * attestation.md). The root is made once per state directory, or brought by a
+ * tester, who may then give the same trust anchor to relying parties for
+ * years; a brought root's key is used while loading and never kept. The keys
+ * of our own CAs are kept in the store, and in memory only while loading.
+ *
+ * If keys live in a TPM, the intermediate signs the certificate of an AK as
+ * well (ak.h), for tpm attestation.
+ *
+ * What relying parties must trust is the root; what the authenticator sends
+ * is a leaf and the intermediate, or one of the other two alone.
+ *
+ * Errors are negative errno values, always with one line in msg:
+ *	-EUCLEAN	the record is damaged, or from a newer version
+ *	-EINVAL		the brought root is not usable, msg says why
+ *	-EKEYEXPIRED	new certificates are due, and the root that would
+ *			have to sign them was brought and is not here
+ *	others		from the store or the key provider
+ */
+#ifndef AUTHENTICATOR_ATTESTATION_H
+#define AUTHENTICATOR_ATTESTATION_H
+
+#include "authenticator/attest/ak.h"
+#include "authenticator/engine/engine.h"
+#include "authenticator/store/store.h"
+#include "tpm/key.h"
+
+#define ATTESTATION_PEM_MAX	65536	/* bytes, a brought file */
+
+/* A root as a tester has it: PEM, not NUL-terminated. */
+struct attestation_root {
+	struct span	cert;
+	struct span	key;	/* unencrypted */
+};
+
+struct attestation_plan {
+	const uint8_t	*aaguid;	/* 16 bytes */
+	int		 ak_alg;	/* ES256, RS256 or RS1; 0: ES256 */
+	uint32_t	 tpm_manufacturer;	/* to claim; 0: the TPM's */
+	const struct attestation_root *brought;	/* NULL: the recorded one, or
+						 * one's own */
+	int64_t		 now_s;		/* seconds since 1970 */
+};
+
+struct attestation;
+
+/*
+ * Loads the attestation of st and makes what is missing, expired, or made
+ * for another AAGUID, another TPM, or under another root. Loading what is
+ * still good parses no certificate. No AK: see attestation_tpm().
+ */
+int attestation_load(struct store *st, struct keys *keys,
+    const struct attestation_plan *plan, struct attestation **out, char *msg,
+    size_t msglen);
+
+/*
+ * What packed attestation needs, whatever kind is the usual one: single RPs
+ * may get another. The spans in *out live as long as att. Without a
+ * certificate for U2F, as the root would have to sign it, which was brought,
+ * and is not here, the leaf stands in for it: that verifies only where the
+ * intermediate is trusted.
+ */
+void attestation_config(const struct attestation *att,
+    enum attestation_kind kind, struct auth_attestation *out);
+
+/*
+ * Enterprise attestation, as long as att; false: there is none, because the
+ * root would have to sign it, which was brought, and is not here.
+ */
+bool attestation_enterprise(const struct attestation *att,
+    struct auth_attestation *out);
+
+/*
+ * The tpm attestation, as long as att; NULL, or why there is none, in one
+ * line: keys do not live in a TPM, or it has no AKs of that algorithm.
+ */
+const char *attestation_tpm(const struct attestation *att,
+    struct auth_attestation *out);
+/* To enroll it; NULL: there is none. */
+struct ak *attestation_ak(struct attestation *att);
+
+/*
+ * The trust anchors, PEM: *out is to be freed with free(). 0 or -ENOMEM.
+ * attestation_roots_read() does not need keys or a running authenticator's
+ * configuration, only its open store; -ENOENT if there is none yet.
+ */
+int attestation_roots_pem(const struct attestation *att, char **out);
+int attestation_roots_read(struct store *st, char **out);
+
+/* Accepts NULL. */
+void attestation_free(struct attestation *att);
+
+#endif

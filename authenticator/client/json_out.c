@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "authenticator/client/json_out.h"
+
+#include "authenticator/base64url.h"
+#include "authenticator/client/webauthn_client_data.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FIRST_CAP	4096	/* bytes; most answers fit */
+
+void
+json_out_init(struct json_out *o)
+{
+	memset(o, 0, sizeof(*o));
+}
+
+void
+json_out_done(struct json_out *o)
+{
+	if (o->p != NULL)
+		explicit_bzero(o->p, o->cap);
+	free(o->p);
+	memset(o, 0, sizeof(*o));
+}
+
+void
+json_out_clear(struct json_out *o)
+{
+	o->len = 0;
+	o->failed = false;
+}
+
+/* Moved by hand, because realloc() leaves the old copy behind. */
+static bool
+grow(struct json_out *o, size_t need)
+{
+	size_t cap = o->cap == 0 ? FIRST_CAP : o->cap;
+	char *p;
+
+	while (cap - o->len < need)
+		cap *= 2;
+	p = malloc(cap);
+	if (p == NULL)
+		return false;
+	if (o->len > 0)
+		memcpy(p, o->p, o->len);
+	if (o->p != NULL)
+		explicit_bzero(o->p, o->cap);
+	free(o->p);
+	o->p = p;
+	o->cap = cap;
+	return true;
+}
+
+/* Where need bytes can be written, NULL if there is no memory for them. */
+static char *
+room(struct json_out *o, size_t need)
+{
+	if (o->failed)
+		return NULL;
+	if (o->cap - o->len < need && !grow(o, need)) {
+		o->failed = true;
+		return NULL;
+	}
+	return o->p + o->len;
+}
+
+static void
+put(struct json_out *o, const char *s, size_t len)
+{
+	char *p = room(o, len);
+
+	if (p == NULL)
+		return;
+	memcpy(p, s, len);
+	o->len += len;
+}
+
+/* A comma, unless this is the first of its kind, or the value of a name. */
+static void
+separate(struct json_out *o)
+{
+	if (o->len > 0 && strchr("{[:", o->p[o->len - 1]) == NULL)
+		put(o, ",", 1);
+}
+
+void
+json_out_open(struct json_out *o, char bracket)
+{
+	separate(o);
+	put(o, &bracket, 1);
+}
+
+void
+json_out_close(struct json_out *o, char bracket)
+{
+	put(o, &bracket, 1);
+}
+
+void
+json_out_name(struct json_out *o, const char *name)
+{
+	json_out_string(o, name);
+	put(o, ":", 1);
+}
+
+void
+json_out_bytes(struct json_out *o, struct span bytes)
+{
+	char *p;
+
+	separate(o);
+	p = room(o, BASE64URL_LEN(bytes.len) + 3);	/* quotes, and a NUL */
+	if (p == NULL)
+		return;
+	p[0] = '"';
+	base64url_encode(bytes, p + 1);
+	p[1 + BASE64URL_LEN(bytes.len)] = '"';
+	o->len += BASE64URL_LEN(bytes.len) + 2;
+}
+
+/* CCDToString is JSON as well, and needs no locale. */
+void
+json_out_string(struct json_out *o, const char *utf8)
+{
+	struct span s = span_str(utf8);
+	char *p;
+
+	separate(o);
+	p = room(o, CCD_STRING_LEN(s.len) + 1);
+	if (p != NULL)
+		o->len += ccd_string(s, p);
+}
+
+void
+json_out_int(struct json_out *o, int v)
+{
+	char text[16];
+
+	separate(o);
+	put(o, text, (size_t)snprintf(text, sizeof(text), "%d", v));
+}
+
+void
+json_out_bool(struct json_out *o, bool v)
+{
+	separate(o);
+	put(o, v ? "true" : "false", v ? 4 : 5);
+}
+
+struct span
+json_out_text(const struct json_out *o)
+{
+	return o->failed ? span(NULL, 0) : span(o->p, o->len);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all sub-commands share: see cli.h. */
+#include "authenticator/cmd/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "authenticator/settings.h"
+
+void
+cli_print_version(void)
+{
+	printf("sealkey %s\n", SEALKEY_VERSION);
+}
+
+static void
+print_line(const char *command, const char *format, va_list ap)
+{
+	char line[2048];
+	char *newline;
+
+	vsnprintf(line, sizeof(line), format, ap);
+	/* One line, whatever a path or a library put into it. */
+	while ((newline = strpbrk(line, "\r\n")) != NULL)
+		*newline = ' ';
+	if (command != NULL)
+		fprintf(stderr, "sealkey: %s: %s\n", command, line);
+	else
+		fprintf(stderr, "sealkey: %s\n", line);
+}
+
+int
+cli_wrong_use(const struct cli *cli, const char *format, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(line, sizeof(line), format, ap);
+	va_end(ap);
+	cli_error("%s%s%s (see \"sealkey %s%s--help\")",
+	    cli->command != NULL ? cli->command : "",
+	    cli->command != NULL ? ": " : "", line,
+	    cli->command != NULL ? cli->command : "",
+	    cli->command != NULL ? " " : "");
+	return CLI_WRONG_USE;
+}
+
+int
+cli_error(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	print_line(NULL, format, ap);
+	va_end(ap);
+	return CLI_FAILED;
+}
+
+static int
+stop(struct cli *cli, int status)
+{
+	cli->status = status;
+	return CLI_STOP;
+}
+
+/* getopt_long() knows a short option by optopt, a long one by its place. */
+static int
+wrong_option(struct cli *cli)
+{
+	/* a credential ID may begin like one */
+	if (optopt > ' ' && optopt < 0x7f && cli->operands != NULL)
+		return cli_wrong_use(cli, "wrong option \"-%c\"; what is none "
+		    "goes behind \"--\"", optopt);
+	if (optopt > ' ' && optopt < 0x7f)
+		return cli_wrong_use(cli, "wrong option \"-%c\"", optopt);
+	return cli_wrong_use(cli, "wrong option \"%s\"",
+	    cli->argv[optind - 1]);
+}
+
+static int
+end_of_options(struct cli *cli)
+{
+	if (cli->operands != NULL || optind >= cli->argc)
+		return CLI_END;
+	return stop(cli, cli_wrong_use(cli, "unexpected \"%s\"",
+	    cli->argv[optind]));
+}
+
+/*
+ * "--state --socket PATH" is a name that was forgotten, or a variable of a
+ * script that was empty, and no wish for a directory of that name.
+ */
+static int
+check_argument(struct cli *cli, int opt, int place)
+{
+	const char *name;
+
+	if (place < 0 || optarg == NULL)
+		return opt;
+	name = cli->options[place].name;
+	if (optarg[0] == '\0')
+		return stop(cli, cli_wrong_use(cli, "the argument of --%s is "
+		    "empty", name));
+	if (strncmp(optarg, "--", 2) == 0)
+		return stop(cli, cli_wrong_use(cli, "--%s needs an argument; "
+		    "\"%s\" looks like an option", name, optarg));
+	return opt;
+}
+
+int
+cli_take_setting(const struct cli *cli, const char *option, const char *name)
+{
+	char msg[SETTINGS_MESSAGE_LEN];
+
+	if (settings_set(cli->auth, name, optarg, msg, sizeof(msg)) == 0)
+		return CLI_DONE;
+	return cli_wrong_use(cli, "%s cannot be \"%s\"", option, optarg);
+}
+
+/* Like --help, --set help is an end. */
+static int
+take_set(struct cli *cli, int place)
+{
+	char msg[SETTINGS_MESSAGE_LEN];
+
+	if (check_argument(cli, CLI_OPT_SET, place) == CLI_STOP)
+		return CLI_STOP;
+	if (strcmp(optarg, "help") == 0) {
+		settings_print(stdout);
+		return stop(cli, CLI_DONE);
+	}
+	if (settings_assign(cli->auth, optarg, msg, sizeof(msg)) == 0)
+		return CLI_OPT_SET;
+	return stop(cli, cli_wrong_use(cli, "--set: %s", msg));
+}
+
+int
+cli_next(struct cli *cli)
+{
+	/*
+	 * ':' to be told what is wrong; '+': what follows a command's name is
+	 * the command's. Elsewhere operands and options mix.
+	 */
+	int place = -1;
+	int opt = getopt_long(cli->argc, cli->argv,
+	    cli->command == NULL ? "+:" : ":", cli->options, &place);
+
+	switch (opt) {
+	case -1:
+		return end_of_options(cli);
+	case '?':
+		return stop(cli, wrong_option(cli));
+	case ':':
+		return stop(cli, cli_wrong_use(cli, "\"%s\" needs an argument",
+		    cli->argv[optind - 1]));
+	case CLI_OPT_HELP:
+		fputs(cli->help, stdout);
+		return stop(cli, CLI_DONE);
+	case CLI_OPT_VERSION:
+		cli_print_version();
+		return stop(cli, CLI_DONE);
+	case CLI_OPT_SET:
+		return take_set(cli, place);
+	default:
+		return check_argument(cli, opt, place);
+	}
+}
+
+int
+cli_choice(const char *word, const char *const *names)
+{
+	int i;
+
+	for (i = 0; names[i] != NULL; i++) {
+		if (strcmp(word, names[i]) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* C0, DEL, and C1 as UTF-8 has it (c2 80 to c2 9f) can steer a terminal. */
+void
+cli_clean(const char *text, size_t len, char *out, size_t size)
+{
+	size_t used = 0;
+	size_t i;
+
+	for (i = 0; i < len && used + 1 < size; i++) {
+		unsigned char c = text[i];
+		unsigned char next = i + 1 < len ? text[i + 1] : 0;
+
+		if (c == 0xc2 && next >= 0x80 && next <= 0x9f) {
+			i++;
+			c = '?';
+		}
+		out[used++] = c < 0x20 || c == 0x7f ? '?' : c;
+	}
+	out[used] = '\0';
+}

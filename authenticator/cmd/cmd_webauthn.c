@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sealkey webauthn: the client's role, for pipes. See webauthn.h. */
+#include "authenticator/cmd/cli.h"
+#include "authenticator/device.h"
+#include "authenticator/paths.h"
+#include "authenticator/cmd/tpm_options.h"
+#include "authenticator/client/webauthn.h"
+#include "authenticator/client/webauthn_options.h"
+#include "ctap/cbor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PIN_POINTS_MIN	4	/* CTAP 2.3, 6.5.1 */
+
+static const char help[] =
+"Usage: sealkey webauthn create --origin ORIGIN [OPTION]... < options.json\n"
+"       sealkey webauthn get --origin ORIGIN [OPTION]... < options.json\n"
+"\n"
+"Plays the browser: options of a relying party on standard input (JSON as\n"
+"PublicKeyCredential.parseCreationOptionsFromJSON() takes it, bare or under\n"
+"\"publicKey\"), the response for it on standard output.\n"
+"\n"
+"  --origin ORIGIN     the page's: https://HOST[:PORT], or http for localhost\n"
+"  --state DIR         be the key kept in DIR, which is made if missing\n"
+"                      (this is the default, with the default directory)\n"
+"  --socket PATH       use the key that serves the socket PATH\n"
+"  --device PATH       use the key behind a hidraw device\n"
+"  --tpm TARGET        where the key in DIR is made, see \"sealkey run\n"
+"                      --help\"; likewise --tpm-pcrs and --tpm-recovery\n"
+"  --set NAME=VALUE    the kind of key in DIR: \"--set help\" lists what it\n"
+"                      can be; may be repeated\n"
+"  --attestation KIND  packed (default), self, none, or tpm: what a key\n"
+"                      from --state gives to those who ask for attestation\n"
+"  --attachment KIND   cross-platform (default) or platform: what to claim\n"
+"                      to be\n"
+"  --pin-file FILE     verify with the PIN in the first line of FILE, if the\n"
+"                      key has one; else the key verifies by itself\n"
+"  --batch             one JSON object a line in, one a line out; a line that\n"
+"                      fails gives {\"error\": {\"name\", \"message\"}};\n"
+"                      blank lines are skipped\n"
+"  --help, --version\n"
+"\n"
+"Exit status: 0 done, 1 failed (with --batch: any of them), 2 wrong use.\n";
+
+enum {
+	OPT_ORIGIN = CLI_OPT_FIRST,
+	OPT_STATE,
+	OPT_SOCKET,
+	OPT_DEVICE,
+	OPT_ATTESTATION,
+	OPT_ATTACHMENT,
+	OPT_PIN_FILE,
+	OPT_BATCH,
+};
+
+static const struct option options[] = {
+	{ "origin", required_argument, NULL, OPT_ORIGIN },
+	{ "state", required_argument, NULL, OPT_STATE },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "device", required_argument, NULL, OPT_DEVICE },
+	{ "attestation", required_argument, NULL, OPT_ATTESTATION },
+	{ "attachment", required_argument, NULL, OPT_ATTACHMENT },
+	{ "pin-file", required_argument, NULL, OPT_PIN_FILE },
+	{ "batch", no_argument, NULL, OPT_BATCH },
+	TPM_OPTIONS,
+	CLI_SET,
+	CLI_COMMON,
+	{ NULL, 0, NULL, 0 }
+};
+
+struct webauthn_use {
+	bool		 ready;		/* else --help was all that was asked */
+	bool		(*run)(struct webauthn_client *c, struct span text,
+			    struct json_out *out, struct dom_error *err);
+	const char	*origin_text;
+	struct origin	 origin;
+	const char	*state;
+	const char	*socket;
+	const char	*device;
+	struct auth_config auth;	/* of a key from --state, */
+	bool		 configured;	/* as options made it */
+	struct tpm_options tpm;
+	bool		 platform;
+	const char	*pin_file;
+	bool		 batch;
+};
+
+static const char *const attachment_names[] = {
+	"cross-platform", "platform", NULL
+};
+
+static int
+take_attachment(const struct cli *cli, struct webauthn_use *use)
+{
+	int i = cli_choice(optarg, attachment_names);
+
+	if (i < 0)
+		return cli_wrong_use(cli, "--attachment cannot be \"%s\"",
+		    optarg);
+	use->platform = i == 1;
+	return CLI_DONE;
+}
+
+static int
+take_option(const struct cli *cli, int opt, struct webauthn_use *use)
+{
+	switch (opt) {
+	case OPT_ORIGIN:
+		use->origin_text = optarg;
+		break;
+	case OPT_STATE:
+		use->state = optarg;
+		break;
+	case OPT_SOCKET:
+		use->socket = optarg;
+		break;
+	case OPT_DEVICE:
+		use->device = optarg;
+		break;
+	case CLI_OPT_SET:
+		use->configured = true;
+		break;
+	case OPT_ATTESTATION:
+		use->configured = true;
+		return cli_take_setting(cli, "--attestation", "attestation");
+	case OPT_ATTACHMENT:
+		return take_attachment(cli, use);
+	case OPT_PIN_FILE:
+		use->pin_file = optarg;
+		break;
+	case OPT_BATCH:
+		use->batch = true;
+		break;
+	}
+	return tpm_options_take(cli, opt, &use->tpm);
+}
+
+static int
+check_use(const struct cli *cli, struct webauthn_use *use)
+{
+	const char *why;
+	int tokens = (use->state != NULL) + (use->socket != NULL) +
+	    (use->device != NULL);
+
+	if (use->origin_text == NULL)
+		return cli_wrong_use(cli, "--origin is missing");
+	if (!origin_parse(use->origin_text, &use->origin, &why))
+		return cli_wrong_use(cli, "--origin: %s", why);
+	if (tokens > 1)
+		return cli_wrong_use(cli,
+		    "--state, --socket and --device exclude each other");
+	if ((use->configured || use->tpm.given) && tokens > 0 &&
+	    use->state == NULL)
+		return cli_wrong_use(cli, "--set, --attestation and --tpm are "
+		    "for a key from --state");
+	use->ready = true;
+	return CLI_DONE;
+}
+
+/* argv[1] is what to do; the options are behind it. */
+static int
+read_use(struct cli *cli, struct webauthn_use *use)
+{
+	int opt, status;
+
+	if (cli->argc > 1 && strcmp(cli->argv[1], "create") == 0)
+		use->run = webauthn_create;
+	else if (cli->argc > 1 && strcmp(cli->argv[1], "get") == 0)
+		use->run = webauthn_get;
+	if (use->run != NULL) {
+		cli->argc--;
+		cli->argv++;
+	}
+	while ((opt = cli_next(cli)) != CLI_END) {
+		if (opt == CLI_STOP)
+			return cli->status;
+		status = take_option(cli, opt, use);
+		if (status != CLI_DONE)
+			return status;
+	}
+	if (use->run == NULL)
+		return cli_wrong_use(cli, "say create or get first");
+	return check_use(cli, use);
+}
+
+static int
+open_token(const struct webauthn_use *use, struct token **out)
+{
+	char msg[DEVICE_MESSAGE_LEN], path[PATH_MAX];
+	int r;
+
+	if (use->socket != NULL)
+		r = token_open_socket(use->socket, out, msg, sizeof(msg));
+	else if (use->device != NULL)
+		r = token_open_device(use->device, out, msg, sizeof(msg));
+	else if ((r = paths_state(use->state, path, msg, sizeof(msg))) == 0)
+		r = token_open_local(path, &use->auth, &use->tpm.tpm, out,
+		    msg, sizeof(msg));
+	return r == 0 ? CLI_DONE : cli_error("webauthn: %s", msg);
+}
+
+/* CTAP 2.3, 6.5.1: 4 code points or more, at most 63 bytes of UTF-8. */
+static bool
+is_pin(struct span pin)
+{
+	size_t points = 0;
+
+	for (size_t i = 0; i < pin.len; i++)
+		points += (pin.p[i] & 0xc0) != 0x80;
+	return points >= PIN_POINTS_MIN && pin.len <= TOKEN_PIN_MAX &&
+	    memchr(pin.p, '\0', pin.len) == NULL &&
+	    cbor_utf8_cut(pin, pin.len) == pin.len;
+}
+
+/* The first line of a file; without a buffer that nobody would wipe. */
+static int
+give_pin(const char *path, struct token *token)
+{
+	char line[TOKEN_PIN_MAX + 2];
+	int status = CLI_DONE, fd;
+	ssize_t n = 1;
+	size_t len = 0;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return cli_error("webauthn: %s: %s", path, strerror(errno));
+	while (len < sizeof(line) && (n = read(fd, line + len, 1)) == 1 &&
+	    line[len] != '\n')
+		len++;
+	close(fd);
+	if (len > 0 && line[len - 1] == '\r')
+		len--;
+	if (n < 0)
+		status = cli_error("webauthn: %s: %s", path, strerror(errno));
+	else if (!is_pin(span(line, len)))
+		status = cli_error("webauthn: %s: the first line is no PIN, "
+		    "which has %d characters to %d bytes", path,
+		    PIN_POINTS_MIN, TOKEN_PIN_MAX);
+	else
+		token->ops->set_pin(token, span(line, len));
+	explicit_bzero(line, sizeof(line));
+	return status;
+}
+
+/* What was read, and whether there was more than fits. */
+struct input {
+	char	*buf;		/* WEBAUTHN_INPUT_MAX bytes */
+	size_t	 len;
+	bool	 too_long;
+};
+
+/* Up to the end of a line, or of the file. False: nothing left. */
+static bool
+read_input(struct input *in, bool line)
+{
+	bool any = false;
+	int c;
+
+	in->len = 0;
+	in->too_long = false;
+	while ((c = getc_unlocked(stdin)) != EOF) {
+		any = true;
+		if (line && c == '\n')
+			break;
+		if (in->len < WEBAUTHN_INPUT_MAX)
+			in->buf[in->len++] = (char)c;
+		else
+			in->too_long = true;
+	}
+	return any;
+}
+
+static bool
+perform(const struct webauthn_use *use, struct webauthn_client *c,
+    const struct input *in, struct json_out *out, struct dom_error *err)
+{
+	if (!in->too_long)
+		return use->run(c, span(in->buf, in->len), out, err);
+	memset(err, 0, sizeof(*err));
+	return dom_fail(err, "NotSupportedError",
+	    "the options are longer than %d bytes", WEBAUTHN_INPUT_MAX);
+}
+
+/* One line, seen at once by whoever waits for it. */
+static int
+print_line(const struct json_out *out)
+{
+	struct span text = json_out_text(out);
+
+	if (text.p == NULL)
+		return cli_error("webauthn: out of memory");
+	if (fwrite(text.p, 1, text.len, stdout) == text.len &&
+	    putchar('\n') != EOF && fflush(stdout) != EOF)
+		return CLI_DONE;
+	return cli_error("webauthn: cannot write the output: %s",
+	    strerror(errno));
+}
+
+static void
+put_error(struct json_out *out, const struct dom_error *err)
+{
+	json_out_clear(out);
+	json_out_open(out, '{');
+	json_out_name(out, "error");
+	json_out_open(out, '{');
+	json_out_name(out, "name");
+	json_out_string(out, err->name);
+	json_out_name(out, "message");
+	json_out_string(out, err->message);
+	json_out_close(out, '}');
+	json_out_close(out, '}');
+}
+
+static int
+cannot_read(void)
+{
+	return cli_error("webauthn: cannot read the options: %s",
+	    strerror(errno));
+}
+
+static int
+run_once(const struct webauthn_use *use, struct webauthn_client *c,
+    struct input *in, struct json_out *out)
+{
+	struct dom_error err;
+
+	read_input(in, false);
+	if (ferror(stdin))
+		return cannot_read();
+	if (!perform(use, c, in, out, &err))
+		return cli_error("webauthn: %s: %s", err.name, err.message);
+	return print_line(out);
+}
+
+static bool
+is_blank(const struct input *in)
+{
+	size_t i;
+
+	for (i = 0; i < in->len; i++) {
+		if (in->buf[i] == '\0' || !strchr(" \t\r", in->buf[i]))
+			return false;
+	}
+	return !in->too_long;
+}
+
+static int
+run_batch(const struct webauthn_use *use, struct webauthn_client *c,
+    struct input *in, struct json_out *out)
+{
+	int status = CLI_DONE;
+	struct dom_error err;
+
+	while (read_input(in, true)) {
+		if (ferror(stdin))
+			break;		/* half a line is no line */
+		if (is_blank(in))
+			continue;
+		if (!perform(use, c, in, out, &err)) {
+			status = CLI_FAILED;
+			put_error(out, &err);
+		}
+		if (print_line(out) != CLI_DONE)
+			return CLI_FAILED;	/* nobody is listening */
+	}
+	return ferror(stdin) ? cannot_read() : status;
+}
+
+static int
+run_client(const struct webauthn_use *use, struct token *token)
+{
+	struct input in = { .buf = malloc(WEBAUTHN_INPUT_MAX) };
+	struct webauthn_client c;
+	struct json_out out;
+	int status, r;
+
+	json_out_init(&out);
+	r = webauthn_client_init(&c, &use->origin, use->platform, token);
+	if (r > 0)
+		status = cli_error("webauthn: the token answered %s (0x%02x) "
+		    "to getInfo", ctap_status_name((uint8_t)r) != NULL ?
+		    ctap_status_name((uint8_t)r) : "an unknown status", r);
+	else if (r < 0 || in.buf == NULL)
+		status = cli_error("webauthn: %s",
+		    strerror(r < 0 ? -r : ENOMEM));
+	else
+		status = use->batch ? run_batch(use, &c, &in, &out) :
+		    run_once(use, &c, &in, &out);
+	json_out_done(&out);
+	webauthn_client_done(&c);
+	free(in.buf);
+	return status;
+}
+
+int
+cmd_webauthn(int argc, char **argv)
+{
+	struct webauthn_use use = { .ready = false };
+	struct cli cli = { .command = "webauthn", .help = help,
+	    .options = options, .argc = argc, .argv = argv,
+	    .auth = &use.auth };
+	struct device_config defaults;
+	struct token *token = NULL;
+	struct dom_error err;
+	int status;
+
+	device_config_default(&defaults);
+	use.auth = defaults.auth;
+	status = read_use(&cli, &use);
+	if (!use.ready)
+		goto out;
+	/* No key is made, or disturbed, for a page that may not use any. */
+	memset(&err, 0, sizeof(err));
+	if (!origin_is_usable(&use.origin, &err)) {
+		status = cli_error("webauthn: %s: %s", err.name, err.message);
+		goto out;
+	}
+	status = open_token(&use, &token);
+	if (status == CLI_DONE && use.pin_file != NULL)
+		status = give_pin(use.pin_file, token);
+	if (status == CLI_DONE)
+		status = run_client(&use, token);
+	token_free(token);
+out:
+	tpm_options_done(&use.tpm);
+	return status;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A key to be managed, at rest or at work: see manage.h. */
+#include "authenticator/control/manage.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "authenticator/base64url.h"
+#include "authenticator/control/control_client.h"
+#include "authenticator/control/describe.h"
+#include "authenticator/note.h"
+#include "authenticator/paths.h"
+
+#define BUSY_TRIES	30
+#define BUSY_WAIT_MS	100
+
+/* Where the running key listens; m->path is known. */
+static int
+find_control(struct manage *m)
+{
+	int dirfd;
+	int r;
+
+	dirfd = paths_open_dir(m->path, false, m->msg, sizeof(m->msg));
+	if (dirfd < 0)
+		return dirfd;
+	r = note_read(dirfd, m->control);
+	close(dirfd);
+	if (r < 0)
+		snprintf(m->msg, sizeof(m->msg), "%s: no key is running here",
+		    m->path);
+	return r;
+}
+
+int
+manage_open(struct manage *m, const char *state)
+{
+	static const struct device_tpm as_made;
+
+	return manage_open_tpm(m, state, &as_made, false);
+}
+
+int
+manage_open_tpm(struct manage *m, const char *state,
+    const struct device_tpm *tpm, bool look)
+{
+	struct device_config cfg = { .manage = true, .look = look,
+	    .tpm = *tpm };
+	int r;
+
+	memset(m, 0, sizeof(*m));
+	r = paths_state(state, m->path, m->msg, sizeof(m->msg));
+	if (r < 0)
+		return r;
+	cfg.path = m->path;
+	r = device_open(&cfg, 0, &m->device, m->msg, sizeof(m->msg));
+	if (r != -EBUSY)
+		return r;
+	/* Locked, but by what? "sealkey webauthn" has no control socket. */
+	r = find_control(m);
+	if (r < 0)
+		snprintf(m->msg, sizeof(m->msg), "%s: another sealkey is using "
+		    "this key", m->path);
+	return r;
+}
+
+int
+manage_open_or_make(struct manage *m, const char *state,
+    const struct device_tpm *tpm)
+{
+	struct device_config cfg = { .create = true, .tpm = *tpm };
+	int r = manage_open_tpm(m, state, tpm, false);
+
+	if (r != -ENOENT)
+		return r;
+	device_config_default(&cfg);
+	r = paths_state(state, m->path, m->msg, sizeof(m->msg));
+	if (r < 0)
+		return r;
+	cfg.path = m->path;
+	return device_open(&cfg, 0, &m->device, m->msg, sizeof(m->msg));
+}
+
+int
+manage_open_running(struct manage *m, const char *state)
+{
+	int r;
+
+	memset(m, 0, sizeof(*m));
+	r = paths_state(state, m->path, m->msg, sizeof(m->msg));
+	return r < 0 ? r : find_control(m);
+}
+
+void
+manage_close(struct manage *m)
+{
+	device_close(m->device);
+	m->device = NULL;
+}
+
+/* A key that answers a host at the moment is asked again for a while. */
+static int
+call(struct manage *m, const char *method, const char *target, json_t **out)
+{
+	static const struct timespec pause = { 0, BUSY_WAIT_MS * 1000000L };
+	int r = -EBUSY;
+	int i;
+
+	for (i = 0; i < BUSY_TRIES && r == -EBUSY; i++) {
+		if (i > 0)
+			nanosleep(&pause, NULL);
+		r = control_call(m->control, method, target, out, m->msg,
+		    sizeof(m->msg));
+	}
+	if (r == -ECONNREFUSED)
+		snprintf(m->msg, sizeof(m->msg), "%s: no key is running here",
+		    m->path);
+	return r;
+}
+
+static int
+call_simple(struct manage *m, const char *method, const char *target)
+{
+	json_t *body = NULL;
+	int r = call(m, method, target, &body);
+
+	json_decref(body);
+	return r;
+}
+
+/* For the device at hand: m->msg says what the store says. */
+static int
+explain(struct manage *m, int r)
+{
+	if (r == -ENOENT)
+		snprintf(m->msg, sizeof(m->msg), "there is no credential "
+		    "with this ID");
+	else if (r == -EINVAL)
+		snprintf(m->msg, sizeof(m->msg), "not a credential ID in "
+		    "base64url");
+	else if (r == -ENOMEM)
+		snprintf(m->msg, sizeof(m->msg), "out of memory");
+	else if (r < 0)
+		snprintf(m->msg, sizeof(m->msg), "%s",
+		    store_strerror(device_store(m->device)));
+	return r;
+}
+
+/* The same for what device_*() did. */
+static int
+explain_device(struct manage *m, int r)
+{
+	if (r < 0 && r != -ENOENT)
+		snprintf(m->msg, sizeof(m->msg), "%s",
+		    device_strerror(m->device));
+	return r == -ENOENT ? explain(m, r) : r;
+}
+
+int
+manage_info(struct manage *m, json_t **out)
+{
+	json_t *json;
+
+	if (m->device == NULL)
+		return call(m, "GET", "/v1/info", out);
+	json = describe_device(m->device);
+	if (json == NULL || json_object_set_new(json, "running",
+	    json_false()) == -1) {
+		json_decref(json);
+		return explain(m, -EIO);
+	}
+	*out = json;
+	return 0;
+}
+
+/* An ID goes into a URL: nothing but base64url may. */
+static int
+id_target(struct manage *m, const char *id, char *out, size_t size)
+{
+	uint8_t raw[CREDENTIAL_ID_MAX];
+	size_t len = strlen(id);
+
+	if (len == 0 || BASE64URL_BYTES(len) > sizeof(raw) ||
+	    !base64url_decode(span(id, len), raw, &len))
+		return explain(m, -EINVAL);
+	snprintf(out, size, "/v1/credentials/%s", id);
+	return 0;
+}
+
+int
+manage_show(struct manage *m, const char *id, json_t **out)
+{
+	char target[BASE64URL_LEN(CREDENTIAL_ID_MAX) + 32];
+	struct credential cred;
+	int r;
+
+	if (m->device == NULL) {
+		r = id_target(m, id, target, sizeof(target));
+		return r < 0 ? r : call(m, "GET", target, out);
+	}
+	r = describe_find(m->device, id, &cred);
+	if (r < 0)
+		return explain(m, r);
+	*out = describe_credential(&cred);
+	return *out != NULL ? 0 : explain(m, -ENOMEM);
+}
+
+struct visit {
+	int	(*each)(void *arg, json_t *cred);
+	void	*arg;
+};
+
+static int
+visit(void *arg, const struct credential *cred)
+{
+	struct visit *v = arg;
+	json_t *json = describe_credential(cred);
+	int r;
+
+	if (json == NULL)
+		return -ENOMEM;
+	r = v->each(v->arg, json);
+	json_decref(json);
+	return r;
+}
+
+static int
+visit_page(struct visit *v, json_t *page)
+{
+	json_t *list = json_object_get(page, "credentials");
+	int r = 0;
+	size_t i;
+
+	for (i = 0; i < json_array_size(list) && r == 0; i++)
+		r = v->each(v->arg, json_array_get(list, i));
+	return r;
+}
+
+static int
+visit_pages(struct manage *m, struct visit *v)
+{
+	char target[64];
+	json_int_t after = 0;
+	json_t *page;
+	int r;
+
+	do {
+		snprintf(target, sizeof(target), "/v1/credentials?after=%"
+		    JSON_INTEGER_FORMAT, after);
+		r = call(m, "GET", target, &page);
+		if (r < 0)
+			return r;
+		r = visit_page(v, page);
+		after = json_integer_value(json_object_get(page, "next"));
+		json_decref(page);
+	} while (r == 0 && after > 0);
+	return r;
+}
+
+int
+manage_each(struct manage *m, int (*each)(void *arg, json_t *cred), void *arg)
+{
+	struct visit v = { each, arg };
+
+	if (m->device == NULL)
+		return visit_pages(m, &v);
+	return explain(m, store_each(device_store(m->device), visit, &v));
+}
+
+int
+manage_delete(struct manage *m, const char *id)
+{
+	char target[BASE64URL_LEN(CREDENTIAL_ID_MAX) + 32];
+	struct credential cred;
+	int r;
+
+	if (m->device == NULL) {
+		r = id_target(m, id, target, sizeof(target));
+		return r < 0 ? r : call_simple(m, "DELETE", target);
+	}
+	r = describe_find(m->device, id, &cred);
+	if (r < 0)
+		return explain(m, r);
+	return explain_device(m, device_delete(m->device, cred.seq));
+}
+
+int
+manage_reset(struct manage *m)
+{
+	if (m->device == NULL)
+		return call_simple(m, "POST", "/v1/reset");
+	return explain_device(m, device_reset(m->device));
+}
+
+int
+manage_roots(struct manage *m, char **out)
+{
+	const char *pem;
+	json_t *body;
+	int r;
+
+	if (m->device != NULL) {
+		r = attestation_roots_read(device_store(m->device), out);
+		if (r == -ENOENT)
+			snprintf(m->msg, sizeof(m->msg), "%s: this key has no "
+			    "attestation yet: run it once", m->path);
+		else if (r < 0)
+			return explain(m, r);
+		return r;
+	}
+	r = call(m, "GET", "/v1/attestation/roots", &body);
+	if (r < 0)
+		return r;
+	pem = json_string_value(json_object_get(body, "pem"));
+	*out = pem != NULL ? strdup(pem) : NULL;
+	json_decref(body);
+	return *out != NULL ? 0 : explain(m, -ENOMEM);
+}
+
+int
+manage_press(struct manage *m, const struct touch *touch)
+{
+	json_t *body = NULL;
+	char text[128];
+	int r;
+
+	snprintf(text, sizeof(text), "{\"finger\": %u, \"sample\": \"%s\", "
+	    "\"long\": %s}", touch->finger.number,
+	    describe_sample(touch->finger.status),
+	    touch->finger.long_touch ? "true" : "false");
+	/* -EBUSY here means that this key has no button: no second try */
+	r = control_call_with(m->control, "POST", touch->deny ? "/v1/deny" :
+	    "/v1/press", touch->deny ? "" : text, &body, m->msg,
+	    sizeof(m->msg));
+	json_decref(body);
+	if (r == -ECONNREFUSED)
+		snprintf(m->msg, sizeof(m->msg), "%s: no key is running here",
+		    m->path);
+	return r;
+}

@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-#include "authenticator/token.h"
-
-void
-token_free(struct token *t)
-{
-	if (t != NULL)
-		t->ops->free(t);
-}
