@@ -59,6 +59,7 @@ struct device {
 	char		 line[DEVICE_MESSAGE_LEN];	/* device_strerror() */
 	char		 trouble[DEVICE_MESSAGE_LEN];	/* "": none */
 	bool		 told;			/* device_trouble() was */
+	struct watch	 watch;
 };
 
 static uint64_t
@@ -898,20 +899,51 @@ manage(struct device *d, const struct auth_change *change)
 	return r != 0 ? r : told;
 }
 
+static int
+take_first(void *arg, const struct credential *cred)
+{
+	*(struct credential *)arg = *cred;
+	return 1;
+}
+
+/* Of what the owner did to a credential; cred->seq 0: which one, who knows. */
+static void
+tell_owners(struct device *d, enum event_kind kind,
+    const struct credential *cred)
+{
+	struct event e = { .kind = kind, .owner = true };
+
+	if (cred->seq != 0) {
+		e.rp_id_hash = cred->rp_id_hash;
+		e.credential_id = span(cred->id, cred->id_len);
+	}
+	if (cred->rp_id.len > 0)
+		e.rp_id = span(cred->rp_id.s, cred->rp_id.len);
+	if (cred->user.id_len > 0)
+		e.user_id = span(cred->user.id, cred->user.id_len);
+	watch_tell(&d->watch, &e);
+}
+
 int
 device_delete(struct device *d, uint64_t seq)
 {
 	struct auth_change change = { .remove = seq };
+	struct credential cred = { .seq = 0 };
 	struct auth_state state;
 	int r = store_load(d->store, &state);
 
+	if (r == 0 && d->watch.sinks != NULL)
+		(void)store_each_after(d->store, seq - 1, take_first, &cred);
 	if (r == 0) {
 		/* whoever keeps a copy of the list sees that it is old */
 		state.store_generation++;
 		change.state = &state;
 		r = manage(d, &change);
 	}
+	if (r == 0)
+		tell_owners(d, EVENT_CREDENTIAL_DELETED, &cred);
 	explicit_bzero(&state, sizeof(state));
+	explicit_bzero(&cred, sizeof(cred));
 	return r;
 }
 
@@ -952,7 +984,11 @@ device_reset(struct device *d)
 	}
 	explicit_bzero(&old, sizeof(old));
 	explicit_bzero(&state, sizeof(state));
-	return r == 0 ? forget_pin(d) : r;
+	if (r != 0)
+		return r;
+	watch_tell(&d->watch, &(struct event){ .kind = EVENT_RESET,
+	    .owner = true });
+	return forget_pin(d);
 }
 
 /*
@@ -986,7 +1022,15 @@ device_power_cycle(struct device *d, uint64_t now_ms)
 	free(d->engine_mem);
 	d->engine = engine;
 	d->engine_mem = mem;
+	watch_tell(&d->watch, &(struct event){ .kind = EVENT_POWER_CYCLED,
+	    .owner = true });
 	return 0;
+}
+
+struct watch *
+device_watch(struct device *d)
+{
+	return &d->watch;
 }
 
 struct store *

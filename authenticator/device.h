@@ -15,6 +15,7 @@
 #include "authenticator/attest/attestation.h"
 #include "authenticator/engine/engine.h"
 #include "authenticator/store/store.h"
+#include "authenticator/watch.h"
 #include "tpm/key.h"
 
 #define DEVICE_MESSAGE_LEN	512	/* bytes, room for msg */
@@ -133,6 +134,13 @@ const char *device_strerror(const struct device *d);
  * -ENOMEM or what store_load() says: then nothing happened.
  */
 int device_power_cycle(struct device *d, uint64_t now_ms);
+
+/*
+ * Who watches it, and what they call it (watch.h). The device tells them of
+ * its operations and of what its owner does by the functions above; whatever
+ * else happens to it, whoever makes it happen tells with watch_tell().
+ */
+struct watch *device_watch(struct device *d);
 
 struct store *device_store(struct device *d);
 /* The key provider, for who has opened the device to manage it. */

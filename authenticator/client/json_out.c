@@ -4,6 +4,7 @@
 #include "authenticator/base64url.h"
 #include "authenticator/client/webauthn_client_data.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -122,15 +123,20 @@ json_out_bytes(struct json_out *o, struct span bytes)
 
 /* CCDToString is JSON as well, and needs no locale. */
 void
-json_out_string(struct json_out *o, const char *utf8)
+json_out_utf8(struct json_out *o, struct span utf8)
 {
-	struct span s = span_str(utf8);
 	char *p;
 
 	separate(o);
-	p = room(o, CCD_STRING_LEN(s.len) + 1);
+	p = room(o, CCD_STRING_LEN(utf8.len) + 1);
 	if (p != NULL)
-		o->len += ccd_string(s, p);
+		o->len += ccd_string(utf8, p);
+}
+
+void
+json_out_string(struct json_out *o, const char *utf8)
+{
+	json_out_utf8(o, span_str(utf8));
 }
 
 void
@@ -140,6 +146,15 @@ json_out_int(struct json_out *o, int v)
 
 	separate(o);
 	put(o, text, (size_t)snprintf(text, sizeof(text), "%d", v));
+}
+
+void
+json_out_uint(struct json_out *o, uint64_t v)
+{
+	char text[24];
+
+	separate(o);
+	put(o, text, (size_t)snprintf(text, sizeof(text), "%" PRIu64, v));
 }
 
 void

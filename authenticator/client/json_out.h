@@ -35,7 +35,9 @@ void json_out_name(struct json_out *o, const char *name);
 /* Values, of a member or an array. */
 void json_out_bytes(struct json_out *o, struct span bytes);	/* base64url */
 void json_out_string(struct json_out *o, const char *utf8);
+void json_out_utf8(struct json_out *o, struct span utf8);
 void json_out_int(struct json_out *o, int v);
+void json_out_uint(struct json_out *o, uint64_t v);
 void json_out_bool(struct json_out *o, bool v);
 
 /* What was written, without a NUL; p NULL: out of memory. Lives until the

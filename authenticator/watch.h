@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who watches a key, and what they are told: the list of sinks, the labels
+ * that every event of the key bears, and which events an operation makes.
+ * Costs nothing while nobody watches.
+ */
+#ifndef AUTHENTICATOR_WATCH_H
+#define AUTHENTICATOR_WATCH_H
+
+#include "authenticator/event.h"
+
+#define WATCH_LABEL_LEN	64	/* bytes, with the NUL; the rest is cut off */
+
+/* All zero: nobody, and no labels. */
+struct watch {
+	struct event_sink *sinks;
+	char		 key[WATCH_LABEL_LEN];		/* "": not told */
+	char		 profile[WATCH_LABEL_LEN];
+};
+
+void watch_add(struct watch *w, struct event_sink *s);
+/* If it is there. Not from within its event(). */
+void watch_remove(struct watch *w, struct event_sink *s);
+
+/* NULL takes the label away. */
+void watch_label_key(struct watch *w, const char *key);
+void watch_label_profile(struct watch *w, const char *profile);
+
+/* Tells everybody e, with the time and the labels. */
+void watch_tell(const struct watch *w, const struct event *e);
+
+#endif
