@@ -24,6 +24,7 @@
 
 #include "authenticator/be.h"
 #include "authenticator/attest/certificate.h"
+#include "authenticator/attest/crl.h"
 
 #define RECORD		"attestation"	/* its name in the store */
 #define RECORD_VERSION	2
@@ -705,6 +706,68 @@ attestation_roots_read(struct store *st, char **out)
 	r = record_read(st, &att);
 	if (r == 0)
 		r = attestation_roots_pem(&att, out);
+	record_forget(&att);
+	return r;
+}
+
+/* The key is in memory for this one signature. */
+int
+attestation_crl(struct store *st, enum attestation_ca which, int64_t now_s,
+    uint8_t **out, size_t *len)
+{
+	enum level level = which == ATTESTATION_CA_ROOT ? ROOT : INTERMEDIATE;
+	struct attestation att = { 0 };
+	struct span der;
+	const uint8_t *p;
+	EVP_PKEY *key;
+	X509 *cert;
+	int r;
+
+	r = record_read(st, &att);
+	if (r != 0) {
+		record_forget(&att);
+		return r;
+	}
+	der = att.part[key_part[level]];
+	p = der.p;
+	cert = certificate_parse(att.part[cert_part[level]]);
+	key = der.len > 0 ? d2i_AutoPrivateKey(NULL, &p, (long)der.len) : NULL;
+	ERR_clear_error();
+	if (der.len == 0)
+		r = -ENOKEY;
+	else if (cert == NULL || key == NULL)
+		r = -EUCLEAN;
+	else
+		r = crl_make(cert, key, now_s, out, len);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+	record_forget(&att);
+	return r;
+}
+
+int
+attestation_u2f_id(struct store *st,
+    char out[static ATTESTATION_KEY_ID_LEN + 1])
+{
+	struct attestation att = { 0 };
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	X509 *cert = NULL;
+	int r;
+
+	r = record_read(st, &att);
+	if (r == 0) {
+		cert = certificate_parse(att.part[att.part[U2F_CERT].len > 0 ?
+		    U2F_CERT : LEAF_CERT]);
+		r = -EUCLEAN;
+	}
+	if (cert != NULL && X509_pubkey_digest(cert, EVP_sha1(), digest, &len)
+	    == 1 && 2 * len == ATTESTATION_KEY_ID_LEN)
+		r = 0;
+	for (unsigned i = 0; r == 0 && i < len; i++)
+		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	X509_free(cert);
+	ERR_clear_error();
 	record_forget(&att);
 	return r;
 }

@@ -93,6 +93,24 @@ struct ak *attestation_ak(struct attestation *att);
 int attestation_roots_pem(const struct attestation *att, char **out);
 int attestation_roots_read(struct store *st, char **out);
 
+/*
+ * What else others need of an open store, whether its key runs or not. The
+ * CRL (crl.h) of one of its CAs, DER, to be freed with free(); -ENOKEY: that
+ * one's key is not here, because the root was brought. The key identifier
+ * (RFC 5280, 4.2.1.2, method 1) of the certificate that U2F shows, lower-case
+ * hexadecimal, by which metadata finds a key without AAGUID. Both: -ENOENT if
+ * there is none yet.
+ */
+enum attestation_ca {
+	ATTESTATION_CA_ROOT,
+	ATTESTATION_CA_INTERMEDIATE,
+};
+#define ATTESTATION_KEY_ID_LEN	40	/* characters */
+int attestation_crl(struct store *st, enum attestation_ca which,
+    int64_t now_s, uint8_t **out, size_t *len);
+int attestation_u2f_id(struct store *st,
+    char out[static ATTESTATION_KEY_ID_LEN + 1]);
+
 /* Accepts NULL. */
 void attestation_free(struct attestation *att);
 

@@ -27,6 +27,7 @@
 
 #include "authenticator/attest/attestation.h"
 #include "authenticator/attest/certificate.h"
+#include "authenticator/attest/crl.h"
 
 #define NOW_S	1700000000LL
 #define YEAR_S	(365 * 86400LL)
@@ -2111,6 +2112,110 @@ ak_is_readable_from_the_store_alone(void **state)
 	assert_int_equal(ak_alg("ES384"), 0);
 }
 
+/* The CRL of a CA, which issuer signed; with the one number, and no other. */
+static void
+check_crl(struct fixture *f, enum attestation_ca which, X509 *issuer)
+{
+	BIGNUM *bn = BN_bin2bn(crl_revoked_serial, CRL_SERIAL_LEN, NULL);
+	ASN1_INTEGER *serial = BN_to_ASN1_INTEGER(bn, NULL);
+	const uint8_t *p;
+	X509_REVOKED *entry;
+	X509_CRL *crl;
+	uint8_t *der;
+	size_t len;
+	time_t next = NOW_S + CRL_VALID_S;
+
+	assert_int_equal(attestation_crl(f->store, which, NOW_S, &der, &len),
+	    0);
+	p = der;
+	crl = d2i_X509_CRL(NULL, &p, (long)len);
+	assert_non_null(crl);
+	assert_ptr_equal(p, der + len);
+	assert_int_equal(X509_CRL_get_version(crl), 1);
+	assert_int_equal(X509_CRL_verify(crl, X509_get0_pubkey(issuer)), 1);
+	assert_int_equal(X509_NAME_cmp(X509_CRL_get_issuer(crl),
+	    X509_get_subject_name(issuer)), 0);
+	assert_int_equal(ASN1_TIME_cmp_time_t(X509_CRL_get0_nextUpdate(crl),
+	    next), 0);
+	assert_true(ASN1_TIME_cmp_time_t(X509_CRL_get0_lastUpdate(crl), NOW_S)
+	    < 0);
+	assert_int_equal(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl)), 1);
+	assert_int_equal(X509_CRL_get0_by_serial(crl, &entry, serial), 1);
+	assert_int_equal(X509_CRL_get0_by_serial(crl, &entry,
+	    X509_get_serialNumber(issuer)), 0);
+	X509_CRL_free(crl);
+	ASN1_INTEGER_free(serial);
+	BN_free(bn);
+	free(der);
+}
+
+static void
+both_cas_have_a_crl(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att;
+	uint8_t *der;
+	size_t len;
+	X509 *ca, *root;
+
+	assert_int_equal(attestation_crl(f->store, ATTESTATION_CA_ROOT, NOW_S,
+	    &der, &len), -ENOENT);
+	att = load(f, aaguid_a, NOW_S, NULL);
+	ca = x5c(att, 1);
+	root = root_of(att);
+	check_crl(f, ATTESTATION_CA_ROOT, root);
+	check_crl(f, ATTESTATION_CA_INTERMEDIATE, ca);
+	X509_free(ca);
+	X509_free(root);
+	attestation_free(att);
+}
+
+static void
+brought_root_has_no_crl_of_ours(void **state)
+{
+	struct fixture *f = *state;
+	struct attestation *att;
+	struct made_root m;
+	uint8_t *der;
+	size_t len;
+	X509 *ca;
+
+	make_root(&m, EVP_EC_gen("P-384"), &good_plan, NULL);
+	att = load(f, aaguid_a, NOW_S, &m.root);
+	ca = x5c(att, 1);
+	assert_int_equal(attestation_crl(f->store, ATTESTATION_CA_ROOT, NOW_S,
+	    &der, &len), -ENOKEY);
+	check_crl(f, ATTESTATION_CA_INTERMEDIATE, ca);
+	X509_free(ca);
+	attestation_free(att);
+	root_done(&m);
+}
+
+static void
+u2f_identifier_is_that_of_its_certificate(void **state)
+{
+	struct fixture *f = *state;
+	char id[ATTESTATION_KEY_ID_LEN + 1], want[41];
+	struct auth_attestation a;
+	struct attestation *att;
+	uint8_t digest[20];
+	const uint8_t *p;
+	X509 *x;
+
+	assert_int_equal(attestation_u2f_id(f->store, id), -ENOENT);
+	att = load(f, aaguid_a, NOW_S, NULL);
+	assert_int_equal(attestation_u2f_id(f->store, id), 0);
+	attestation_config(att, ATTESTATION_PACKED, &a);
+	p = a.u2f.p;
+	x = d2i_X509(NULL, &p, (long)a.u2f.len);
+	assert_int_equal(X509_pubkey_digest(x, EVP_sha1(), digest, NULL), 1);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		snprintf(want + 2 * i, 3, "%02x", digest[i]);
+	assert_string_equal(id, want);
+	X509_free(x);
+	attestation_free(att);
+}
+
 int
 main(void)
 {
@@ -2170,6 +2275,9 @@ main(void)
 		TEST(chain_for_something_else_is_not_enrolled),
 		TEST(files_that_are_no_chain_are_not_enrolled),
 		TEST(ak_is_readable_from_the_store_alone),
+		TEST(both_cas_have_a_crl),
+		TEST(brought_root_has_no_crl_of_ours),
+		TEST(u2f_identifier_is_that_of_its_certificate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
