@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "authenticator/cmd/cli.h"
+#include "authenticator/cmd/ready.h"
 #include "authenticator/control/control.h"
 #include "authenticator/control/describe.h"
 #include "authenticator/device.h"
@@ -159,22 +160,6 @@ take_choice(const struct cli *cli, const char *option,
 }
 
 static int
-take_ready_fd(const struct cli *cli, int *out)
-{
-	char *end;
-	long fd;
-
-	errno = 0;
-	fd = strtol(optarg, &end, 10);
-	if (errno != 0 || end == optarg || *end != '\0' || fd < 0 ||
-	    fd > INT_MAX || fcntl(fd, F_GETFD) == -1)
-		return cli_wrong_use(cli, "--ready-fd: \"%s\" is not an open "
-		    "descriptor", optarg);
-	*out = fd;
-	return CLI_DONE;
-}
-
-static int
 take_option(const struct cli *cli, int opt, struct run_options *o)
 {
 	switch (opt) {
@@ -214,7 +199,7 @@ take_option(const struct cli *cli, int opt, struct run_options *o)
 		return cli_take_setting(cli, "--account-choice",
 		    "accountChoice");
 	case OPT_READY_FD:
-		return take_ready_fd(cli, &o->ready_fd);
+		return ready_take(cli, &o->ready_fd);
 	}
 	return tpm_options_take(cli, opt, &o->tpm);
 }
@@ -531,18 +516,10 @@ tell_warning(const struct run *r)
 		cli_error("%s: %s", device_path(r->device), line);
 }
 
-/*
- * Three ways to hear it, for scripts, for systemd and for people. Closing
- * the descriptor is the message, too: a reader that waits for the end of
- * file sees it also if the key fails to start. 0, 1 and 2 are not left
- * closed.
- */
+/* Three ways to hear it, for scripts, for systemd and for people. */
 static void
 tell_ready(const struct run *r)
 {
-	static const char ready[] = "READY=1\n";
-	int fd = r->opt->ready_fd;
-	int null = -1;
 	char aaguid[37], keys[DESCRIBE_KEYS_LEN];
 
 	describe_aaguid(device_aaguid, aaguid);
@@ -550,24 +527,13 @@ tell_ready(const struct run *r)
 	fprintf(stderr, "sealkey: ready: %s, AAGUID %s, %s\n",
 	    r->transport->ops->name, aaguid, keys);
 	(void)sd_notify(0, "READY=1");
-	if (fd == -1)
-		return;
-	if (write(fd, ready, sizeof(ready) - 1) == -1)
-		cli_error("--ready-fd: %s", strerror(errno));
-	if (fd <= STDERR_FILENO)
-		null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null != -1) {
-		(void)dup2(null, fd);
-		close(null);
-	} else {
-		close(fd);
-	}
+	ready_tell(r->opt->ready_fd);
 }
 
 int
 cmd_run(int argc, char **argv)
 {
-	struct run_options o = { .name = "sealkey", .ready_fd = -1 };
+	struct run_options o = { .name = "sealkey", .ready_fd = READY_NONE };
 	struct device_config defaults;
 	struct run r = { .opt = &o, .signal_fd = -1, .reactor.epfd = -1 };
 	char msg[DEVICE_MESSAGE_LEN] = "out of memory";
