@@ -270,6 +270,7 @@ void
 device_config_default(struct device_config *cfg)
 {
 	auth_config_default(&cfg->auth);
+	memcpy(cfg->auth.aaguid, device_aaguid, sizeof(cfg->auth.aaguid));
 	cfg->auth.firmware_version = FIRMWARE_VERSION;
 	memcpy(cfg->auth.algs, algs, sizeof(algs));
 	cfg->auth.alg_count = sizeof(algs) / sizeof(algs[0]);
@@ -280,7 +281,6 @@ configure(struct device *d, const struct device_config *cfg,
     struct auth_config *out)
 {
 	*out = cfg->auth;
-	memcpy(out->aaguid, device_aaguid, sizeof(out->aaguid));
 	out->alg_count = 0;
 	for (size_t i = 0; i < cfg->auth.alg_count; i++) {
 		if (d->keys->ops->has_alg(d->keys, cfg->auth.algs[i]))
@@ -346,7 +346,7 @@ start_engine(struct device *d, const struct device_config *cfg,
     uint64_t now_ms, char *msg, size_t msglen)
 {
 	struct attestation_plan plan = {
-		.aaguid = device_aaguid,
+		.aaguid = cfg->auth.aaguid,
 		.ak_alg = cfg->auth.ak_alg,
 		.tpm_manufacturer = cfg->auth.tpm_manufacturer,
 		.brought = cfg->root,
@@ -799,6 +799,12 @@ device_reply(const struct device *d)
 	return auth_reply(d->engine);
 }
 
+bool
+device_facts(const struct device *d, struct auth_facts *out)
+{
+	return auth_facts(d->engine, out);
+}
+
 /* The state as it is now, to the engine, which is idle. */
 static int
 tell_engine(struct device *d)
@@ -1031,6 +1037,23 @@ struct watch *
 device_watch(struct device *d)
 {
 	return &d->watch;
+}
+
+/* A key at rest is what it was when it last ran. */
+void
+device_aaguid_of(const struct device *d, uint8_t out[static 16])
+{
+	memcpy(out, device_aaguid, sizeof(device_aaguid));
+	if (d->engine != NULL)
+		memcpy(out, d->auth.aaguid, sizeof(d->auth.aaguid));
+	else
+		(void)attestation_aaguid_read(d->store, out);
+}
+
+const struct auth_config *
+device_auth(const struct device *d)
+{
+	return d->engine != NULL ? &d->auth : NULL;
 }
 
 struct store *

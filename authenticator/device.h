@@ -21,7 +21,8 @@
 #define DEVICE_MESSAGE_LEN	512	/* bytes, room for msg */
 #define DEVICE_BUSY_MS		3000	/* device_open() waits for others */
 
-/* Ours: random, made once, the same for every sealkey for good. */
+/* Ours: random, made once, the same for every sealkey that is told no other
+ * for good. */
 extern const uint8_t device_aaguid[16];
 
 /* Where the private keys are; see struct keys_config for all but: */
@@ -40,9 +41,9 @@ struct device_config {
 					 * (device_is_stale()), which cannot
 					 * be changed but by device_accept() */
 	/*
-	 * What kind of key, from device_config_default(); its AAGUID,
-	 * attestation key, capacity and randomness are the device's own, and
-	 * of its algorithms those count that the key provider has.
+	 * What kind of key, from device_config_default(); its attestation
+	 * key, capacity and randomness are the device's own, and of its
+	 * algorithms those count that the key provider has.
 	 */
 	struct auth_config auth;
 	struct device_tpm tpm;
@@ -107,6 +108,8 @@ int device_keys_fd(const struct device *d);	/* -1: never waits */
 bool device_idle(const struct device *d);
 const struct auth_prompt *device_prompt(struct device *d);
 struct span device_reply(const struct device *d);
+/* See auth_facts(): while there is a reply. */
+bool device_facts(const struct device *d, struct auth_facts *out);
 void device_replied(struct device *d);
 
 /*
@@ -142,6 +145,10 @@ int device_power_cycle(struct device *d, uint64_t now_ms);
  */
 struct watch *device_watch(struct device *d);
 
+/* What kind of key this is, as it turned out; NULL with manage. */
+const struct auth_config *device_auth(const struct device *d);
+/* The same also with manage: the one it last ran with. */
+void device_aaguid_of(const struct device *d, uint8_t out[static 16]);
 struct store *device_store(struct device *d);
 /* The key provider, for who has opened the device to manage it. */
 struct keys *device_provider(struct device *d);

@@ -400,6 +400,41 @@ take_url(struct auth_config *cfg, const struct setting *s, const char *value)
 	return true;
 }
 
+static int
+digit_of(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c != '\0' ? strchr(digits, c | 0x20) : NULL;
+
+	return at != NULL ? (int)(at - digits) : -1;
+}
+
+/* 8-4-4-4-12 hexadecimal digits, as describe_aaguid() writes them */
+static bool
+take_aaguid(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	uint8_t aaguid[sizeof(cfg->aaguid)];
+	int high, low;
+
+	(void)s;
+	for (size_t i = 0; i < sizeof(aaguid); i++) {
+		if ((i == 4 || i == 6 || i == 8 || i == 10) &&
+		    *value++ != '-')
+			return false;
+		high = digit_of(value[0]);
+		low = high < 0 ? -1 : digit_of(value[1]);
+		if (low < 0)
+			return false;
+		aaguid[i] = (uint8_t)(high << 4 | low);
+		value += 2;
+	}
+	if (*value != '\0')
+		return false;
+	memcpy(cfg->aaguid, aaguid, sizeof(aaguid));
+	return true;
+}
+
 static bool
 take_choice(struct auth_config *cfg, const struct setting *s,
     const char *value)
@@ -411,18 +446,19 @@ take_choice(struct auth_config *cfg, const struct setting *s,
 	return true;
 }
 
-static bool
-take_kind(const char *value, enum attestation_kind *kind)
+/* self is packed, too */
+const char *
+settings_attestation_name(enum attestation_kind kind)
 {
-	static const char *const names[] = {
-		[ATTESTATION_PACKED] = "packed",
-		[ATTESTATION_SELF] = "self",
-		[ATTESTATION_NONE] = "none",
-		[ATTESTATION_TPM] = "tpm",
-	};
+	return kind == ATTESTATION_SELF ? "self" :
+	    auth_attestation_format(kind);
+}
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!is_word(value, names[i]))
+bool
+settings_attestation_named(const char *name, enum attestation_kind *kind)
+{
+	for (int i = 0; i < ATTESTATION_KINDS; i++) {
+		if (!is_word(name, settings_attestation_name(i)))
 			continue;
 		*kind = (enum attestation_kind)i;
 		return true;
@@ -435,7 +471,7 @@ take_attestation(struct auth_config *cfg, const struct setting *s,
     const char *value)
 {
 	(void)s;
-	return take_kind(value, &cfg->attestation.kind);
+	return settings_attestation_named(value, &cfg->attestation.kind);
 }
 
 /* len bytes of RP_ID:KIND, in place of what that RP had; some have colons */
@@ -455,7 +491,7 @@ take_format_rp(struct auth_format_rp rps[static AUTH_FORMAT_RPS_MAX],
 	if (id == 0 || id > RP_ID_KEPT || len >= sizeof(kind))
 		return false;
 	snprintf(kind, sizeof(kind), "%.*s", (int)len, colon + 1);
-	if (!take_kind(kind, &new.kind))
+	if (!settings_attestation_named(kind, &new.kind))
 		return false;
 	new.rp.len = (uint8_t)id;
 	memcpy(new.rp.s, value, id);
@@ -583,6 +619,8 @@ take_tpm_manufacturer(struct auth_config *cfg, const struct setting *s,
 	    .min = (lo), .max = (hi) }
 
 static const struct setting settings[] = {
+	{ .name = "aaguid", .take = take_aaguid, .values = "UUID",
+	    .meaning = "the model; credentials stay as they are" },
 	{ .name = "versions", .take = take_versions, .values = "LIST",
 	    .meaning = "U2F_V2, FIDO_2_0, "
 	    "FIDO_2_1_PRE, FIDO_2_1, FIDO_2_3; what came after the newest is "
@@ -676,7 +714,8 @@ static const struct setting settings[] = {
 	    .meaning = "who picks among "
 	    "accounts" },
 	{ .name = "attestation", .take = take_attestation,
-	    .values = "packed|self|none|tpm",
+	    .values = "packed|self|none|tpm|fido-u2f|android-key|apple|"
+	    "compound|android-safetynet",
 	    .meaning = "of new credentials; tpm: by the TPM that the keys "
 	    "are in, and packed for keys that are not" },
 	{ .name = "attestationFor", .take = take_format_rps,

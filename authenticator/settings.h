@@ -28,6 +28,12 @@ int settings_set(struct auth_config *cfg, const char *name,
 int settings_assign(struct auth_config *cfg, const char *assignment,
     char *msg, size_t msglen);
 
+/* A kind of attestation by the name that settings have for it, and back;
+ * false if there is none of that name. */
+const char *settings_attestation_name(enum attestation_kind kind);
+bool settings_attestation_named(const char *name,
+    enum attestation_kind *kind);
+
 /* Every name, what it can be, and what it means; a line each. */
 void settings_print(FILE *f);
 

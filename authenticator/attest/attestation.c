@@ -772,6 +772,19 @@ attestation_u2f_id(struct store *st,
 	return r;
 }
 
+int
+attestation_aaguid_read(struct store *st, uint8_t out[static AAGUID_LEN])
+{
+	struct attestation att = { 0 };
+	int r;
+
+	r = record_read(st, &att);
+	if (r == 0)
+		memcpy(out, att.aaguid, AAGUID_LEN);
+	record_forget(&att);
+	return r;
+}
+
 void
 attestation_free(struct attestation *att)
 {

@@ -111,6 +111,12 @@ int attestation_crl(struct store *st, enum attestation_ca which,
 int attestation_u2f_id(struct store *st,
     char out[static ATTESTATION_KEY_ID_LEN + 1]);
 
+/*
+ * The AAGUID that the leaf of an open store was made for; otherwise out stays
+ * as it was: -ENOENT if there is no leaf yet.
+ */
+int attestation_aaguid_read(struct store *st, uint8_t out[static 16]);
+
 /* Accepts NULL. */
 void attestation_free(struct attestation *att);
 

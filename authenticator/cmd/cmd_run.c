@@ -522,7 +522,7 @@ tell_ready(const struct run *r)
 {
 	char aaguid[37], keys[DESCRIBE_KEYS_LEN];
 
-	describe_aaguid(device_aaguid, aaguid);
+	describe_aaguid(device_auth(r->device)->aaguid, aaguid);
 	describe_keys(r->device, keys);
 	fprintf(stderr, "sealkey: ready: %s, AAGUID %s, %s\n",
 	    r->transport->ops->name, aaguid, keys);

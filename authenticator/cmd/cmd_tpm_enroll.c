@@ -123,8 +123,9 @@ read_ak(struct enrolling *e, int alg)
 static int
 take_ak(struct enrolling *e, int alg)
 {
-	struct attestation_plan plan = { .aaguid = device_aaguid,
-		.ak_alg = alg, .now_s = time(NULL) };
+	uint8_t aaguid[16];
+	struct attestation_plan plan = { .aaguid = aaguid, .ak_alg = alg,
+		.now_s = time(NULL) };
 	struct auth_attestation tpm;
 	struct attestation *att;
 	const char *why;
@@ -133,6 +134,7 @@ take_ak(struct enrolling *e, int alg)
 	r = read_ak(e, alg);
 	if (r != -ENOENT)
 		return r;
+	device_aaguid_of(e->device, aaguid);
 	r = attestation_load(device_store(e->device), e->keys, &plan, &att,
 	    e->msg, sizeof(e->msg));
 	if (r != 0)

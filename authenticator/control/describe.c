@@ -227,12 +227,14 @@ describe_device(struct device *d)
 {
 	struct auth_state state;
 	const char *warning = device_warning(d);
+	uint8_t model[16];
 	char aaguid[37];
 	json_t *json;
 
 	if (store_load(device_store(d), &state) < 0)
 		return NULL;
-	describe_aaguid(device_aaguid, aaguid);
+	device_aaguid_of(d, model);
+	describe_aaguid(model, aaguid);
 	json = json_pack("{s:s, s:s, s:s, s:s, s:b, s:o*, s:I, s:I, s:s*}",
 	    "version", SEALKEY_VERSION,
 	    "aaguid", aaguid,

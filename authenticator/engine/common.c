@@ -65,6 +65,26 @@ sign_with_attestation(struct auth_op *op, const struct auth_attestation *att)
 	op->key.epoch = span(no_epoch, sizeof(no_epoch));
 }
 
+void
+cred_keep_key(struct auth_op *op)
+{
+	struct credential *cred = &op->cred;
+
+	cred->alg = op->key.alg;
+	memcpy(cred->rp_id_hash, op->ga.rp_id_hash, sizeof(cred->rp_id_hash));
+	memcpy(cred->blob, op->key.out_blob, op->key.out_blob_len);
+	cred->blob_len = (uint16_t)op->key.out_blob_len;
+	memcpy(cred->pub, op->key.out_pub, op->key.out_pub_len);
+	cred->pub_len = (uint16_t)op->key.out_pub_len;
+}
+
+void
+cred_name_by_key(struct credential *cred)
+{
+	memcpy(cred->id, cred->blob, cred->blob_len);
+	cred->id_len = cred->blob_len;
+}
+
 size_t
 meta_encode(const struct credential *cred, uint8_t out[static KEY_META_MAX])
 {

@@ -350,6 +350,7 @@ auth_command(struct auth *au, uint64_t channel, struct span msg,
 	assert(msg.len > 0);
 	cmd = command_of(msg);
 	begin(au, channel, now_ms);
+	op->asked.command = cmd;
 	op->row = find_row(au, cmd);
 	/* gn.5, cm.9 */
 	if (!remembered_is_for(op->session, cmd))
@@ -365,6 +366,7 @@ auth_command(struct auth *au, uint64_t channel, struct span msg,
 	status = ctap_decode(cmd, span(msg.p + 1, msg.len - 1), &op->req);
 	if (status != CTAP2_OK)
 		return finish(au, status);
+	facts_note(op);
 	return run(au);
 }
 

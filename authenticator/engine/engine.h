@@ -54,6 +54,14 @@ enum attestation_kind {
 	ATTESTATION_NONE,
 	ATTESTATION_TPM,	/* the TPM's own, if the key lives there; a
 				 * key that does not gets packed */
+	/* att.10: what a security key does not make. The engine answers as
+	 * for none; whoever runs it writes the statement (struct auth_facts) */
+	ATTESTATION_FIDO_U2F,
+	ATTESTATION_ANDROID_KEY,
+	ATTESTATION_APPLE,
+	ATTESTATION_COMPOUND,
+	ATTESTATION_SAFETYNET,
+	ATTESTATION_KINDS	/* how many there are */
 };
 
 /* Who picks when several accounts fit and the host named none. */
@@ -204,6 +212,12 @@ struct auth_config {
 	void		(*random)(void *arg, uint8_t *out, size_t len);
 	void		*random_arg;
 };
+
+/*
+ * Its attestation statement format identifier (WebAuthn Level 3, 8), as in
+ * getInfo 16 and fmt.
+ */
+const char *auth_attestation_format(enum attestation_kind kind);
 
 /* All but what only the caller can know: AAGUID, algorithms, attestation,
  * capacity, randomness. */
@@ -375,6 +389,41 @@ struct auth_lookup *auth_lookup_op(struct auth *au);
 const struct auth_change *auth_change(const struct auth *au);
 /* Status byte, then CBOR; or as auth_apdu() says. */
 struct span auth_reply(const struct auth *au);
+
+/*
+ * What the reply is about, for those who log it, tell it to others or write
+ * another one in its place. Valid from AUTH_REPLY until auth_replied(); false
+ * at any other time. Nothing in it is a secret, and nothing points into the
+ * message, which may be gone by then. What does not belong to the command, or
+ * was not reached before an error, is NULL, false or 0.
+ */
+struct auth_facts {
+	uint64_t	channel;
+	bool		u2f;
+	uint8_t		command;	/* of CTAP2, a preview as the final
+					 * one; U2F: INS */
+	uint8_t		subcommand;	/* 0: it has none */
+	enum ctap_status status;	/* U2F: what is most like its SW */
+	struct span	rp_id;		/* as asked for, cut to RP_ID_KEPT */
+	const uint8_t	*rp_id_hash;	/* 32 bytes */
+	struct span	client_data_hash;	/* 32 bytes */
+	struct span	user_id;	/* of the account */
+	/* made, used, deleted or renamed; with rp_id_hash and epoch KEY_SIGN
+	 * signs with it. Of U2F, and if not discoverable, without names. */
+	const struct credential *cred;
+	const struct credential *replaced;	/* forgotten for the new one */
+	struct span	epoch;		/* KEY_EPOCH_LEN, of cred->blob */
+	struct span	auth_data;	/* authenticator data as signed; a U2F
+					 * registration has none */
+	enum attestation_kind attestation;	/* that a registration ought
+					 * to have: none for all but cred */
+	bool		enterprise;	/* attestation, by the vendor's list or
+					 * as the platform said */
+	bool		user_selected;
+	uint32_t	assertions;	/* numberOfCredentials */
+};
+
+bool auth_facts(const struct auth *au, struct auth_facts *out);
 
 /*
  * A change that gives back signature counters that were reserved but not

@@ -37,6 +37,7 @@ ga_check(struct auth *au, struct auth_op *op)
 		return fail(au, CTAP2_ERR_LIMIT_EXCEEDED);
 	if (!auth_sha256(au, req->rp_id, op->ga.rp_id_hash))
 		return fail(au, CTAP1_ERR_OTHER);
+	op->asked.of_rp = op->asked.client_data = true;
 	memcpy(op->ga.client_data_hash, req->client_data_hash.p,
 	    sizeof(op->ga.client_data_hash));
 	op->list = ctap_list_begin(&req->allow);
@@ -275,6 +276,7 @@ gn_find(struct auth *au, struct auth_op *op)
 	if (next == NULL)
 		return fail(au, CTAP2_ERR_NOT_ALLOWED);
 	op->ga = next->ga;
+	op->asked.of_rp = op->asked.client_data = true;
 	op->up = op->ga.up;
 	op->uv = op->ga.uv;
 	op->left = next->left - 1;

@@ -381,10 +381,15 @@ has_formats(const struct auth *au)
 static void
 put_formats(const struct auth *au, struct cbor_out *out)
 {
+	enum attestation_kind usual = au->cfg.attestation.kind;
 	bool tpm = attests(au) && au->cfg.tpm.x5c_count > 0;
-	bool first = au->cfg.attestation.kind == ATTESTATION_TPM;
+	bool first = usual == ATTESTATION_TPM;
+	/* att.10 */
+	bool other = usual > ATTESTATION_TPM;
 
-	cbor_put_array(out, (size_t)1 + tpm);
+	cbor_put_array(out, (size_t)1 + tpm + other);
+	if (other)
+		cbor_put_str(out, auth_attestation_format(usual));
 	if (tpm && first)
 		cbor_put_str(out, "tpm");
 	cbor_put_str(out, "packed");

@@ -61,6 +61,13 @@ enum permission {
 	PERMISSIONS = 0x7f,		/* those that are defined */
 };
 
+/* U2F Raw Message Formats 1.2 */
+enum u2f_ins {
+	U2F_REGISTER = 0x01,
+	U2F_AUTHENTICATE = 0x02,
+	U2F_VERSION = 0x03,
+};
+
 /* Only inside the engine, beside the values of enum auth_want. */
 #define AUTH_NEXT	((enum auth_want)100)
 
@@ -102,6 +109,17 @@ struct cm_request {
 	struct ctap_user user;
 	int		token;		/* as in struct auth_remembered */
 	const uint8_t	*bound;		/* hash of the token's RP ID, or NULL */
+};
+
+/* What was asked for, kept for auth_facts(). */
+struct asked {
+	uint8_t		command;
+	uint8_t		subcommand;
+	bool		of_rp;		/* op->ga.rp_id_hash is its hash */
+	bool		client_data;	/* op->ga.client_data_hash is there */
+	struct rp_id_text rp_id;
+	uint8_t		user_id[USER_ID_MAX];
+	uint8_t		user_id_len;
 };
 
 /* Parameters of a bioEnrollment subcommand. */
@@ -153,6 +171,8 @@ struct auth_op {
 	struct auth_lookup lookup;
 	struct auth_change change;
 	struct auth_state state;	/* what the change will make of it */
+
+	struct asked	asked;
 
 	/* makeCredential and getAssertion */
 	struct credential cred;		/* the new one; the one found */
@@ -385,11 +405,21 @@ uint32_t next_counter(const struct auth *au);
 /* What KEY_SIGN needs to know to sign with an attestation key. */
 void sign_with_attestation(struct auth_op *op,
     const struct auth_attestation *att);
+/* The key that was just made, into op->cred. */
+void cred_keep_key(struct auth_op *op);
+/* It lives in its own ID. */
+void cred_name_by_key(struct credential *cred);
 /* What a credential ID that holds its own key says about it. */
 size_t meta_encode(const struct credential *cred,
     uint8_t out[static KEY_META_MAX]);
 
+/* facts.c: of a request that was decoded, or an APDU that was */
+void facts_note(struct auth_op *op);
+void facts_note_apdu(struct auth_op *op, uint8_t ins);
+
 /* u2f.c */
+/* Whether a registration shows the attestation key's certificate. */
+bool u2f_has_chain(const struct auth *au);
 /* Sets what op does, if SW_NO_ERROR. */
 enum apdu_sw u2f_decode(struct auth *au, struct auth_op *op,
     struct span msg);

@@ -72,6 +72,7 @@ mc_check(struct auth *au, struct auth_op *op)
 		return fail(au, CTAP2_ERR_LIMIT_EXCEEDED);
 	if (!auth_sha256(au, req->rp_id, op->ga.rp_id_hash))
 		return fail(au, CTAP1_ERR_OTHER);
+	op->asked.of_rp = true;
 	op->list = ctap_list_begin(&req->exclude);
 	return AUTH_NEXT;
 }
@@ -273,14 +274,9 @@ mc_replace(struct auth *au, struct auth_op *op)
 {
 	struct credential *cred = &op->cred;
 
-	memcpy(cred->rp_id_hash, op->ga.rp_id_hash, sizeof(cred->rp_id_hash));
-	memcpy(cred->blob, op->key.out_blob, op->key.out_blob_len);
-	cred->blob_len = (uint16_t)op->key.out_blob_len;
-	memcpy(cred->pub, op->key.out_pub, op->key.out_pub_len);
-	cred->pub_len = (uint16_t)op->key.out_pub_len;
+	cred_keep_key(op);
 	if (!cred->discoverable) {
-		memcpy(cred->id, cred->blob, cred->blob_len);
-		cred->id_len = cred->blob_len;
+		cred_name_by_key(cred);
 		return AUTH_NEXT;
 	}
 	keep_account(au, op);
@@ -334,6 +330,8 @@ preferred(const struct auth *au, const struct ctap_make_credential *req,
 		if (span_eq(format, span_str("packed")))
 			return usual == ATTESTATION_SELF ? ATTESTATION_SELF :
 			    ATTESTATION_PACKED;
+		if (span_eq(format, span_str(auth_attestation_format(usual))))
+			return usual;
 	}
 	return usual;
 }
@@ -405,12 +403,15 @@ mc_sign(struct auth *au, struct auth_op *op)
 		op->attestation_kind = op->attestation_else;
 		op->attestation = &au->cfg.attestation;
 	}
-	if (op->attestation_kind == ATTESTATION_NONE ||
-	    op->attestation_kind == ATTESTATION_TPM)
-		return AUTH_NEXT;
-	if (op->attestation_kind == ATTESTATION_PACKED)
+	switch (op->attestation_kind) {
+	case ATTESTATION_PACKED:
 		sign_with_attestation(op, op->attestation);
-	return ask_key(au, op, KEY_SIGN);
+		/* FALLTHROUGH */
+	case ATTESTATION_SELF:
+		return ask_key(au, op, KEY_SIGN);
+	default:
+		return AUTH_NEXT;
+	}
 }
 
 enum auth_want
@@ -456,7 +457,7 @@ put_statement(const struct auth_op *op, struct cbor_out *out)
 	const struct key_op *key = &op->key;
 
 	switch (op->attestation_kind) {
-	case ATTESTATION_NONE:
+	default:
 		cbor_put_map(out, 0);
 		break;
 	case ATTESTATION_SELF:
@@ -485,17 +486,30 @@ put_statement(const struct auth_op *op, struct cbor_out *out)
 	}
 }
 
+const char *
+auth_attestation_format(enum attestation_kind kind)
+{
+	static const char *const formats[ATTESTATION_KINDS] = {
+		[ATTESTATION_PACKED] = "packed",
+		[ATTESTATION_SELF] = "packed",
+		[ATTESTATION_NONE] = "none",
+		[ATTESTATION_TPM] = "tpm",
+		[ATTESTATION_FIDO_U2F] = "fido-u2f",
+		[ATTESTATION_ANDROID_KEY] = "android-key",
+		[ATTESTATION_APPLE] = "apple",
+		[ATTESTATION_COMPOUND] = "compound",
+		[ATTESTATION_SAFETYNET] = "android-safetynet",
+	};
+
+	return formats[kind];
+}
+
+/* att.10: whoever is to write the statement finds an empty one */
 static const char *
 format_of(enum attestation_kind kind)
 {
-	switch (kind) {
-	case ATTESTATION_NONE:
-		return "none";
-	case ATTESTATION_TPM:
-		return "tpm";
-	default:
-		return "packed";
-	}
+	return auth_attestation_format(kind <= ATTESTATION_TPM ? kind :
+	    ATTESTATION_NONE);
 }
 
 enum auth_want

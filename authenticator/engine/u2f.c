@@ -23,12 +23,6 @@
 #define REPLY_REGISTER	0x05	/* reserved byte, 4.3 */
 #define SIGNED_REGISTER	0x00
 
-enum u2f_ins {
-	U2F_REGISTER = 0x01,
-	U2F_AUTHENTICATE = 0x02,
-	U2F_VERSION = 0x03,
-};
-
 /* P1 of U2F_AUTHENTICATE, 5.1 */
 enum u2f_control {
 	U2F_ENFORCE_AND_SIGN = 0x03,
@@ -107,6 +101,7 @@ take_hashes(struct auth_op *op, const uint8_t *p)
 {
 	memcpy(op->ga.client_data_hash, p, CHALLENGE_LEN);
 	memcpy(op->ga.rp_id_hash, p + CHALLENGE_LEN, APPLICATION_LEN);
+	op->asked.of_rp = op->asked.client_data = true;
 }
 
 static bool
@@ -174,6 +169,7 @@ u2f_decode(struct auth *au, struct auth_op *op, struct span msg)
 		return SW_WRONG_LENGTH;
 	op->row = &command->row;
 	op->control = apdu.p1;
+	facts_note_apdu(op, apdu.ins);
 	return SW_NO_ERROR;
 }
 
@@ -221,13 +217,18 @@ ur_create(struct auth *au, struct auth_op *op)
  * for itself: U2F has no reply without a certificate, and the leaf would
  * tell who this key is to relying parties that its owner tells nothing.
  */
-static bool
-has_chain(const struct auth *au)
+bool
+u2f_has_chain(const struct auth *au)
 {
-	const struct auth_attestation *att = &au->cfg.attestation;
-
-	return (att->kind == ATTESTATION_PACKED ||
-	    att->kind == ATTESTATION_TPM) && att->alg == COSE_ES256;
+	switch (au->cfg.attestation.kind) {
+	case ATTESTATION_PACKED:
+	case ATTESTATION_TPM:
+	case ATTESTATION_FIDO_U2F:
+	case ATTESTATION_COMPOUND:
+		return au->cfg.attestation.alg == COSE_ES256;
+	default:
+		return false;
+	}
 }
 
 /* DER: ecdsa-with-SHA256 */
@@ -272,15 +273,15 @@ ur_certify(struct auth *au, struct auth_op *op)
 
 	if (op->key.out_blob_len > KEY_HANDLE_MAX)
 		return fail(au, CTAP1_ERR_OTHER);
-	memcpy(cred->blob, op->key.out_blob, op->key.out_blob_len);
-	cred->blob_len = (uint16_t)op->key.out_blob_len;
+	cred_keep_key(op);
+	cred_name_by_key(cred);
 	put_byte(au, REPLY_REGISTER);
 	cose_p256_point(span(op->key.out_pub, op->key.out_pub_len),
 	    op->point);
 	put(au, span(op->point, POINT_LEN));
 	put_byte(au, (uint8_t)cred->blob_len);
 	put(au, span(cred->blob, cred->blob_len));
-	if (has_chain(au))
+	if (u2f_has_chain(au))
 		return AUTH_NEXT;
 	sign_with_credential(op);
 	op->key.data[0] = span(tbs_head, sizeof(tbs_head));
@@ -333,7 +334,7 @@ write_signed(struct auth_op *op)
 enum auth_want
 ur_attest(struct auth *au, struct auth_op *op)
 {
-	if (has_chain(au)) {
+	if (u2f_has_chain(au)) {
 		put(au, au->cfg.attestation.u2f);
 		sign_with_attestation(op, &au->cfg.attestation);
 	} else {

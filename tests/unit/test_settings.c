@@ -238,6 +238,8 @@ attestation_for_single_rps(void **state)
 	assert_true(is_listed(&cfg, 7, "8", ATTESTATION_TPM));
 	takes(&cfg, "attestationFor=none");
 	assert_int_equal(cfg.format_rp[0].rp.len, 0);
+	takes(&cfg, "attestationFor=example.com:android-safetynet");
+	assert_true(is_listed(&cfg, 0, "example.com", ATTESTATION_SAFETYNET));
 	refuses("attestationFor=", "attestationFor cannot be");
 	refuses("attestationFor=example.com", "it takes RP_ID:KIND");
 	refuses("attestationFor=:tpm", "it takes");
@@ -247,6 +249,49 @@ attestation_for_single_rps(void **state)
 	refuses("attestationFor=example.com:TPM", "it takes");
 	refuses("attestationFor=1:tpm,2:tpm,3:tpm,4:tpm,5:tpm,6:tpm,7:tpm,"
 	    "8:tpm,9:tpm", "it takes");
+}
+
+static void
+every_kind_of_attestation_has_a_name(void **state)
+{
+	struct auth_config cfg = config();
+	enum attestation_kind kind;
+	char text[64];
+
+	(void)state;
+	for (int i = 0; i < ATTESTATION_KINDS; i++) {
+		assert_true(settings_attestation_named(
+		    settings_attestation_name(i), &kind));
+		assert_int_equal(kind, i);
+		snprintf(text, sizeof(text), "attestation=%s",
+		    settings_attestation_name(i));
+		takes(&cfg, text);
+		assert_int_equal(cfg.attestation.kind, i);
+	}
+	assert_false(settings_attestation_named("", &kind));
+	assert_false(settings_attestation_named("Packed", &kind));
+}
+
+static void
+aaguids(void **state)
+{
+	static const uint8_t want[16] = { 0x2f, 0xc0, 0x57, 0x9f, 0x81, 0x13,
+		0x47, 0xea, 0xb1, 0x16, 0xbb, 0x5a, 0x8d, 0xb9, 0x20, 0x2a };
+	struct auth_config cfg = config();
+
+	(void)state;
+	takes(&cfg, "aaguid=2fc0579f-8113-47ea-b116-bb5a8db9202a");
+	assert_memory_equal(cfg.aaguid, want, sizeof(want));
+	memset(cfg.aaguid, 0, sizeof(cfg.aaguid));
+	takes(&cfg, "aaguid=2FC0579F-8113-47EA-B116-BB5A8DB9202A");
+	assert_memory_equal(cfg.aaguid, want, sizeof(want));
+	refuses("aaguid=", "aaguid cannot be \"\"; it takes UUID");
+	refuses("aaguid=2fc0579f-8113-47ea-b116-bb5a8db9202", "it takes UUID");
+	refuses("aaguid=2fc0579f-8113-47ea-b116-bb5a8db9202aa", "it takes");
+	refuses("aaguid=2fc0579f811347eab116bb5a8db9202a", "it takes");
+	refuses("aaguid=2fc0579g-8113-47ea-b116-bb5a8db9202a", "it takes");
+	refuses("aaguid=2fc0579f-8113-47ea-b116_bb5a8db9202a", "it takes");
+	refuses("aaguid=-", "it takes UUID");
 }
 
 static void
@@ -420,6 +465,8 @@ main(void)
 		cmocka_unit_test(rp_ids_are_a_list),
 		cmocka_unit_test(attestation_for_single_rps),
 		cmocka_unit_test(rp_ids_as_long_as_they_are_kept),
+		cmocka_unit_test(every_kind_of_attestation_has_a_name),
+		cmocka_unit_test(aaguids),
 		cmocka_unit_test(what_tpm_attestation_looks_like),
 		cmocka_unit_test(manufacturers_are_four_bytes),
 		cmocka_unit_test(what_builds_on_a_feature_goes_with_it),
