@@ -73,6 +73,7 @@ PROGRAM_SRC := $(filter-out authenticator/cmd/main.c authenticator/engine/%, \
 	   $(wildcard authenticator/*.c authenticator/*/*.c tpm/*.c uhid/*.c \
 	   conformance/*.c))
 CASES	:= $(wildcard conformance/cases/*.txt)
+MODELS	:= $(sort $(wildcard authenticator/profile/models/*.ini))
 # tests/X_main.c is a program of its own, build/tests/X; the rest is for all
 TOOL_SRC := $(wildcard tests/*_main.c)
 # tests/tcti_X.c is a library that TPM software loads
@@ -106,7 +107,8 @@ $(BUILD)/sealkey: $(BUILD)/authenticator/cmd/main.o $(LIBSEALKEY) $(LIBENGINE)
 	$(LDQ)$(CC) $(LDHARD) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(LIBENGINE): $(call object,$(ENGINE_SRC))
-$(LIBSEALKEY): $(call object,$(PROGRAM_SRC)) $(BUILD)/conformance/cases.o
+$(LIBSEALKEY): $(call object,$(PROGRAM_SRC)) $(BUILD)/conformance/cases.o \
+	   $(BUILD)/authenticator/profile/models.o
 $(LIBSUPPORT): $(call object,$(SUPPORT_SRC))
 $(BUILD)/%.a:
 	$(ARQ)rm -f $@ && $(AR) rcs $@ $^
@@ -115,12 +117,17 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CCQ)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# The folder too: a file may have gone.
-$(BUILD)/conformance/cases.S: conformance/embed $(CASES) conformance/cases
+# The folders too: a file may have gone.
+$(BUILD)/conformance/cases.S: authenticator/embed $(CASES) conformance/cases
 	@mkdir -p $(@D)
-	@conformance/embed $(CASES) >$@
+	@authenticator/embed conformance_builtin $(CASES) >$@
 
-$(BUILD)/conformance/cases.o: $(BUILD)/conformance/cases.S
+$(BUILD)/authenticator/profile/models.S: authenticator/embed $(MODELS) \
+	   authenticator/profile/models
+	@mkdir -p $(@D)
+	@authenticator/embed profile_builtin $(MODELS) >$@
+
+$(BUILD)/%.o: $(BUILD)/%.S
 	$(CCQ)$(CC) -c -o $@ $<
 
 $(call object,$(TCTI_SRC)): HARDEN += -fPIC

@@ -21,7 +21,7 @@ struct setting {
 	const char	*values;	/* what it can be, for people; NULL: a
 				 * number from min to max */
 	const char	*meaning;
-	uint64_t	 feature;	/* take_feature */
+	uint64_t	 feature;	/* that "on" asks for */
 	size_t		 offset;	/* take_number: of the member */
 	size_t		 size;		/* and its bytes */
 	uint64_t	 min, max;
@@ -631,10 +631,11 @@ static const struct setting settings[] = {
 	SWITCH("rk", FEATURE_RK, "discoverable credentials"),
 	SWITCH("clientPin", FEATURE_CLIENT_PIN, "it can have a PIN"),
 	{ .name = "uv", .take = take_uv, .values = "on|off|unconfigured",
-	    .meaning = "built-in user verification" },
+	    .meaning = "built-in user verification",
+	    .feature = FEATURE_UV },
 	{ .name = "bioEnroll", .take = take_bio, .values = "on|off",
 	    .meaning = "a fingerprint reader is what verifies: uv follows "
-	    "the enrolled fingers" },
+	    "the enrolled fingers", .feature = FEATURE_BIO_ENROLL },
 	SWITCH("uvBioEnroll", FEATURE_UV_BIO_ENROLL, "verification authorises "
 	    "it, too"),
 	SWITCH("userVerificationMgmtPreview", FEATURE_UV_MGMT_PREVIEW,
@@ -642,7 +643,7 @@ static const struct setting settings[] = {
 	SWITCH("plat", FEATURE_PLAT, "says that it is part of the machine"),
 	{ .name = "alwaysUv", .take = take_always_uv, .values = "on|off|none",
 	    .meaning = "as from the factory; none: "
-	    "there is no such option" },
+	    "there is no such option", .feature = FEATURE_ALWAYS_UV },
 	SWITCH("makeCredUvNotRqd", FEATURE_MC_UV_NOT_RQD, "credentials that "
 	    "are not discoverable need no verification"),
 	SWITCH("pinUvAuthToken", FEATURE_PIN_UV_AUTH_TOKEN, "tokens with "
@@ -743,6 +744,24 @@ find(const char *name)
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
 		if (is_word(name, settings[i].name))
 			return &settings[i];
+	return NULL;
+}
+
+uint64_t
+settings_feature(const char *name)
+{
+	const struct setting *s = find(name);
+
+	/* the versions are several, and have no "on" */
+	return s != NULL && s->take != take_versions ? s->feature : 0;
+}
+
+const char *
+settings_feature_name(uint64_t feature)
+{
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		if (settings[i].feature == feature && feature != 0)
+			return settings[i].name;
 	return NULL;
 }
 

@@ -34,6 +34,13 @@ const char *settings_attestation_name(enum attestation_kind kind);
 bool settings_attestation_named(const char *name,
     enum attestation_kind *kind);
 
+/*
+ * The feature that a setting with "on" asks for, 0 if none; and the setting
+ * that asks for a feature, NULL if none.
+ */
+uint64_t settings_feature(const char *name);
+const char *settings_feature_name(uint64_t feature);
+
 /* Every name, what it can be, and what it means; a line each. */
 void settings_print(FILE *f);
 

@@ -224,6 +224,11 @@ const char *auth_attestation_format(enum attestation_kind kind);
 void auth_config_default(struct auth_config *cfg);
 /* The features that a key with this configuration has in fact. */
 uint64_t auth_config_features(const struct auth_config *cfg);
+/*
+ * What a feature builds on: all of the one set, and any of the other; 0: of
+ * that, nothing.
+ */
+void auth_feature_needs(uint64_t feature, uint64_t *all, uint64_t *any);
 /* Name of a certification and its highest level; NULL: no more. */
 const char *auth_certification(size_t i, uint8_t *level_max);
 const char *auth_transport_name(size_t bit);	/* NULL: no more */

@@ -92,6 +92,19 @@ auth_config_features(const struct auth_config *cfg)
 }
 
 void
+auth_feature_needs(uint64_t feature, uint64_t *all, uint64_t *any)
+{
+	*all = 0;
+	*any = 0;
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++) {
+		if (needs[i].feature != feature)
+			continue;
+		*all = needs[i].all;
+		*any = needs[i].any;
+	}
+}
+
+void
 auth_config_default(struct auth_config *cfg)
 {
 	static const char test_rp[] =
