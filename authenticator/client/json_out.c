@@ -164,6 +164,12 @@ json_out_bool(struct json_out *o, bool v)
 	put(o, v ? "true" : "false", v ? 4 : 5);
 }
 
+void
+json_out_raw(struct json_out *o, struct span text)
+{
+	put(o, (const char *)text.p, text.len);
+}
+
 struct span
 json_out_text(const struct json_out *o)
 {

@@ -40,6 +40,9 @@ void json_out_int(struct json_out *o, int v);
 void json_out_uint(struct json_out *o, uint64_t v);
 void json_out_bool(struct json_out *o, bool v);
 
+/* Text as it is, JSON or not: no comma goes before it. */
+void json_out_raw(struct json_out *o, struct span text);
+
 /* What was written, without a NUL; p NULL: out of memory. Lives until the
  * next call. */
 struct span json_out_text(const struct json_out *o);

@@ -25,6 +25,9 @@
  *    relying party that is to be tested with it. Only what cannot be taken
  *    apart is an error.
  *
+ * What only a client can get wrong, it gets wrong if it is told to: a fault
+ * of the stage "client" (fault.h).
+ *
  * The client can claim to be a platform authenticator: a browser would look
  * for one when the options demand it, and wait for ever for a USB key.
  */
@@ -35,6 +38,7 @@
 #include "authenticator/client/token.h"
 #include "authenticator/client/webauthn_error.h"
 #include "authenticator/client/webauthn_origin.h"
+#include "authenticator/fault/fault.h"
 
 #include <openssl/evp.h>
 
@@ -44,6 +48,18 @@ struct webauthn_client {
 	struct token	*token;		/* the caller's */
 	struct token_info info;
 	EVP_MD		*sha256;
+
+	/*
+	 * A fault to make in every ceremony that it fits, NULL: none; and
+	 * whether it was made in the last one. One of another stage is the
+	 * token's to make, but tells that answers may make no sense: what
+	 * can be passed on of them is.
+	 */
+	const struct fault *fault;
+	bool		 fault_made;
+	/* The first answers while there was a fault, to be sent again. */
+	struct json_out	 first_create;
+	struct json_out	 first_get;
 };
 
 /*

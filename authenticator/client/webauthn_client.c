@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authenticator/client/webauthn.h"
 
+#include "authenticator/client/client_fault.h"
 #include "authenticator/client/webauthn_client_data.h"
 #include "authenticator/client/webauthn_impl.h"
 
@@ -41,6 +42,8 @@ webauthn_client_done(struct webauthn_client *c)
 {
 	EVP_MD_free(c->sha256);
 	c->sha256 = NULL;
+	json_out_done(&c->first_create);
+	json_out_done(&c->first_get);
 }
 
 bool
@@ -58,16 +61,86 @@ client_hash(const struct webauthn_client *c, struct span a, struct span b,
 	return ok || dom_fail(err, "UnknownError", "SHA-256 failed");
 }
 
+/* Whether the client's fault is one of its own, for this ceremony. */
+static bool
+has_fault(const struct webauthn_client *c, bool create)
+{
+	const struct fault *f = c->fault;
+
+	return f != NULL &&
+	    (create ? f->client.create : f->client.get) != NULL;
+}
+
+/* Like client_data_new(), with the fault, if that fits. */
+static bool
+data_with_fault(struct webauthn_client *c, bool create, struct span challenge,
+    struct client_data *out, size_t *hashed)
+{
+	out->fault = calloc(1, sizeof(*out->fault));
+	if (out->fault == NULL || !client_fault_init(out->fault,
+	    create ? "webauthn.create" : "webauthn.get", challenge,
+	    c->origin.text))
+		return false;
+	c->fault_made = create ? c->fault->client.create(out->fault) :
+	    c->fault->client.get(out->fault);
+	out->text = client_fault_data(out->fault, &out->len, hashed);
+	return out->text != NULL;
+}
+
+static bool
+data_text(struct webauthn_client *c, bool create, struct span challenge,
+    struct client_data *out, size_t *hashed)
+{
+	c->fault_made = false;
+	if (has_fault(c, create))
+		return data_with_fault(c, create, challenge, out, hashed);
+	out->text = client_data_new(create ? "webauthn.create" :
+	    "webauthn.get", challenge, span_str(c->origin.text), &out->len);
+	*hashed = out->len;
+	return out->text != NULL;
+}
+
 bool
-client_data_make(const struct webauthn_client *c, const char *type,
+client_data_make(struct webauthn_client *c, bool create,
     struct span challenge, struct client_data *out, struct dom_error *err)
 {
-	out->text = client_data_new(type, challenge, span_str(c->origin.text),
-	    &out->len);
-	if (out->text == NULL)
+	size_t hashed;
+
+	if (!data_text(c, create, challenge, out, &hashed))
 		return dom_fail(err, "UnknownError", "out of memory");
-	return client_hash(c, span(out->text, out->len), span("", 0),
+	return client_hash(c, span(out->text, hashed), span("", 0),
 	    out->hash, err);
+}
+
+void
+client_data_done(struct client_data *data)
+{
+	if (data->fault != NULL)
+		client_fault_done(data->fault);
+	free(data->fault);
+	free(data->text);
+}
+
+static struct json_out *
+first_answer(struct webauthn_client *c, bool create)
+{
+	return create ? &c->first_create : &c->first_get;
+}
+
+bool
+client_replays(struct webauthn_client *c, bool create,
+    const struct client_data *data, struct json_out *out)
+{
+	struct span first = json_out_text(first_answer(c, create));
+
+	if (data->fault == NULL || !data->fault->replay)
+		return false;
+	c->fault_made = first.len > 0;
+	if (!c->fault_made)
+		return false;
+	json_out_clear(out);
+	json_out_raw(out, first);
+	return true;
 }
 
 /*
@@ -244,5 +317,22 @@ client_put_tail(struct json_out *out, struct dom_error *err)
 	json_out_close(out, '}');
 	if (json_out_text(out).p == NULL)
 		return dom_fail(err, "UnknownError", "out of memory");
+	return true;
+}
+
+bool
+client_finish(struct webauthn_client *c, bool create,
+    const struct client_data *data, struct json_out *out,
+    struct dom_error *err)
+{
+	struct json_out *first = first_answer(c, create);
+
+	if (!client_put_tail(out, err))
+		return false;
+	if (data->fault != NULL && data->fault->respond != NULL)
+		c->fault_made = client_fault_respond(data->fault, out);
+	/* Only what can be told: an earlier answer, of this client */
+	if (c->fault != NULL && first->len == 0)
+		json_out_raw(first, json_out_text(out));
 	return true;
 }

@@ -10,6 +10,7 @@
 
 #define AAGUID_AT	37	/* bytes into authenticator data */
 #define AAGUID_LEN	16
+#define ID_AT		55	/* behind AAGUID and the ID's length */
 #define OBJECT_REST	32	/* bytes of an attestation object's own */
 
 /* One registration on its way. */
@@ -387,6 +388,29 @@ put_extensions(const struct creation *cr, struct json_out *out)
 	json_out_close(out, '}');
 }
 
+/*
+ * Authenticator data that a fault has made senseless: the credential ID is
+ * taken from where it would be, as far as it is there, and the rest is not
+ * known.
+ */
+static void
+salvage(struct creation *cr)
+{
+	const struct span data = cr->cred.auth_data;
+	size_t len, rest;
+
+	memset(&cr->auth_data, 0, sizeof(cr->auth_data));
+	cr->auth_data.credential_id = span("", 0);
+	cr->auth_data.public_key = span("", 0);
+	if (data.len < ID_AT)
+		return;
+	cr->auth_data.aaguid = span(data.p + AAGUID_AT, AAGUID_LEN);
+	len = (size_t)data.p[ID_AT - 2] << 8 | data.p[ID_AT - 1];
+	rest = data.len - ID_AT;
+	cr->auth_data.credential_id = span(data.p + ID_AT,
+	    len < rest ? len : rest);
+}
+
 static bool
 ask_token(struct creation *cr)
 {
@@ -395,10 +419,13 @@ ask_token(struct creation *cr)
 
 	if (r != 0)
 		return client_token_error(r, true, cr->err);
-	if (!token_decode_auth_data(cr->cred.auth_data, &cr->auth_data) ||
-	    cr->auth_data.credential_id.p == NULL)
+	if (token_decode_auth_data(cr->cred.auth_data, &cr->auth_data) &&
+	    cr->auth_data.credential_id.p != NULL)
+		return true;
+	if (cr->c->fault == NULL)
 		return dom_fail(cr->err, "NotAllowedError",
 		    "the token's authenticator data makes no sense");
+	salvage(cr);
 	return true;
 }
 
@@ -412,19 +439,20 @@ webauthn_create(struct webauthn_client *c, struct span options,
 	memset(err, 0, sizeof(*err));
 	if (!create_options_parse(options, &cr.memory, &cr.options, err) ||
 	    !origin_check(&c->origin, cr.options.rp_id, &cr.rp_id, err) ||
-	    !client_data_make(c, "webauthn.create", cr.options.challenge,
-		&cr.data, err) ||
-	    !plan(&cr) || !ask_token(&cr) || !make_object(&cr))
+	    !client_data_make(c, true, cr.options.challenge, &cr.data, err))
+		goto out;
+	ok = client_replays(c, true, &cr.data, out);
+	if (ok || !plan(&cr) || !ask_token(&cr) || !make_object(&cr))
 		goto out;
 	client_put_head(c, cr.auth_data.credential_id, out);
 	put_response(&cr, out);
 	put_extensions(&cr, out);
-	ok = client_put_tail(out, err);
+	ok = client_finish(c, true, &cr.data, out, err);
 out:
 	explicit_bzero(&cr.cred.hmac, sizeof(cr.cred.hmac));
 	explicit_bzero(cr.salts, sizeof(cr.salts));
 	free(cr.object);
-	free(cr.data.text);
+	client_data_done(&cr.data);
 	options_memory_done(&cr.memory);
 	return ok;
 }

@@ -367,9 +367,10 @@ webauthn_get(struct webauthn_client *c, struct span options,
 	memset(err, 0, sizeof(*err));
 	if (!get_options_parse(options, &rq.memory, &rq.options, err) ||
 	    !origin_check(&c->origin, rq.options.rp_id, &rq.rp_id, err) ||
-	    !client_data_make(c, "webauthn.get", rq.options.challenge,
-		&rq.data, err) ||
-	    !plan(&rq) || !ask_token(&rq))
+	    !client_data_make(c, false, rq.options.challenge, &rq.data, err))
+		goto out;
+	ok = client_replays(c, false, &rq.data, out);
+	if (ok || !plan(&rq) || !ask_token(&rq))
 		goto out;
 	client_put_head(c, rq.got.credential_id, out);
 	put_response(&rq, out);
@@ -377,13 +378,13 @@ webauthn_get(struct webauthn_client *c, struct span options,
 	use_blob(&rq);
 	put_blob(&rq, out);
 	json_out_close(out, '}');
-	ok = client_put_tail(out, err);
+	ok = client_finish(c, false, &rq.data, out, err);
 out:
 	free(rq.packed);
 	free(rq.blob);
 	explicit_bzero(&rq.got, sizeof(rq.got));
 	explicit_bzero(rq.salts, sizeof(rq.salts));
-	free(rq.data.text);
+	client_data_done(&rq.data);
 	options_memory_done(&rq.memory);
 	return ok;
 }

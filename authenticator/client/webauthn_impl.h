@@ -18,14 +18,23 @@
 bool client_hash(const struct webauthn_client *c, struct span a, struct span b,
     uint8_t out[static SHA256_LEN], struct dom_error *err);
 
-/* clientDataJSON and its hash. Free text with free(). */
+/*
+ * clientDataJSON and its hash, as the client's fault has them, if it has one
+ * that fits. To be emptied in any case.
+ */
 struct client_data {
 	char	*text;
 	size_t	 len;
 	uint8_t	 hash[SHA256_LEN];
+	struct client_fault *fault;	/* NULL: everything is honest */
 };
-bool client_data_make(const struct webauthn_client *c, const char *type,
+bool client_data_make(struct webauthn_client *c, bool create,
     struct span challenge, struct client_data *out, struct dom_error *err);
+void client_data_done(struct client_data *data);
+
+/* An earlier answer is to be sent again: out has it. */
+bool client_replays(struct webauthn_client *c, bool create,
+    const struct client_data *data, struct json_out *out);
 
 /* A list of credential IDs that a request will carry. */
 struct id_list {
@@ -60,6 +69,10 @@ bool client_token_error(int r, bool create, struct dom_error *err);
 void client_put_head(const struct webauthn_client *c, struct span id,
     struct json_out *out);
 bool client_put_tail(struct json_out *out, struct dom_error *err);
+/* And what a fault makes of it. */
+bool client_finish(struct webauthn_client *c, bool create,
+    const struct client_data *data, struct json_out *out,
+    struct dom_error *err);
 
 /* A member of two outputs of hmac-secret; nothing if there are none. */
 void client_put_outputs(struct json_out *out, const char *name,

@@ -14,6 +14,9 @@
 
 /* The parts, in the order in which they are listed; NULL at the end. */
 static const struct fault_rows *const parts[] = {
+	&fault_client,
+	&fault_response,
+	&fault_transport,
 	NULL
 };
 

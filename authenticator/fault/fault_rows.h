@@ -15,4 +15,6 @@ struct fault_rows {
 
 #define FAULT_ROWS(rows) { (rows), sizeof(rows) / sizeof((rows)[0]) }
 
+extern const struct fault_rows fault_client, fault_response, fault_transport;
+
 #endif
