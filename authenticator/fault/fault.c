@@ -14,6 +14,9 @@
 
 /* The parts, in the order in which they are listed; NULL at the end. */
 static const struct fault_rows *const parts[] = {
+	&fault_registration,
+	&fault_key,
+	&fault_authentication,
 	&fault_client,
 	&fault_response,
 	&fault_transport,
@@ -224,6 +227,7 @@ fault_need_name(enum fault_need need)
 		"the relying party reads the metadata",
 		"the relying party reads the CRL",
 		"allowCredentials names the credential",
+		"RS256 is offered",
 	};
 
 	for (unsigned i = 0; i < FAULT_NEEDS; i++) {

@@ -22,6 +22,7 @@
 #define FAULT_NAME_MAX		64	/* bytes, NUL and value included */
 #define FAULT_MESSAGE_LEN	256	/* bytes, room for msg */
 
+struct fault_request;	/* authenticator/fault/request.h */
 struct forge_mc;	/* authenticator/forge/plan.h */
 struct forge_ga;
 struct client_fault;	/* authenticator/client/ */
@@ -39,7 +40,7 @@ enum fault_stage {
 enum fault_verdict {
 	FAULT_REFUSE,		/* every relying party: the standard says so */
 	FAULT_POLICY,		/* one whose policy says so; others accept */
-	FAULT_TOLERATE,	/* nobody: it is allowed, and must be survived */
+	FAULT_TOLERATE,		/* nobody: it is allowed, or harmless */
 };
 
 /* What a page behind a browser sees of it. */
@@ -57,14 +58,15 @@ enum fault_need {
 	FAULT_NEEDS_UV = 0x02,		/* user verification is required */
 	FAULT_NEEDS_ONE_ALG = 0x04,	/* ES256 is all that is offered */
 	FAULT_NEEDS_OTHER = 0x08,	/* the key has another account there */
-	FAULT_NEEDS_EARLIER = 0x10,	/* the credential has signed in before */
-	FAULT_NEEDS_DISCOVERABLE = 0x20, /* no list of credentials */
-	FAULT_NEEDS_EXCLUDE = 0x40,	/* excludeCredentials names one of it */
+	FAULT_NEEDS_EARLIER = 0x10,	/* it has signed in there before */
+	FAULT_NEEDS_NO_LIST = 0x20,	/* no credential is named */
+	FAULT_NEEDS_EXCLUDE = 0x40,	/* excludeCredentials has one of its */
 	FAULT_NEEDS_METADATA = 0x80,	/* the relying party reads the BLOB */
 	FAULT_NEEDS_CRL = 0x100,	/* it can reach the CRL, and looks */
 	FAULT_NEEDS_LIST = 0x200,	/* allowCredentials is given */
+	FAULT_NEEDS_RS256 = 0x400,	/* RS256 is offered */
 };
-#define FAULT_NEEDS	10		/* how many there are */
+#define FAULT_NEEDS	11		/* how many there are */
 
 /* What happens on the way instead of an honest reply. */
 enum fault_transport {
@@ -87,8 +89,9 @@ enum fault_value {
 /*
  * A row. A hook changes what it is given, or returns false: the fault does
  * not fit this ceremony (or there is no memory), nothing was changed, and the
- * honest reply goes out. `plan` runs on the honest plan, before anything is
- * signed; `sign` has the signature as it was made; `frame` the reply, encoded.
+ * honest reply goes out. `request` runs before the key sees what it is asked
+ * for (request.h); `plan` on the honest plan, before anything is signed;
+ * `sign` has the signature as it was made; `frame` the reply, encoded.
  */
 struct fault {
 	const char	*name;
@@ -104,6 +107,7 @@ struct fault {
 	const char	*references;	/* CVEs and the like; NULL: none */
 
 	struct {
+		bool	(*request)(struct fault_request *rq);
 		bool	(*plan)(struct forge_mc *mc);
 		bool	(*sign)(struct forge_mc *mc);
 		bool	(*frame)(struct forge_mc *mc);
