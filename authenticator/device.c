@@ -14,6 +14,9 @@
 #include <unistd.h>
 
 #include "authenticator/store/commit.h"
+#include "authenticator/fault/armed.h"
+#include "authenticator/fault/forbid.h"
+#include "authenticator/fault/request.h"
 #include "authenticator/paths.h"
 #include "tpm/record.h"
 
@@ -41,6 +44,13 @@ struct pin_known {
 	uint8_t		 failures;
 };
 
+/* What the operation under way gets wrong on purpose, if anything. */
+struct fault_now {
+	struct fault_armed armed;	/* id 0: nothing */
+	uint8_t		*request;	/* that the engine works on instead */
+	char		 name[FAULT_NAME_MAX];	/* "": it has not happened */
+};
+
 struct device {
 	char		*path;
 	int		 dirfd;
@@ -60,6 +70,8 @@ struct device {
 	char		 trouble[DEVICE_MESSAGE_LEN];	/* "": none */
 	bool		 told;			/* device_trouble() was */
 	struct watch	 watch;
+	struct fault_set *faults;
+	struct fault_now fault;
 };
 
 static uint64_t
@@ -384,9 +396,33 @@ out:
 	return r;
 }
 
+static int
+open_faults(struct device *d, const struct device_config *cfg, char *msg,
+    size_t msglen)
+{
+	char why[DEVICE_MESSAGE_LEN];
+	bool forbidden = false;
+	int r;
+
+	r = fault_forbid(d->store, cfg->auth.no_faults && !cfg->manage,
+	    &forbidden, why, sizeof(why));
+	if (r < 0) {
+		snprintf(msg, msglen, "%s: %s", d->path, why);
+		return r;
+	}
+	d->faults = fault_set_new(forbidden);
+	if (d->faults == NULL)
+		snprintf(msg, msglen, "out of memory");
+	return d->faults != NULL ? 0 : -ENOMEM;
+}
+
 static void
 close_parts(struct device *d)
 {
+	fault_set_free(d->faults);
+	d->faults = NULL;
+	free(d->fault.request);
+	d->fault.request = NULL;
 	free(d->engine_mem);
 	d->engine_mem = NULL;
 	attestation_free(d->attestation);
@@ -412,6 +448,8 @@ open_parts(struct device *d, const struct device_config *cfg,
 		r = open_store(d, cfg, msg, msglen);
 	if (r == 0)
 		learn_pin(d);
+	if (r == 0)
+		r = open_faults(d, cfg, msg, msglen);
 	if (r == 0 && !cfg->manage)
 		r = start_engine(d, cfg, now_ms, msg, msglen);
 	if (r < 0)
@@ -635,6 +673,32 @@ commit_done(struct device *d, int r, uint64_t now_ms)
 	return auth_commit_done(d->engine, r, now_ms);
 }
 
+static void
+fault_happened(struct device *d, const struct auth_facts *facts)
+{
+	struct event e = { .kind = EVENT_FAULT_USED, .fault = d->fault.name,
+	    .channel = facts->channel, .rp_id = facts->rp_id,
+	    .rp_id_hash = facts->rp_id_hash };
+
+	fault_choice_name(d->fault.armed.choice, d->fault.name);
+	fault_used(d->faults, d->fault.armed.id);
+	d->fault.armed.id = 0;
+	watch_tell(&d->watch, &e);
+}
+
+/* What was asked for wrongly has been done, or did not go well. */
+static void
+finish_request(struct device *d)
+{
+	struct auth_facts facts;
+
+	if (d->fault.armed.id == 0)
+		return;
+	if (auth_facts(d->engine, &facts) && facts.status == CTAP2_OK)
+		fault_happened(d, &facts);
+	d->fault.armed.id = 0;
+}
+
 /*
  * What the engine wants, done as far as it goes without the user and
  * without waiting.
@@ -670,6 +734,7 @@ perform(struct device *d, enum auth_want want, uint64_t now_ms)
 		case AUTH_USER:
 			return DEVICE_USER;
 		case AUTH_REPLY:
+			finish_request(d);
 			return DEVICE_REPLY;
 		case AUTH_IDLE:
 			return DEVICE_IDLE;
@@ -686,10 +751,29 @@ stopped(struct device *d, enum auth_want want, uint64_t now_ms)
 	return perform(d, want, now_ms);
 }
 
+/* Without memory for it, it does not happen. */
+static struct span
+change_request(struct device *d, struct span msg)
+{
+	struct fault_now *f = &d->fault;
+	size_t len;
+
+	f->armed.id = 0;
+	if (fault_armed_at(d->faults, 0) == NULL)
+		return msg;
+	if (f->request == NULL)
+		f->request = malloc(AUTH_MESSAGE_MAX);
+	if (f->request == NULL || !fault_request(d->faults, msg, &d->auth,
+	    f->request, &len, &f->armed))
+		return msg;
+	return span(f->request, len);
+}
+
 enum device_want
 device_command(struct device *d, uint64_t channel, struct span msg,
     uint64_t now_ms)
 {
+	msg = change_request(d, msg);
 	return perform(d, auth_command(d->engine, channel, msg, now_ms),
 	    now_ms);
 }
@@ -799,6 +883,18 @@ device_reply(const struct device *d)
 	return auth_reply(d->engine);
 }
 
+struct fault_set *
+device_faults(struct device *d)
+{
+	return d->faults;
+}
+
+const char *
+device_fault(const struct device *d)
+{
+	return d->fault.name[0] != '\0' ? d->fault.name : NULL;
+}
+
 bool
 device_facts(const struct device *d, struct auth_facts *out)
 {
@@ -821,6 +917,8 @@ tell_engine(struct device *d)
 void
 device_replied(struct device *d)
 {
+	d->fault.armed.id = 0;
+	d->fault.name[0] = '\0';
 	auth_replied(d->engine);
 	if (d->commit.diverged && tell_engine(d) == 0)
 		d->commit.diverged = false;

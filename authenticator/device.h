@@ -55,6 +55,7 @@ struct device_config {
 };
 
 struct device;
+struct fault_set;	/* authenticator/fault/armed.h */
 
 /* Sets cfg->auth to what every sealkey is without settings. */
 void device_config_default(struct device_config *cfg);
@@ -108,6 +109,13 @@ int device_keys_fd(const struct device *d);	/* -1: never waits */
 bool device_idle(const struct device *d);
 const struct auth_prompt *device_prompt(struct device *d);
 struct span device_reply(const struct device *d);
+/*
+ * What it is to get wrong on purpose: see armed.h. device_fault() is the name
+ * of what the reply at hand gets wrong, NULL if nothing.
+ */
+struct fault_set *device_faults(struct device *d);
+const char *device_fault(const struct device *d);
+
 /* See auth_facts(): while there is a reply. */
 bool device_facts(const struct device *d, struct auth_facts *out);
 void device_replied(struct device *d);

@@ -608,6 +608,17 @@ take_tpm_manufacturer(struct auth_config *cfg, const struct setting *s,
 	return true;
 }
 
+static bool
+take_faults(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	(void)s;
+	if (!is_word(value, "on") && !is_word(value, "off"))
+		return false;
+	cfg->no_faults = is_word(value, "off");
+	return true;
+}
+
 #define SWITCH(n, f, m) \
 	{ .name = (n), .take = take_feature, .values = "on|off", \
 	    .meaning = (m), .feature = (f) }
@@ -736,6 +747,9 @@ static const struct setting settings[] = {
 	    .values = "ID|none", .meaning = "in the certificate of tpm "
 	    "attestation, four characters or 8 hexadecimal digits, like "
 	    "49424D00; none: what the TPM says" },
+	{ .name = "faults", .take = take_faults, .values = "on|off",
+	    .meaning = "off: a new key that can never be made to get anything "
+	    "wrong" },
 };
 
 static const struct setting *

@@ -32,6 +32,7 @@ static const struct tell_row lines[] = {
 	{ "state",		"state directory" },
 	{ "keys",		"private keys" },
 	{ "hardware",		"in hardware" },
+	{ "faultsAllowed",	"can be made to get things wrong" },
 	{ "tpm.kind",		"TPM" },
 	{ "tpm.manufacturer",	"TPM manufacturer" },
 	{ "tpm.vendor",		"TPM vendor" },

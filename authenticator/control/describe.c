@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "authenticator/base64url.h"
+#include "authenticator/fault/armed.h"
 
 static const struct {
 	int		 alg;
@@ -235,12 +236,14 @@ describe_device(struct device *d)
 		return NULL;
 	device_aaguid_of(d, model);
 	describe_aaguid(model, aaguid);
-	json = json_pack("{s:s, s:s, s:s, s:s, s:b, s:o*, s:I, s:I, s:s*}",
+	json = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:o*, s:I, s:I, "
+	    "s:s*}",
 	    "version", SEALKEY_VERSION,
 	    "aaguid", aaguid,
 	    "state", device_path(d),
 	    "keys", device_keys_name(d),
 	    "hardware", device_hardware(d),
+	    "faultsAllowed", !fault_set_forbidden(device_faults(d)),
 	    "tpm", device_keys_info(d)->tpm ? describe_tpm(d, &state) : NULL,
 	    "credentials", (json_int_t)state.credentials,
 	    "signatureCounterCeiling", (json_int_t)state.counter_ceiling,

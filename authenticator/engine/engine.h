@@ -206,6 +206,8 @@ struct auth_config {
 	uint32_t	tpm_manufacturer;
 	unsigned	key_shape;
 	struct auth_format_rp format_rp[AUTH_FORMAT_RPS_MAX];
+	/* for who runs it: it is never to get anything wrong on purpose */
+	bool		no_faults;
 	/* the key provider keeps, compares and counts the PIN (KEY_PIN_*) */
 	bool		pin_in_keys;
 	/* Fills out with len random bytes. The only callback; must not fail. */
