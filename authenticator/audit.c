@@ -6,7 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,9 +14,8 @@
 
 #define LINE_MAX_LEN	4096	/* bytes, with the line breaks */
 
-/* Losing power may have left half a line, which is not to swallow ours. */
-static bool
-ends_within_a_line(int fd)
+bool
+audit_ends_within_a_line(int fd)
 {
 	struct stat sb;
 	char last;
@@ -26,18 +25,32 @@ ends_within_a_line(int fd)
 }
 
 static int
+open_named(int dirfd, const char *name)
+{
+	int fd = openat(dirfd, name, O_RDWR | O_APPEND | O_CREAT |
+	    O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+
+	return fd == -1 ? -errno : fd;
+}
+
+int
+audit_open_log(int dirfd)
+{
+	return open_named(dirfd, AUDIT_NAME);
+}
+
+static int
 append(int dirfd, const char *text)
 {
 	char line[LINE_MAX_LEN];
 	int fd, r = 0, len;
 	ssize_t n;
 
-	fd = openat(dirfd, AUDIT_NAME, O_RDWR | O_APPEND | O_CREAT |
-	    O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-	if (fd == -1)
-		return -errno;
+	fd = audit_open_log(dirfd);
+	if (fd < 0)
+		return fd;
 	len = snprintf(line, sizeof(line), "%s%s\n",
-	    ends_within_a_line(fd) ? "\n" : "", text);
+	    audit_ends_within_a_line(fd) ? "\n" : "", text);
 	if (len >= (int)sizeof(line)) {
 		r = -EMSGSIZE;
 	} else {
@@ -71,5 +84,84 @@ audit_append(int dirfd, json_t *event)
 out:
 	free(text);
 	json_decref(event);
+	return r;
+}
+
+void
+audit_file_name(unsigned n, char out[static AUDIT_NAME_LEN])
+{
+	if (n == 0)
+		snprintf(out, AUDIT_NAME_LEN, "%s", AUDIT_NAME);
+	else if (n < AUDIT_FILES)
+		snprintf(out, AUDIT_NAME_LEN, "%s.%u", AUDIT_NAME, n);
+	else
+		snprintf(out, AUDIT_NAME_LEN, "%s", AUDIT_OLD);
+}
+
+/* The owner's are in the clear, and no operation has a user ID. */
+static bool
+is_deed(const char *line)
+{
+	return line[0] == '{' && strstr(line, "\"uid\":") != NULL;
+}
+
+static int
+copy_deeds(FILE *from, int to)
+{
+	char line[AUDIT_LINE_MAX];
+	size_t len;
+	ssize_t n;
+
+	while (fgets(line, sizeof(line), from) != NULL) {
+		len = strlen(line);
+		if (!is_deed(line) || line[len - 1] != '\n')
+			continue;
+		n = write(to, line, len);
+		if (n != (ssize_t)len)
+			return n == -1 ? -errno : -ENOSPC;
+	}
+	return ferror(from) || fsync(to) == -1 ? -EIO : 0;
+}
+
+/* The owner's deeds of the log that goes stay for good: there are few. */
+static int
+keep_deeds(int dirfd, const char *name)
+{
+	int in, out, r;
+	FILE *f;
+
+	in = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+	    O_CLOEXEC);
+	if (in == -1)
+		return errno == ENOENT ? 0 : -errno;
+	f = fdopen(in, "r");
+	if (f == NULL) {
+		close(in);
+		return -ENOMEM;
+	}
+	r = out = open_named(dirfd, AUDIT_OLD);
+	if (out >= 0) {
+		r = copy_deeds(f, out);
+		close(out);
+	}
+	fclose(f);
+	return r;
+}
+
+int
+audit_rotate(int dirfd)
+{
+	char from[AUDIT_NAME_LEN], to[AUDIT_NAME_LEN];
+	unsigned n = AUDIT_FILES - 1;
+	int r;
+
+	audit_file_name(n, to);
+	r = keep_deeds(dirfd, to);
+	for (; r == 0 && n > 0; n--) {
+		audit_file_name(n, to);
+		audit_file_name(n - 1, from);
+		if (renameat(dirfd, from, dirfd, to) == -1 && errno != ENOENT)
+			r = -errno;
+	}
 	return r;
 }

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "authenticator/audit_log.h"
 #include "authenticator/store/commit.h"
 #include "authenticator/fault/armed.h"
 #include "authenticator/fault/forbid.h"
@@ -72,15 +73,24 @@ struct device {
 	struct watch	 watch;
 	struct fault_set *faults;
 	struct fault_now fault;
+	struct audit_log *audit;	/* NULL: none */
+	uint64_t	 begun_us;	/* the operation; if it is watched */
+	uint64_t	 now_ms;	/* of the latest call */
 };
 
 static uint64_t
-clock_ms(void)
+clock_us(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return (uint64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static uint64_t
+clock_ms(void)
+{
+	return clock_us() / 1000;
 }
 
 /* A key without randomness is worse than none at all. */
@@ -416,9 +426,37 @@ open_faults(struct device *d, const struct device_config *cfg, char *msg,
 	return d->faults != NULL ? 0 : -ENOMEM;
 }
 
+static int
+start_audit(struct device *d, const struct device_config *cfg, char *msg,
+    size_t msglen)
+{
+	int r;
+
+	if (cfg->audit == AUDIT_OFF)
+		return 0;
+	r = audit_log_open(d->dirfd, cfg->audit, d->keys, &d->audit);
+	if (r < 0)
+		snprintf(msg, msglen, "%s: no audit log: %s", d->path,
+		    strerror(-r));
+	else
+		watch_add(&d->watch, audit_log_sink(d->audit));
+	return r;
+}
+
+static void
+stop_audit(struct device *d)
+{
+	if (d->audit == NULL)
+		return;
+	watch_remove(&d->watch, audit_log_sink(d->audit));
+	audit_log_close(d->audit);
+	d->audit = NULL;
+}
+
 static void
 close_parts(struct device *d)
 {
+	stop_audit(d);
 	fault_set_free(d->faults);
 	d->faults = NULL;
 	free(d->fault.request);
@@ -452,6 +490,8 @@ open_parts(struct device *d, const struct device_config *cfg,
 		r = open_faults(d, cfg, msg, msglen);
 	if (r == 0 && !cfg->manage)
 		r = start_engine(d, cfg, now_ms, msg, msglen);
+	if (r == 0 && !cfg->manage)
+		r = start_audit(d, cfg, msg, msglen);
 	if (r < 0)
 		close_parts(d);
 	return r;
@@ -647,6 +687,11 @@ note_result(struct device *d, const struct key_op *op)
 const char *
 device_trouble(struct device *d)
 {
+	const char *line = d->audit != NULL ? audit_log_trouble(d->audit) :
+	    NULL;
+
+	if (line != NULL)
+		return line;
 	if (d->told || d->trouble[0] == '\0')
 		return NULL;
 	d->told = true;
@@ -709,6 +754,7 @@ perform(struct device *d, enum auth_want want, uint64_t now_ms)
 	struct auth *au = d->engine;
 	int r;
 
+	d->now_ms = now_ms;
 	for (;;) {
 		switch (want) {
 		case AUTH_LOOKUP:
@@ -769,10 +815,19 @@ change_request(struct device *d, struct span msg)
 	return span(f->request, len);
 }
 
+/* Nobody asks for the time that nobody is told. */
+static void
+begin_operation(struct device *d)
+{
+	if (d->watch.sinks != NULL)
+		d->begun_us = clock_us();
+}
+
 enum device_want
 device_command(struct device *d, uint64_t channel, struct span msg,
     uint64_t now_ms)
 {
+	begin_operation(d);
 	msg = change_request(d, msg);
 	return perform(d, auth_command(d->engine, channel, msg, now_ms),
 	    now_ms);
@@ -782,6 +837,7 @@ enum device_want
 device_apdu(struct device *d, uint64_t channel, struct span msg,
     uint64_t now_ms)
 {
+	begin_operation(d);
 	return perform(d, auth_apdu(d->engine, channel, msg, now_ms), now_ms);
 }
 
@@ -797,16 +853,26 @@ device_has_ctap2(const struct device *d)
 	return auth_has_ctap2(d->engine);
 }
 
+/* What the user did, which may have been of no use. */
+static enum device_want
+answered(struct device *d, enum auth_want want, uint64_t now_ms)
+{
+	if (auth_answer(d->engine) == USER_MISMATCH)
+		watch_tell(&d->watch, &(struct event){
+		    .kind = EVENT_VERIFICATION_FAILED });
+	return perform(d, want, now_ms);
+}
+
 enum device_want
 device_user(struct device *d, enum user_answer answer, uint64_t now_ms)
 {
-	return perform(d, auth_user_input(d->engine, answer, now_ms), now_ms);
+	return answered(d, auth_user_input(d->engine, answer, now_ms), now_ms);
 }
 
 enum device_want
 device_finger(struct device *d, struct user_finger finger, uint64_t now_ms)
 {
-	return perform(d, auth_finger(d->engine, finger, now_ms), now_ms);
+	return answered(d, auth_finger(d->engine, finger, now_ms), now_ms);
 }
 
 enum device_want
@@ -838,6 +904,8 @@ device_abort(struct device *d, uint64_t channel, uint64_t now_ms)
 enum device_want
 device_tick(struct device *d, uint64_t now_ms)
 {
+	if (d->audit != NULL && audit_log_deadline(d->audit, now_ms) <= now_ms)
+		audit_log_flush(d->audit);
 	return stopped(d, auth_tick(d->engine, now_ms), now_ms);
 }
 
@@ -856,7 +924,11 @@ device_info(struct device *d, uint64_t channel, uint8_t *out, size_t cap)
 uint64_t
 device_deadline(const struct device *d)
 {
-	return auth_deadline(d->engine);
+	uint64_t engine = auth_deadline(d->engine), audit = UINT64_MAX;
+
+	if (d->audit != NULL)
+		audit = audit_log_deadline(d->audit, d->now_ms);
+	return audit < engine ? audit : engine;
 }
 
 int
@@ -917,6 +989,11 @@ tell_engine(struct device *d)
 void
 device_replied(struct device *d)
 {
+	struct auth_facts facts;
+
+	if (d->watch.sinks != NULL && auth_facts(d->engine, &facts))
+		watch_operation(&d->watch, &facts, device_reply(d),
+		    device_fault(d), clock_us() - d->begun_us);
 	d->fault.armed.id = 0;
 	d->fault.name[0] = '\0';
 	auth_replied(d->engine);
@@ -1010,24 +1087,6 @@ take_first(void *arg, const struct credential *cred)
 	return 1;
 }
 
-/* Of what the owner did to a credential; cred->seq 0: which one, who knows. */
-static void
-tell_owners(struct device *d, enum event_kind kind,
-    const struct credential *cred)
-{
-	struct event e = { .kind = kind, .owner = true };
-
-	if (cred->seq != 0) {
-		e.rp_id_hash = cred->rp_id_hash;
-		e.credential_id = span(cred->id, cred->id_len);
-	}
-	if (cred->rp_id.len > 0)
-		e.rp_id = span(cred->rp_id.s, cred->rp_id.len);
-	if (cred->user.id_len > 0)
-		e.user_id = span(cred->user.id, cred->user.id_len);
-	watch_tell(&d->watch, &e);
-}
-
 int
 device_delete(struct device *d, uint64_t seq)
 {
@@ -1045,7 +1104,7 @@ device_delete(struct device *d, uint64_t seq)
 		r = manage(d, &change);
 	}
 	if (r == 0)
-		tell_owners(d, EVENT_CREDENTIAL_DELETED, &cred);
+		watch_owner(&d->watch, EVENT_CREDENTIAL_DELETED, &cred);
 	explicit_bzero(&state, sizeof(state));
 	explicit_bzero(&cred, sizeof(cred));
 	return r;

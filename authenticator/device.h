@@ -13,6 +13,7 @@
 #define AUTHENTICATOR_DEVICE_H
 
 #include "authenticator/attest/attestation.h"
+#include "authenticator/audit_log.h"
 #include "authenticator/engine/engine.h"
 #include "authenticator/store/store.h"
 #include "authenticator/watch.h"
@@ -48,6 +49,7 @@ struct device_config {
 	struct auth_config auth;
 	struct device_tpm tpm;
 	const struct attestation_root *root;	/* NULL: our own */
+	enum audit_mode	audit;		/* of operations; not with manage */
 	/* for tests: this provider, which outlives the device, and not what
 	 * the directory says; and see store_impl.h */
 	struct keys	*keys;

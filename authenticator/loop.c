@@ -14,6 +14,7 @@
 #define HOSTS_MAX	256	/* at once; each takes about 8 kB */
 #define INFO_MAX	2048	/* bytes of a reply to getInfo, which can be
 				 * some 1200 */
+#define POLLED_AGAIN_MS	2000	/* without asking, then it is another one */
 
 /* A host and, if it has one in progress, its message. */
 struct loop_host {
@@ -47,6 +48,9 @@ struct loop {
 	uint32_t	 next_number;
 	struct host_list queue;
 	bool		 busy;		/* the engine is */
+	bool		 wanted;	/* that was told of the user, and not
+					 * yet what became of it */
+	uint64_t	 polled_ms;	/* when a host last asked that polls */
 	struct loop_host *active;	/* whom it works for */
 };
 
@@ -113,10 +117,65 @@ tell_status(struct loop *l, enum ctaphid_status status)
 	pump(l, lh);
 }
 
+/* Without the site, whose name is in a message that may be gone. */
+static struct event
+user_event(struct loop *l, enum event_kind kind)
+{
+	return (struct event){ .kind = kind,
+	    .reason = watch_reason(device_prompt(l->device)->reason),
+	    .channel = l->active != NULL ? channel(l->active) : 0 };
+}
+
+/* Once for each request; one that is polled for is the same for a while. */
+static void
+tell_wanted(struct loop *l)
+{
+	struct event e = user_event(l, EVENT_USER_WANTED);
+	bool polled = device_prompt(l->device)->polled;
+
+	e.rp_id = device_prompt(l->device)->rp_id;
+	if (l->wanted && (!polled ||
+	    l->now_ms - l->polled_ms < POLLED_AGAIN_MS))
+		goto out;
+	l->wanted = true;
+	watch_tell(device_watch(l->device), &e);
+out:
+	l->polled_ms = polled ? l->now_ms : 0;
+}
+
+static void
+tell_answered(struct loop *l, const char *answer)
+{
+	struct event e = user_event(l, EVENT_USER_ANSWERED);
+
+	if (!l->wanted)
+		return;
+	l->wanted = false;
+	l->polled_ms = 0;
+	e.answer = answer;
+	watch_tell(device_watch(l->device), &e);
+}
+
+/* The operation waits no more: if nobody had answered, nobody will. */
+static void
+tell_unanswered(struct loop *l, enum device_want want)
+{
+	struct auth_facts facts;
+
+	if (!l->wanted || l->polled_ms != 0)
+		return;
+	if (want == DEVICE_REPLY && device_facts(l->device, &facts) &&
+	    facts.status == CTAP2_ERR_KEEPALIVE_CANCEL)
+		tell_answered(l, "cancelled");
+	else
+		tell_answered(l, "timeout");
+}
+
 /* What the user does, as the engine sees it. */
 static enum device_want
 touched(struct loop *l, struct touch touch)
 {
+	tell_answered(l, touch.deny ? "denied" : "touched");
 	if (touch.deny)
 		return device_user(l->device, USER_REFUSED, l->now_ms);
 	return device_finger(l->device, touch.finger, l->now_ms);
@@ -138,6 +197,7 @@ ask_user(struct loop *l, enum device_want *want)
 		*want = touched(l, touch);
 		return true;
 	}
+	tell_wanted(l);
 	if (prompt->polled) {
 		*want = device_tick(l->device, l->now_ms);
 		return true;
@@ -154,6 +214,7 @@ proceed(struct loop *l, enum device_want want)
 		if (!ask_user(l, &want))
 			return;
 	presence_unask(&l->presence);
+	tell_unanswered(l, want);
 	if (want == DEVICE_REPLY) {
 		finish(l);
 	} else if (want == DEVICE_IDLE) {
@@ -309,6 +370,9 @@ on_host_open(void *arg, struct host *h)
 	h->owner = lh;
 	TAILQ_INSERT_TAIL(&l->hosts, lh, all);
 	l->host_count++;
+	watch_tell(device_watch(l->device), &(struct event){
+	    .kind = EVENT_HOST_CONNECTED,
+	    .channel = (uint64_t)lh->number << 32 });
 	return true;
 }
 
@@ -346,6 +410,9 @@ on_host_close(void *arg, struct host *h)
 	TAILQ_REMOVE(&l->hosts, lh, all);
 	l->host_count--;
 	device_host_gone(l->device, lh->number);
+	watch_tell(device_watch(l->device), &(struct event){
+	    .kind = EVENT_HOST_GONE,
+	    .channel = (uint64_t)lh->number << 32 });
 	h->owner = NULL;
 	free(lh);
 	run_queue(l);
@@ -504,6 +571,7 @@ loop_power_cycle(struct loop *l, uint64_t now_ms)
 		return r;
 	l->now_ms = now_ms;
 	presence_unask(&l->presence);
+	l->wanted = false;
 	l->active = NULL;
 	l->busy = false;
 	TAILQ_FOREACH(lh, &l->hosts, all) {

@@ -194,14 +194,21 @@ transact(struct device *d, const uint8_t *msg, size_t len)
 	return bench_now_us() - start;
 }
 
+size_t
+bench_make_message(uint8_t *msg, size_t cap, size_t i)
+{
+	char rp[64];
+
+	bench_site(rp, i);
+	return write_make(msg, cap, rp);
+}
+
 double
 bench_make(struct device *d, size_t i)
 {
 	uint8_t msg[512];
-	char rp[64];
 
-	bench_site(rp, i);
-	return transact(d, msg, write_make(msg, sizeof(msg), rp));
+	return transact(d, msg, bench_make_message(msg, sizeof(msg), i));
 }
 
 double

@@ -46,6 +46,8 @@ void bench_remove(const char *dir);
 /* Site number i; the microseconds that registering and signing in there take */
 void bench_site(char out[static 64], size_t i);
 double bench_make(struct device *d, size_t i);
+/* The message that does it; its length. */
+size_t bench_make_message(uint8_t *msg, size_t cap, size_t i);
 double bench_get(struct device *d, size_t i);
 
 /*

@@ -616,6 +616,12 @@ auth_prompt(const struct auth *au)
 	return &au->op.prompt;
 }
 
+enum user_answer
+auth_answer(const struct auth *au)
+{
+	return au->op.answer;
+}
+
 struct key_op *
 auth_key_op(struct auth *au)
 {

@@ -391,11 +391,20 @@ enum auth_want auth_tick(struct auth *au, uint64_t now_ms);
 enum auth_want auth_current_want(const struct auth *au);
 bool auth_idle(const struct auth *au);
 const struct auth_prompt *auth_prompt(const struct auth *au);
+/* The latest answer to it that counted, also when that ended the operation. */
+enum user_answer auth_answer(const struct auth *au);
 struct key_op *auth_key_op(struct auth *au);
 struct auth_lookup *auth_lookup_op(struct auth *au);
 const struct auth_change *auth_change(const struct auth *au);
 /* Status byte, then CBOR; or as auth_apdu() says. */
 struct span auth_reply(const struct auth *au);
+
+/* U2F Raw Message Formats 1.2 */
+enum u2f_ins {
+	U2F_REGISTER = 0x01,
+	U2F_AUTHENTICATE = 0x02,
+	U2F_VERSION = 0x03,
+};
 
 /*
  * What the reply is about, for those who log it, tell it to others or write

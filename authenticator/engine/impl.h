@@ -61,13 +61,6 @@ enum permission {
 	PERMISSIONS = 0x7f,		/* those that are defined */
 };
 
-/* U2F Raw Message Formats 1.2 */
-enum u2f_ins {
-	U2F_REGISTER = 0x01,
-	U2F_AUTHENTICATE = 0x02,
-	U2F_VERSION = 0x03,
-};
-
 /* Only inside the engine, beside the values of enum auth_want. */
 #define AUTH_NEXT	((enum auth_want)100)
 

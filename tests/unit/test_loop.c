@@ -52,6 +52,8 @@ struct bench {
 	unsigned	 pressed;	/* presses that answered */
 	unsigned	 in_vain;
 	struct press	 press;
+	struct event_sink watcher;
+	char		 seen[512];	/* what it was told */
 };
 
 /*
@@ -665,6 +667,117 @@ init_ends_a_request_without_reply(void **state)
 	assert_null(next(c));
 }
 
+/* Events, each with what came of it, in their order. */
+static void
+note_event(void *arg, const struct event *e)
+{
+	struct bench *b = arg;
+	size_t len = strlen(b->seen);
+	const char *more = e->answer != NULL ? e->answer :
+	    e->result != NULL ? e->result : e->reason;
+
+	snprintf(b->seen + len, sizeof(b->seen) - len, "%s%s%s ",
+	    event_name(e->kind), more != NULL ? ":" : "",
+	    more != NULL ? more : "");
+	if (e->kind == EVENT_OPERATION)
+		assert_true(e->has_duration);
+}
+
+static void
+watch(struct bench *b)
+{
+	b->watcher = (struct event_sink){ .event = note_event, .arg = b };
+	watch_add(device_watch(b->device), &b->watcher);
+}
+
+static void
+assert_seen(struct bench *b, const char *want)
+{
+	assert_string_equal(b->seen, want);
+	b->seen[0] = '\0';
+}
+
+static void
+events_tell_who_waits_for_whom(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c;
+
+	watch(b);
+	c = plug(b, 0);
+	assert_seen(b, "host-connected ");
+	ask(b, c, selection, sizeof(selection));
+	pass(b, 300);
+	assert_seen(b, "user-wanted:select ");
+	press(b, false);
+	assert_seen(b, "user-answered:touched operation:OK ");
+	ask(b, c, selection, sizeof(selection));
+	press(b, true);
+	assert_seen(b, "user-wanted:select user-answered:denied "
+	    "operation:OPERATION_DENIED ");
+	ask(b, c, selection, sizeof(selection));
+	pass(b, AUTH_USER_TIMEOUT_MS);
+	assert_seen(b, "user-wanted:select user-answered:timeout "
+	    "operation:USER_ACTION_TIMEOUT ");
+	ask(b, c, selection, sizeof(selection));
+	send_message(b, c, c->cid, CTAPHID_CMD_CANCEL, NULL, 0);
+	assert_seen(b, "user-wanted:select user-answered:cancelled "
+	    "operation:KEEPALIVE_CANCEL ");
+	ask(b, c, selection, sizeof(selection));
+	unplug(b, c);
+	assert_seen(b, "user-wanted:select user-answered:cancelled "
+	    "operation:KEEPALIVE_CANCEL host-gone ");
+}
+
+/* A press that was kept: nobody had to be asked for. */
+static void
+a_kept_press_is_not_asked_for(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	watch(b);
+	press(b, false);
+	ask(b, c, selection, sizeof(selection));
+	assert_seen(b, "operation:OK ");
+}
+
+static void
+polling_is_one_request(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+	int i;
+
+	watch(b);
+	for (i = 0; i < 5; i++) {
+		send_message(b, c, c->cid, CTAPHID_CMD_MSG, u2f_register,
+		    sizeof(u2f_register));
+		assert_int_equal(reply_sw(c), 0x6985);
+		pass(b, 250);
+	}
+	press(b, false);
+	send_message(b, c, c->cid, CTAPHID_CMD_MSG, u2f_register,
+	    sizeof(u2f_register));
+	assert_int_equal(reply_sw(c), 0x9000);
+	assert_seen(b, "user-wanted:register operation:UP_REQUIRED "
+	    "operation:UP_REQUIRED operation:UP_REQUIRED "
+	    "operation:UP_REQUIRED operation:UP_REQUIRED "
+	    "user-answered:touched operation:OK credential-created:OK ");
+}
+
+static void
+a_power_cut_is_told(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	watch(b);
+	ask(b, c, selection, sizeof(selection));
+	assert_int_equal(loop_power_cycle(b->loop, b->now_ms), 0);
+	assert_seen(b, "user-wanted:select power-cycled ");
+}
+
 static void
 a_host_that_vanishes_lets_the_next_in(void **state)
 {
@@ -1059,6 +1172,10 @@ main(void)
 		MANUAL(cancel_ends_a_request),
 		MANUAL(cancel_ends_a_request_that_waits),
 		MANUAL(init_ends_a_request_without_reply),
+		MANUAL(events_tell_who_waits_for_whom),
+		MANUAL(a_kept_press_is_not_asked_for),
+		MANUAL(polling_is_one_request),
+		MANUAL(a_power_cut_is_told),
 		MANUAL(a_host_that_vanishes_lets_the_next_in),
 		AUTO(a_host_that_vanishes_in_a_message_is_forgotten),
 		MANUAL(nobody_touches_for_30_s),
