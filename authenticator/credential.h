@@ -12,7 +12,7 @@
 #include "tpm/key.h"
 
 #define CREDENTIAL_ID_MAX	1023	/* bytes, WebAuthn Level 3, 6.5.1 */
-#define CREDENTIAL_ID_STORED	  32	/* bytes; IDs of discoverable ones */
+#define CREDENTIAL_ID_STORED	  32	/* bytes; IDs that we make for rows */
 #define USER_ID_MAX		  64	/* bytes, WebAuthn Level 3, 5.4.3 */
 #define RP_ID_KEPT		 255	/* bytes; longer ones are truncated */
 #define NAME_KEPT		 127	/* bytes, cut between code points */
@@ -51,6 +51,13 @@ enum cred_protect {
 	PROTECT_REQUIRED = 3,
 };
 
+/* Whose signature counter a credential's assertions have. */
+enum cred_counting {
+	COUNT_WITH_KEY,		/* the key's, which all share */
+	COUNT_ITSELF,		/* its own; only if stored */
+	COUNT_NOTHING,		/* always zero */
+};
+
 struct credential {
 	uint64_t	 seq;		/* order of creation, from 1; the
 					 * store gives it; 0: not stored */
@@ -58,7 +65,12 @@ struct credential {
 	uint16_t	 id_len;
 	uint8_t		 rp_id_hash[32];
 	uint8_t		 protect;	/* enum cred_protect */
-	bool		 discoverable;
+	bool		 discoverable;	/* else found by its ID alone */
+	/* WebAuthn Level 3, 6.1.3: BE, and BS, which is never without BE */
+	bool		 backup_eligible;
+	bool		 backup_state;
+	uint8_t		 counting;	/* enum cred_counting */
+	uint32_t	 counter;	/* COUNT_ITSELF: last one given out */
 	bool		 hmac_secret;	/* asked for at creation */
 	bool		 third_party_payment;
 	bool		 large_blob;	/* may have one of its own (12.4); only
@@ -69,7 +81,7 @@ struct credential {
 	uint8_t		 cred_blob[CRED_BLOB_MAX];
 	uint8_t		 cred_blob_len;	/* 0: none */
 	int		 alg;		/* enum cose_alg */
-	struct rp_id_text rp_id;	/* these only if discoverable */
+	struct rp_id_text rp_id;	/* these only if stored; of U2F never */
 	struct name_text rp_name;
 	struct user_entity user;
 	uint64_t	 created_s;	/* seconds since 1970; 0: unknown */
@@ -110,8 +122,9 @@ struct auth_state {
 	uint8_t		epoch[KEY_EPOCH_LEN];	/* see tpm/key.h */
 	uint32_t	counter_ceiling;	/* no signature counter above
 						 * this was ever given out */
-	uint32_t	credentials;		/* how many are stored; kept
-						 * by the store, not by us */
+	uint32_t	credentials;		/* how many discoverable ones
+						 * there are; kept by the
+						 * store, not by us */
 	/* PIN and built-in verification, CTAP 2.3, 6.5.1 and 6.5.3 */
 	bool		pin_set;
 	bool		force_pin_change;
@@ -159,7 +172,8 @@ enum lookup_kind {
 };
 
 /*
- * A question to the store. Spans live until it is answered. Those with
+ * A question to the store. What is not discoverable only the two by ID find,
+ * and nothing counts. Spans live until it is answered. Those with
  * protect above protect_max are neither found nor counted.
  */
 struct auth_lookup {
@@ -206,8 +220,9 @@ struct auth_change {
 	uint64_t	 remove;	/* seq of one to forget, with its
 					 * blob; 0: none */
 	const struct credential *replace;	/* new contents for the one
-					 * of this seq; its ID, RP, user ID
-					 * and protect stay; NULL: none */
+					 * of this seq; its ID, RP, user ID,
+					 * protect, and whether it is
+					 * discoverable, stay; NULL: none */
 	const struct credential *put;	/* one to add; NULL: none */
 	struct own_blob	 own_blob;	/* in place of what it had */
 	struct span	 large_blobs;	/* new array; NULL: as before */

@@ -389,6 +389,37 @@ take_ep_rps(struct auth_config *cfg, const struct setting *s,
 }
 
 static bool
+take_counter(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	static const char *const names[] = {
+		[COUNTER_SHARED] = "shared",
+		[COUNTER_CREDENTIAL] = "credential",
+		[COUNTER_ZERO] = "zero",
+	};
+
+	(void)s;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!is_word(value, names[i]))
+			continue;
+		cfg->counter = (enum counter_mode)i;
+		return true;
+	}
+	return false;
+}
+
+static bool
+take_bool(struct auth_config *cfg, const struct setting *s, const char *value)
+{
+	bool on;
+
+	if (!take_switch(value, &on))
+		return false;
+	memcpy((unsigned char *)cfg + s->offset, &on, sizeof(on));
+	return true;
+}
+
+static bool
 take_url(struct auth_config *cfg, const struct setting *s, const char *value)
 {
 	(void)s;
@@ -725,6 +756,19 @@ static const struct setting settings[] = {
 	{ .name = "accountChoice", .take = take_choice, .values = "token|host",
 	    .meaning = "who picks among "
 	    "accounts" },
+	{ .name = "backupEligible", .take = take_bool, .values = "on|off",
+	    .meaning = "new credentials may be synced: flag BE, for good",
+	    .offset = offsetof(struct auth_config, backup_eligible) },
+	{ .name = "backupState", .take = take_bool, .values = "on|off",
+	    .meaning = "and are: flag BS; never without backupEligible",
+	    .offset = offsetof(struct auth_config, backup_state) },
+	{ .name = "signatureCounter", .take = take_counter,
+	    .values = "shared|credential|zero", .meaning = "one for all "
+	    "credentials; one for each that is stored from now on; none" },
+	{ .name = "keepAll", .take = take_bool, .values = "on|off",
+	    .meaning = "credentials that are not discoverable are stored, "
+	    "too, and listed for the owner of the key",
+	    .offset = offsetof(struct auth_config, keep_all) },
 	{ .name = "attestation", .take = take_attestation,
 	    .values = "packed|self|none|tpm|fido-u2f|android-key|apple|"
 	    "compound|android-safetynet",

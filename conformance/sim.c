@@ -301,19 +301,21 @@ matches(const struct credential *c, const struct auth_lookup *q)
 	case LOOKUP_ID:
 		return span_eq(q->id, span(c->id, c->id_len));
 	case LOOKUP_USER:
-		return span_eq(q->user_id,
+		return c->discoverable && span_eq(q->user_id,
 		    span(c->user.id, c->user.id_len));
 	default:
-		return c->seq < q->before;
+		return c->discoverable && c->seq < q->before;
 	}
 }
 
 static bool
 is_listed(const struct sim_private *p, size_t i)
 {
+	if (!p->cred[i].discoverable)
+		return false;
 	for (size_t j = i + 1; j < p->count; j++)
-		if (memcmp(p->cred[i].rp_id_hash, p->cred[j].rp_id_hash,
-		    sizeof(p->cred[i].rp_id_hash)) == 0)
+		if (p->cred[j].discoverable && memcmp(p->cred[i].rp_id_hash,
+		    p->cred[j].rp_id_hash, 32) == 0)
 			return false;
 	return true;
 }
@@ -406,7 +408,8 @@ lookup(struct sim *s, struct auth_lookup *q)
 	}
 	if (q->result == 0 && q->kind == LOOKUP_COUNT) {
 		q->found = true;
-		q->count = (uint32_t)p->count;
+		for (size_t i = 0; i < p->count; i++)
+			q->count += p->cred[i].discoverable;
 		q->room = (uint32_t)(SIM_CREDENTIALS - p->count);
 		return;
 	}

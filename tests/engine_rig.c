@@ -229,6 +229,8 @@ rig_matches(const struct credential *c, const struct auth_lookup *q)
 		return false;
 	if (q->kind == LOOKUP_ID)
 		return span_eq(q->id, span(c->id, c->id_len));
+	if (!c->discoverable)
+		return false;
 	if (q->kind == LOOKUP_USER)
 		return span_eq(q->user_id, span(c->user.id, c->user.id_len));
 	return c->seq < q->before;
@@ -241,10 +243,11 @@ fake_sites(struct rig *r, struct auth_lookup *q)
 	size_t from = q->has_cursor ? q->cursor[0] : 0;
 
 	for (size_t i = 0; i < r->count; i++) {
-		bool newest = true;
+		bool newest = r->cred[i].discoverable;
 
 		for (size_t j = i + 1; j < r->count; j++)
-			newest &= memcmp(r->cred[i].rp_id_hash,
+			newest &= !r->cred[j].discoverable ||
+			    memcmp(r->cred[i].rp_id_hash,
 			    r->cred[j].rp_id_hash, 32) != 0;
 		if (!newest)
 			continue;
@@ -269,7 +272,8 @@ fake_single(struct rig *r, struct auth_lookup *q)
 		return true;
 	case LOOKUP_COUNT:
 		q->found = true;
-		q->count = (uint32_t)r->count;
+		for (size_t i = 0; i < r->count; i++)
+			q->count += r->cred[i].discoverable;
 		q->room = (uint32_t)(RIG_CREDENTIALS - r->count);
 		return true;
 	case LOOKUP_SITE:

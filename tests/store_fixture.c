@@ -66,7 +66,11 @@ fixture_credential(struct credential *c, uint32_t n, uint32_t site)
 	fill(c->id, c->id_len, n, 1);
 	fill(c->rp_id_hash, sizeof(c->rp_id_hash), site, 2);
 	c->protect = (uint8_t)(1 + n % 3);
-	c->discoverable = n % 5 != 0;
+	c->discoverable = n < FIXTURE_NOT_LISTED;
+	c->backup_eligible = n % 5 == 0;
+	c->backup_state = n % 10 == 0;
+	c->counting = n % 3;
+	c->counter = c->counting == COUNT_ITSELF ? 7 + n : 0;
 	c->hmac_secret = n % 2 == 0;
 	c->third_party_payment = n % 4 == 1;
 	c->large_blob = n % 4 == 2;
@@ -213,6 +217,7 @@ struct reading {
 	struct store	*st;
 	struct contents	*out;
 	int		 blobs;
+	uint32_t	 listed;
 };
 
 /* A blob is what was made from its size. */
@@ -275,6 +280,7 @@ read_one(void *arg, const struct credential *c)
 		return -EBADMSG;
 	if ((q.result = read_blob(rd, c->seq)) != 0)
 		return q.result;
+	rd->listed += c->discoverable;
 	rd->out->n[rd->out->count] = n;
 	rd->out->seq[rd->out->count++] = c->seq;
 	return 0;
@@ -283,7 +289,7 @@ read_one(void *arg, const struct credential *c)
 int
 contents_read(struct store *st, struct contents *out)
 {
-	struct reading rd = { st, out, 0 };
+	struct reading rd = { st, out, 0, 0 };
 	struct auth_state state;
 	int r;
 
@@ -293,7 +299,7 @@ contents_read(struct store *st, struct contents *out)
 	    (r = store_each(st, read_one, &rd)) != 0)
 		return r;
 	out->counter = state.counter_ceiling;
-	return state.credentials == out->count &&
+	return state.credentials == rd.listed &&
 	    rd.blobs == count_blobs(st) ? 0 : -EBADMSG;
 }
 

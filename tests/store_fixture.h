@@ -19,7 +19,9 @@ struct scratch {
 void scratch_new(struct scratch *s);
 void scratch_free(struct scratch *s);
 
-/* Credential number n of site number site; differs in every field. */
+/* Credential number n of site number site; differs in every field. Those from
+ * FIXTURE_NOT_LISTED on are not discoverable. */
+#define FIXTURE_NOT_LISTED	0x40000000
 void fixture_credential(struct credential *c, uint32_t n, uint32_t site);
 bool fixture_same(const struct credential *a, const struct credential *b);
 

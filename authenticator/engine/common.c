@@ -7,9 +7,11 @@ static const uint8_t no_epoch[KEY_EPOCH_LEN];
 #define META_VERSION		1
 #define META_LEN		3	/* version, protect, flags */
 #define META_HMAC		0x01
-#define META_DISCOVERABLE	0x02
+#define META_STORED		0x02
 #define META_PAYMENT		0x04
-#define META_FLAGS		0x07
+#define META_BACKUP_ELIGIBLE	0x08
+#define META_BACKED_UP		0x10
+#define META_FLAGS		0x1f
 
 /* mc.1, ga.1: of a key without tokens it is a parameter like any other */
 static bool
@@ -50,11 +52,66 @@ check_auth_protocol(const struct auth *au, const struct ctap_auth *param)
 	return CTAP2_OK;
 }
 
-/* A counter at its end stays there: it never goes back to zero. */
-uint32_t
-next_counter(const struct auth *au)
+uint8_t
+backup_flags(const struct credential *cred)
 {
-	return au->counter < UINT32_MAX ? au->counter + 1 : UINT32_MAX;
+	return (cred->backup_eligible ? AUTHDATA_BE : 0) |
+	    (cred->backup_eligible && cred->backup_state ? AUTHDATA_BS : 0);
+}
+
+/* keep.1, cnt.2 */
+void
+cred_begin(const struct auth *au, struct auth_op *op)
+{
+	op->stored = op->cred.discoverable || au->cfg.keep_all;
+	if (op->stored && au->cfg.counter == COUNTER_CREDENTIAL)
+		op->cred.counting = COUNT_ITSELF;
+}
+
+/* cnt.1 */
+static enum cred_counting
+counting_of(const struct auth *au, const struct credential *cred)
+{
+	return au->cfg.counter == COUNTER_ZERO ? COUNT_NOTHING :
+	    (enum cred_counting)cred->counting;
+}
+
+uint32_t
+first_counter(const struct auth *au, const struct credential *cred)
+{
+	return counting_of(au, cred) == COUNT_WITH_KEY ? au->counter : 0;
+}
+
+/* A counter at its end stays there: it never goes back to zero. */
+static uint32_t
+after(uint32_t counter)
+{
+	return counter < UINT32_MAX ? counter + 1 : UINT32_MAX;
+}
+
+/* cnt.1 to cnt.3 */
+void
+count_assertion(const struct auth *au, struct auth_op *op)
+{
+	op->counting = counting_of(au, &op->cred);
+	switch (op->counting) {
+	case COUNT_WITH_KEY:
+		op->counter = after(au->counter);
+		break;
+	case COUNT_ITSELF:
+		op->counter = after(op->cred.counter);
+		break;
+	case COUNT_NOTHING:
+		op->counter = 0;
+		break;
+	}
+}
+
+void
+count_done(struct auth *au, const struct auth_op *op)
+{
+	if (op->counting == COUNT_WITH_KEY)
+		au->counter = op->counter;
 }
 
 void
@@ -79,20 +136,31 @@ cred_keep_key(struct auth_op *op)
 }
 
 void
-cred_name_by_key(struct credential *cred)
+cred_name(const struct auth *au, struct auth_op *op)
 {
+	struct credential *cred = &op->cred;
+
+	if (op->stored) {
+		auth_random(au, cred->id, CREDENTIAL_ID_STORED);
+		cred->id_len = CREDENTIAL_ID_STORED;
+		return;
+	}
 	memcpy(cred->id, cred->blob, cred->blob_len);
 	cred->id_len = cred->blob_len;
 }
 
 size_t
-meta_encode(const struct credential *cred, uint8_t out[static KEY_META_MAX])
+meta_encode(const struct auth_op *op, uint8_t out[static KEY_META_MAX])
 {
+	const struct credential *cred = &op->cred;
+
 	out[0] = META_VERSION;
 	out[1] = cred->protect;
 	out[2] = (cred->hmac_secret ? META_HMAC : 0) |
-	    (cred->discoverable ? META_DISCOVERABLE : 0) |
-	    (cred->third_party_payment ? META_PAYMENT : 0);
+	    (op->stored ? META_STORED : 0) |
+	    (cred->third_party_payment ? META_PAYMENT : 0) |
+	    (cred->backup_eligible ? META_BACKUP_ELIGIBLE : 0) |
+	    (cred->backup_state ? META_BACKED_UP : 0);
 	return META_LEN;
 }
 
@@ -107,12 +175,15 @@ meta_decode(struct span meta, struct credential *cred)
 		return false;
 	cred->protect = meta.p[1];
 	/* that one lives in the store, or is gone: its key is no ID */
-	if (meta.p[2] & META_DISCOVERABLE)
+	if (meta.p[2] & META_STORED)
 		return false;
 	cred->hmac_secret = (meta.p[2] & META_HMAC) != 0;
 	/* tpp.1 */
 	cred->third_party_payment = (meta.p[2] & META_PAYMENT) != 0;
-	return true;
+	/* bk.1 */
+	cred->backup_eligible = (meta.p[2] & META_BACKUP_ELIGIBLE) != 0;
+	cred->backup_state = (meta.p[2] & META_BACKED_UP) != 0;
+	return cred->backup_eligible || !cred->backup_state;
 }
 
 void
@@ -145,11 +216,31 @@ put_user(struct cbor_out *out, const struct user_entity *user, bool names)
 	}
 }
 
-/* An ID of the stored length names a row, a longer one holds its key. */
+/*
+ * imp.1: an ID as long as those that we make for rows, or no longer than a key
+ * can be, is one of a row. Any other one holds its key, or came from elsewhere
+ * with its credential, and then has a row as well.
+ */
 static bool
-is_stored_id(struct span id)
+can_hold_key(struct span id)
 {
-	return id.len == CREDENTIAL_ID_STORED;
+	return id.len > CREDENTIAL_ID_STORED && id.len <= KEY_BLOB_MAX;
+}
+
+void
+set_candidate(struct auth_op *op, struct span id)
+{
+	op->candidate = id;
+	op->as_key = can_hold_key(id);
+}
+
+bool
+retry_candidate(struct auth_op *op)
+{
+	bool again = op->as_key;
+
+	op->as_key = false;
+	return again;
 }
 
 bool
@@ -157,13 +248,14 @@ next_candidate(struct auth_op *op)
 {
 	struct ctap_descriptor d;
 
+	if (retry_candidate(op))
+		return true;
 	while (ctap_next_descriptor(&op->list, &d)) {
 		if (!span_eq(d.type, span_str(CREDENTIAL_TYPE)))
 			continue;
-		if (d.id.len < CREDENTIAL_ID_STORED ||
-		    d.id.len > KEY_BLOB_MAX)
+		if (d.id.len == 0 || d.id.len > CREDENTIAL_ID_MAX)
 			continue;
-		op->candidate = d.id;
+		set_candidate(op, d.id);
 		return true;
 	}
 	op->candidate = span(NULL, 0);
@@ -173,7 +265,7 @@ next_candidate(struct auth_op *op)
 enum auth_want
 ask_candidate(struct auth *au, struct auth_op *op, uint8_t protect_max)
 {
-	if (is_stored_id(op->candidate)) {
+	if (!op->as_key) {
 		op->lookup.id = op->candidate;
 		op->lookup.protect_max = protect_max;
 		op->lookup.cred = &op->cred;
@@ -209,6 +301,5 @@ found_candidate(struct auth_op *op)
 {
 	if (op->candidate.p == NULL)
 		return false;
-	return is_stored_id(op->candidate) ? op->lookup.found :
-	    cred_from_blob(op);
+	return op->as_key ? cred_from_blob(op) : op->lookup.found;
 }

@@ -263,6 +263,9 @@ cm_found(struct auth *au, struct auth_op *op)
 {
 	const struct subcommand *s = subcommand_of(op);
 
+	/* keep.2: what is not listed cannot be changed here either */
+	if ((s->needs & NEEDS_CREDENTIAL) && op->lookup.found)
+		op->lookup.found = op->cred.discoverable;
 	/* cm.5 */
 	if ((s->needs & NEEDS_CREDENTIAL) && is_out_of_scope(op))
 		return fail(au, CTAP2_ERR_PIN_AUTH_INVALID);

@@ -515,15 +515,16 @@ auth_commit_done(struct auth *au, int error, uint64_t now_ms)
 	if (error == -ENOSPC && (op->change.large_blobs.p != NULL ||
 	    op->change.own_blob.seq != 0))
 		return finish(au, CTAP2_ERR_LARGE_BLOB_STORAGE_FULL);
-	if (error == -ENOSPC &&
-	    (op->change.put != NULL || op->change.replace != NULL))
+	if (error == -ENOSPC && (op->change.put != NULL ||
+	    (op->change.replace != NULL && op->counting == COUNT_WITH_KEY)))
 		return finish(au, CTAP2_ERR_KEY_STORE_FULL);
 	if (error != 0)
 		return finish(au, CTAP1_ERR_OTHER);
 	if (op->change.state != NULL)
 		au->state = *op->change.state;
 	/* the store counts for itself; gi.1 wants to know without asking it */
-	au->state.credentials += (op->change.put != NULL);
+	au->state.credentials += (op->change.put != NULL &&
+	    op->change.put->discoverable);
 	au->state.credentials -= (op->change.remove != 0);
 	return run(au);
 }

@@ -70,6 +70,14 @@ enum account_choice {
 	CHOICE_HOST,		/* the host: numberOfCredentials */
 };
 
+/* Signature counters, WebAuthn Level 3, 6.1.1. */
+enum counter_mode {
+	COUNTER_SHARED,		/* one for all credentials */
+	COUNTER_CREDENTIAL,	/* one for each that is stored from then on;
+				 * the others share one */
+	COUNTER_ZERO,		/* none: every one is zero */
+};
+
 /* The attestation key and its certificates, leaf first, without the root. */
 struct auth_attestation {
 	enum attestation_kind kind;
@@ -189,6 +197,13 @@ struct auth_config {
 	char		policy_url[AUTH_URL_MAX];	/* "": none */
 	uint32_t	capacity;	/* discoverable credentials */
 	enum account_choice choice;
+	enum counter_mode counter;
+	/* BE and BS of new credentials; BS only with BE. U2F has neither */
+	bool		backup_eligible;
+	bool		backup_state;
+	/* those that are not discoverable are stored, too, for their owner to
+	 * see; else their IDs hold their keys */
+	bool		keep_all;
 	struct auth_attestation attestation;
 	/* enterprise attestation, for these RPs or as the platform says */
 	struct auth_attestation enterprise;

@@ -178,12 +178,13 @@ ga_sign(struct auth *au, struct auth_op *op)
 	struct authdata ad = {
 		.rp_id_hash = op->ga.rp_id_hash,
 		.flags = (op->ga.up ? AUTHDATA_UP : 0) |
-		    (op->ga.uv ? AUTHDATA_UV : 0),
+		    (op->ga.uv ? AUTHDATA_UV : 0) |
+		    backup_flags(&op->cred),
 	};
 
 	if (!ext_assert_output(au, op))
 		return fail(au, CTAP1_ERR_OTHER);
-	op->counter = next_counter(au);
+	count_assertion(au, op);
 	ad.counter = op->counter;
 	ad.extensions = span(op->extensions, op->extensions_len);
 	op->auth_data_len = authdata_write(&ad, op->auth_data,
@@ -194,11 +195,16 @@ ga_sign(struct auth *au, struct auth_op *op)
 	return ask_key(au, op, KEY_SIGN);
 }
 
-/* Only the first counter of a block costs a write. */
+/*
+ * Of the counter that all share, only the first of a block costs a write. One
+ * of a credential's own does each time (cnt.2): how many of those there are,
+ * nobody knows, and a write for each at an orderly end is none at a crash.
+ */
 enum auth_want
 ga_save(struct auth *au, struct auth_op *op)
 {
-	bool reserve = op->counter > au->state.counter_ceiling;
+	bool reserve = op->counting == COUNT_WITH_KEY &&
+	    op->counter > au->state.counter_ceiling;
 
 	blob_change(op);
 	if (reserve) {
@@ -208,8 +214,12 @@ ga_save(struct auth *au, struct auth_op *op)
 		    UINT32_MAX;
 		op->change.state = &op->state;
 	}
-	return reserve || op->change.own_blob.seq != 0 ? ask_commit(op) :
-	    AUTH_NEXT;
+	if (op->counting == COUNT_ITSELF) {
+		op->cred.counter = op->counter;
+		op->change.replace = &op->cred;
+	}
+	return reserve || op->change.replace != NULL ||
+	    op->change.own_blob.seq != 0 ? ask_commit(op) : AUTH_NEXT;
 }
 
 /* What getNextAssertion goes on with. */
@@ -233,7 +243,7 @@ ga_reply(struct auth *au, struct auth_op *op)
 	bool blob_key = ext_tells_large_blob_key(op);
 	bool blob = blob_tells(op);
 
-	au->counter = op->counter;
+	count_done(au, op);
 	remember_others(au, op);
 	cbor_put_map(&out, (size_t)3 + user + (op->number > 0) +
 	    op->user_selected + blob_key + blob);

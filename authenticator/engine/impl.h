@@ -177,6 +177,9 @@ struct auth_op {
 	int		alg;
 	struct cbor_in	list;		/* where we are in a list */
 	struct span	candidate;	/* the ID being looked for */
+	bool		as_key;		/* whether it holds its key; else, and
+					 * if not, as the ID of a row */
+	bool		stored;		/* the new one gets a row */
 	bool		enterprise;	/* attestation, as mc.9 permits it */
 	const struct auth_attestation *attestation;
 	enum attestation_kind attestation_kind;	/* what is made of it */
@@ -187,6 +190,7 @@ struct auth_op {
 	bool		user_selected;
 	uint32_t	number;		/* numberOfCredentials; 0: not told */
 	uint32_t	left;		/* of those, not told yet */
+	enum cred_counting counting;	/* whose counter that is */
 	uint32_t	counter;
 	uint8_t		auth_data[AUTHDATA_MAX];
 	size_t		auth_data_len;
@@ -384,26 +388,38 @@ enum auth_want ask_blink(const struct auth *au, struct auth_op *op,
     const struct ctap_auth *param);
 enum ctap_status check_auth_protocol(const struct auth *au,
     const struct ctap_auth *param);
+/* Takes id for op->candidate. */
+void set_candidate(struct auth_op *op, struct span id);
 /*
- * Looks for op->candidate among the credentials of op->ga.rp_id_hash, the
- * way its length says. found_candidate() tells, and fills op->cred.
+ * Looks for op->candidate among the credentials of op->ga.rp_id_hash.
+ * found_candidate() tells, and fills op->cred.
  */
 enum auth_want ask_candidate(struct auth *au, struct auth_op *op,
     uint8_t protect_max);
 bool found_candidate(struct auth_op *op);
-/* The next ID in op->list that can be one of ours; false at the end. */
+/* The same ID in the other way, if there is one. */
+bool retry_candidate(struct auth_op *op);
+/* That, or the next ID in op->list; false at the end. */
 bool next_candidate(struct auth_op *op);
-/* The signature counter of the assertion that is being made. */
-uint32_t next_counter(const struct auth *au);
+/* bk.1: BE and BS */
+uint8_t backup_flags(const struct credential *cred);
+/* What it is, and counts with, as the key is now. */
+void cred_begin(const struct auth *au, struct auth_op *op);
+/* The signature counter of a new credential. */
+uint32_t first_counter(const struct auth *au, const struct credential *cred);
+/* op->counter of the assertion by op->cred that is being made. */
+void count_assertion(const struct auth *au, struct auth_op *op);
+/* It was made, and the counter that all share goes on. */
+void count_done(struct auth *au, const struct auth_op *op);
 /* What KEY_SIGN needs to know to sign with an attestation key. */
 void sign_with_attestation(struct auth_op *op,
     const struct auth_attestation *att);
 /* The key that was just made, into op->cred. */
 void cred_keep_key(struct auth_op *op);
-/* It lives in its own ID. */
-void cred_name_by_key(struct credential *cred);
+/* Its ID: holds its key, or is random for a row. */
+void cred_name(const struct auth *au, struct auth_op *op);
 /* What a credential ID that holds its own key says about it. */
-size_t meta_encode(const struct credential *cred,
+size_t meta_encode(const struct auth_op *op,
     uint8_t out[static KEY_META_MAX]);
 
 /* facts.c: of a request that was decoded, or an APDU that was */
@@ -534,7 +550,7 @@ auth_stage ga_blink, ga_check, ga_authorize, ga_find, ga_consent, ga_extend,
     ga_sign, ga_save, ga_reply;
 auth_stage gn_find, gn_found;
 auth_stage u2f_version;
-auth_stage ur_ask, ur_create, ur_certify, ur_attest, ur_reply;
+auth_stage ur_ask, ur_create, ur_certify, ur_attest, ur_save, ur_reply;
 auth_stage ua_find, ua_consent, ua_sign, ua_reply;
 
 #endif

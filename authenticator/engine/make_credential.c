@@ -208,10 +208,15 @@ mc_create(struct auth *au, struct auth_op *op)
 		return fail(au, status);
 	op->cred.alg = op->alg;
 	op->cred.discoverable = op->req.mc.options.rk == OPT_TRUE;
+	/* bk.1 */
+	op->cred.backup_eligible = au->cfg.backup_eligible;
+	op->cred.backup_state = au->cfg.backup_eligible &&
+	    au->cfg.backup_state;
+	cred_begin(au, op);
 	op->key.alg = op->alg;
 	op->key.shape = au->cfg.key_shape;
 	op->key.bound = span(op->ga.rp_id_hash, sizeof(op->ga.rp_id_hash));
-	op->key.meta = span(op->meta, meta_encode(&op->cred, op->meta));
+	op->key.meta = span(op->meta, meta_encode(op, op->meta));
 	return ask_key(au, op, KEY_CREATE);
 }
 
@@ -251,15 +256,13 @@ keep_rp_id(struct rp_id_text *out, struct span s)
 	out->len = (uint8_t)(head + sizeof(ellipsis) - 1 + tail);
 }
 
-/* mc.17: what is remembered of a discoverable credential */
+/* mc.17, keep.1: what is remembered of a stored credential */
 static void
-keep_account(struct auth *au, struct auth_op *op)
+keep_account(struct auth_op *op)
 {
 	const struct ctap_make_credential *req = &op->req.mc;
 	struct credential *cred = &op->cred;
 
-	auth_random(au, cred->id, CREDENTIAL_ID_STORED);
-	cred->id_len = CREDENTIAL_ID_STORED;
 	keep_rp_id(&cred->rp_id, req->rp_id);
 	keep_name(&cred->rp_name, req->rp_name);
 	memcpy(cred->user.id, req->user.id.p, req->user.id.len);
@@ -275,11 +278,11 @@ mc_replace(struct auth *au, struct auth_op *op)
 	struct credential *cred = &op->cred;
 
 	cred_keep_key(op);
-	if (!cred->discoverable) {
-		cred_name_by_key(cred);
+	cred_name(au, op);
+	if (op->stored)
+		keep_account(op);
+	if (!cred->discoverable)
 		return AUTH_NEXT;
-	}
-	keep_account(au, op);
 	op->lookup.user_id = op->req.mc.user.id;
 	op->lookup.protect_max = PROTECT_REQUIRED;
 	op->lookup.cred = &op->other;
@@ -363,8 +366,9 @@ write_auth_data(struct auth *au, struct auth_op *op)
 {
 	struct authdata ad = {
 		.rp_id_hash = op->ga.rp_id_hash,
-		.flags = AUTHDATA_UP | (op->uv ? AUTHDATA_UV : 0),
-		.counter = au->counter,
+		.flags = AUTHDATA_UP | (op->uv ? AUTHDATA_UV : 0) |
+		    backup_flags(&op->cred),
+		.counter = first_counter(au, &op->cred),
 		.aaguid = au->cfg.aaguid,
 		.credential_id = span(op->cred.id, op->cred.id_len),
 		.public_key = span(op->cred.pub, op->cred.pub_len),
@@ -417,16 +421,17 @@ mc_sign(struct auth *au, struct auth_op *op)
 enum auth_want
 mc_save(struct auth *au, struct auth_op *op)
 {
-	if (!op->cred.discoverable)
+	if (!op->stored)
 		return AUTH_NEXT;
+	op->change = (struct auth_change){ .put = &op->cred };
+	if (!op->cred.discoverable)
+		return ask_commit(op);
 	/* id.2 */
 	op->state = au->state;
 	op->state.store_generation++;
-	op->change = (struct auth_change){
-		.remove = op->lookup.found ? op->other.seq : 0,
-		.put = &op->cred,
-		.state = &op->state,
-	};
+	op->change.state = &op->state;
+	if (op->lookup.found)
+		op->change.remove = op->other.seq;
 	return ask_commit(op);
 }
 

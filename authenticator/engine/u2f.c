@@ -121,7 +121,7 @@ take_authenticate(struct auth_op *op, struct span data)
 	if (data.len < head || data.len != head + data.p[head - 1])
 		return false;
 	take_hashes(op, data.p);
-	op->candidate = span(data.p + head, data.len - head);
+	set_candidate(op, span(data.p + head, data.len - head));
 	return true;
 }
 
@@ -130,7 +130,7 @@ static const struct u2f_command {
 	bool		(*take)(struct auth_op *op, struct span data);
 } commands[] = {
 	{ { U2F_REGISTER, 0, { ur_ask, ur_create, ur_certify, ur_attest,
-	    ur_reply } }, take_register },
+	    ur_save, ur_reply } }, take_register },
 	{ { U2F_AUTHENTICATE, 0, { ua_find, ua_consent, ua_sign, ga_save,
 	    ua_reply } }, take_authenticate },
 	{ { U2F_VERSION, 0, { u2f_version } }, take_nothing },
@@ -201,14 +201,15 @@ ur_ask(struct auth *au, struct auth_op *op)
 	return poll_user(op, REASON_REGISTER);
 }
 
-/* uf.7: as a credential of CTAP2 that asked for no extension */
+/* uf.7, bk.2: as a credential of CTAP2 that asked for no extension */
 enum auth_want
 ur_create(struct auth *au, struct auth_op *op)
 {
 	op->cred.protect = PROTECT_OPTIONAL;
+	cred_begin(au, op);
 	op->key.alg = COSE_ES256;
 	op->key.bound = span(op->ga.rp_id_hash, APPLICATION_LEN);
-	op->key.meta = span(op->meta, meta_encode(&op->cred, op->meta));
+	op->key.meta = span(op->meta, meta_encode(op, op->meta));
 	return ask_key(au, op, KEY_CREATE);
 }
 
@@ -271,16 +272,16 @@ ur_certify(struct auth *au, struct auth_op *op)
 {
 	struct credential *cred = &op->cred;
 
-	if (op->key.out_blob_len > KEY_HANDLE_MAX)
-		return fail(au, CTAP1_ERR_OTHER);
 	cred_keep_key(op);
-	cred_name_by_key(cred);
+	cred_name(au, op);
+	if (cred->id_len > KEY_HANDLE_MAX)
+		return fail(au, CTAP1_ERR_OTHER);
 	put_byte(au, REPLY_REGISTER);
 	cose_p256_point(span(op->key.out_pub, op->key.out_pub_len),
 	    op->point);
 	put(au, span(op->point, POINT_LEN));
-	put_byte(au, (uint8_t)cred->blob_len);
-	put(au, span(cred->blob, cred->blob_len));
+	put_byte(au, (uint8_t)cred->id_len);
+	put(au, span(cred->id, cred->id_len));
 	if (u2f_has_chain(au))
 		return AUTH_NEXT;
 	sign_with_credential(op);
@@ -323,8 +324,8 @@ write_signed(struct auth_op *op)
 	p += APPLICATION_LEN;
 	memcpy(p, op->ga.client_data_hash, CHALLENGE_LEN);
 	p += CHALLENGE_LEN;
-	memcpy(p, cred->blob, cred->blob_len);
-	p += cred->blob_len;
+	memcpy(p, cred->id, cred->id_len);
+	p += cred->id_len;
 	memcpy(p, op->point, POINT_LEN);
 	p += POINT_LEN;
 	op->auth_data_len = (size_t)(p - op->auth_data);
@@ -347,6 +348,17 @@ ur_attest(struct auth *au, struct auth_op *op)
 	return ask_key(au, op, KEY_SIGN);
 }
 
+/* keep.3 */
+enum auth_want
+ur_save(struct auth *au, struct auth_op *op)
+{
+	(void)au;
+	if (!op->stored)
+		return AUTH_NEXT;
+	op->change = (struct auth_change){ .put = &op->cred };
+	return ask_commit(op);
+}
+
 enum auth_want
 ur_reply(struct auth *au, struct auth_op *op)
 {
@@ -356,14 +368,14 @@ ur_reply(struct auth *au, struct auth_op *op)
 
 /* U2F_AUTHENTICATE, 5 */
 
-/* uf.9: an unknown control byte is wrong, and so is an ID not like ours */
+/* uf.9: an unknown control byte is wrong, and so is no ID at all */
 enum auth_want
 ua_find(struct auth *au, struct auth_op *op)
 {
 	if (op->control != U2F_ENFORCE_AND_SIGN &&
 	    op->control != U2F_CHECK_ONLY && op->control != U2F_SIGN)
 		return fail_sw(au, SW_WRONG_DATA);
-	if (op->candidate.len < CREDENTIAL_ID_STORED)
+	if (op->candidate.len == 0)
 		return fail_sw(au, SW_WRONG_DATA);
 	return ask_candidate(au, op, PROTECT_OPTIONAL_WITH_LIST);
 }
@@ -372,7 +384,12 @@ ua_find(struct auth *au, struct auth_op *op)
 enum auth_want
 ua_consent(struct auth *au, struct auth_op *op)
 {
-	if (!found_candidate(op) || op->cred.alg != COSE_ES256 ||
+	bool found = found_candidate(op);
+
+	if (!found && retry_candidate(op))
+		return again(op, ask_candidate(au, op,
+		    PROTECT_OPTIONAL_WITH_LIST));
+	if (!found || op->cred.alg != COSE_ES256 ||
 	    op->cred.protect > PROTECT_OPTIONAL_WITH_LIST)
 		return fail_sw(au, SW_WRONG_DATA);
 	if (op->control == U2F_CHECK_ONLY)
@@ -392,7 +409,7 @@ ua_sign(struct auth *au, struct auth_op *op)
 		    AUTHDATA_UP : 0,
 	};
 
-	op->counter = next_counter(au);
+	count_assertion(au, op);
 	ad.counter = op->counter;
 	op->auth_data_len = authdata_write(&ad, op->auth_data,
 	    sizeof(op->auth_data));
@@ -405,7 +422,7 @@ ua_sign(struct auth *au, struct auth_op *op)
 enum auth_want
 ua_reply(struct auth *au, struct auth_op *op)
 {
-	au->counter = op->counter;
+	count_done(au, op);
 	put(au, span(op->auth_data + SIGNED_FLAGS,
 	    SIGNED_END - SIGNED_FLAGS));
 	put(au, span(op->key.out_sig, op->key.out_sig_len));

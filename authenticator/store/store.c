@@ -408,7 +408,7 @@ count_row(void *arg, const struct credential *cred)
 {
 	struct tally *t = arg;
 
-	t->count++;
+	t->count += cred->discoverable;
 	t->last_seq = cred->seq;
 	return 0;
 }

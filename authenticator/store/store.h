@@ -101,10 +101,10 @@ int store_commit(struct store *st, const struct auth_change *chg,
     uint64_t *seq);
 
 /*
- * Whether chg moves nothing but the ceiling of signature counters, which only
- * rises: then an older state would be as good.
+ * Whether chg moves nothing but the ceiling of signature counters, or that of
+ * a credential, which only rise: then an older state would be as good.
  */
-bool store_is_count(const struct store *st, const struct auth_change *chg);
+bool store_is_count(struct store *st, const struct auth_change *chg);
 
 /*
  * Keeps wrapped (at most KEY_WRAPPED_MAX bytes) in place of what the storage

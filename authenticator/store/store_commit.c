@@ -224,13 +224,29 @@ forget_all(struct store *st, struct pending *p)
 	return 0;
 }
 
-/* One less at a site, after its row was deleted. */
+/* Whether there is a site of that tag: 1 or 0, or an error. */
 static int
-uncount(struct store *st, const uint8_t rp[static KEY_TAG_LEN], int protect)
+is_site(struct store *st, struct span rp)
+{
+	int r;
+
+	store_bind(st, STMT_SITE, 1, rp);
+	if ((r = store_step(st, STMT_SITE, "write")) > 0)
+		store_reset(st, STMT_SITE);
+	return r;
+}
+
+/* One less at a site, after its row was deleted; it may never have counted. */
+static int
+uncount(struct store *st, struct pending *p,
+    const uint8_t rp[static KEY_TAG_LEN], int protect)
 {
 	int64_t last = 0;
 	int r;
 
+	if ((r = is_site(st, span(rp, KEY_TAG_LEN))) <= 0)
+		return r;
+	p->state.credentials--;
 	if ((r = store_newest(st, span(rp, KEY_TAG_LEN), protect, INT64_MAX,
 	    &last)) != 0)
 		return r;
@@ -284,16 +300,16 @@ forget_one(struct store *st, struct pending *p, uint64_t seq)
 	sqlite3_bind_int64(st->stmt[STMT_DELETE], 1, (int64_t)seq);
 	if ((r = store_run(st, STMT_DELETE, "write")) != 0 ||
 	    (r = forget_own_blob(st, seq)) != 0 ||
-	    (r = uncount(st, rp, protect)) != 0)
+	    (r = uncount(st, p, rp, protect)) != 0)
 		return r;
-	p->state.credentials--;
 	return 0;
 }
 
 static int
-insert_row(struct store *st, uint64_t seq, int protect,
+insert_row(struct store *st, uint64_t seq, const struct credential *cred,
     const struct row_tags *t, struct span sealed)
 {
+	int protect = cred->protect;
 	sqlite3_stmt *s = st->stmt[STMT_INSERT];
 	int r;
 
@@ -304,7 +320,8 @@ insert_row(struct store *st, uint64_t seq, int protect,
 	store_bind(st, STMT_INSERT, 5, t->has_user ?
 	    span(t->user, KEY_TAG_LEN) : span(NULL, 0));
 	store_bind(st, STMT_INSERT, 6, sealed);
-	if ((r = store_run(st, STMT_INSERT, "write")) != 0)
+	r = store_run(st, STMT_INSERT, "write");
+	if (r != 0 || !cred->discoverable)
 		return r;
 	store_bind(st, STMT_SITE_ADD, 1, span(t->rp, KEY_TAG_LEN));
 	sqlite3_bind_int(st->stmt[STMT_SITE_ADD], 2, protect);
@@ -320,7 +337,8 @@ add_one(struct store *st, struct pending *p, const struct credential *cred)
 	size_t len = 0;
 	int r;
 
-	if (p->state.credentials >= st->limit || p->last_seq >= INT64_MAX)
+	if ((cred->discoverable && p->state.credentials >= st->limit) ||
+	    p->last_seq >= INT64_MAX)
 		return store_fail(st, -ENOSPC, "%s: the key is full (%u "
 		    "credentials)", st->path, p->state.credentials);
 	if ((r = store_tags(st, cred, &tags)) != 0 ||
@@ -328,11 +346,11 @@ add_one(struct store *st, struct pending *p, const struct credential *cred)
 	    &len)) != 0)
 		return store_fail(st, r, "%s: cannot seal: %s", st->path,
 		    strerror(-r));
-	if ((r = insert_row(st, p->last_seq + 1, cred->protect, &tags,
+	if ((r = insert_row(st, p->last_seq + 1, cred, &tags,
 	    span(sealed, len))) != 0)
 		return r;
 	p->last_seq++;
-	p->state.credentials++;
+	p->state.credentials += cred->discoverable;
 	return 0;
 }
 
@@ -453,14 +471,34 @@ out:
 	return r;
 }
 
-bool
-store_is_count(const struct store *st, const struct auth_change *chg)
+/* The row that is there; what cannot be read was not counted either. */
+static bool
+is_counted(struct store *st, const struct credential *cred)
 {
-	if (chg->reset || chg->remove != 0 || chg->replace != NULL ||
-	    chg->put != NULL || chg->own_blob.seq != 0 ||
-	    chg->large_blobs.p != NULL)
+	struct credential old;
+	bool counted = false;
+
+	if (cred->seq > INT64_MAX)
 		return false;
-	return chg->state == NULL || store_only_counts(st, chg->state);
+	sqlite3_bind_int64(st->stmt[STMT_BY_SEQ], 1, (int64_t)cred->seq);
+	if (store_step(st, STMT_BY_SEQ, "read") <= 0)
+		return false;
+	counted = store_open_row(st, STMT_BY_SEQ, &old) == 0 &&
+	    store_only_counted(&old, cred);
+	store_reset(st, STMT_BY_SEQ);
+	explicit_bzero(&old, sizeof(old));
+	return counted;
+}
+
+bool
+store_is_count(struct store *st, const struct auth_change *chg)
+{
+	if (chg->reset || chg->remove != 0 || chg->put != NULL ||
+	    chg->own_blob.seq != 0 || chg->large_blobs.p != NULL)
+		return false;
+	if (chg->state != NULL && !store_only_counts(st, chg->state))
+		return false;
+	return chg->replace == NULL || is_counted(st, chg->replace);
 }
 
 int

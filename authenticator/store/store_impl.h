@@ -54,7 +54,10 @@ enum stmt {
 	STMT_COUNT,
 };
 
-/* Ciphers of names: what rows are found by. */
+/*
+ * Ciphers of names: what rows are found by. A row that is not discoverable has
+ * a tag for its RP that no site has, and none for its user.
+ */
 struct row_tags {
 	uint8_t		id[KEY_TAG_LEN];
 	uint8_t		rp[KEY_TAG_LEN];
@@ -168,6 +171,9 @@ int store_open_state(struct store *st, struct span sealed);
  * signature counters, the number of credentials, the generation. */
 bool store_only_counts(const struct store *st,
     const struct auth_state *state);
+/* Whether new is old but for a counter of its own, which only rises. */
+bool store_only_counted(const struct credential *old,
+    const struct credential *new);
 
 /*
  * store_query.c: the newest credential of a site with that protection that

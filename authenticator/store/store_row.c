@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define ROW_VERSION	1
+#define ROW_WITH_COUNT	2	/* version 1, then whose counter, and it */
 #define STATE_VERSION	1
 #define STATE_WITH_BIO	2	/* version 1, then templates, at least one */
 #define STATE_WITH_TPM	3	/* version 1, then templates, if any, then
@@ -20,7 +21,10 @@
 #define FLAG_PAYMENT	  0x04
 #define FLAG_LARGE_BLOB	  0x08
 #define FLAG_OWN_BLOB	  0x10
-#define FLAGS_KNOWN	0x1f
+#define FLAG_ELIGIBLE	  0x20	/* from version 2 on */
+#define FLAG_BACKED_UP	  0x40
+#define FLAGS_OF_1	  0x1f
+#define FLAGS_OF_2	  0x7f
 
 /* A cursor that goes quiet after the first error. */
 struct writer {
@@ -105,28 +109,48 @@ take_text(struct reader *r, void *out, size_t len_size, size_t max)
 	return len;
 }
 
+/* As old as it can be: what lacks something, an older sealkey can read. */
+static unsigned
+row_version(const struct credential *c)
+{
+	return c->backup_eligible || c->counting != COUNT_WITH_KEY ?
+	    ROW_WITH_COUNT : ROW_VERSION;
+}
+
+/* What no row can say: of both directions. */
+static bool
+is_sound(const struct credential *c)
+{
+	return c->protect >= PROTECT_OPTIONAL &&
+	    c->protect <= PROTECT_REQUIRED && c->id_len > 0 &&
+	    c->counting <= COUNT_NOTHING &&
+	    (c->counting == COUNT_ITSELF || c->counter == 0) &&
+	    (c->backup_eligible || !c->backup_state);
+}
+
+static uint8_t
+row_flags(const struct credential *c)
+{
+	return (c->discoverable ? FLAG_DISCOVERABLE : 0) |
+	    (c->hmac_secret ? FLAG_HMAC_SECRET : 0) |
+	    (c->third_party_payment ? FLAG_PAYMENT : 0) |
+	    (c->has_large_blob_key ? FLAG_LARGE_BLOB : 0) |
+	    (c->large_blob ? FLAG_OWN_BLOB : 0) |
+	    (c->backup_eligible ? FLAG_ELIGIBLE : 0) |
+	    (c->backup_state ? FLAG_BACKED_UP : 0);
+}
+
 size_t
 store_encode_credential(const struct credential *c,
     uint8_t out[static ROW_MAX])
 {
 	struct writer w = { .p = out, .size = ROW_MAX };
-	uint8_t flags = 0;
+	unsigned version = row_version(c);
 
-	if (c->discoverable)
-		flags |= FLAG_DISCOVERABLE;
-	if (c->hmac_secret)
-		flags |= FLAG_HMAC_SECRET;
-	if (c->third_party_payment)
-		flags |= FLAG_PAYMENT;
-	if (c->has_large_blob_key)
-		flags |= FLAG_LARGE_BLOB;
-	if (c->large_blob)
-		flags |= FLAG_OWN_BLOB;
-	if (c->protect < PROTECT_OPTIONAL || c->protect > PROTECT_REQUIRED ||
-	    c->id_len == 0)
+	if (!is_sound(c))
 		return 0;
-	put_uint(&w, ROW_VERSION, 1);
-	put_uint(&w, flags, 1);
+	put_uint(&w, version, 1);
+	put_uint(&w, row_flags(c), 1);
 	put_uint(&w, c->protect, 1);
 	put_uint(&w, (uint32_t)c->alg, 4);
 	put_uint(&w, c->created_s, 8);
@@ -143,25 +167,40 @@ store_encode_credential(const struct credential *c,
 	put_text(&w, c->cred_blob, c->cred_blob_len, 1, CRED_BLOB_MAX);
 	if (c->has_large_blob_key)
 		put_bytes(&w, c->large_blob_key, LARGE_BLOB_KEY_LEN);
+	if (version >= ROW_WITH_COUNT) {
+		put_uint(&w, c->counting, 1);
+		put_uint(&w, c->counter, 4);
+	}
 	return w.bad ? 0 : w.len;
 }
 
 static void
-take_credential(struct reader *r, struct credential *c)
+take_flags(struct reader *r, unsigned version, struct credential *c)
 {
-	const uint8_t *hash, *key;
-	uint8_t flags;
+	uint8_t flags = (uint8_t)take_uint(r, 1);
 
-	if (take_uint(r, 1) != ROW_VERSION)
-		r->bad = true;
-	flags = (uint8_t)take_uint(r, 1);
-	if ((flags & ~FLAGS_KNOWN) != 0)
+	if ((flags & ~(version >= ROW_WITH_COUNT ? FLAGS_OF_2 :
+	    FLAGS_OF_1)) != 0)
 		r->bad = true;
 	c->discoverable = (flags & FLAG_DISCOVERABLE) != 0;
 	c->hmac_secret = (flags & FLAG_HMAC_SECRET) != 0;
 	c->third_party_payment = (flags & FLAG_PAYMENT) != 0;
 	c->has_large_blob_key = (flags & FLAG_LARGE_BLOB) != 0;
 	c->large_blob = (flags & FLAG_OWN_BLOB) != 0;
+	c->backup_eligible = (flags & FLAG_ELIGIBLE) != 0;
+	c->backup_state = (flags & FLAG_BACKED_UP) != 0;
+}
+
+/* Its version. */
+static unsigned
+take_credential(struct reader *r, struct credential *c)
+{
+	unsigned version = (unsigned)take_uint(r, 1);
+	const uint8_t *hash, *key;
+
+	if (version < ROW_VERSION || version > ROW_WITH_COUNT)
+		r->bad = true;
+	take_flags(r, version, c);
 	c->protect = (uint8_t)take_uint(r, 1);
 	c->alg = (int32_t)(uint32_t)take_uint(r, 4);
 	c->created_s = take_uint(r, 8);
@@ -182,6 +221,11 @@ take_credential(struct reader *r, struct credential *c)
 	if (c->has_large_blob_key &&
 	    (key = take_bytes(r, LARGE_BLOB_KEY_LEN)) != NULL)
 		memcpy(c->large_blob_key, key, LARGE_BLOB_KEY_LEN);
+	if (version >= ROW_WITH_COUNT) {
+		c->counting = (uint8_t)take_uint(r, 1);
+		c->counter = (uint32_t)take_uint(r, 4);
+	}
+	return version;
 }
 
 bool
@@ -189,12 +233,14 @@ store_decode_credential(struct span in, struct credential *out)
 {
 	struct reader r = { .rest = in };
 
+	unsigned version;
+
 	memset(out, 0, sizeof(*out));
-	take_credential(&r, out);
-	if (r.bad || r.rest.len != 0 || out->id_len == 0)
+	version = take_credential(&r, out);
+	if (r.bad || r.rest.len != 0)
 		return false;
-	return out->protect >= PROTECT_OPTIONAL &&
-	    out->protect <= PROTECT_REQUIRED;
+	/* nothing to be had in a lower version is in a higher one */
+	return is_sound(out) && row_version(out) == version;
 }
 
 /*
@@ -244,12 +290,15 @@ int
 store_tags(struct store *st, const struct credential *cred,
     struct row_tags *out)
 {
-	struct row_tags t = { .has_user = cred->user.id_len > 0 };
+	struct row_tags t = { .has_user = cred->discoverable &&
+	    cred->user.id_len > 0 };
+	const char *label = cred->discoverable ? "rp" : "rp, not listed";
 	int r;
 
 	if ((r = store_tag_id(st, span(cred->id, cred->id_len), t.id)) != 0)
 		return r;
-	if ((r = store_tag_rp(st, cred->rp_id_hash, t.rp)) != 0)
+	if ((r = st->keys->ops->tag(st->keys, label,
+	    span(cred->rp_id_hash, 32), t.rp)) != 0)
 		return r;
 	if (t.has_user && (r = store_tag_user(st, cred->rp_id_hash,
 	    span(cred->user.id, cred->user.id_len), t.user)) != 0)
@@ -538,6 +587,25 @@ store_seal_state(struct store *st, const struct auth_state *state,
 	*len = n + KEY_SEAL_OVERHEAD;
 	explicit_bzero(plain, sizeof(plain));
 	return r;
+}
+
+bool
+store_only_counted(const struct credential *old, const struct credential *new)
+{
+	uint8_t a[ROW_MAX], b[ROW_MAX];
+	struct credential like = *new;
+	size_t a_len, b_len;
+	bool same;
+
+	like.counter = old->counter;
+	a_len = store_encode_credential(old, a);
+	b_len = store_encode_credential(&like, b);
+	same = a_len > 0 && new->counter >= old->counter &&
+	    span_eq(span(a, a_len), span(b, b_len));
+	explicit_bzero(&like, sizeof(like));
+	explicit_bzero(a, sizeof(a));
+	explicit_bzero(b, sizeof(b));
+	return same;
 }
 
 bool

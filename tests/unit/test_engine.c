@@ -626,7 +626,7 @@ static const struct scenario scenarios[] = {
 	{ "token",		"U",		prepare_token, 0 },
 	{ "create",		"UKK",		prepare_create, 0 },
 	{ "create, self",	"UKK",		prepare_create_self, 0 },
-	{ "replace",		"ULKKLKC",	prepare_replace, FILLS_STORE },
+	{ "replace",		"ULKLKLKC",	prepare_replace, FILLS_STORE },
 	{ "create, salts",	"UKLKKC",	prepare_create_hmac,
 	    FILLS_STORE },
 	{ "get",		"ULKC",		prepare_get, 0 },
@@ -1373,20 +1373,56 @@ an_unprotected_key_ignores_what_proves_nothing(void **state)
 	rig_free(r);
 }
 
-/* IDs that no key of ours can have cost nothing. */
+/*
+ * covers imp.1
+ * An ID that can hold a key is asked both ways, the others are names of rows;
+ * and what no ID can be costs nothing.
+ */
 static void
-ids_of_other_lengths_are_not_looked_for(void **state)
+ids_are_looked_for_as_they_can_be(void **state)
 {
-	static const size_t lens[] = { 0, 1, 31, KEY_BLOB_MAX + 1, 1023 };
-	static const uint8_t id[1023];
+	static const struct {
+		size_t		len;
+		const char	*wants;
+	} ids[] = { { 0, "" }, { 1, "L" }, { 31, "L" }, { 32, "L" },
+		{ 33, "KL" }, { KEY_BLOB_MAX, "KL" }, { KEY_BLOB_MAX + 1, "L" },
+		{ 1023, "L" }, { 1024, "" } };
+	static const uint8_t id[1024];
 	struct rig *r = rig_new();
-	struct ask a = { .listed = COUNT(lens) };
+	struct ask a = { .listed = 1 };
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(lens); i++)
-		a.list[i] = span(id, lens[i]);
-	assert_int_equal(rig_get(r, &a), CTAP2_ERR_NO_CREDENTIALS);
-	assert_int_equal(r->wants, 0);
+	for (size_t i = 0; i < COUNT(ids); i++) {
+		a.list[0] = span(id, ids[i].len);
+		assert_int_equal(rig_get(r, &a), CTAP2_ERR_NO_CREDENTIALS);
+		assert_string_equal(r->trace, ids[i].wants);
+	}
+	rig_free(r);
+}
+
+/* covers imp.1: whatever ID it came with */
+static void
+a_credential_is_found_by_any_id(void **state)
+{
+	static const size_t lens[] = { 1, 31, 32, 33, 64, KEY_BLOB_MAX, 1023 };
+	uint8_t id[1023];
+	struct rig *r = rig_new();
+	struct ask a = { .rk = true, .uv = true };
+
+	(void)state;
+	memset(id, 0x77, sizeof(id));
+	assert_int_equal(rig_create(r, &a), CTAP2_OK);
+	a.rk = false;
+	a.listed = 1;
+	for (size_t i = 0; i < COUNT(lens); i++) {
+		r->cred[0].id_len = (uint16_t)lens[i];
+		memcpy(r->cred[0].id, id, lens[i]);
+		a.list[0] = span(id, lens[i]);
+		assert_int_equal(rig_get(r, &a), CTAP2_OK);
+		assert_true(span_eq(rig_reply(r).id, a.list[0]));
+		assert_int_equal(rig_create(r, &a),
+		    CTAP2_ERR_CREDENTIAL_EXCLUDED);
+	}
 	rig_free(r);
 }
 
@@ -2348,7 +2384,8 @@ main(void)
 		cmocka_unit_test(a_start_without_memory),
 		cmocka_unit_test(
 		    an_unprotected_key_ignores_what_proves_nothing),
-		cmocka_unit_test(ids_of_other_lengths_are_not_looked_for),
+		cmocka_unit_test(ids_are_looked_for_as_they_can_be),
+		cmocka_unit_test(a_credential_is_found_by_any_id),
 		cmocka_unit_test(nothing_is_left_of_an_operation),
 		cmocka_unit_test(a_token_is_in_one_place),
 		cmocka_unit_test(salts_and_secrets_go_with_the_reply),

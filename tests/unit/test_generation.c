@@ -57,6 +57,8 @@ struct fixture {
 
 static char msg[DEVICE_MESSAGE_LEN];
 
+static enum counter_mode counter_mode;
+
 static int
 open_device(struct fixture *f, bool create, bool manage, bool look)
 {
@@ -65,6 +67,7 @@ open_device(struct fixture *f, bool create, bool manage, bool look)
 
 	device_config_default(&cfg);
 	cfg.auth.attestation.kind = ATTESTATION_SELF;
+	cfg.auth.counter = counter_mode;
 	keys_free(f->keys);
 	f->keys = chip_keys_new(&f->chip, f->soft);
 	assert_non_null(f->keys);
@@ -487,6 +490,26 @@ test_host_waits_for_the_advance(void **state)
 	assert_at(f, NEW_AT + 1);
 }
 
+/* covers cnt.2: a TPM would wear out by it */
+static void
+test_counters_of_credentials_do_not_advance(void **state)
+{
+	struct fixture *f = *state;
+
+	counter_mode = COUNTER_CREDENTIAL;
+	reopen(f);
+	counter_mode = COUNTER_SHARED;
+	assert_int_equal(ASK(f, make), CTAP2_OK);
+	assert_at(f, NEW_AT + 1);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(ASK(f, assert_it), CTAP2_OK);
+	assert_int_equal(f->chip.advances, 1);
+	assert_at(f, NEW_AT + 1);
+	reopen(f);
+	assert_int_equal(ASK(f, assert_it), CTAP2_OK);
+	assert_at(f, NEW_AT + 1);
+}
+
 /* can.1: like the commit that it belongs to */
 static void
 test_cancel_does_not_stop_the_advance(void **state)
@@ -814,6 +837,7 @@ main(void)
 		TEST(test_trouble_is_told_once),
 		TEST(test_reset_whose_advance_fails),
 		TEST(test_host_waits_for_the_advance),
+		TEST(test_counters_of_credentials_do_not_advance),
 		TEST(test_cancel_does_not_stop_the_advance),
 		TEST(test_power_cycle_waits_for_the_advance),
 		TEST(test_closing_does_not_wait),

@@ -273,6 +273,30 @@ every_kind_of_attestation_has_a_name(void **state)
 }
 
 static void
+what_is_kept_with_credentials(void **state)
+{
+	struct auth_config cfg = config();
+
+	(void)state;
+	assert_false(cfg.backup_eligible || cfg.backup_state || cfg.keep_all);
+	assert_int_equal(cfg.counter, COUNTER_SHARED);
+	takes(&cfg, "backupEligible=on");
+	takes(&cfg, "backupState=on");
+	takes(&cfg, "keepAll=on");
+	assert_true(cfg.backup_eligible && cfg.backup_state && cfg.keep_all);
+	takes(&cfg, "keepAll=off");
+	assert_false(cfg.keep_all);
+	takes(&cfg, "signatureCounter=zero");
+	assert_int_equal(cfg.counter, COUNTER_ZERO);
+	takes(&cfg, "signatureCounter=credential");
+	assert_int_equal(cfg.counter, COUNTER_CREDENTIAL);
+	refuses("signatureCounter=", "it takes shared|credential|zero");
+	refuses("signatureCounter=Shared", "it takes");
+	refuses("backupEligible=true", "it takes on|off");
+	refuses("keepAll=", "it takes on|off");
+}
+
+static void
 aaguids(void **state)
 {
 	static const uint8_t want[16] = { 0x2f, 0xc0, 0x57, 0x9f, 0x81, 0x13,
@@ -467,6 +491,7 @@ main(void)
 		cmocka_unit_test(rp_ids_as_long_as_they_are_kept),
 		cmocka_unit_test(every_kind_of_attestation_has_a_name),
 		cmocka_unit_test(aaguids),
+		cmocka_unit_test(what_is_kept_with_credentials),
 		cmocka_unit_test(what_tpm_attestation_looks_like),
 		cmocka_unit_test(manufacturers_are_four_bytes),
 		cmocka_unit_test(what_builds_on_a_feature_goes_with_it),

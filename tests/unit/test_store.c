@@ -139,6 +139,9 @@ test_extremes(void **state)
 	c.discoverable = c.hmac_secret = true;
 	c.third_party_payment = c.has_large_blob_key = true;
 	c.large_blob = true;
+	c.backup_eligible = c.backup_state = true;
+	c.counting = COUNT_ITSELF;
+	c.counter = UINT32_MAX;
 	c.cred_blob_len = CRED_BLOB_MAX;
 	c.alg = -65535;
 	c.created_s = UINT64_MAX;
@@ -1226,11 +1229,139 @@ test_row_decoder_is_strict(void **state)
 	row[0]++;
 	assert_false(store_decode_credential(span(row, n), &out));
 	row[0]--;
-	row[1] |= 0x20;
+	row[1] |= 0x80;
 	assert_false(store_decode_credential(span(row, n), &out));
-	row[1] &= 0xdf;
+	row[1] &= 0x7f;
 	row[1] |= 0x08;		/* a large-blob key, which is not there */
 	assert_false(store_decode_credential(span(row, n), &out));
+}
+
+/* What is not in a row of version 1 is no reason to write another one. */
+static void
+test_row_versions(void **state)
+{
+	struct credential c, out;
+	uint8_t row[ROW_MAX];
+	size_t n;
+
+	(void)state;
+	fixture_credential(&c, 3, 1);
+	assert_int_equal(c.counting, COUNT_WITH_KEY);
+	n = store_encode_credential(&c, row);
+	assert_true(n > 0 && row[0] == 1);
+	row[1] |= 0x20;		/* which version 1 does not have */
+	assert_false(store_decode_credential(span(row, n), &out));
+	c.backup_eligible = true;
+	n = store_encode_credential(&c, row);
+	assert_true(row[0] == 2);
+	assert_true(store_decode_credential(span(row, n), &out));
+	assert_true(out.backup_eligible && !out.backup_state);
+	row[1] &= 0xdf;		/* nothing is left that wants version 2 */
+	assert_false(store_decode_credential(span(row, n), &out));
+	row[1] |= 0x40;		/* backed up, and cannot be */
+	assert_false(store_decode_credential(span(row, n), &out));
+	row[1] |= 0x20;
+	assert_true(store_decode_credential(span(row, n), &out));
+	row[n - 1] = 1;		/* a counter that is not its own */
+	assert_false(store_decode_credential(span(row, n), &out));
+	row[n - 5] = COUNT_ITSELF;
+	assert_true(store_decode_credential(span(row, n), &out));
+	assert_int_equal(out.counter, 1);
+	row[n - 5] = COUNT_NOTHING + 1;
+	assert_false(store_decode_credential(span(row, n), &out));
+	c.backup_eligible = false;
+	c.backup_state = true;
+	assert_int_equal(store_encode_credential(&c, row), 0);
+}
+
+/*
+ * covers keep.1 keep.2
+ * By its ID, and by nothing else; not counted, and forgotten like others.
+ */
+static void
+test_not_listed(void **state)
+{
+	struct fixture *f = *state;
+	struct credential c, out;
+	struct auth_change chg = { .put = &c };
+	struct auth_state st;
+	struct auth_lookup q;
+
+	for (int listed = 0; listed < 2; listed++) {
+		fixture_credential(&c, 5 + listed, 1);
+		c.discoverable = listed;
+		assert_int_equal(store_commit(f->st, &chg, NULL), 0);
+		reopen(f);
+		fixture_credential(&c, 5, 1);
+		c.discoverable = false;
+		for (int kind = LOOKUP_ID; kind <= LOOKUP_ID_ANY; kind++) {
+			if (kind == LOOKUP_BLOBS || kind == LOOKUP_BLOB)
+				continue;
+			q = ask(kind, &c, &out);
+			assert_int_equal(store_lookup(f->st, &q), 0);
+			assert_int_equal(q.found, kind == LOOKUP_ID ||
+			    kind == LOOKUP_ID_ANY ||
+			    (kind == LOOKUP_RP && listed));
+			assert_int_equal(q.count, kind == LOOKUP_RP && listed);
+		}
+		q = (struct auth_lookup){ .kind = LOOKUP_SITE, .cred = &out };
+		assert_int_equal(store_lookup(f->st, &q), 0);
+		assert_int_equal(q.count, listed);
+		assert_int_equal(store_load(f->st, &st), 0);
+		assert_int_equal(st.credentials, listed);
+	}
+	/* new contents are, too, for one that is as listed as it was */
+	c.seq = 1;
+	c.counting = COUNT_ITSELF;
+	c.counter = 9;
+	chg = (struct auth_change){ .replace = &c };
+	assert_int_equal(store_commit(f->st, &chg, NULL), 0);
+	c.discoverable = true;
+	assert_int_equal(store_commit(f->st, &chg, NULL), -EINVAL);
+	assert_int_equal(fixture_remove(f->st, 1), 0);
+	reopen(f);
+	assert_int_equal(store_load(f->st, &st), 0);
+	assert_int_equal(st.credentials, 1);
+	assert_int_equal(fixture_remove(f->st, 1), -ENOENT);
+	assert_int_equal(fixture_remove(f->st, 2), 0);
+	assert_int_equal(store_load(f->st, &st), 0);
+	assert_int_equal(st.credentials, 0);
+}
+
+/* What rises with each assertion must not wear out a TPM. */
+static void
+test_counters_of_their_own_are_only_counts(void **state)
+{
+	struct fixture *f = *state;
+	struct credential c;
+	struct auth_change chg = { .replace = &c };
+	struct auth_state st;
+
+	assert_int_equal(fixture_put(f->st, 4, 1), 0);
+	fixture_credential(&c, 4, 1);
+	assert_int_equal(c.counting, COUNT_ITSELF);
+	c.seq = 1;
+	assert_true(store_is_count(f->st, &chg));
+	c.counter++;
+	assert_true(store_is_count(f->st, &chg));
+	c.counter -= 2;
+	assert_false(store_is_count(f->st, &chg));
+	c.counter += 2;
+	c.backup_state = !c.backup_state;
+	c.backup_eligible = true;
+	assert_false(store_is_count(f->st, &chg));
+	fixture_credential(&c, 4, 1);
+	for (int i = 0; i < 3; i++) {
+		c.seq = i == 0 ? 0 : i == 1 ? 2 : UINT64_MAX;
+		assert_false(store_is_count(f->st, &chg));
+	}
+	c.seq = 1;
+	assert_int_equal(store_load(f->st, &st), 0);
+	chg.state = &st;
+	st.counter_ceiling += 3;
+	assert_true(store_is_count(f->st, &chg));
+	st.store_generation++;
+	assert_false(store_is_count(f->st, &chg));
 }
 
 #define STORE_TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
@@ -1240,6 +1371,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(test_new_store_has_fresh_state),
+		STORE_TEST(test_row_versions),
+		STORE_TEST(test_not_listed),
+		STORE_TEST(test_counters_of_their_own_are_only_counts),
 		STORE_TEST(test_files_are_private),
 		STORE_TEST(test_every_field_survives),
 		STORE_TEST(test_extremes),

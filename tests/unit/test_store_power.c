@@ -130,6 +130,10 @@ test_commits(void **state)
 	}
 	assert_int_equal(fixture_counter(st, 1000), 0);
 	promise(&h, st);
+	assert_int_equal(fixture_put(st, FIXTURE_NOT_LISTED, 1), 0);
+	promise(&h, st);
+	assert_int_equal(fixture_remove(st, 5), 0);
+	promise(&h, st);
 	assert_int_equal(fixture_remove(st, 2), 0);
 	promise(&h, st);
 	assert_int_equal(fixture_rename(st, 2, 1, 3), 0);
