@@ -49,6 +49,27 @@ reactor_add(struct reactor *r, struct source *s)
 	return 0;
 }
 
+void
+reactor_remove(struct reactor *r, struct source *s)
+{
+	struct source **at = &r->sources;
+	int i;
+
+	while (*at != NULL && *at != s)
+		at = &(*at)->next;
+	if (*at == NULL)
+		return;
+	*at = s->next;
+	if (s->fd != -1)
+		(void)epoll_ctl(r->epfd, EPOLL_CTL_DEL, s->fd, NULL);
+	for (i = 0; i < r->batch_len; i++) {
+		if (r->batch[i].data.ptr == s)
+			r->batch[i].data.ptr = NULL;
+	}
+	if (r->next_tick == s)
+		r->next_tick = s->next;
+}
+
 static int
 timeout_ms(const struct reactor *r)
 {
@@ -77,10 +98,12 @@ tick_all(struct reactor *r)
 	uint64_t now_ms = reactor_now_ms();
 	struct source *s;
 
-	for (s = r->sources; s != NULL && !r->stopped; s = s->next) {
+	for (s = r->sources; s != NULL && !r->stopped; s = r->next_tick) {
+		r->next_tick = s->next;
 		if (s->deadline != NULL && s->deadline(s->arg) <= now_ms)
 			s->tick(s->arg, now_ms);
 	}
+	r->next_tick = NULL;
 }
 
 static int
@@ -96,10 +119,14 @@ wait_once(struct reactor *r)
 	if (n == -1)
 		return errno == EINTR ? 0 : -errno;
 	now_ms = reactor_now_ms();
+	r->batch = ev;
+	r->batch_len = n;
 	for (i = 0; i < n && !r->stopped; i++) {
 		s = ev[i].data.ptr;
-		s->ready(s->arg, now_ms);
+		if (s != NULL)		/* not removed meanwhile */
+			s->ready(s->arg, now_ms);
 	}
+	r->batch_len = 0;
 	tick_all(r);
 	return 0;
 }

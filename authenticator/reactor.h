@@ -10,9 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct epoll_event;
+
 /*
- * Something to wait for. It is its owner's, who keeps it until the reactor
- * is done. Members that are NULL are not called.
+ * Something to wait for. It is its owner's, who keeps it until it is removed
+ * or the reactor is done. Members that are NULL are not called.
  */
 struct source {
 	int		fd;		/* -1: deadlines only */
@@ -28,6 +30,10 @@ struct reactor {
 	struct source	*sources;
 	bool		 stopped;
 	int		 status;
+	/* what is being called at the moment, for reactor_remove() */
+	struct epoll_event *batch;
+	int		 batch_len;
+	struct source	*next_tick;
 };
 
 uint64_t reactor_now_ms(void);
@@ -38,6 +44,12 @@ int reactor_init(struct reactor *r);
 void reactor_done(struct reactor *r);
 
 int reactor_add(struct reactor *r, struct source *s);
+/*
+ * s is not called any more from here on, also if it was about to be; its
+ * descriptor must still be open. From within any call, also s's own.
+ * Accepts one that was never added, or is removed already.
+ */
+void reactor_remove(struct reactor *r, struct source *s);
 
 /* Waits and calls until reactor_stop(); returns its status. */
 int reactor_run(struct reactor *r);
