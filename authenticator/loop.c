@@ -175,9 +175,16 @@ tell_unanswered(struct loop *l, enum device_want want)
 static enum device_want
 touched(struct loop *l, struct touch touch)
 {
-	tell_answered(l, touch.deny ? "denied" : "touched");
+	bool verifies = device_prompt(l->device)->kind == PROMPT_VERIFICATION;
+	bool mismatch = !touch.deny && verifies &&
+	    presence_mismatches(&l->presence);
+
+	tell_answered(l, touch.deny ? "denied" : mismatch ? "mismatch" :
+	    "touched");
 	if (touch.deny)
 		return device_user(l->device, USER_REFUSED, l->now_ms);
+	if (mismatch)
+		return device_user(l->device, USER_MISMATCH, l->now_ms);
 	return device_finger(l->device, touch.finger, l->now_ms);
 }
 
@@ -192,7 +199,7 @@ ask_user(struct loop *l, enum device_want *want)
 	const struct auth_prompt *prompt = device_prompt(l->device);
 	struct touch touch;
 
-	if (presence_ask(&l->presence, l->now_ms, &touch)) {
+	if (presence_ask(&l->presence, prompt->polled, l->now_ms, &touch)) {
 		tell_status(l, CTAPHID_STATUS_PROCESSING);
 		*want = touched(l, touch);
 		return true;
@@ -456,6 +463,8 @@ loop_new(struct device *device, enum presence_mode presence,
 void
 loop_free(struct loop *l)
 {
+	if (l != NULL)
+		presence_done(&l->presence);
 	free(l);
 }
 
@@ -466,6 +475,12 @@ loop_attach(struct loop *l, struct transport *t,
 	l->transport = t;
 	l->failed = failed;
 	l->failed_arg = arg;
+}
+
+void
+loop_detach(struct loop *l)
+{
+	l->transport = NULL;
 }
 
 void
@@ -506,6 +521,24 @@ loop_deadline(const struct loop *l)
 	return first;
 }
 
+/* The user may have come in the end. */
+static void
+answer_touch(struct loop *l, struct touch touch)
+{
+	tell_status(l, CTAPHID_STATUS_PROCESSING);
+	proceed(l, touched(l, touch));
+	run_queue(l);
+}
+
+static void
+tick_presence(struct loop *l)
+{
+	struct touch touch;
+
+	if (presence_tick(&l->presence, l->now_ms, &touch))
+		answer_touch(l, touch);
+}
+
 /* Timers of the engine; the operation may end by one. */
 static void
 tick_device(struct loop *l)
@@ -526,7 +559,7 @@ loop_tick(struct loop *l, uint64_t now_ms)
 	struct loop_host *lh;
 
 	l->now_ms = now_ms;
-	presence_tick(&l->presence, now_ms);
+	tick_presence(l);
 	tick_device(l);
 	if (l->transport != NULL &&
 	    l->transport->ops->deadline(l->transport) <= now_ms)
@@ -547,11 +580,8 @@ loop_press(struct loop *l, struct press *press, uint64_t now_ms)
 	l->now_ms = now_ms;
 	if (l->presence.mode != PRESENCE_MANUAL)
 		return -ENOTTY;
-	if (!presence_press(&l->presence, press, now_ms, &touch))
-		return 0;
-	tell_status(l, CTAPHID_STATUS_PROCESSING);
-	proceed(l, touched(l, touch));
-	run_queue(l);
+	if (presence_press(&l->presence, press, now_ms, &touch))
+		answer_touch(l, touch);
 	return 0;
 }
 
@@ -559,6 +589,21 @@ void
 loop_withdraw(struct loop *l, struct press *press)
 {
 	presence_withdraw(&l->presence, press);
+}
+
+void
+loop_set_presence(struct loop *l, enum presence_mode mode,
+    uint64_t delay_ms, uint64_t now_ms)
+{
+	l->now_ms = now_ms;
+	presence_set(&l->presence, mode, delay_ms, now_ms);
+	tick_presence(l);
+}
+
+void
+loop_set_verifications(struct loop *l, const struct verifications *v)
+{
+	l->presence.verifications = *v;
 }
 
 int
@@ -595,10 +640,10 @@ loop_host_count(const struct loop *l)
 	return l->host_count;
 }
 
-enum presence_mode
+const struct presence *
 loop_presence(const struct loop *l)
 {
-	return l->presence.mode;
+	return &l->presence;
 }
 
 const char *

@@ -35,7 +35,10 @@ struct loop;
 /* device must outlive the loop. -ENOMEM. */
 int loop_new(struct device *device, enum presence_mode presence,
     struct loop **out);
-/* Accepts NULL. The transport must be gone, and every host with it. */
+/*
+ * Accepts NULL. The transport must be gone, and every host with it. Presses
+ * that wait are done, and answered nothing.
+ */
 void loop_free(struct loop *l);
 
 /* What a transport is opened with; its arg is the loop. */
@@ -47,6 +50,8 @@ extern const struct transport_events loop_events;
  */
 void loop_attach(struct loop *l, struct transport *t,
     void (*failed)(void *arg, const char *line), void *arg);
+/* There is none any more: it was freed. Others may be attached later. */
+void loop_detach(struct loop *l);
 
 /* t's descriptor is readable. */
 void loop_dispatch(struct loop *l, uint64_t now_ms);
@@ -62,6 +67,11 @@ void loop_tick(struct loop *l, uint64_t now_ms);
 int loop_press(struct loop *l, struct press *press, uint64_t now_ms);
 void loop_withdraw(struct loop *l, struct press *press);
 
+/* From now on, and for what the key asks at the moment. */
+void loop_set_presence(struct loop *l, enum presence_mode mode,
+    uint64_t delay_ms, uint64_t now_ms);
+void loop_set_verifications(struct loop *l, const struct verifications *v);
+
 /*
  * As if the key had been unplugged and plugged in again, but for the device
  * that the hosts see: no channels, nothing under way, and hosts that waited
@@ -71,7 +81,7 @@ int loop_power_cycle(struct loop *l, uint64_t now_ms);
 
 struct device *loop_device(struct loop *l);
 unsigned loop_host_count(const struct loop *l);
-enum presence_mode loop_presence(const struct loop *l);
+const struct presence *loop_presence(const struct loop *l);
 const char *loop_transport_name(const struct loop *l);
 
 #endif

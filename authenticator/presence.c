@@ -2,11 +2,48 @@
 /* Who touches the key: see presence.h. */
 #include "authenticator/presence.h"
 
+const char *const presence_names[PRESENCE_MODES + 1] = { "auto", "manual",
+	"never", "deny", NULL };
+
 void
 presence_init(struct presence *p, enum presence_mode mode)
 {
 	memset(p, 0, sizeof(*p));
 	p->mode = mode;
+	p->due_ms = UINT64_MAX;
+}
+
+/* Somebody answers by themselves. */
+static bool
+is_prompt(const struct presence *p)
+{
+	return p->mode == PRESENCE_AUTO || p->mode == PRESENCE_DENY;
+}
+
+void
+presence_set(struct presence *p, enum presence_mode mode, uint64_t delay_ms,
+    uint64_t now_ms)
+{
+	p->mode = mode;
+	p->delay_ms = is_prompt(p) ? delay_ms : 0;
+	p->due_ms = p->asking && is_prompt(p) ? now_ms + p->delay_ms :
+	    UINT64_MAX;
+	if (mode != PRESENCE_MANUAL)
+		presence_done(p);
+}
+
+bool
+presence_mismatches(struct presence *p)
+{
+	struct verifications *v = &p->verifications;
+	bool mismatch = v->mismatch;
+
+	if (v->count == 0)
+		return mismatch;
+	mismatch = v->next[0];
+	v->count--;
+	memmove(v->next, v->next + 1, v->count * sizeof(v->next[0]));
+	return mismatch;
 }
 
 /* done() may free the press, or press again: it must be unlinked before. */
@@ -29,14 +66,46 @@ take_oldest(struct presence *p)
 	return press;
 }
 
-bool
-presence_ask(struct presence *p, uint64_t now_ms, struct touch *answer)
+/* Whoever polls finds what was due since, unless they polled no more. */
+static void
+set_due(struct presence *p, uint64_t now_ms)
 {
-	presence_tick(p, now_ms);
-	if (p->mode == PRESENCE_AUTO) {
-		*answer = (struct touch){ .finger.long_touch = true };
-		return true;
+	if (p->due_ms == UINT64_MAX ||
+	    (p->due_ms < now_ms && now_ms - p->due_ms >= PRESS_KEPT_MS))
+		p->due_ms = now_ms + p->delay_ms;
+}
+
+static bool
+take_due(struct presence *p, uint64_t now_ms, struct touch *answer)
+{
+	if (p->due_ms > now_ms)
+		return false;
+	p->due_ms = UINT64_MAX;
+	*answer = (struct touch){ .deny = p->mode == PRESENCE_DENY,
+	    .finger.long_touch = p->mode == PRESENCE_AUTO };
+	return true;
+}
+
+static void
+give_up_late(struct presence *p, uint64_t now_ms)
+{
+	while (p->kept != NULL && now_ms >= p->kept->deadline_ms) {
+		struct press *press = take_oldest(p);
+
+		press->done(press, false);
 	}
+}
+
+bool
+presence_ask(struct presence *p, bool polled, uint64_t now_ms,
+    struct touch *answer)
+{
+	give_up_late(p, now_ms);
+	p->polled = polled;
+	if (is_prompt(p))
+		set_due(p, now_ms);
+	if (take_due(p, now_ms, answer))
+		return true;
 	if (p->kept != NULL) {
 		*answer = use_press(take_oldest(p));
 		return true;
@@ -49,6 +118,8 @@ void
 presence_unask(struct presence *p)
 {
 	p->asking = false;
+	if (!p->polled)
+		p->due_ms = UINT64_MAX;
 }
 
 bool
@@ -81,19 +152,42 @@ presence_withdraw(struct presence *p, struct press *press)
 		*at = press->next;
 }
 
-/* All are kept equally long, so the oldest is the first to give up. */
-uint64_t
-presence_deadline(const struct presence *p)
+unsigned
+presence_kept(const struct presence *p)
 {
-	return p->kept != NULL ? p->kept->deadline_ms : UINT64_MAX;
+	const struct press *press;
+	unsigned count = 0;
+
+	for (press = p->kept; press != NULL; press = press->next)
+		count++;
+	return count;
 }
 
 void
-presence_tick(struct presence *p, uint64_t now_ms)
+presence_done(struct presence *p)
 {
-	while (p->kept != NULL && now_ms >= p->kept->deadline_ms) {
+	while (p->kept != NULL) {
 		struct press *press = take_oldest(p);
 
 		press->done(press, false);
 	}
+}
+
+/* All are kept equally long, so the oldest is the first to give up. */
+uint64_t
+presence_deadline(const struct presence *p)
+{
+	uint64_t first = p->kept != NULL ? p->kept->deadline_ms : UINT64_MAX;
+
+	return p->asking && p->due_ms < first ? p->due_ms : first;
+}
+
+bool
+presence_tick(struct presence *p, uint64_t now_ms, struct touch *answer)
+{
+	give_up_late(p, now_ms);
+	if (!p->asking || !take_due(p, now_ms, answer))
+		return false;
+	p->asking = false;
+	return true;
 }

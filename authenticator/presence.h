@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who touches the key when it asks for it: somebody who always does, nobody,
- * or whoever presses its button through the control interface.
+ * somebody who always says no, or whoever presses its button through the
+ * control interface; and whether they are recognised when it verifies them.
  *
  * A press answers the request that waits; if none does, it is kept for
  * PRESS_KEPT_MS and answers the next. It answers exactly one request, and
@@ -23,7 +24,12 @@ enum presence_mode {
 	PRESENCE_AUTO,		/* answers at once */
 	PRESENCE_MANUAL,	/* a press answers */
 	PRESENCE_NEVER,		/* nobody does */
+	PRESENCE_DENY,		/* says no at once */
 };
+#define PRESENCE_MODES	4
+
+#define PRESENCE_DELAY_MAX_MS	600000	/* of AUTO and DENY */
+#define VERIFICATIONS_MAX	32	/* results that are known beforehand */
 
 /* What somebody does at the key; all zero is a touch as it should be. */
 struct touch {
@@ -40,20 +46,50 @@ struct press {
 	struct press	*next;
 };
 
-struct presence {
-	enum presence_mode mode;
-	bool		asking;
-	struct press	*kept;		/* oldest first */
+/* How verifications end: the first as in next, and then as always. */
+struct verifications {
+	bool		mismatch;	/* afterwards: nobody is recognised */
+	uint8_t		count;
+	bool		next[VERIFICATIONS_MAX];	/* true: mismatch */
 };
 
+struct presence {
+	enum presence_mode mode;
+	uint64_t	delay_ms;	/* AUTO and DENY take so long */
+	bool		asking;
+	bool		polled;		/* asked for this moment only */
+	uint64_t	due_ms;		/* of the answer; UINT64_MAX: none */
+	struct press	*kept;		/* oldest first */
+	struct verifications verifications;
+};
+
+/* "auto", "manual", "never", "deny", in the order of enum presence_mode. */
+extern const char *const presence_names[PRESENCE_MODES + 1];
+
 void presence_init(struct presence *p, enum presence_mode mode);
+/*
+ * From now on. What the key asks at the moment is answered by
+ * presence_tick(); presses that are kept are done, and answered nothing,
+ * unless the mode is PRESENCE_MANUAL. delay_ms counts from now, or from when
+ * the key asks.
+ */
+void presence_set(struct presence *p, enum presence_mode mode,
+    uint64_t delay_ms, uint64_t now_ms);
 
 /*
  * The key asks. True: *answer is the answer. False: there is none yet; it
- * comes out of presence_press(), unless presence_unask() comes first.
+ * comes out of presence_press() or presence_tick(), unless presence_unask()
+ * comes first. Who polls asks again soon, and finds what was due meanwhile.
  */
-bool presence_ask(struct presence *p, uint64_t now_ms, struct touch *answer);
+bool presence_ask(struct presence *p, bool polled, uint64_t now_ms,
+    struct touch *answer);
 void presence_unask(struct presence *p);
+
+/*
+ * The key verifies who touches it. True: it does not know them, whatever
+ * they touch it with; false: their finger decides. Uses up one of next.
+ */
+bool presence_mismatches(struct presence *p);
 
 /*
  * Somebody presses. True: *answer is the answer to the current request,
@@ -64,8 +100,15 @@ bool presence_press(struct presence *p, struct press *press, uint64_t now_ms,
 /* Forgets press, if it is kept; done() is not called. */
 void presence_withdraw(struct presence *p, struct press *press);
 
-/* When the next kept press gives up; UINT64_MAX: none. */
+/* How many are kept. */
+unsigned presence_kept(const struct presence *p);
+/* Gives up all of them: done(). */
+void presence_done(struct presence *p);
+
+/* When presence_tick() has something to do; UINT64_MAX: never. */
 uint64_t presence_deadline(const struct presence *p);
-void presence_tick(struct presence *p, uint64_t now_ms);
+/* Presses give up. True: *answer is what the key has waited for. */
+bool presence_tick(struct presence *p, uint64_t now_ms,
+    struct touch *answer);
 
 #endif

@@ -49,7 +49,7 @@ auto_is_the_finger_that_fits(void **state)
 
 	(void)state;
 	presence_init(&p, PRESENCE_AUTO);
-	assert_true(presence_ask(&p, 0, &t));
+	assert_true(presence_ask(&p, false, 0, &t));
 	assert_touch(t, false, 0, SAMPLE_GOOD);
 	/* long enough for whatever is asked */
 	assert_true(t.finger.long_touch);
@@ -63,7 +63,7 @@ nobody_touches(void **state)
 
 	(void)state;
 	presence_init(&p, PRESENCE_NEVER);
-	assert_false(presence_ask(&p, 0, &t));
+	assert_false(presence_ask(&p, false, 0, &t));
 	assert_int_equal(presence_deadline(&p), UINT64_MAX);
 }
 
@@ -77,12 +77,12 @@ a_press_answers_with_its_finger(void **state)
 
 	(void)state;
 	presence_init(&p, PRESENCE_MANUAL);
-	assert_false(presence_ask(&p, 0, &t));
+	assert_false(presence_ask(&p, false, 0, &t));
 	assert_true(presence_press(&p, &press, 1, &t));
 	assert_touch(t, false, 2, SAMPLE_TOO_HIGH);
 	assert_int_equal(c.answered, 1);
 	/* one request */
-	assert_false(presence_ask(&p, 2, &t));
+	assert_false(presence_ask(&p, false, 2, &t));
 }
 
 static void
@@ -100,11 +100,11 @@ kept_fingers_answer_in_order(void **state)
 	assert_false(presence_press(&p, &first, 0, &t));
 	assert_false(presence_press(&p, &second, 0, &t));
 	assert_false(presence_press(&p, &no, 0, &t));
-	assert_true(presence_ask(&p, 1, &t));
+	assert_true(presence_ask(&p, false, 1, &t));
 	assert_touch(t, false, 1, SAMPLE_GOOD);
-	assert_true(presence_ask(&p, 1, &t));
+	assert_true(presence_ask(&p, false, 1, &t));
 	assert_touch(t, false, 2, SAMPLE_POOR_QUALITY);
-	assert_true(presence_ask(&p, 1, &t));
+	assert_true(presence_ask(&p, false, 1, &t));
 	assert_true(t.deny);
 	assert_int_equal(c.answered, 3);
 }
@@ -121,7 +121,7 @@ a_finger_is_kept_for_10_s(void **state)
 	presence_init(&p, PRESENCE_MANUAL);
 	assert_false(presence_press(&p, &press, 5, &t));
 	assert_int_equal(presence_deadline(&p), 5 + PRESS_KEPT_MS);
-	assert_false(presence_ask(&p, 5 + PRESS_KEPT_MS, &t));
+	assert_false(presence_ask(&p, false, 5 + PRESS_KEPT_MS, &t));
 	assert_int_equal(c.answered, 0);
 	assert_int_equal(c.in_vain, 1);
 }
@@ -138,8 +138,102 @@ a_finger_taken_off_answers_nothing(void **state)
 	presence_init(&p, PRESENCE_MANUAL);
 	assert_false(presence_press(&p, &press, 0, &t));
 	presence_withdraw(&p, &press);
-	assert_false(presence_ask(&p, 1, &t));
+	assert_false(presence_ask(&p, false, 1, &t));
 	assert_int_equal(c.answered + c.in_vain, 0);
+}
+
+static void
+a_delay_answers_late(void **state)
+{
+	static const enum presence_mode modes[] = { PRESENCE_AUTO,
+	    PRESENCE_DENY };
+	struct presence p;
+	struct touch t;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		presence_init(&p, PRESENCE_NEVER);
+		presence_set(&p, modes[i], 500, 0);
+		assert_int_equal(presence_deadline(&p), UINT64_MAX);
+		assert_false(presence_ask(&p, false, 1000, &t));
+		assert_int_equal(presence_deadline(&p), 1500);
+		assert_false(presence_tick(&p, 1499, &t));
+		assert_true(presence_tick(&p, 1500, &t));
+		assert_int_equal(t.deny, modes[i] == PRESENCE_DENY);
+		assert_false(presence_tick(&p, 9999, &t));
+		/* the next one waits as long */
+		assert_false(presence_ask(&p, false, 2000, &t));
+		presence_unask(&p);
+		assert_int_equal(presence_deadline(&p), UINT64_MAX);
+		assert_false(presence_ask(&p, false, 3000, &t));
+		assert_int_equal(presence_deadline(&p), 3500);
+	}
+}
+
+/* U2F asks for this moment, and again; CTAP 2.3, 7.2 */
+static void
+who_polls_finds_what_was_due(void **state)
+{
+	struct presence p;
+	struct touch t;
+
+	(void)state;
+	presence_init(&p, PRESENCE_NEVER);
+	presence_set(&p, PRESENCE_AUTO, 500, 0);
+	assert_false(presence_ask(&p, true, 1000, &t));
+	presence_unask(&p);
+	assert_int_equal(presence_deadline(&p), UINT64_MAX);
+	assert_false(presence_ask(&p, true, 1300, &t));
+	presence_unask(&p);
+	assert_true(presence_ask(&p, true, 1600, &t));
+	presence_unask(&p);
+	/* but not for ever */
+	assert_false(presence_ask(&p, true, 2000, &t));
+	presence_unask(&p);
+	assert_false(presence_ask(&p, true, 2500 + PRESS_KEPT_MS, &t));
+}
+
+static void
+a_change_answers_what_is_asked(void **state)
+{
+	struct counts c = { 0, 0 };
+	struct press press = by_finger(&c, 0, SAMPLE_GOOD);
+	struct presence p;
+	struct touch t;
+
+	(void)state;
+	presence_init(&p, PRESENCE_NEVER);
+	assert_false(presence_ask(&p, false, 0, &t));
+	presence_set(&p, PRESENCE_DENY, 0, 10);
+	assert_int_equal(presence_deadline(&p), 10);
+	assert_true(presence_tick(&p, 10, &t));
+	assert_true(t.deny);
+	/* presses end with the button */
+	presence_set(&p, PRESENCE_MANUAL, 0, 20);
+	assert_false(presence_press(&p, &press, 20, &t));
+	assert_int_equal(presence_kept(&p), 1);
+	presence_set(&p, PRESENCE_AUTO, 0, 30);
+	assert_int_equal(presence_kept(&p), 0);
+	assert_int_equal(c.in_vain, 1);
+	assert_true(presence_ask(&p, false, 30, &t));
+	assert_false(t.deny);
+}
+
+static void
+verifications_end_as_foretold(void **state)
+{
+	struct presence p;
+
+	(void)state;
+	presence_init(&p, PRESENCE_AUTO);
+	assert_false(presence_mismatches(&p));
+	p.verifications = (struct verifications){ .mismatch = true,
+	    .count = 3, .next = { false, true, false } };
+	assert_false(presence_mismatches(&p));
+	assert_true(presence_mismatches(&p));
+	assert_false(presence_mismatches(&p));
+	assert_true(presence_mismatches(&p));
+	assert_true(presence_mismatches(&p));
 }
 
 int
@@ -152,6 +246,10 @@ main(void)
 		cmocka_unit_test(kept_fingers_answer_in_order),
 		cmocka_unit_test(a_finger_is_kept_for_10_s),
 		cmocka_unit_test(a_finger_taken_off_answers_nothing),
+		cmocka_unit_test(a_delay_answers_late),
+		cmocka_unit_test(who_polls_finds_what_was_due),
+		cmocka_unit_test(a_change_answers_what_is_asked),
+		cmocka_unit_test(verifications_end_as_foretold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
