@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The note that a running key leaves in the lock of its state directory, for
- * those who find it locked: two lines,
+ * those who find it locked: three lines,
  *
  *	pid 4711
+ *	key key1
  *	control /run/user/1000/sealkey/801-2f.sock
  *
  * A process that died leaves its note behind; only the lock tells whether
@@ -18,10 +19,16 @@
 #include "authenticator/store/store.h"
 
 /* 0, or -errno and one line in msg. */
-int note_write(struct store *st, const char *control, char *msg,
-    size_t msglen);
+int note_write(struct store *st, const char *control, const char *id,
+    char *msg, size_t msglen);
 
-/* The control socket that the note names; -ENOENT: it names none. */
-int note_read(int dirfd, char control[static PATH_MAX]);
+#define NOTE_ID_LEN	49	/* bytes, with the NUL; see HUB_ID_MAX */
+
+/*
+ * The control socket that the note names, and which key of that daemon it
+ * is, "" if it does not say; -ENOENT: it names none.
+ */
+int note_read(int dirfd, char control[static PATH_MAX],
+    char id[static NOTE_ID_LEN]);
 
 #endif

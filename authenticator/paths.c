@@ -102,6 +102,17 @@ paths_state(const char *option, char out[static PATH_MAX],
 	return r;
 }
 
+int
+paths_absolute(const char *path, char out[static PATH_MAX], char *msg,
+    size_t msglen)
+{
+	int r = make_absolute(path, out);
+
+	if (r < 0)
+		snprintf(msg, msglen, "%s: %s", path, strerror(-r));
+	return r;
+}
+
 /* mkdir -p */
 static int
 make_dirs(const char *path)
@@ -172,6 +183,36 @@ runtime_dir(char buf[static PATH_MAX])
 			return NULL;
 	}
 	return access(buf, W_OK | X_OK) == 0 ? buf : NULL;
+}
+
+int
+paths_runtime(char out[static PATH_MAX], char *msg, size_t msglen)
+{
+	char buf[PATH_MAX];
+	const char *dir = runtime_dir(buf);
+
+	if (dir == NULL) {
+		snprintf(msg, msglen, "no runtime directory that can be "
+		    "written: set XDG_RUNTIME_DIR");
+		return -ENOENT;
+	}
+	memcpy(out, dir, strlen(dir) + 1);
+	return 0;
+}
+
+int
+paths_control_alone(char out[static PATH_MAX], char *msg, size_t msglen)
+{
+	char dir[PATH_MAX];
+	int r = paths_runtime(dir, msg, msglen);
+
+	if (r == 0) {
+		r = join(out, dir, strlen(dir), "control.sock");
+		if (r < 0)
+			snprintf(msg, msglen, "the path of the control socket "
+			    "is too long");
+	}
+	return r;
 }
 
 int

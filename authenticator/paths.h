@@ -24,11 +24,25 @@
 int paths_state(const char *option, char out[static PATH_MAX],
     char *msg, size_t msglen);
 
+/* path, in the current directory if it is relative. */
+int paths_absolute(const char *path, char out[static PATH_MAX], char *msg,
+    size_t msglen);
+
 /*
  * Opens the directory path. With create, makes it and its parents first,
  * with mode 0700. Returns the descriptor.
  */
 int paths_open_dir(const char *path, bool create, char *msg, size_t msglen);
+
+/*
+ * Where things go that end with the process: $RUNTIME_DIRECTORY, else
+ * $XDG_RUNTIME_DIR/sealkey, which is made. -ENOENT: neither can be written.
+ */
+int paths_runtime(char out[static PATH_MAX], char *msg, size_t msglen);
+
+/* control.sock there: of a daemon that was started without a key. */
+int paths_control_alone(char out[static PATH_MAX], char *msg,
+    size_t msglen);
 
 /*
  * Where the control socket of the state directory dirfd (path) goes: in

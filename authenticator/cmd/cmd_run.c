@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sealkey run: opens a key, plugs it in, says that it is ready, and serves
- * until SIGTERM, SIGINT or SIGHUP.
+ * sealkey run: opens a key, plugs it in, says that it is ready, and serves it,
+ * and those that are added through its control interface, until SIGTERM,
+ * SIGINT or SIGHUP.
  */
 #include <sys/signalfd.h>
 
@@ -18,20 +19,13 @@
 #include "authenticator/cmd/cli.h"
 #include "authenticator/cmd/ready.h"
 #include "authenticator/control/control.h"
+#include "authenticator/control/control_tcp.h"
 #include "authenticator/control/describe.h"
-#include "authenticator/device.h"
-#include "authenticator/loop.h"
+#include "authenticator/hub.h"
 #include "authenticator/paths.h"
-#include "authenticator/note.h"
 #include "authenticator/attest/pem_file.h"
 #include "authenticator/reactor.h"
 #include "authenticator/cmd/tpm_options.h"
-
-#include "uhid/transport.h"
-
-#define VENDOR_ID	0x1209	/* pid.codes, for tests and experiments */
-#define PRODUCT_ID	0xf1d0
-#define DEVICE_VERSION	0x0010	/* bcdDevice, 0.1.0 */
 
 static const char help[] =
 "Usage: sealkey run [OPTION]...\n"
@@ -47,7 +41,8 @@ static const char help[] =
 "  --gadget /dev/hidgN    be a USB device to another machine instead\n"
 "  --name NAME            what the device is called (default: sealkey)\n"
 "  --presence MODE        who touches the key: auto (it answers at once,\n"
-"                         default), manual (\"sealkey press\"), never\n"
+"                         default), manual (\"sealkey press\"), never,\n"
+"                         deny (it says no at once)\n"
 "  --tpm TARGET           where a new key is made: auto (default), embedded\n"
 "                         (a TPM in software, in DIR), none, or a TCTI such\n"
 "                         as device:/dev/tpmrm0; default $SEALKEY_TPM\n"
@@ -60,6 +55,14 @@ static const char help[] =
 "                         a root to attest under, instead of the key's own\n"
 "  --account-choice WHO   who picks among several accounts: token or host;\n"
 "                         default token with --presence auto, else host\n"
+"  --id ID                what the control interface calls the key\n"
+"                         (default: key1)\n"
+"  --empty                start without a key: its control interface adds\n"
+"                         some\n"
+"  --control PATH         the socket of the control interface\n"
+"  --control-tcp ADDRESS  control it also at 127.0.0.1:PORT, for who knows\n"
+"  --control-token FILE   the token in it, of 16 characters at least; FILE\n"
+"                         has mode 0600, and is made if it is missing\n"
 "  --ready-fd N           when ready, write \"READY=1\" and a newline to\n"
 "                         descriptor N and close it\n"
 "  --help, --version\n";
@@ -76,6 +79,11 @@ enum {
 	OPT_ROOT_KEY,
 	OPT_CHOICE,
 	OPT_READY_FD,
+	OPT_ID,
+	OPT_EMPTY,
+	OPT_CONTROL,
+	OPT_CONTROL_TCP,
+	OPT_CONTROL_TOKEN,
 };
 
 static const struct option options[] = {
@@ -90,24 +98,28 @@ static const struct option options[] = {
 	{ "attestation-root-key", required_argument, NULL, OPT_ROOT_KEY },
 	{ "account-choice", required_argument, NULL, OPT_CHOICE },
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
+	{ "id", required_argument, NULL, OPT_ID },
+	{ "empty", no_argument, NULL, OPT_EMPTY },
+	{ "control", required_argument, NULL, OPT_CONTROL },
+	{ "control-tcp", required_argument, NULL, OPT_CONTROL_TCP },
+	{ "control-token", required_argument, NULL, OPT_CONTROL_TOKEN },
 	TPM_OPTIONS,
 	CLI_SET,
 	CLI_COMMON,
 	{ NULL, 0, NULL, 0 }
 };
 
-/* In the order of the enums that they stand for. */
-static const char *const presence_names[] = { "auto", "manual", "never",
-    NULL };
-static const char *const attestation_names[] = { "packed", "self", "none",
-    "tpm", NULL };
-static const char *const choice_names[] = { "token", "host", NULL };
-
 struct run_options {
 	const char	*state;
 	const char	*socket;
 	const char	*gadget;
 	const char	*name;
+	const char	*id;
+	const char	*control;
+	const char	*control_tcp;
+	const char	*control_token;
+	bool		 empty;
+	bool		 of_key;	/* anything that --empty cannot have */
 	const char	*root;
 	const char	*root_key;
 	int		 transports;	/* how many were named */
@@ -118,33 +130,18 @@ struct run_options {
 	struct tpm_options tpm;
 };
 
-/* Everything a running key consists of; freed in one place. */
+/* Everything a running daemon consists of; freed in one place. */
 struct run {
 	const struct run_options *opt;
 	struct reactor	 reactor;
-	struct device	*device;
-	struct loop	*loop;
-	struct transport *transport;
+	struct hub	*hub;
+	struct hub_key	*key;		/* the one that was started with */
 	struct control	*control;
+	char		 control_path[PATH_MAX];
 	int		 signal_fd;
 	struct source	 signals;
-	struct source	 hosts;
-	struct source	 keys;
 	struct source	 controls;
 };
-
-static bool
-is_ascii_name(const char *s)
-{
-	size_t len = strlen(s);
-	size_t i;
-
-	for (i = 0; i < len; i++) {
-		if (s[i] < 0x20 || s[i] > 0x7e)
-			return false;
-	}
-	return len > 0 && len <= 127;
-}
 
 static int
 take_choice(const struct cli *cli, const char *option,
@@ -159,10 +156,35 @@ take_choice(const struct cli *cli, const char *option,
 	return CLI_DONE;
 }
 
+/* What --empty can have. */
+static bool
+is_of_daemon(int opt)
+{
+	return opt == OPT_EMPTY || opt == OPT_CONTROL ||
+	    opt == OPT_CONTROL_TCP || opt == OPT_CONTROL_TOKEN ||
+	    opt == OPT_READY_FD;
+}
+
 static int
 take_option(const struct cli *cli, int opt, struct run_options *o)
 {
+	o->of_key |= !is_of_daemon(opt);
 	switch (opt) {
+	case OPT_ID:
+		o->id = optarg;
+		break;
+	case OPT_EMPTY:
+		o->empty = true;
+		break;
+	case OPT_CONTROL:
+		o->control = optarg;
+		break;
+	case OPT_CONTROL_TCP:
+		o->control_tcp = optarg;
+		break;
+	case OPT_CONTROL_TOKEN:
+		o->control_token = optarg;
+		break;
 	case OPT_STATE:
 		o->state = optarg;
 		break;
@@ -210,9 +232,18 @@ check_options(const struct cli *cli, struct run_options *o)
 	if (o->transports > 1)
 		return cli_wrong_use(cli, "only one of --uhid, --socket and "
 		    "--gadget");
-	if (!is_ascii_name(o->name))
+	if (!hub_is_name(o->name))
 		return cli_wrong_use(cli, "--name takes 1 to 127 printable "
 		    "ASCII characters");
+	if (o->id != NULL && !hub_is_id(o->id))
+		return cli_wrong_use(cli, "--id takes 1 to 48 letters, "
+		    "digits, or -._~");
+	if (o->empty && o->of_key)
+		return cli_wrong_use(cli, "--empty is without a key: only "
+		    "--control and its like, and --ready-fd, go with it");
+	if ((o->control_tcp == NULL) != (o->control_token == NULL))
+		return cli_wrong_use(cli, "--control-tcp and --control-token "
+		    "go together");
 	if ((o->root == NULL) != (o->root_key == NULL))
 		return cli_wrong_use(cli, "--attestation-root and "
 		    "--attestation-root-key go together");
@@ -257,55 +288,21 @@ on_signal(void *arg, uint64_t now_ms)
 }
 
 static void
-on_transport_failed(void *arg, const char *line)
+on_key_failed(void *arg, const struct hub_key *k, const char *line)
 {
 	struct run *r = arg;
 
-	cli_error("%s", line);
-	reactor_stop(&r->reactor, -EIO);
+	cli_error("%s: %s", device_path(k->device), line);
+	if (k->essential)
+		reactor_stop(&r->reactor, -EIO);
 }
 
 /* Whoever reads the log has to do something about it; hosts cannot. */
 static void
-tell_trouble(const struct run *r)
+on_trouble(void *arg, const struct hub_key *k, const char *line)
 {
-	const char *line = device_trouble(r->device);
-
-	if (line != NULL)
-		cli_error("%s: %s", device_path(r->device), line);
-}
-
-static void
-on_hosts_ready(void *arg, uint64_t now_ms)
-{
-	struct run *r = arg;
-
-	loop_dispatch(r->loop, now_ms);
-	tell_trouble(r);
-}
-
-static uint64_t
-hosts_deadline(const void *arg)
-{
-	return loop_deadline(((const struct run *)arg)->loop);
-}
-
-static void
-on_hosts_tick(void *arg, uint64_t now_ms)
-{
-	struct run *r = arg;
-
-	loop_tick(r->loop, now_ms);
-	tell_trouble(r);
-}
-
-static void
-on_keys_ready(void *arg, uint64_t now_ms)
-{
-	struct run *r = arg;
-
-	loop_keys(r->loop, now_ms);
-	tell_trouble(r);
+	(void)arg;
+	cli_error("%s: %s", device_path(k->device), line);
 }
 
 static void
@@ -314,7 +311,6 @@ on_control(void *arg, uint64_t now_ms)
 	struct run *r = arg;
 
 	control_dispatch(r->control, now_ms);
-	tell_trouble(r);
 }
 
 static uint64_t
@@ -324,95 +320,82 @@ controls_deadline(const void *arg)
 	    reactor_now_ms());
 }
 
+static void
+choose_transport(const struct run_options *o, struct hub_options *ho)
+{
+	ho->transport = HUB_UHID;
+	if (o->socket != NULL) {
+		ho->transport = HUB_SOCKET;
+		ho->path = o->socket;
+	} else if (o->gadget != NULL) {
+		ho->transport = HUB_GADGET;
+		ho->path = o->gadget;
+	}
+}
+
+/* It is plugged in when signals can take it out again: see open_signals(). */
 static int
-open_device(struct run *r, char *msg, size_t msglen)
+add_key(struct run *r, char *msg, size_t msglen)
 {
 	const struct run_options *o = r->opt;
 	char path[PATH_MAX];
-	struct device_config cfg = { .path = path, .create = true,
-	    .auth = o->auth, .tpm = o->tpm.tpm };
+	struct hub_options ho = { .id = o->id, .name = o->name,
+	    .state = path, .presence = o->presence, .unplugged = true,
+	    .essential = true, .auth = o->auth, .tpm = o->tpm.tpm };
 	struct pem_files pems = { 0 };
 	struct attestation_root root;
 	int error;
 
-	/* what the kernel takes from hosts in one go */
-	if (o->socket == NULL && o->gadget == NULL &&
-	    cfg.auth.message_max > UHID_MESSAGE_MAX)
-		cfg.auth.message_max = UHID_MESSAGE_MAX;
+	choose_transport(o, &ho);
 	error = paths_state(o->state, path, msg, msglen);
 	if (error == 0 && o->root != NULL) {
 		error = pem_files_read(&pems, o->root, o->root_key, msg,
 		    msglen);
 		root.cert = span(pems.cert, pems.cert_len);
 		root.key = span(pems.key, pems.key_len);
-		cfg.root = &root;
+		ho.root = &root;
 	}
 	if (error == 0)
-		error = device_open(&cfg, reactor_now_ms(), &r->device, msg,
+		error = hub_add(r->hub, &ho, reactor_now_ms(), &r->key, msg,
 		    msglen);
 	pem_files_done(&pems);
 	return error;
 }
 
-/* The same for the same key, and tells nothing else about it. */
-static void
-make_serial(struct device *d, char out[static 17])
-{
-	static const uint8_t what[] = "serial number";
-	uint8_t tag[KEY_TAG_LEN] = { 0 };
-	int i;
-
-	device_tag(d, span(what, sizeof(what) - 1), tag);
-	for (i = 0; i < 8; i++)
-		snprintf(out + 2 * i, 3, "%02x", tag[i]);
-}
-
 static int
-plug_in(struct run *r, char *msg, size_t msglen)
+find_control_path(struct run *r, char *msg, size_t msglen)
 {
-	const struct run_options *o = r->opt;
-	struct transport_identity id = { .name = o->name,
-	    .vendor = VENDOR_ID, .product = PRODUCT_ID,
-	    .version = DEVICE_VERSION };
-	char serial[17];
-	int error;
+	struct device *d;
 
-	if (o->socket != NULL) {
-		error = transport_open_socket(o->socket, &loop_events,
-		    r->loop, &r->transport, msg, msglen);
-	} else if (o->gadget != NULL) {
-		error = transport_open_gadget(o->gadget, &loop_events,
-		    r->loop, &r->transport, msg, msglen);
-	} else {
-		make_serial(r->device, serial);
-		id.uniq = serial;
-		error = transport_open_uhid(&id, &loop_events, r->loop,
-		    &r->transport, msg, msglen);
-	}
-	if (error == 0)
-		loop_attach(r->loop, r->transport, on_transport_failed, r);
-	return error;
+	if (r->opt->control != NULL)
+		return paths_absolute(r->opt->control, r->control_path, msg,
+		    msglen);
+	if (r->key == NULL)
+		return paths_control_alone(r->control_path, msg, msglen);
+	d = r->key->device;
+	return paths_control(device_dirfd(d), device_path(d), r->control_path,
+	    msg, msglen);
 }
 
 static int
 open_control(struct run *r, char *msg, size_t msglen)
 {
-	const struct control_facts facts = {
-		.presence = presence_names[r->opt->presence],
-		.attestation = attestation_names[r->opt->auth.attestation.kind],
-		.account_choice = choice_names[r->opt->auth.choice],
-	};
-	struct device *d = r->device;
-	char path[PATH_MAX];
+	struct control_config config = { .hub = r->hub,
+	    .path = r->control_path, .tcp = r->opt->control_tcp };
+	char token[CONTROL_TOKEN_LEN];
 	int error;
 
-	error = paths_control(device_dirfd(d), device_path(d), path, msg,
-	    msglen);
-	if (error == 0)
-		error = control_open(path, r->loop, &facts, &r->control, msg,
+	error = find_control_path(r, msg, msglen);
+	if (error == 0 && config.tcp != NULL) {
+		error = control_tcp_token(r->opt->control_token, token, msg,
 		    msglen);
+		config.token = token;
+	}
 	if (error == 0)
-		error = note_write(device_store(d), path, msg, msglen);
+		error = control_open(&config, &r->control, msg, msglen);
+	explicit_bzero(token, sizeof(token));
+	if (error == 0)
+		error = hub_announce(r->hub, r->control_path, msg, msglen);
 	return error;
 }
 
@@ -439,66 +422,64 @@ static int
 watch_all(struct run *r)
 {
 	struct reactor *re = &r->reactor;
-	int keys_fd = device_keys_fd(r->device);
 	int error;
 
 	r->signals = (struct source){ .fd = r->signal_fd, .ready = on_signal,
-	    .arg = r };
-	r->hosts = (struct source){
-		.fd = r->transport->ops->fd(r->transport),
-		.ready = on_hosts_ready, .deadline = hosts_deadline,
-		.tick = on_hosts_tick, .arg = r };
-	r->keys = (struct source){ .fd = keys_fd, .ready = on_keys_ready,
 	    .arg = r };
 	r->controls = (struct source){ .fd = control_fd(r->control),
 	    .ready = on_control, .deadline = controls_deadline,
 	    .tick = on_control, .arg = r };
 	error = reactor_add(re, &r->signals);
 	if (error == 0)
-		error = reactor_add(re, &r->hosts);
-	if (error == 0)
 		error = reactor_add(re, &r->controls);
-	if (error == 0 && keys_fd != -1)
-		error = reactor_add(re, &r->keys);
+	return error;
+}
+
+static int
+cannot_start(int error, char *msg, size_t msglen)
+{
+	snprintf(msg, msglen, "cannot start: %s", strerror(-error));
 	return error;
 }
 
 static int
 start(struct run *r, char *msg, size_t msglen)
 {
+	const struct hub_events events = { .trouble = on_trouble,
+	    .failed = on_key_failed, .arg = r };
 	int error;
 
-	error = open_device(r, msg, msglen);
+	error = reactor_init(&r->reactor);
+	if (error == 0)
+		error = hub_new(&r->reactor, &r->hub);
+	if (error < 0)
+		return cannot_start(error, msg, msglen);
+	hub_watch(r->hub, &events);
+	if (!r->opt->empty)
+		error = add_key(r, msg, msglen);
 	if (error < 0)
 		return error;
 	error = open_signals(r);
-	if (error == 0)
-		error = reactor_init(&r->reactor);
-	if (error == 0)
-		error = loop_new(r->device, r->opt->presence, &r->loop);
-	if (error < 0) {
-		snprintf(msg, msglen, "cannot start: %s", strerror(-error));
-		return error;
-	}
-	error = plug_in(r, msg, msglen);
+	if (error < 0)
+		return cannot_start(error, msg, msglen);
+	if (r->key != NULL)
+		error = hub_plug(r->key, reactor_now_ms(), msg, msglen);
 	if (error == 0)
 		error = open_control(r, msg, msglen);
 	if (error < 0)
 		return error;
 	error = watch_all(r);
-	if (error < 0)
-		snprintf(msg, msglen, "cannot wait: %s", strerror(-error));
-	return error;
+	return error < 0 ? cannot_start(error, msg, msglen) : 0;
 }
 
 /* Hosts go first, so that nothing is answered by half a key. */
 static void
 stop(struct run *r)
 {
-	transport_free(r->transport);
+	if (r->hub != NULL)
+		hub_unplug_all(r->hub);
 	control_close(r->control);
-	loop_free(r->loop);
-	device_close(r->device);
+	hub_free(r->hub);
 	reactor_done(&r->reactor);
 	if (r->signal_fd != -1)
 		close(r->signal_fd);
@@ -507,13 +488,14 @@ stop(struct run *r)
 static void
 tell_warning(const struct run *r)
 {
-	const char *note = device_keys_info(r->device)->note;
-	const char *line = device_warning(r->device);
+	struct device *d = r->key->device;
+	const char *note = device_keys_info(d)->note;
+	const char *line = device_warning(d);
 
 	if (note[0] != '\0')
 		cli_error("%s", note);
 	if (line[0] != '\0')
-		cli_error("%s: %s", device_path(r->device), line);
+		cli_error("%s: %s", device_path(d), line);
 }
 
 /* Three ways to hear it, for scripts, for systemd and for people. */
@@ -522,10 +504,15 @@ tell_ready(const struct run *r)
 {
 	char aaguid[37], keys[DESCRIBE_KEYS_LEN];
 
-	describe_aaguid(device_auth(r->device)->aaguid, aaguid);
-	describe_keys(r->device, keys);
-	fprintf(stderr, "sealkey: ready: %s, AAGUID %s, %s\n",
-	    r->transport->ops->name, aaguid, keys);
+	if (r->key == NULL) {
+		fprintf(stderr, "sealkey: ready: no key yet, control "
+		    "interface at %s\n", r->control_path);
+	} else {
+		describe_aaguid(device_auth(r->key->device)->aaguid, aaguid);
+		describe_keys(r->key->device, keys);
+		fprintf(stderr, "sealkey: ready: %s, AAGUID %s, %s\n",
+		    hub_transport_names[r->key->kind], aaguid, keys);
+	}
 	(void)sd_notify(0, "READY=1");
 	ready_tell(r->opt->ready_fd);
 }
@@ -550,7 +537,8 @@ cmd_run(int argc, char **argv)
 	if (start(&r, msg, sizeof(msg)) < 0) {
 		status = cli_error("%s", msg);
 	} else {
-		tell_warning(&r);
+		if (r.key != NULL)
+			tell_warning(&r);
 		tell_ready(&r);
 		status = reactor_run(&r.reactor) == 0 ? CLI_DONE : CLI_FAILED;
 		(void)sd_notify(0, "STOPPING=1");

@@ -1,34 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The control interface of a running key: HTTP/1.1 and JSON on a UNIX socket
- * that only the key's user can open (format: control.md).
+ * The control interface of a daemon: HTTP/1.1 and JSON on a UNIX socket that
+ * only the daemon's user can open, and, if wanted, on TCP of this machine for
+ * who knows a token (format: control.md). Here are the server, its
+ * connections and their limits; what requests do is in route.h.
  *
- * Limits: 64 connections at once, of one request each; 16 presses that wait;
- * 4096 bytes of request body, 16 KiB of request headers, 2 s for a request
- * to arrive and 15 s to answer it.
+ * Limits: 64 connections at once on either socket, of one request each;
+ * REQUEST_BODY_MAX bytes of request body, 16 KiB of request headers, 2 s for
+ * a request to arrive and 15 s to answer it; 48 requests that wait for
+ * something to happen.
  *
- * It owns the socket and its file. It never waits: whoever waits watches
+ * It owns the sockets and their files. It never waits: whoever waits watches
  * control_fd() and control_deadline().
  */
 #ifndef AUTHENTICATOR_CONTROL_H
 #define AUTHENTICATOR_CONTROL_H
 
-#include "authenticator/loop.h"
+#include "authenticator/hub.h"
 
 struct control;
 
-/* Settings of the key that only its starter knows, for GET /v1/info. */
-struct control_facts {
-	const char	*presence;
-	const char	*attestation;
-	const char	*account_choice;
+struct control_config {
+	struct hub	*hub;		/* outlives it */
+	const char	*path;		/* of the UNIX socket */
+	const char	*tcp;		/* "127.0.0.1:PORT", "[::1]:PORT"; NULL:
+					 * not on TCP */
+	const char	*token;		/* for tcp */
 };
 
-/* On error, -errno and one line in msg. l must outlive it. */
-int control_open(const char *path, struct loop *l,
-    const struct control_facts *facts, struct control **out,
+#define CONTROL_TOKEN_MIN	16	/* bytes */
+#define CONTROL_TOKEN_MAX	512
+
+/* On error, -errno and one line in msg. */
+int control_open(const struct control_config *config, struct control **out,
     char *msg, size_t msglen);
-/* Accepts NULL. Presses that wait are answered: no request came. */
+/* Accepts NULL. Who waits is answered: nothing came. */
 void control_close(struct control *c);
 
 int control_fd(const struct control *c);

@@ -11,11 +11,11 @@
 #include "authenticator/base64url.h"
 #include "authenticator/control/control_client.h"
 #include "authenticator/control/describe.h"
-#include "authenticator/note.h"
 #include "authenticator/paths.h"
 
 #define BUSY_TRIES	30
 #define BUSY_WAIT_MS	100
+#define TARGET_MAX	(BASE64URL_LEN(CREDENTIAL_ID_MAX) + 128)
 
 /* Where the running key listens; m->path is known. */
 static int
@@ -27,7 +27,7 @@ find_control(struct manage *m)
 	dirfd = paths_open_dir(m->path, false, m->msg, sizeof(m->msg));
 	if (dirfd < 0)
 		return dirfd;
-	r = note_read(dirfd, m->control);
+	r = note_read(dirfd, m->control, m->id);
 	close(dirfd);
 	if (r < 0)
 		snprintf(m->msg, sizeof(m->msg), "%s: no key is running here",
@@ -101,14 +101,25 @@ manage_close(struct manage *m)
 	m->device = NULL;
 }
 
+/* Where the key has path: "info". */
+static void
+make_target(const struct manage *m, const char *path,
+    char out[static TARGET_MAX])
+{
+	snprintf(out, TARGET_MAX, "/v1/%s%s%s%s", m->id[0] != '\0' ? "keys/" :
+	    "", m->id, m->id[0] != '\0' ? "/" : "", path);
+}
+
 /* A key that answers a host at the moment is asked again for a while. */
 static int
-call(struct manage *m, const char *method, const char *target, json_t **out)
+call(struct manage *m, const char *method, const char *path, json_t **out)
 {
+	char target[TARGET_MAX];
 	static const struct timespec pause = { 0, BUSY_WAIT_MS * 1000000L };
 	int r = -EBUSY;
 	int i;
 
+	make_target(m, path, target);
 	for (i = 0; i < BUSY_TRIES && r == -EBUSY; i++) {
 		if (i > 0)
 			nanosleep(&pause, NULL);
@@ -122,10 +133,10 @@ call(struct manage *m, const char *method, const char *target, json_t **out)
 }
 
 static int
-call_simple(struct manage *m, const char *method, const char *target)
+call_simple(struct manage *m, const char *method, const char *path)
 {
 	json_t *body = NULL;
-	int r = call(m, method, target, &body);
+	int r = call(m, method, path, &body);
 
 	json_decref(body);
 	return r;
@@ -165,7 +176,7 @@ manage_info(struct manage *m, json_t **out)
 	json_t *json;
 
 	if (m->device == NULL)
-		return call(m, "GET", "/v1/info", out);
+		return call(m, "GET", "info", out);
 	json = describe_device(m->device);
 	if (json == NULL || json_object_set_new(json, "running",
 	    json_false()) == -1) {
@@ -186,7 +197,7 @@ id_target(struct manage *m, const char *id, char *out, size_t size)
 	if (len == 0 || BASE64URL_BYTES(len) > sizeof(raw) ||
 	    !base64url_decode(span(id, len), raw, &len))
 		return explain(m, -EINVAL);
-	snprintf(out, size, "/v1/credentials/%s", id);
+	snprintf(out, size, "credentials/%s", id);
 	return 0;
 }
 
@@ -248,7 +259,7 @@ visit_pages(struct manage *m, struct visit *v)
 	int r;
 
 	do {
-		snprintf(target, sizeof(target), "/v1/credentials?after=%"
+		snprintf(target, sizeof(target), "credentials?after=%"
 		    JSON_INTEGER_FORMAT, after);
 		r = call(m, "GET", target, &page);
 		if (r < 0)
@@ -291,7 +302,7 @@ int
 manage_reset(struct manage *m)
 {
 	if (m->device == NULL)
-		return call_simple(m, "POST", "/v1/reset");
+		return call_simple(m, "POST", "reset");
 	return explain_device(m, device_reset(m->device));
 }
 
@@ -311,7 +322,7 @@ manage_roots(struct manage *m, char **out)
 			return explain(m, r);
 		return r;
 	}
-	r = call(m, "GET", "/v1/attestation/roots", &body);
+	r = call(m, "GET", "attestation/roots", &body);
 	if (r < 0)
 		return r;
 	pem = json_string_value(json_object_get(body, "pem"));
@@ -323,18 +334,18 @@ manage_roots(struct manage *m, char **out)
 int
 manage_press(struct manage *m, const struct touch *touch)
 {
+	char text[128], target[TARGET_MAX];
 	json_t *body = NULL;
-	char text[128];
 	int r;
 
+	make_target(m, touch->deny ? "deny" : "press", target);
 	snprintf(text, sizeof(text), "{\"finger\": %u, \"sample\": \"%s\", "
 	    "\"long\": %s}", touch->finger.number,
 	    describe_sample(touch->finger.status),
 	    touch->finger.long_touch ? "true" : "false");
 	/* -EBUSY here means that this key has no button: no second try */
-	r = control_call_with(m->control, "POST", touch->deny ? "/v1/deny" :
-	    "/v1/press", touch->deny ? "" : text, &body, m->msg,
-	    sizeof(m->msg));
+	r = control_call_with(m->control, "POST", target,
+	    touch->deny ? "" : text, &body, m->msg, sizeof(m->msg));
 	json_decref(body);
 	if (r == -ECONNREFUSED)
 		snprintf(m->msg, sizeof(m->msg), "%s: no key is running here",

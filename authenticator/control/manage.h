@@ -14,12 +14,14 @@
 #include <stdbool.h>
 
 #include "authenticator/device.h"
+#include "authenticator/note.h"
 #include "authenticator/presence.h"
 
 struct manage {
 	struct device	*device;	/* NULL: it runs */
 	char		 path[PATH_MAX];	/* of the state directory */
 	char		 control[PATH_MAX];	/* of the socket */
+	char		 id[NOTE_ID_LEN];	/* there; "": the first key */
 	char		 msg[DEVICE_MESSAGE_LEN + PATH_MAX];
 };
 

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keys of the daemon: which there are, new ones, and the end of one. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "authenticator/control/describe_key.h"
+#include "authenticator/control/route.h"
+#include "authenticator/settings.h"
+
+#define TPM_DEFAULT	"none"	/* of a key that does not last */
+
+static struct answer
+get_keys(struct request *rq)
+{
+	json_t *list = json_array();
+	struct hub_key *k;
+
+	for (k = hub_first(rq->hub); k != NULL; k = hub_next(k)) {
+		if (json_array_append_new(list, describe_key_briefly(k)) < 0) {
+			json_decref(list);
+			return answer_success(NULL);
+		}
+	}
+	return answer_success(json_pack("{s:o}", "keys", list));
+}
+
+/* The members of POST /v1/keys; spans of its JSON. */
+struct wish {
+	const char	*id;
+	const char	*name;
+	const char	*state;
+	const char	*transport;
+	const char	*socket;
+	const char	*presence;
+	const char	*tpm;
+	int		 ephemeral;
+	int		 plugged;
+	json_t		*settings;
+};
+
+static int
+find_name(const char *const *names, const char *name)
+{
+	for (int i = 0; names[i] != NULL; i++) {
+		if (strcmp(names[i], name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* As text, as the command line has it. */
+static bool
+setting_text(const json_t *value, char *out, size_t size)
+{
+	int n = -1;
+
+	if (json_is_string(value))
+		n = snprintf(out, size, "%s", json_string_value(value));
+	else if (json_is_boolean(value))
+		n = snprintf(out, size, "%s", json_is_true(value) ? "on" :
+		    "off");
+	else if (json_is_integer(value))
+		n = snprintf(out, size, "%" JSON_INTEGER_FORMAT,
+		    json_integer_value(value));
+	return n >= 0 && (size_t)n < size;
+}
+
+static int
+take_settings(json_t *settings, struct auth_config *auth, bool *choice,
+    char *msg, size_t msglen)
+{
+	const char *name;
+	char text[2048];
+	json_t *value;
+	int r;
+
+	if (settings != NULL && !json_is_object(settings)) {
+		snprintf(msg, msglen, "settings is an object, of a value for "
+		    "each name");
+		return -EINVAL;
+	}
+	json_object_foreach(settings, name, value) {
+		if (!setting_text(value, text, sizeof(text))) {
+			snprintf(msg, msglen, "settings: a value is text, a "
+			    "number, true or false");
+			return -EINVAL;
+		}
+		r = settings_set(auth, name, text, msg, msglen);
+		if (r < 0)
+			return r;
+		*choice |= strcmp(name, "accountChoice") == 0;
+	}
+	return 0;
+}
+
+static int
+wrong(char *msg, size_t msglen, const char *line)
+{
+	snprintf(msg, msglen, "%s", line);
+	return -EINVAL;
+}
+
+static int
+take_place(const struct wish *w, struct hub_options *o, char *msg,
+    size_t msglen)
+{
+	int transport = find_name(hub_transport_names, w->transport);
+
+	if (w->ephemeral > 0 && w->state != NULL)
+		return wrong(msg, msglen, "a key is ephemeral, or has a state "
+		    "directory");
+	if (w->ephemeral == 0 && w->state == NULL)
+		return wrong(msg, msglen, "a key that is not ephemeral needs "
+		    "a state directory: state");
+	if (w->state != NULL && w->state[0] != '/')
+		return wrong(msg, msglen, "state is an absolute path");
+	if (transport != HUB_UHID && transport != HUB_SOCKET)
+		return wrong(msg, msglen, "transport is uhid or socket");
+	if (w->socket != NULL && w->socket[0] != '/')
+		return wrong(msg, msglen, "socket is an absolute path");
+	if (w->socket != NULL && transport != HUB_SOCKET)
+		return wrong(msg, msglen, "socket is for transport socket");
+	o->state = w->state;
+	o->transport = transport;
+	o->path = w->socket;
+	o->tpm.target = w->tpm;
+	if (w->state == NULL && w->tpm == NULL)
+		o->tpm.target = TPM_DEFAULT;
+	return 0;
+}
+
+static int
+take_wish(const struct wish *w, struct hub_options *o, char *msg,
+    size_t msglen)
+{
+	int presence = find_name(presence_names, w->presence);
+	struct device_config defaults;
+	bool choice = false;
+	int r;
+
+	if (presence == -1)
+		return wrong(msg, msglen, "presence is auto, manual, never or "
+		    "deny");
+	o->presence = presence;
+	o->id = w->id;
+	o->name = w->name;
+	o->unplugged = w->plugged == 0;
+	device_config_default(&defaults);
+	o->auth = defaults.auth;
+	r = take_place(w, o, msg, msglen);
+	if (r == 0)
+		r = take_settings(w->settings, &o->auth, &choice, msg,
+		    msglen);
+	if (!choice)
+		o->auth.choice = o->presence == PRESENCE_AUTO ?
+		    CHOICE_TOKEN : CHOICE_HOST;
+	return r;
+}
+
+static struct answer
+add_key(struct request *rq, json_t *json)
+{
+	struct wish w = { .name = "sealkey", .transport = "uhid",
+	    .presence = "auto", .ephemeral = -1, .plugged = 1 };
+	struct hub_options o = { .essential = false };
+	char msg[DEVICE_MESSAGE_LEN + PATH_MAX];
+	json_error_t error;
+	struct hub_key *k;
+	int r;
+
+	if (json_unpack_ex(json, &error, 0, "{s?s, s?s, s?s, s?s, s?s, s?s,"
+	    " s?s, s?b, s?b, s?o !}", "key", &w.id, "name", &w.name,
+	    "state", &w.state, "transport", &w.transport,
+	    "socket", &w.socket, "presence", &w.presence, "tpm", &w.tpm,
+	    "ephemeral", &w.ephemeral, "plugged", &w.plugged,
+	    "settings", &w.settings) == -1)
+		return answer_invalid(error.text);
+	r = take_wish(&w, &o, msg, sizeof(msg));
+	if (r == 0)
+		r = hub_add(rq->hub, &o, rq->now_ms, &k, msg, sizeof(msg));
+	return r < 0 ? answer_error(r, msg) :
+	    answer_success(describe_key_briefly(k));
+}
+
+static struct answer
+post_keys(struct request *rq)
+{
+	struct answer answer;
+	json_t *json;
+
+	if (!request_object(rq, true, &json, &answer))
+		return answer;
+	answer = add_key(rq, json);
+	json_decref(json);
+	return answer;
+}
+
+static struct answer
+no_such_key(void)
+{
+	return answer_failure(404, "no such key", "there is no key with this "
+	    "ID");
+}
+
+static struct answer
+get_key(struct request *rq)
+{
+	struct hub_key *k = hub_find(rq->hub, rq->arg[0]);
+
+	return k == NULL ? no_such_key() : answer_success(describe_key(k));
+}
+
+static struct answer
+delete_key(struct request *rq)
+{
+	struct hub_key *k = hub_find(rq->hub, rq->arg[0]);
+
+	if (k == NULL)
+		return no_such_key();
+	hub_remove(k);
+	return answer_success(json_object());
+}
+
+const struct route routes_hub[] = {
+	{ "GET",	"v1/keys",	get_keys },
+	{ "POST",	"v1/keys",	post_keys },
+	{ "GET",	"v1/keys/*",	get_key },
+	{ "DELETE",	"v1/keys/*",	delete_key },
+	{ NULL, NULL, NULL }
+};

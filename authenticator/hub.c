@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keys of one daemon: see hub.h. */
+#include "authenticator/hub.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "authenticator/note.h"
+#include "uhid/transport.h"
+
+#define VENDOR_ID	0x1209	/* pid.codes, for tests and experiments */
+#define PRODUCT_ID	0xf1d0
+#define DEVICE_VERSION	0x0010	/* bcdDevice, 0.1.0 */
+
+struct hub {
+	struct reactor	*reactor;
+	struct hub_key	*keys;		/* oldest first */
+	size_t		 count;
+	unsigned	 last_number;	/* of the IDs that we make */
+	struct hub_events events;
+	char		 control[PATH_MAX];	/* "": not known yet */
+	struct source	 chores;	/* keys whose transport failed */
+};
+
+const char *const hub_transport_names[] = { "uhid", "socket", "gadget",
+	NULL };
+
+uint64_t
+hub_now(const struct hub_key *k, uint64_t now_ms)
+{
+	return now_ms + k->offset_ms;
+}
+
+void
+hub_tell_trouble(const struct hub_key *k)
+{
+	const char *line = device_trouble(k->device);
+
+	if (line != NULL && k->hub->events.trouble != NULL)
+		k->hub->events.trouble(k->hub->events.arg, k, line);
+}
+
+static void
+on_hosts_ready(void *arg, uint64_t now_ms)
+{
+	struct hub_key *k = arg;
+
+	loop_dispatch(k->loop, hub_now(k, now_ms));
+	hub_tell_trouble(k);
+}
+
+static uint64_t
+hosts_deadline(const void *arg)
+{
+	const struct hub_key *k = arg;
+	uint64_t at = loop_deadline(k->loop);
+
+	if (at == UINT64_MAX)
+		return at;
+	return at > k->offset_ms ? at - k->offset_ms : 0;
+}
+
+static void
+on_hosts_tick(void *arg, uint64_t now_ms)
+{
+	struct hub_key *k = arg;
+
+	loop_tick(k->loop, hub_now(k, now_ms));
+	hub_tell_trouble(k);
+}
+
+static void
+on_keys_ready(void *arg, uint64_t now_ms)
+{
+	struct hub_key *k = arg;
+
+	loop_keys(k->loop, hub_now(k, now_ms));
+	hub_tell_trouble(k);
+}
+
+/* From within the transport, which must not be freed yet. */
+static void
+on_transport_failed(void *arg, const char *line)
+{
+	struct hub_key *k = arg;
+
+	k->failed = true;
+	if (k->hub->events.failed != NULL)
+		k->hub->events.failed(k->hub->events.arg, k, line);
+}
+
+static uint64_t
+chores_deadline(const void *arg)
+{
+	const struct hub *h = arg;
+	const struct hub_key *k;
+
+	for (k = h->keys; k != NULL; k = k->next) {
+		if (k->failed)
+			return 0;
+	}
+	return UINT64_MAX;
+}
+
+static void
+do_chores(void *arg, uint64_t now_ms)
+{
+	struct hub *h = arg;
+	struct hub_key *k;
+
+	for (k = h->keys; k != NULL; k = k->next) {
+		if (k->failed)
+			hub_unplug(k, now_ms);
+	}
+}
+
+int
+hub_new(struct reactor *reactor, struct hub **out)
+{
+	struct hub *h = calloc(1, sizeof(*h));
+	int r;
+
+	if (h == NULL)
+		return -ENOMEM;
+	h->reactor = reactor;
+	h->chores = (struct source){ .fd = -1, .deadline = chores_deadline,
+	    .tick = do_chores, .arg = h };
+	r = reactor_add(reactor, &h->chores);
+	if (r < 0) {
+		free(h);
+		return r;
+	}
+	*out = h;
+	return 0;
+}
+
+void
+hub_watch(struct hub *h, const struct hub_events *events)
+{
+	h->events = *events;
+}
+
+struct hub_key *
+hub_first(const struct hub *h)
+{
+	return h->keys;
+}
+
+struct hub_key *
+hub_next(const struct hub_key *k)
+{
+	return k->next;
+}
+
+struct hub_key *
+hub_find(const struct hub *h, const char *id)
+{
+	struct hub_key *k = h->keys;
+
+	while (k != NULL && strcmp(k->id, id) != 0)
+		k = k->next;
+	return k;
+}
+
+size_t
+hub_count(const struct hub *h)
+{
+	return h->count;
+}
+
+void
+hub_serial(const struct hub_key *k, char out[static HUB_SERIAL_LEN])
+{
+	static const uint8_t what[] = "serial number";
+	uint8_t tag[KEY_TAG_LEN] = { 0 };
+	int i;
+
+	device_tag(k->device, span(what, sizeof(what) - 1), tag);
+	for (i = 0; i < 8; i++)
+		snprintf(out + 2 * i, 3, "%02x", tag[i]);
+}
+
+static int
+open_transport(struct hub_key *k, struct transport **out, char *msg,
+    size_t msglen)
+{
+	struct transport_identity id = { .name = k->name,
+	    .vendor = VENDOR_ID, .product = PRODUCT_ID,
+	    .version = DEVICE_VERSION };
+	char serial[HUB_SERIAL_LEN];
+
+	if (k->kind == HUB_SOCKET)
+		return transport_open_socket(k->path, &loop_events, k->loop,
+		    out, msg, msglen);
+	if (k->kind == HUB_GADGET)
+		return transport_open_gadget(k->path, &loop_events, k->loop,
+		    out, msg, msglen);
+	hub_serial(k, serial);
+	id.uniq = serial;
+	return transport_open_uhid(&id, &loop_events, k->loop, out, msg,
+	    msglen);
+}
+
+static void
+tell_plugged(const struct hub_key *k, bool plugged)
+{
+	if (k->hub->events.plugged != NULL)
+		k->hub->events.plugged(k->hub->events.arg, k, plugged);
+}
+
+static int
+plug_in(struct hub_key *k, char *msg, size_t msglen)
+{
+	struct transport *t;
+	int r = open_transport(k, &t, msg, msglen);
+
+	if (r < 0)
+		return r;
+	k->hosts.fd = t->ops->fd(t);
+	r = reactor_add(k->hub->reactor, &k->hosts);
+	if (r < 0) {
+		snprintf(msg, msglen, "cannot wait: %s", strerror(-r));
+		transport_free(t);
+		return r;
+	}
+	k->transport = t;
+	loop_attach(k->loop, t, on_transport_failed, k);
+	return 0;
+}
+
+/* Without a transport, timers go on: presses give up. */
+static int
+watch_timers(struct hub_key *k)
+{
+	k->hosts.fd = -1;
+	return reactor_add(k->hub->reactor, &k->hosts);
+}
+
+int
+hub_plug(struct hub_key *k, uint64_t now_ms, char *msg, size_t msglen)
+{
+	int r;
+
+	if (k->transport != NULL)
+		return 0;
+	r = loop_power_cycle(k->loop, hub_now(k, now_ms));
+	if (r < 0) {
+		snprintf(msg, msglen, "%s", r == -ENOMEM ? "out of memory" :
+		    store_strerror(device_store(k->device)));
+		return r;
+	}
+	reactor_remove(k->hub->reactor, &k->hosts);
+	r = plug_in(k, msg, msglen);
+	if (r < 0)
+		(void)watch_timers(k);	/* no descriptor: cannot fail */
+	else
+		tell_plugged(k, true);
+	return r;
+}
+
+/* Hosts see it go; the key itself may not have noticed. */
+static void
+pull_out(struct hub_key *k)
+{
+	reactor_remove(k->hub->reactor, &k->hosts);
+	transport_free(k->transport);
+	loop_detach(k->loop);
+	k->transport = NULL;
+	k->failed = false;
+}
+
+void
+hub_unplug(struct hub_key *k, uint64_t now_ms)
+{
+	if (k->transport == NULL)
+		return;
+	pull_out(k);
+	(void)watch_timers(k);
+	/* what it was about to do ends now, not when its power is back */
+	(void)loop_power_cycle(k->loop, hub_now(k, now_ms));
+	tell_plugged(k, false);
+}
+
+void
+hub_unplug_all(struct hub *h)
+{
+	struct hub_key *k;
+
+	for (k = h->keys; k != NULL; k = k->next) {
+		if (k->transport == NULL)
+			continue;
+		pull_out(k);
+		(void)watch_timers(k);
+		tell_plugged(k, false);
+	}
+}
+
+int
+hub_advance(struct hub_key *k, uint64_t ms, uint64_t now_ms)
+{
+	if (ms > HUB_ADVANCE_MAX_MS - k->offset_ms)
+		return -EINVAL;
+	k->offset_ms += ms;
+	on_hosts_tick(k, now_ms);
+	return 0;
+}
+
+bool
+hub_is_id(const char *s)
+{
+	static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789-._~";
+	size_t len = strlen(s);
+
+	/* "." and ".." are not what they look like in a URL */
+	return len > 0 && len <= HUB_ID_MAX && strspn(s, good) == len &&
+	    strcmp(s, ".") != 0 && strcmp(s, "..") != 0;
+}
+
+bool
+hub_is_name(const char *s)
+{
+	size_t len = strlen(s);
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (s[i] < 0x20 || s[i] > 0x7e)
+			return false;
+	}
+	return len > 0 && len <= HUB_NAME_MAX;
+}
+
+static int
+refuse(int error, char *msg, size_t msglen, const char *line)
+{
+	snprintf(msg, msglen, "%s", line);
+	return error;
+}
+
+static int
+check_options(const struct hub *h, const struct hub_options *o, char *msg,
+    size_t msglen)
+{
+	if (h->count >= HUB_KEYS_MAX)
+		return refuse(-ENOSPC, msg, msglen, "there are 256 keys "
+		    "already");
+	if (o->id != NULL && !hub_is_id(o->id))
+		return refuse(-EINVAL, msg, msglen, "the ID of a key has 1 to "
+		    "48 letters, digits, or -._~");
+	if (!hub_is_name(o->name))
+		return refuse(-EINVAL, msg, msglen, "the name of a key has 1 "
+		    "to 127 printable ASCII characters");
+	if (o->id != NULL && hub_find(h, o->id) != NULL)
+		return refuse(-EEXIST, msg, msglen, "there is a key with this "
+		    "ID already");
+	if (o->path != NULL && strlen(o->path) >= PATH_MAX)
+		return refuse(-EINVAL, msg, msglen, "the path is too long");
+	return 0;
+}
+
+static void
+choose_id(struct hub_key *k, const char *id)
+{
+	if (id != NULL) {
+		snprintf(k->id, sizeof(k->id), "%s", id);
+		return;
+	}
+	do {
+		snprintf(k->id, sizeof(k->id), "key%u",
+		    ++k->hub->last_number);
+	} while (hub_find(k->hub, k->id) != NULL);
+}
+
+static int
+open_device(struct hub_key *k, const struct hub_options *o, uint64_t now_ms,
+    char *msg, size_t msglen)
+{
+	struct device_config cfg = { .path = o->state, .create = true,
+	    .auth = o->auth, .tpm = o->tpm, .root = o->root };
+	int r = 0;
+
+	/* what the kernel takes from hosts in one go */
+	if (o->transport == HUB_UHID &&
+	    cfg.auth.message_max > UHID_MESSAGE_MAX)
+		cfg.auth.message_max = UHID_MESSAGE_MAX;
+	if (o->state == NULL) {
+		r = ephemeral_make(&k->ephemeral, msg, msglen);
+		cfg.path = k->ephemeral.path;
+	}
+	if (r == 0)
+		r = device_open(&cfg, now_ms, &k->device, msg, msglen);
+	return r;
+}
+
+static int
+choose_path(struct hub_key *k, const char *path, char *msg, size_t msglen)
+{
+	const char *slash = "", *dir = "";
+
+	if (k->kind == HUB_UHID)
+		return 0;
+	if (path == NULL) {
+		dir = device_path(k->device);
+		slash = "/";
+		path = "host.sock";
+	}
+	if ((size_t)snprintf(k->path, sizeof(k->path), "%s%s%s", dir, slash,
+	    path) < sizeof(k->path))
+		return 0;
+	return refuse(-ENAMETOOLONG, msg, msglen, "the path of the socket is "
+	    "too long");
+}
+
+static int
+write_note(struct hub_key *k, char *msg, size_t msglen)
+{
+	if (k->hub->control[0] == '\0')
+		return 0;
+	return note_write(device_store(k->device), k->hub->control, k->id,
+	    msg, msglen);
+}
+
+static int
+start(struct hub_key *k, const struct hub_options *o, uint64_t now_ms,
+    char *msg, size_t msglen)
+{
+	int r = open_device(k, o, now_ms, msg, msglen);
+
+	if (r < 0)
+		return r;
+	r = choose_path(k, o->path, msg, msglen);
+	if (r < 0)
+		return r;
+	k->keys = (struct source){ .fd = device_keys_fd(k->device),
+	    .ready = on_keys_ready, .arg = k };
+	k->hosts = (struct source){ .fd = -1, .ready = on_hosts_ready,
+	    .deadline = hosts_deadline, .tick = on_hosts_tick, .arg = k };
+	r = loop_new(k->device, o->presence, &k->loop);
+	if (r == 0)
+		r = reactor_add(k->hub->reactor, &k->keys);
+	if (r < 0) {
+		snprintf(msg, msglen, "cannot start: %s", strerror(-r));
+		return r;
+	}
+	r = o->unplugged ? watch_timers(k) : plug_in(k, msg, msglen);
+	return r < 0 ? r : write_note(k, msg, msglen);
+}
+
+static void
+free_key(struct hub_key *k)
+{
+	if (k->loop != NULL)
+		pull_out(k);
+	reactor_remove(k->hub->reactor, &k->keys);
+	loop_free(k->loop);
+	device_close(k->device);
+	ephemeral_remove(&k->ephemeral);
+	free(k);
+}
+
+int
+hub_add(struct hub *h, const struct hub_options *o, uint64_t now_ms,
+    struct hub_key **out, char *msg, size_t msglen)
+{
+	struct hub_key **end = &h->keys;
+	struct hub_key *k;
+	int r;
+
+	r = check_options(h, o, msg, msglen);
+	if (r < 0)
+		return r;
+	k = calloc(1, sizeof(*k));
+	if (k == NULL)
+		return refuse(-ENOMEM, msg, msglen, "out of memory");
+	k->hub = h;
+	k->ephemeral.lock_fd = -1;
+	k->kind = o->transport;
+	k->essential = o->essential;
+	snprintf(k->name, sizeof(k->name), "%s", o->name);
+	choose_id(k, o->id);
+	r = start(k, o, now_ms, msg, msglen);
+	if (r < 0) {
+		free_key(k);
+		return r;
+	}
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = k;
+	h->count++;
+	if (h->events.added != NULL)
+		h->events.added(h->events.arg, k);
+	if (k->transport != NULL)
+		tell_plugged(k, true);
+	*out = k;
+	return 0;
+}
+
+void
+hub_remove(struct hub_key *k)
+{
+	struct hub *h = k->hub;
+	struct hub_key **at = &h->keys;
+
+	if (k->transport != NULL) {
+		pull_out(k);
+		tell_plugged(k, false);
+	}
+	if (h->events.removed != NULL)
+		h->events.removed(h->events.arg, k);
+	while (*at != k)
+		at = &(*at)->next;
+	*at = k->next;
+	h->count--;
+	free_key(k);
+}
+
+void
+hub_free(struct hub *h)
+{
+	if (h == NULL)
+		return;
+	while (h->keys != NULL)
+		hub_remove(h->keys);
+	reactor_remove(h->reactor, &h->chores);
+	free(h);
+}
+
+int
+hub_announce(struct hub *h, const char *control, char *msg, size_t msglen)
+{
+	struct hub_key *k;
+	int r = 0;
+
+	if ((size_t)snprintf(h->control, sizeof(h->control), "%s", control) >=
+	    sizeof(h->control))
+		return refuse(-ENAMETOOLONG, msg, msglen, "the path of the "
+		    "control socket is too long");
+	for (k = h->keys; k != NULL && r == 0; k = k->next)
+		r = write_note(k, msg, msglen);
+	return r;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keys of one daemon: each with a state directory, a transport, a user
+ * and a clock of its own, added and removed while the others work. They
+ * share the thread: what makes one key wait (making keys in a TPM, above
+ * all) makes all of them wait.
+ *
+ *	           hub_add()         hub_unplug(), or its transport failed
+ *	(nothing) ----------> plugged <-------------------> unplugged
+ *	              `----------------- hub_plug() ------------'
+ *
+ * A key that is not plugged in has no power, and no hosts; its state stays.
+ *
+ * Limits: HUB_KEYS_MAX keys.
+ */
+#ifndef AUTHENTICATOR_HUB_H
+#define AUTHENTICATOR_HUB_H
+
+#include "authenticator/device.h"
+#include "authenticator/ephemeral.h"
+#include "authenticator/loop.h"
+#include "authenticator/reactor.h"
+
+#define HUB_KEYS_MAX	256
+#define HUB_ID_MAX	48	/* characters: letters, digits, "-._~" */
+#define HUB_NAME_MAX	127	/* printable ASCII characters */
+#define HUB_ADVANCE_MAX_MS	(UINT64_C(100) * 366 * 86400 * 1000)
+
+enum hub_transport {
+	HUB_UHID,
+	HUB_SOCKET,
+	HUB_GADGET,
+};
+
+/* What a key is to be. Everything is copied. */
+struct hub_options {
+	const char	*id;		/* NULL: key1, key2, ... */
+	const char	*name;		/* what its device is called */
+	const char	*state;		/* absolute; NULL: ephemeral */
+	enum presence_mode presence;
+	enum hub_transport transport;
+	const char	*path;		/* of socket or gadget; NULL: the
+					 * socket host.sock in the state */
+	bool		 unplugged;	/* until hub_plug() */
+	bool		 essential;	/* the daemon ends with its transport */
+	struct auth_config auth;
+	struct device_tpm tpm;
+	const struct attestation_root *root;
+};
+
+/* Who asks may read all of it. */
+struct hub_key {
+	char		 id[HUB_ID_MAX + 1];
+	char		 name[HUB_NAME_MAX + 1];
+	struct hub	*hub;
+	struct device	*device;
+	struct loop	*loop;
+	struct transport *transport;	/* NULL: unplugged */
+	enum hub_transport kind;
+	char		 path[PATH_MAX];	/* of socket or gadget */
+	uint64_t	 offset_ms;	/* its clock is ahead */
+	struct ephemeral ephemeral;
+	bool		 essential;
+	/* private from here */
+	bool		 failed;	/* to be unplugged */
+	struct source	 hosts;
+	struct source	 keys;
+	struct hub_key	*next;
+};
+
+/* Who is told. NULL: nobody. None of them may change the hub. */
+struct hub_events {
+	/* What the owner ought to know and hosts do not hear; a line. */
+	void	(*trouble)(void *arg, const struct hub_key *k,
+		    const char *line);
+	/* Its transport failed, and is being unplugged. */
+	void	(*failed)(void *arg, const struct hub_key *k,
+		    const char *line);
+	/* It is there; it is about to be freed. */
+	void	(*added)(void *arg, struct hub_key *k);
+	void	(*removed)(void *arg, struct hub_key *k);
+	void	(*plugged)(void *arg, const struct hub_key *k, bool plugged);
+	void	*arg;
+};
+
+/* reactor must outlive it. 0 or -errno. */
+int hub_new(struct reactor *reactor, struct hub **out);
+void hub_watch(struct hub *h, const struct hub_events *events);
+/* Accepts NULL. Removes every key. */
+void hub_free(struct hub *h);
+/* Hosts go first, so that nothing is answered by half a daemon. */
+void hub_unplug_all(struct hub *h);
+
+/*
+ * On error, -errno and one line in msg: -EEXIST there is a key of that ID,
+ * -ENOSPC there are enough, -EINVAL one of the options cannot be; others as
+ * device_open() and transports say.
+ */
+int hub_add(struct hub *h, const struct hub_options *o, uint64_t now_ms,
+    struct hub_key **out, char *msg, size_t msglen);
+/* An orderly end, as of a daemon. An ephemeral state goes with it. */
+void hub_remove(struct hub_key *k);
+
+/*
+ * Where the control interface listens: told in the lock of each state
+ * directory (note.h), of keys that are there and of those to come.
+ */
+int hub_announce(struct hub *h, const char *control, char *msg,
+    size_t msglen);
+
+bool hub_is_id(const char *s);
+bool hub_is_name(const char *s);
+
+struct hub_key *hub_first(const struct hub *h);		/* oldest; or NULL */
+struct hub_key *hub_next(const struct hub_key *k);
+struct hub_key *hub_find(const struct hub *h, const char *id);
+size_t hub_count(const struct hub *h);
+
+/* "uhid", "socket", "gadget" */
+extern const char *const hub_transport_names[];
+
+/* 0 also if it is; on error as transports say, and it stays as it was. */
+int hub_plug(struct hub_key *k, uint64_t now_ms, char *msg, size_t msglen);
+void hub_unplug(struct hub_key *k, uint64_t now_ms);
+
+/* Its clock jumps ahead, with whatever that ends. -EINVAL: too far. */
+int hub_advance(struct hub_key *k, uint64_t ms, uint64_t now_ms);
+/* What the key takes for now; loop_*() wants that. */
+uint64_t hub_now(const struct hub_key *k, uint64_t now_ms);
+
+/* The same for the same key, and tells nothing else about it. */
+#define HUB_SERIAL_LEN	17	/* bytes, with the NUL */
+void hub_serial(const struct hub_key *k, char out[static HUB_SERIAL_LEN]);
+
+/* After anything was done to k by way of its loop or device. */
+void hub_tell_trouble(const struct hub_key *k);
+
+#endif

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Several keys in one daemon: what becomes of them, and of what they leave. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "authenticator/hub.h"
+#include "authenticator/note.h"
+#include "uhid/unix.h"
+
+struct daemon {
+	struct reactor	reactor;
+	struct hub	*hub;
+	char		dir[64];
+	unsigned	added, removed, plugged, unplugged;
+};
+
+static char msg[DEVICE_MESSAGE_LEN + PATH_MAX];
+
+static void
+on_added(void *arg, struct hub_key *k)
+{
+	(void)k;
+	((struct daemon *)arg)->added++;
+}
+
+static void
+on_removed(void *arg, struct hub_key *k)
+{
+	(void)k;
+	((struct daemon *)arg)->removed++;
+}
+
+static void
+on_plugged(void *arg, const struct hub_key *k, bool plugged)
+{
+	struct daemon *d = arg;
+
+	(void)k;
+	if (plugged)
+		d->plugged++;
+	else
+		d->unplugged++;
+}
+
+static int
+setup(void **state)
+{
+	struct daemon *d = calloc(1, sizeof(*d));
+	struct hub_events events = { .added = on_added,
+	    .removed = on_removed, .plugged = on_plugged, .arg = d };
+
+	strcpy(d->dir, "/tmp/sealkey-hub-XXXXXX");
+	assert_non_null(mkdtemp(d->dir));
+	setenv("RUNTIME_DIRECTORY", d->dir, 1);
+	assert_int_equal(reactor_init(&d->reactor), 0);
+	assert_int_equal(hub_new(&d->reactor, &d->hub), 0);
+	hub_watch(d->hub, &events);
+	*state = d;
+	return 0;
+}
+
+/* Whatever was in it is gone by now, or the directory stays. */
+static int
+teardown(void **state)
+{
+	struct daemon *d = *state;
+
+	hub_free(d->hub);
+	reactor_done(&d->reactor);
+	assert_int_equal(d->added, d->removed);
+	assert_int_equal(d->plugged, d->unplugged);
+	assert_int_equal(rmdir(d->dir), 0);
+	free(d);
+	return 0;
+}
+
+static struct hub_options
+ephemeral(const char *id)
+{
+	struct hub_options o = { .id = id, .name = "test",
+	    .transport = HUB_SOCKET, .tpm.target = "none" };
+	struct device_config cfg;
+
+	device_config_default(&cfg);
+	o.auth = cfg.auth;
+	return o;
+}
+
+static struct hub_key *
+add(struct daemon *d, const char *id)
+{
+	struct hub_options o = ephemeral(id);
+	struct hub_key *k = NULL;
+	int r = hub_add(d->hub, &o, 0, &k, msg, sizeof(msg));
+
+	if (r != 0)
+		print_message("%s\n", msg);
+	assert_int_equal(r, 0);
+	return k;
+}
+
+static int
+refusal(struct daemon *d, struct hub_options o)
+{
+	struct hub_key *k = NULL;
+	size_t count = hub_count(d->hub);
+	int r = hub_add(d->hub, &o, 0, &k, msg, sizeof(msg));
+
+	assert_true(r < 0);
+	assert_null(k);
+	assert_int_equal(hub_count(d->hub), count);
+	assert_int_equal(strchr(msg, '\n') == NULL, true);
+	return r;
+}
+
+static bool
+answers(const struct hub_key *k)
+{
+	int fd = unix_connect(k->path, SOCK_SEQPACKET);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+static void
+keys_come_and_go(void **state)
+{
+	struct daemon *d = *state;
+	struct hub_key *one = add(d, NULL), *two = add(d, "two");
+	char path[PATH_MAX];
+
+	assert_string_equal(one->id, "key1");
+	assert_ptr_equal(hub_first(d->hub), one);
+	assert_ptr_equal(hub_next(one), two);
+	assert_ptr_equal(hub_find(d->hub, "two"), two);
+	assert_null(hub_find(d->hub, "three"));
+	assert_true(answers(one) && answers(two));
+	strcpy(path, device_path(one->device));
+	hub_remove(one);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_ptr_equal(hub_first(d->hub), two);
+	assert_int_equal(hub_count(d->hub), 1);
+	assert_true(answers(two));
+	/* an ID of ours is not used again while others may remember it */
+	assert_string_equal(add(d, NULL)->id, "key2");
+}
+
+static void
+our_ids_avoid_others(void **state)
+{
+	struct daemon *d = *state;
+
+	add(d, "key1");
+	assert_string_equal(add(d, NULL)->id, "key2");
+}
+
+static void
+what_cannot_be_is_refused(void **state)
+{
+	static const char *const ids[] = { "", ".", "..", "a/b", "a b", "a%2f",
+	    "\xc3\xa4", "1234567890123456789012345678901234567890123456789" };
+	struct daemon *d = *state;
+	struct hub_options o;
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
+		assert_int_equal(refusal(d, ephemeral(ids[i])), -EINVAL);
+	add(d, "same");
+	assert_int_equal(refusal(d, ephemeral("same")), -EEXIST);
+	o = ephemeral(NULL);
+	o.name = "";
+	assert_int_equal(refusal(d, o), -EINVAL);
+	o = ephemeral(NULL);
+	o.path = "/nonexistent/sock";
+	assert_int_equal(refusal(d, o), -ENOENT);
+	/* one state directory is one key */
+	o = ephemeral(NULL);
+	o.state = device_path(hub_first(d->hub)->device);
+	assert_int_equal(hub_announce(d->hub, "/run/c", msg, sizeof(msg)), 0);
+	assert_int_equal(refusal(d, o), -EBUSY);
+}
+
+static void
+plugs(void **state)
+{
+	struct daemon *d = *state;
+	struct hub_options o = ephemeral(NULL);
+	struct hub_key *k;
+
+	o.unplugged = true;
+	assert_int_equal(hub_add(d->hub, &o, 0, &k, msg, sizeof(msg)), 0);
+	assert_false(answers(k));
+	assert_int_equal(d->plugged, 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(hub_plug(k, 0, msg, sizeof(msg)), 0);
+		assert_int_equal(hub_plug(k, 0, msg, sizeof(msg)), 0);
+		assert_true(answers(k));
+		hub_unplug(k, 0);
+		hub_unplug(k, 0);
+		assert_false(answers(k));
+	}
+	assert_int_equal(d->plugged, 3);
+	/* what is in its place is not ours to remove */
+	assert_int_equal(mkdir(k->path, 0700), 0);
+	assert_int_equal(hub_plug(k, 0, msg, sizeof(msg)), -EEXIST);
+	assert_null(k->transport);
+	assert_int_equal(rmdir(k->path), 0);
+	assert_int_equal(hub_plug(k, 0, msg, sizeof(msg)), 0);
+}
+
+/* What a transport does that cannot go on. */
+static void
+fail_transport(struct hub_key *k)
+{
+	k->transport->events->failed(k->transport->arg, -EIO, "it broke");
+}
+
+static struct hub_key *failing;
+
+static uint64_t
+when_unplugged(const void *arg)
+{
+	(void)arg;
+	return failing->transport == NULL ? 0 : UINT64_MAX;
+}
+
+static void
+stop_reactor(void *arg, uint64_t now_ms)
+{
+	(void)now_ms;
+	reactor_stop(arg, 0);
+}
+
+static void
+a_transport_that_fails_is_unplugged(void **state)
+{
+	struct daemon *d = *state;
+	struct hub_key *one = add(d, NULL), *two = add(d, NULL);
+	struct source stop = { .fd = -1, .deadline = when_unplugged,
+	    .tick = stop_reactor, .arg = &d->reactor };
+
+	failing = one;
+	assert_int_equal(reactor_add(&d->reactor, &stop), 0);
+	fail_transport(one);
+	assert_non_null(one->transport);	/* it is still at work */
+	assert_int_equal(reactor_run(&d->reactor), 0);
+	reactor_remove(&d->reactor, &stop);
+	assert_false(answers(one));
+	assert_true(answers(two));
+	assert_int_equal(hub_plug(one, 0, msg, sizeof(msg)), 0);
+	assert_true(answers(one));
+}
+
+static void
+each_has_a_clock(void **state)
+{
+	struct daemon *d = *state;
+	struct hub_key *one = add(d, NULL), *two = add(d, NULL);
+
+	assert_int_equal(hub_advance(one, 30000, 0), 0);
+	assert_int_equal(hub_advance(one, 5, 0), 0);
+	assert_true(hub_now(one, 7) == 30012);
+	assert_true(hub_now(two, 7) == 7);
+	assert_int_equal(hub_advance(one, HUB_ADVANCE_MAX_MS, 0), -EINVAL);
+	assert_int_equal(hub_advance(one, UINT64_MAX, 0), -EINVAL);
+	assert_true(hub_now(one, 7) == 30012);
+}
+
+static void
+each_lock_says_which_key(void **state)
+{
+	struct daemon *d = *state;
+	struct hub_key *one = add(d, "one"), *two;
+	char control[PATH_MAX], id[NOTE_ID_LEN];
+
+	assert_int_equal(note_read(device_dirfd(one->device), control, id),
+	    -ENOENT);
+	assert_int_equal(hub_announce(d->hub, "/run/c.sock", msg,
+	    sizeof(msg)), 0);
+	two = add(d, "two");
+	assert_int_equal(note_read(device_dirfd(one->device), control, id), 0);
+	assert_string_equal(id, "one");
+	assert_string_equal(control, "/run/c.sock");
+	assert_int_equal(note_read(device_dirfd(two->device), control, id), 0);
+	assert_string_equal(id, "two");
+}
+
+/* The first as a process that was killed leaves it, the second in use. */
+static void
+what_others_left_is_swept(void **state)
+{
+	struct daemon *d = *state;
+	char left[128], used[128], file[160];
+	int fd;
+
+	snprintf(left, sizeof(left), "%s/sealkey-ephemeral-left", d->dir);
+	snprintf(used, sizeof(used), "%s/sealkey-ephemeral-used", d->dir);
+	snprintf(file, sizeof(file), "%s/sealkey.db", left);
+	assert_int_equal(mkdir(left, 0700), 0);
+	assert_int_equal(mkdir(file, 0700), 0);
+	assert_int_equal(mkdir(used, 0700), 0);
+	fd = open(used, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	add(d, NULL);
+	assert_int_equal(access(left, F_OK), -1);
+	assert_int_equal(access(used, F_OK), 0);
+	close(fd);
+	assert_int_equal(rmdir(used), 0);
+}
+
+#define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(keys_come_and_go),
+		TEST(our_ids_avoid_others),
+		TEST(what_cannot_be_is_refused),
+		TEST(plugs),
+		TEST(a_transport_that_fails_is_unplugged),
+		TEST(each_has_a_clock),
+		TEST(each_lock_says_which_key),
+		TEST(what_others_left_is_swept),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
