@@ -73,7 +73,9 @@ PROGRAM_SRC := $(filter-out authenticator/cmd/main.c authenticator/engine/%, \
 	   $(wildcard authenticator/*.c authenticator/*/*.c tpm/*.c uhid/*.c \
 	   conformance/*.c))
 CASES	:= $(wildcard conformance/cases/*.txt)
-MODELS	:= $(sort $(wildcard authenticator/profile/models/*.ini))
+# "key" before "key-nfc"
+MODELS	:= $(addsuffix .ini,$(sort $(basename \
+	   $(wildcard authenticator/profile/models/*.ini))))
 # tests/X_main.c is a program of its own, build/tests/X; the rest is for all
 TOOL_SRC := $(wildcard tests/*_main.c)
 # tests/tcti_X.c is a library that TPM software loads
@@ -123,7 +125,7 @@ $(BUILD)/conformance/cases.S: authenticator/embed $(CASES) conformance/cases
 	@authenticator/embed conformance_builtin $(CASES) >$@
 
 $(BUILD)/authenticator/profile/models.S: authenticator/embed $(MODELS) \
-	   authenticator/profile/models
+	   authenticator/profile/models Makefile
 	@mkdir -p $(@D)
 	@authenticator/embed profile_builtin $(MODELS) >$@
 
@@ -186,6 +188,10 @@ install:
 	install -D -m 755 $(BUILD)/sealkey $(DEST)/bin/sealkey
 	install -D -m 644 packaging/man/sealkey.1 \
 	    $(DEST)/share/man/man1/sealkey.1
+	install -D -m 644 packaging/man/sealkey-profile.5 \
+	    $(DEST)/share/man/man5/sealkey-profile.5
+	install -d $(DEST)/share/sealkey/profiles
+	install -m 644 $(MODELS) $(DEST)/share/sealkey/profiles
 	install -D -m 644 packaging/60-sealkey.rules \
 	    $(DEST)/lib/udev/rules.d/60-sealkey.rules
 	install -D -m 644 packaging/modules-load.conf \
@@ -206,7 +212,10 @@ install-ci: install
 	@[ -n '$(DESTDIR)' ] || packaging/activate '$(DEST)/lib' ci
 
 uninstall:
+	rm -f $(MODELS:authenticator/profile/models/%=$(DEST)/share/sealkey/profiles/%)
+	-rmdir $(DEST)/share/sealkey/profiles $(DEST)/share/sealkey
 	rm -f $(DEST)/bin/sealkey $(DEST)/share/man/man1/sealkey.1 \
+	    $(DEST)/share/man/man5/sealkey-profile.5 \
 	    $(DEST)/lib/udev/rules.d/60-sealkey.rules \
 	    $(DEST)/lib/udev/rules.d/61-sealkey-ci.rules \
 	    $(DEST)/lib/modules-load.d/sealkey.conf \

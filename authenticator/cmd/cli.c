@@ -168,6 +168,26 @@ cli_next(struct cli *cli)
 	}
 }
 
+const char *
+cli_peek(const struct cli *cli, const char *name)
+{
+	const char *found = NULL;
+	int place = -1, opt;
+
+	optind = 0;
+	while ((opt = getopt_long(cli->argc, cli->argv, ":", cli->options,
+	    &place)) != -1) {
+		if (opt != '?' && opt != ':' && place >= 0 &&
+		    strcmp(cli->options[place].name, name) == 0)
+			found = optarg;
+		place = -1;
+	}
+	optind = 0;
+	if (found == NULL || found[0] == '\0' || strncmp(found, "--", 2) == 0)
+		return NULL;
+	return found;
+}
+
 int
 cli_choice(const char *word, const char *const *names)
 {

@@ -56,6 +56,12 @@ enum {
 int cli_next(struct cli *cli);
 
 /*
+ * The argument of the last --name, before anything is taken; NULL: there is
+ * none, or cli_next() will complain of it.
+ */
+const char *cli_peek(const struct cli *cli, const char *name);
+
+/*
  * An option that is the setting name of its own (settings.h), with optarg as
  * its value: CLI_DONE or CLI_WRONG_USE.
  */
@@ -95,6 +101,7 @@ int cmd_tpm_answer(int argc, char **argv);
 int cmd_tpm_enroll(int argc, char **argv);
 int cmd_press(int argc, char **argv);
 int cmd_deny(int argc, char **argv);
+int cmd_profile(int argc, char **argv);
 int cmd_conformance(int argc, char **argv);	/* in conformance/ */
 
 #endif

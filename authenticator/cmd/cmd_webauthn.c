@@ -3,6 +3,7 @@
 #include "authenticator/cmd/cli.h"
 #include "authenticator/device.h"
 #include "authenticator/paths.h"
+#include "authenticator/cmd/profile_option.h"
 #include "authenticator/cmd/tpm_options.h"
 #include "authenticator/client/webauthn.h"
 #include "authenticator/client/webauthn_options.h"
@@ -30,14 +31,16 @@ static const char help[] =
 "                      (this is the default, with the default directory)\n"
 "  --socket PATH       use the key that serves the socket PATH\n"
 "  --device PATH       use the key behind a hidraw device\n"
+"  --profile PROFILE   the model of key in DIR, from now on: a name that\n"
+"                      \"sealkey profile list\" has, or an INI file\n"
 "  --tpm TARGET        where the key in DIR is made, see \"sealkey run\n"
 "                      --help\"; likewise --tpm-pcrs and --tpm-recovery\n"
 "  --set NAME=VALUE    the kind of key in DIR: \"--set help\" lists what it\n"
 "                      can be; may be repeated\n"
 "  --attestation KIND  packed (default), self, none, or tpm: what a key\n"
 "                      from --state gives to those who ask for attestation\n"
-"  --attachment KIND   cross-platform (default) or platform: what to claim\n"
-"                      to be\n"
+"  --attachment KIND   cross-platform or platform: what to claim to be; the\n"
+"                      default is the profile's, or else cross-platform\n"
 "  --pin-file FILE     verify with the PIN in the first line of FILE, if the\n"
 "                      key has one; else the key verifies by itself\n"
 "  --batch             one JSON object a line in, one a line out; a line that\n"
@@ -54,6 +57,7 @@ enum {
 	OPT_DEVICE,
 	OPT_ATTESTATION,
 	OPT_ATTACHMENT,
+	OPT_PROFILE,
 	OPT_PIN_FILE,
 	OPT_BATCH,
 };
@@ -64,6 +68,7 @@ static const struct option options[] = {
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "device", required_argument, NULL, OPT_DEVICE },
 	{ "attestation", required_argument, NULL, OPT_ATTESTATION },
+	{ "profile", required_argument, NULL, OPT_PROFILE },
 	{ "attachment", required_argument, NULL, OPT_ATTACHMENT },
 	{ "pin-file", required_argument, NULL, OPT_PIN_FILE },
 	{ "batch", no_argument, NULL, OPT_BATCH },
@@ -84,6 +89,7 @@ struct webauthn_use {
 	const char	*device;
 	struct auth_config auth;	/* of a key from --state, */
 	bool		 configured;	/* as options made it */
+	struct profile_option profile;
 	struct tpm_options tpm;
 	bool		 platform;
 	const char	*pin_file;
@@ -123,6 +129,7 @@ take_option(const struct cli *cli, int opt, struct webauthn_use *use)
 		use->device = optarg;
 		break;
 	case CLI_OPT_SET:
+	case OPT_PROFILE:	/* profile_option_take() has */
 		use->configured = true;
 		break;
 	case OPT_ATTESTATION:
@@ -156,10 +163,24 @@ check_use(const struct cli *cli, struct webauthn_use *use)
 		    "--state, --socket and --device exclude each other");
 	if ((use->configured || use->tpm.given) && tokens > 0 &&
 	    use->state == NULL)
-		return cli_wrong_use(cli, "--set, --attestation and --tpm are "
-		    "for a key from --state");
+		return cli_wrong_use(cli, "--profile, --set, --attestation and "
+		    "--tpm are for a key from --state");
 	use->ready = true;
 	return CLI_DONE;
+}
+
+/* A key somewhere else is what it is. */
+static int
+take_profile(const struct cli *cli, struct webauthn_use *use)
+{
+	int status;
+
+	if (cli_peek(cli, "socket") != NULL || cli_peek(cli, "device") != NULL)
+		return CLI_DONE;
+	status = profile_option_take(cli, &use->profile);
+	if (use->profile.profile != NULL)
+		use->platform = (use->auth.features & FEATURE_PLAT) != 0;
+	return status;
 }
 
 /* argv[1] is what to do; the options are behind it. */
@@ -176,6 +197,9 @@ read_use(struct cli *cli, struct webauthn_use *use)
 		cli->argc--;
 		cli->argv++;
 	}
+	status = take_profile(cli, use);
+	if (status != CLI_DONE)
+		return status;
 	while ((opt = cli_next(cli)) != CLI_END) {
 		if (opt == CLI_STOP)
 			return cli->status;
@@ -201,6 +225,9 @@ open_token(const struct webauthn_use *use, struct token **out)
 	else if ((r = paths_state(use->state, path, msg, sizeof(msg))) == 0)
 		r = token_open_local(path, &use->auth, &use->tpm.tpm, out,
 		    msg, sizeof(msg));
+	if (r == 0 && use->socket == NULL && use->device == NULL)
+		r = profile_option_keep(&use->profile, path, msg,
+		    sizeof(msg));
 	return r == 0 ? CLI_DONE : cli_error("webauthn: %s", msg);
 }
 
@@ -427,6 +454,7 @@ cmd_webauthn(int argc, char **argv)
 		status = run_client(&use, token);
 	token_free(token);
 out:
+	profile_option_done(&use.profile);
 	tpm_options_done(&use.tpm);
 	return status;
 }

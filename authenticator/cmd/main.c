@@ -24,6 +24,7 @@ static const char help[] =
 "\n"
 "  run           plug the key in and serve until SIGTERM\n"
 "  webauthn      play the browser: options in, response out, as JSON\n"
+"  profile       models of keys, and which of them a key is\n"
 "  credentials   list, show or delete credentials\n"
 "  info          what this key is\n"
 "  reset         forget every credential\n"
@@ -54,6 +55,7 @@ static const struct command {
 } commands[] = {
 	{ "run",		cmd_run },
 	{ "webauthn",		cmd_webauthn },
+	{ "profile",		cmd_profile },
 	{ "credentials",	cmd_credentials },
 	{ "info",		cmd_info },
 	{ "reset",		cmd_reset },

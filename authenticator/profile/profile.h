@@ -24,7 +24,7 @@
 #include "ctap/span.h"
 
 #define PROFILE_MESSAGE_LEN	512	/* bytes, room for msg */
-#define PROFILE_FILE_MAX	65536	/* bytes */
+#define PROFILE_FILE_MAX	32768	/* bytes */
 #define PROFILE_LINE_MAX	16384	/* bytes; an icon is the longest */
 #define PROFILE_NAME_MAX	47	/* bytes */
 #define PROFILE_SETTINGS_MAX	96

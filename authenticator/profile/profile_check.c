@@ -306,6 +306,12 @@ v23_without_pin(const struct profile_parser *parser)
 	    !asks(&parser->cfg, FEATURE_CLIENT_PIN);
 }
 
+static bool
+backed_up_nowhere(const struct profile_parser *parser)
+{
+	return parser->cfg.backup_state && !parser->cfg.backup_eligible;
+}
+
 /* --- rules about the rest --------------------------------------------- */
 
 static bool
@@ -322,6 +328,16 @@ has_method(const struct profile_parser *parser, const char *method)
 			return true;
 	}
 	return false;
+}
+
+/* statement 3.1.1: what a backup flag says of every credential */
+static bool
+shared_by_nobody(const struct profile_parser *parser)
+{
+	const char *support = parser->p->metadata.multi_device;
+
+	return support != NULL && parser->cfg.backup_eligible &&
+	    strcmp(support, "unsupported") == 0;
 }
 
 static bool
@@ -527,6 +543,8 @@ static const struct rule rules[] = {
 	{ platform_outside, "settings", "plat", "transports has to say "
 	    "internal" },
 	{ inside_elsewhere, "settings", "transports", "internal needs plat" },
+	{ backed_up_nowhere, "settings", "backupState", "it needs "
+	    "backupEligible" },
 	{ v21_without_secret, "settings", "versions", "FIDO_2_1 and later "
 	    "need hmac-secret" },
 	{ v21_without_protocol_two, "settings", "versions", "FIDO_2_1 and "
@@ -557,6 +575,8 @@ static const struct rule rules[] = {
 	    "secure_element need hardware" },
 	{ two_matchers, "metadata", "matcherProtection", "it is one of "
 	    "them" },
+	{ shared_by_nobody, "metadata", "multiDeviceCredentialSupport",
+	    "backupEligible says otherwise" },
 	{ inside_and_outside, "metadata", "attachmentHint", "internal "
 	    "excludes external" },
 	{ hint_elsewhere, "metadata", "attachmentHint", "it is external "

@@ -1,0 +1,187 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# sealkey profile, and keys that are told to be another one. (TAP) What
+# relying parties say of them is tests/rp/profiles.sh.
+# shellcheck disable=SC2015,SC2317
+. "$(dirname "$0")/lib"
+
+ORIGIN=(--origin https://example.com)
+models=$(cd authenticator/profile/models && ls -- *.ini | sed 's/\.ini$//')
+
+# value EXPRESSION: of the JSON in $T/out, which is o; fails if it is false
+value()
+{
+	node -e '
+		const o = JSON.parse(require("fs").readFileSync(0, "utf8"));
+		const v = eval(process.argv[1]);
+		console.log(String(v));
+		process.exit(v ? 0 : 1)' "$1" <"$T/out"
+}
+
+# create DIR OPTION...: a credential, its AAGUID in $aaguid, its name in $id
+create()
+{
+	local dir=$1
+	shift
+	"$SEALKEY" webauthn create "${ORIGIN[@]}" --state "$dir" "$@" \
+	    >"$T/out" 2>"$T/err" <<-'END' || return
+	{"rp": {"id": "example.com", "name": "E"}, "challenge": "AAAA",
+	"user": {"id": "AQID", "name": "a", "displayName": "A"},
+	"attestation": "direct",
+	"pubKeyCredParams": [{"type": "public-key", "alg": -7},
+	{"type": "public-key", "alg": -257}]}
+	END
+	id=$(value o.id)
+	aaguid=$(value 'Buffer.from(o.response.authenticatorData, "base64url")
+	    .toString("hex", 37, 53)')
+}
+
+# get DIR OPTION...: an assertion by the last one
+get()
+{
+	local dir=$1
+	shift
+	echo "{\"challenge\": \"AAAA\", \"rpId\": \"example.com\",
+	    \"allowCredentials\": [{\"type\": \"public-key\", \"id\": \"$id\"}]}" |
+	    tr -d '\n' |
+	    "$SEALKEY" webauthn get "${ORIGIN[@]}" --state "$dir" "$@" \
+	    >"$T/out" 2>"$T/err"
+}
+
+# aaguid_of PROFILE: without dashes
+aaguid_of()
+{
+	"$SEALKEY" profile show "$1" | sed -n 's/^aaguid = //p' | tr -d -
+}
+
+# --- list, show, check --------------------------------------------------------
+
+check "list" exits 0 profile list
+check "there are 20 at least" test "$(wc -l <"$T/out")" -ge 20
+check "each file is there" test "$(awk '{ print $1 }' "$T/out")" = \
+    "$(echo "$models" | LC_ALL=C sort)"
+list_is_json()
+{
+	exits 0 profile list --json &&
+	    [ "$(value 'o.map(p => p.name).join("\n")')" = \
+	    "$(echo "$models" | LC_ALL=C sort)" ]
+}
+check "list --json" list_is_json
+shows_the_file()
+{
+	exits 0 profile show yubikey-5-nfc &&
+	    cmp "$T/out" authenticator/profile/models/yubikey-5-nfc.ini
+}
+check "show is the file" shows_the_file
+show_is_json()
+{
+	exits 0 profile show titan-v2 --json && value '
+	    o.aaguid == "42b4fb4a-2866-43b2-9bf7-6c6669c2e5d3" &&
+	    o.settings.transports == "usb,nfc" &&
+	    o.metadata.status[0].effectiveDate == "2023-06-12"'
+}
+check "show --json" show_is_json
+check "show knows no others" exits 1 profile show yubikey-6
+check "and says where they are" says '"sealkey profile list"'
+check "all files are good" exits 0 profile check \
+    authenticator/profile/models/*.ini
+check "no news" test ! -s "$T/out" -a ! -s "$T/err"
+printf '[settings]\nversions = FIDO_2_0\n\nbackdoor = on\n' >"$T/bad.ini"
+finds_wrong()
+{
+	attempt profile check authenticator/profile/models/u2f.ini \
+	    "$T/bad.ini" "$T/none.ini"
+	[ "$status" = 1 ] && [ "$(wc -l <"$T/err")" = 2 ]
+}
+check "check finds what is wrong" finds_wrong
+check "by file, line and key" says "bad.ini:4: backdoor: there is no setting"
+check "of each file" says "none.ini: No such file"
+sed -n '/^\.SH EXAMPLE/,$p' packaging/man/sealkey-profile.5 |
+    sed -n '/^\.nf/,/^\.fi/p' | sed '/^\./d; s/\\-/-/g' >"$T/manual.ini"
+check "the manual's example is good" exits 0 profile check "$T/manual.ini"
+check "and is one" grep -q test-key "$T/manual.ini"
+check "a file is no name" exits 1 profile check bad
+check "nothing to do is wrong use" exits 2 profile
+check "check needs a file" exits 2 profile check
+check "show takes one" exits 2 profile show u2f u2f
+check "set takes one" exits 2 profile set
+check "list takes none" exits 2 profile list u2f
+
+# --- being one ----------------------------------------------------------------
+
+is_old()
+{
+	create "$T/key" --profile yubikey-5-nfc &&
+	    [ "$aaguid" = "$(aaguid_of yubikey-5-nfc)" ]
+}
+check "a key is made as a model" is_old
+stays()
+{
+	create "$T/key" && [ "$aaguid" = "$(aaguid_of yubikey-5-nfc)" ]
+}
+check "and stays it" stays
+check "the file is the key's own" cmp "$T/key/profile.ini" \
+    authenticator/profile/models/yubikey-5-nfc.ini
+check "which others do not read" test "$(stat -c %a "$T/key/profile.ini")" = 600
+overrides()
+{
+	create "$T/key" --set transports=ble &&
+	    [ "$aaguid" = "$(aaguid_of yubikey-5-nfc)" ] &&
+	    value 'o.response.transports == "ble"'
+}
+check "--set counts after it" overrides
+overrides_before()
+{
+	create "$T/key" --set transports=ble --profile yubikey-5-nfc &&
+	    value 'o.response.transports == "ble"'
+}
+check "wherever it stands" overrides_before
+becomes_new()
+{
+	create "$T/key" && exits 0 profile set yubikey-5-nfc-fw57 \
+	    --state "$T/key" && get "$T/key" &&
+	    [ "$(value o.id)" = "$id" ]
+}
+check "an update keeps the credentials" becomes_new
+is_new()
+{
+	create "$T/key" && [ "$aaguid" = "$(aaguid_of yubikey-5-nfc-fw57)" ]
+}
+check "and changes the AAGUID" is_new
+check "set wants a key" exits 1 profile set u2f --state "$T/nokey"
+check "and makes none" test ! -e "$T/nokey"
+sed '/^vendorId/d' authenticator/profile/models/titan-v2.ini >"$T/mine.ini"
+from_file()
+{
+	create "$T/key" --profile "$T/mine.ini" && rm "$T/mine.ini" &&
+	    create "$T/key" && [ "$aaguid" = "$(aaguid_of titan-v2)" ]
+}
+check "a file may go once it was taken" from_file
+refuses_bad()
+{
+	! create "$T/other" --profile "$T/bad.ini" && [ ! -e "$T/other" ] &&
+	    says "webauthn: $T/bad.ini:4: backdoor"
+}
+check "no key is made of a bad one" refuses_bad
+echo 'rk = on' >"$T/key/profile.ini"
+refuses_spoilt()
+{
+	! create "$T/key" && says "$T/key/profile.ini:1: rk: a \[section\]"
+}
+check "a spoilt file in the key is told" refuses_spoilt
+heals()
+{
+	create "$T/key" --profile sealkey && create "$T/key"
+}
+check "and mended by another profile" heals
+check "--profile is for a key of ours" exits 2 webauthn create \
+    "${ORIGIN[@]}" --socket "$T/s" --profile u2f
+check "--profile needs an argument" exits 2 webauthn create \
+    "${ORIGIN[@]}" --profile
+platform()
+{
+	create "$T/hello" --profile windows-hello-software &&
+	    value 'o.authenticatorAttachment == "platform"'
+}
+check "a platform is one for its client" platform
+plan
