@@ -58,14 +58,17 @@ put_object(const struct client_fault *c, struct json_out *out)
 char *
 client_fault_data(const struct client_fault *c, size_t *len, size_t *hashed)
 {
-	struct json_out out;
+	struct json_out object, out;
 	struct span text;
 	char *copy = NULL;
 
+	json_out_init(&object);
 	json_out_init(&out);
+	put_object(c, &object);
 	json_out_raw(&out, span_str(c->before));
 	json_out_raw(&out, span_str(c->array ? "[" : ""));
-	put_object(c, &out);
+	out.failed |= object.failed;
+	json_out_raw(&out, span(object.p, object.len));
 	json_out_raw(&out, span_str(c->array ? "]" : ""));
 	if (c->cut && !out.failed)
 		out.len /= 2;
@@ -79,6 +82,7 @@ client_fault_data(const struct client_fault *c, size_t *len, size_t *hashed)
 		memcpy(copy, text.p, text.len);
 		*len = text.len;
 	}
+	json_out_done(&object);
 	json_out_done(&out);
 	return copy;
 }

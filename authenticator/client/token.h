@@ -176,6 +176,10 @@ int token_open_local(const char *path, const struct auth_config *auth,
     const struct device_tpm *tpm, struct token **out, char *msg,
     size_t msglen);
 
+/* What such a token works with; it stays the token's. */
+struct device;
+struct device *token_local_device(struct token *t);
+
 /*
  * The token behind a hidraw device, or behind a SEQPACKET socket that
  * carries one report per packet. As above.

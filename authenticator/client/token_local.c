@@ -84,3 +84,9 @@ token_open_local(const char *path, const struct auth_config *auth,
 	*out = &l->ctap.token;
 	return 0;
 }
+
+struct device *
+token_local_device(struct token *t)
+{
+	return ((struct local_token *)t)->device;
+}

@@ -33,6 +33,7 @@ static const char help[] =
 "  ca            a small CA that certifies attestation keys in TPMs\n"
 "  press, deny   answer a running key that waits for its user\n"
 "  conformance   judge a key: does it do what the specifications demand?\n"
+"  rp-audit      judge a relying party: does it refuse what is wrong?\n"
 "\n"
 "  --help        this text, or that of a command\n"
 "  --version     the version\n"
@@ -65,6 +66,7 @@ static const struct command {
 	{ "press",		cmd_press },
 	{ "deny",		cmd_deny },
 	{ "conformance",	cmd_conformance },
+	{ "rp-audit",		cmd_rp_audit },
 	{ "key-helper",		cmd_key_helper },
 };
 

@@ -307,6 +307,44 @@ test_each_changes_one_thing(void **state)
 	assert_true(n >= COUNT(expected));
 }
 
+/* What is around client data, and what is left of it. */
+static const struct {
+	const char *name;
+	const char *before;
+	const char *after;
+	bool	 half;
+} texts[] = {
+	{ "reg.client-data-bom", "\xef\xbb\xbf", "", false },
+	{ "reg.client-data-trailing", "", "{}", false },
+	{ "reg.client-data-cut", "", "", true },
+	{ "reg.client-data-array", "[", "]", false },
+	{ "reg.client-data-unsigned", "", " ", false },
+};
+
+static void
+test_texts_of_client_data(void **state)
+{
+	json_t *honest = perform(*state, true, NULL), *broken;
+	struct span was = client_data(honest), is;
+	size_t i, n, kept;
+
+	for (i = 0; i < COUNT(texts); i++) {
+		broken = perform(*state, true, fault_find(texts[i].name));
+		is = client_data(broken);
+		n = strlen(texts[i].before);
+		kept = texts[i].half ? was.len / 2 : was.len;
+		assert_int_equal(is.len, n + kept + strlen(texts[i].after));
+		assert_memory_equal(is.p, texts[i].before, n);
+		assert_memory_equal(is.p + n, was.p, kept);
+		assert_memory_equal(is.p + n + kept, texts[i].after,
+		    strlen(texts[i].after));
+		free((void *)(uintptr_t)is.p);
+		json_decref(broken);
+	}
+	free((void *)(uintptr_t)was.p);
+	json_decref(honest);
+}
+
 /* What the fault leaves of the honest object, byte for byte. */
 static const struct {
 	const char *name;
@@ -496,6 +534,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_each_changes_one_thing),
+		TEST(test_texts_of_client_data),
 		TEST(test_frames_of_attestation_objects),
 		TEST(test_replay),
 		TEST(test_each_has_its_ceremony),

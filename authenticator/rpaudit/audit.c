@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "authenticator/rpaudit/audit.h"
+
+#include "authenticator/rpaudit/bench.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define PATIENCE	3	/* checks without any answer at all */
+
+static uint64_t
+clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+bool
+rp_patterns_match(const struct rp_patterns *patterns, const char *name)
+{
+	for (size_t i = 0; i < patterns->count; i++) {
+		if (fnmatch(patterns->list[i], name, 0) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_wanted(const struct rp_audit *a, const char *name)
+{
+	return (a->only.count == 0 || rp_patterns_match(&a->only, name)) &&
+	    !rp_patterns_match(&a->skip, name);
+}
+
+void
+rp_audit_list(const struct rp_audit *a, FILE *f)
+{
+	struct rp_check c;
+	struct rp_row row;
+
+	for (size_t i = 0; rp_check_at(i, &c); i++) {
+		rp_check_row(&c, &row);
+		if (is_wanted(a, row.name))
+			fprintf(f, "%-8s  %-28s  %s\n",
+			    rp_level_name(row.level), row.name, row.breaks);
+	}
+}
+
+/*
+ * One check
+ */
+
+static enum bench_step
+honest_key(struct bench *b, const struct bench_user *user)
+{
+	enum bench_step step = bench_ceremony(b, true, user, NULL, NULL);
+
+	if (step == BENCH_ACCEPTED)
+		step = bench_ceremony(b, false, user, NULL, NULL);
+	return step;
+}
+
+/* Something honest that a fault builds on: refused, it tells nothing. */
+static enum bench_step
+groundwork(struct bench *b, bool create, const struct bench_user *user)
+{
+	enum bench_step step = bench_ceremony(b, create, user, NULL, NULL);
+	char said[sizeof(b->why)];
+
+	if (step != BENCH_REFUSED)
+		return step;
+	memcpy(said, b->why, sizeof(said));
+	if (snprintf(b->why, sizeof(b->why), "the honest %s before it was "
+	    "refused: %s", create ? "registration" : "sign-in", said) < 0)
+		return BENCH_FAILED;
+	return BENCH_IMPOSSIBLE;
+}
+
+static enum bench_step
+prepare(struct bench *b, const struct fault *f, bool create,
+    const struct bench_user *user)
+{
+	enum bench_step step = BENCH_ACCEPTED;
+	struct bench_user other;
+
+	if (f->needs & FAULT_NEEDS_OTHER)
+		step = bench_user(b, &other) ? groundwork(b, true, &other) :
+		    BENCH_FAILED;
+	if (step == BENCH_ACCEPTED &&
+	    (!create || (f->needs & FAULT_NEEDS_EXCLUDE)))
+		step = groundwork(b, true, user);
+	if (step == BENCH_ACCEPTED && !create &&
+	    (f->needs & FAULT_NEEDS_EARLIER))
+		step = groundwork(b, false, user);
+	return step;
+}
+
+/*
+ * A fault that sends something once more is made the second time only: it
+ * has seen nothing before.
+ */
+static enum bench_step
+ceremony_with_fault(struct bench *b, const struct fault *f, bool create,
+    const struct bench_user *user)
+{
+	enum bench_step step;
+	bool made;
+
+	step = bench_ceremony(b, create, user, f, &made);
+	if (step == BENCH_ACCEPTED && !made && f->stage == FAULT_CLIENT)
+		step = bench_ceremony(b, create, user, f, &made);
+	if ((step != BENCH_ACCEPTED && step != BENCH_REFUSED) || made)
+		return step;
+	snprintf(b->why, sizeof(b->why),
+	    "the fault does not fit what this relying party asks for");
+	return BENCH_IMPOSSIBLE;
+}
+
+/* What is to be tolerated leaves a credential that can be used. */
+static enum bench_step
+sign_in_after(struct bench *b, const struct bench_user *user)
+{
+	enum bench_step step = bench_ceremony(b, false, user, NULL, NULL);
+	char said[sizeof(b->why)];
+
+	if (step != BENCH_REFUSED)
+		return step;
+	memcpy(said, b->why, sizeof(said));
+	if (snprintf(b->why, sizeof(b->why), "registered, but then: %s",
+	    said) < 0)
+		return BENCH_FAILED;
+	return step;
+}
+
+static bool
+happens_at_create(const struct fault *f)
+{
+	return f->stage == FAULT_REGISTRATION || f->stage == FAULT_METADATA ||
+	    (f->stage == FAULT_CLIENT && f->client.create != NULL);
+}
+
+static enum bench_step
+with_fault(struct bench *b, const struct fault *f,
+    const struct bench_user *user)
+{
+	bool create = happens_at_create(f);
+	enum bench_step step = prepare(b, f, create, user);
+
+	if (step == BENCH_ACCEPTED)
+		step = ceremony_with_fault(b, f, create, user);
+	if (step == BENCH_ACCEPTED && create && f->stage == FAULT_CLIENT &&
+	    f->verdict == FAULT_TOLERATE)
+		step = sign_in_after(b, user);
+	return step;
+}
+
+static enum bench_step
+perform(struct bench *b, const struct rp_check *c)
+{
+	struct bench_user user;
+
+	if (c->fault != NULL && c->fault->stage == FAULT_TRANSPORT) {
+		snprintf(b->why, sizeof(b->why), "happens between key and "
+		    "browser: a page sees it, the server does not");
+		return BENCH_IMPOSSIBLE;
+	}
+	json_out_clear(&b->client.first_create);
+	json_out_clear(&b->client.first_get);
+	if (!bench_user(b, &user)) {
+		snprintf(b->why, sizeof(b->why), "no random numbers");
+		return BENCH_FAILED;
+	}
+	return c->fault == NULL ? honest_key(b, &user) :
+	    with_fault(b, c->fault, &user);
+}
+
+/* What a verdict is worth. */
+static enum rp_outcome
+outcome(const struct bench *b, enum bench_step step, enum rp_level level)
+{
+	bool wrong = level == RP_REQUIRED || level == RP_POLICY;
+
+	switch (step) {
+	case BENCH_ACCEPTED:
+		return wrong ? RP_MISSED : RP_ACCEPTED;
+	case BENCH_REFUSED:
+		return wrong ? RP_CAUGHT : RP_REFUSED;
+	case BENCH_BROKEN:
+		return b->broken;
+	case BENCH_IMPOSSIBLE:
+	case BENCH_FAILED:
+		break;
+	}
+	return RP_NOT_APPLICABLE;
+}
+
+static int
+run_check(struct bench *b, const struct rp_check *c, struct rp_row *row,
+    char *msg, size_t msglen)
+{
+	uint64_t begun_ms = clock_ms();
+	enum bench_step step;
+	int r = bench_key(b, c->honest, msg, msglen);
+
+	if (r < 0)
+		return r;
+	b->name = row->name;
+	b->needs = c->fault != NULL ? c->fault->needs : 0;
+	b->discoverable = c->honest->discoverable ||
+	    (b->needs & FAULT_NEEDS_NO_LIST);
+	b->why[0] = '\0';
+	step = perform(b, c);
+	row->outcome = outcome(b, step, row->level);
+	row->took_ms = clock_ms() - begun_ms;
+	if (step == BENCH_FAILED) {
+		snprintf(msg, msglen, "%s", b->why);
+		return -EIO;
+	}
+	if (step == BENCH_ACCEPTED || b->why[0] == '\0')
+		return 0;
+	row->why = strdup(b->why);
+	return row->why != NULL ? 0 : -ENOMEM;
+}
+
+/*
+ * All of them
+ */
+
+static void
+show_progress(const struct rp_audit *a, const char *name, size_t count)
+{
+	if (!a->progress)
+		return;
+	if (name == NULL)
+		fputs("\r\033[K", stderr);
+	else
+		fprintf(stderr, "\r\033[K%zu: %s", count + 1, name);
+	fflush(stderr);
+}
+
+static int
+run_all(struct bench *b, struct rp_results *results, char *msg, size_t msglen)
+{
+	struct rp_check c;
+	struct rp_row row;
+	int r = 0;
+
+	snprintf(msg, msglen, "out of memory");
+	for (size_t i = 0; r == 0 && rp_check_at(i, &c); i++) {
+		rp_check_row(&c, &row);
+		if (!is_wanted(b->audit, row.name))
+			continue;
+		show_progress(b->audit, row.name, results->count);
+		r = run_check(b, &c, &row, msg, msglen);
+		if (r == 0)
+			r = rp_results_add(results, &row);
+		if (r == 0 && b->answers == 0 && results->count >= PATIENCE) {
+			snprintf(msg, msglen, "the relying party answers "
+			    "nothing: %s", b->why);
+			r = -EIO;
+		}
+	}
+	show_progress(b->audit, NULL, 0);
+	return r;
+}
+
+int
+rp_audit_run(const struct rp_audit *a, struct rp_results *results,
+    char *msg, size_t msglen)
+{
+	struct bench b;
+	int r = bench_open(&b, a, msg, msglen);
+
+	if (r == 0)
+		r = run_all(&b, results, msg, msglen);
+	bench_close(&b);
+	return r;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is checked: honest keys by a table, faults by the catalogue. */
+#ifndef AUTHENTICATOR_RPAUDIT_CHECK_H
+#define AUTHENTICATOR_RPAUDIT_CHECK_H
+
+#include "authenticator/fault/fault.h"
+#include "authenticator/rpaudit/result.h"
+
+#define CHECK_SETTINGS_MAX	3
+
+/* A key that does everything right. */
+struct rp_honest {
+	const char	*name;
+	const char	*breaks;	/* what is usual or unusual about it */
+	/* as settings.h has them, besides the usual ones; NULL: no more */
+	const char	*settings[CHECK_SETTINGS_MAX];
+	int		 alg;		/* COSE */
+	bool		 tpm;		/* its keys live in an embedded TPM */
+	bool		 discoverable;
+	const char	*attestation;	/* as the options have it */
+};
+
+struct rp_check {
+	const struct rp_honest *honest;	/* always: the usual key by default */
+	const struct fault *fault;	/* NULL: none */
+};
+
+/* Number i, honest ones first; false behind the last. */
+bool rp_check_at(size_t i, struct rp_check *out);
+/* Its row, without a result. */
+void rp_check_row(const struct rp_check *c, struct rp_row *out);
+
+#endif

@@ -1,0 +1,259 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# rp_audit.sh: sealkey rp-audit against the adapters of examples/ (TAP).
+#
+# The strict one accepts honest keys, and misses exactly what the library is
+# known to miss; of the one that checks nothing every fault is reported. One
+# that crashes, hangs or talks nonsense is a result, not an end.
+#
+# SEALKEY names the program; build/sealkey.
+
+. "$(dirname "$0")/lib"
+
+export ORIGIN
+cp examples/adapters/*.mjs "$work" &&
+    ln -s "$here/node_modules" "$work/node_modules" || bail "cannot copy"
+
+# audit ADAPTER OPTION...: by that adapter; report and error in $work
+audit()
+{
+	_adapter=$1
+	shift
+	"$SEALKEY" rp-audit --origin "$ORIGIN" --rp "$_adapter" "$@" \
+	    >"$work/report" 2>"$work/error"
+}
+
+strict()
+{
+	audit "'$node' '$work/simplewebauthn.mjs'" "$@"
+}
+
+lax()
+{
+	audit "'$node' '$work/lax.mjs'" "$@"
+}
+
+# bad HOW OPTION...
+bad()
+{
+	_how=$1
+	shift
+	audit "'$node' '$here/rp_audit.mjs' $_how" "$@"
+}
+
+# so EXPRESSION: of the last report
+so()
+{
+	"$node" "$here/rp_audit.mjs" ask "$work/report" "$1"
+}
+
+# status WANTED COMMAND...
+status()
+{
+	_wanted=$1
+	shift
+	"$@"
+	same "$?" "$_wanted"
+}
+
+# missed NAME...: the strict one accepts each of them, as its library does
+missed()
+{
+	for _name; do
+		check "the library misses $_name" \
+		    so "row('$_name').outcome === 'missed'"
+	done
+}
+
+# --- the strict one -----------------------------------------------------------
+
+test_strict()
+{
+	begun=$(date +%s)
+	check "the strict one misses something" status 1 strict --json \
+	    --junit "$work/junit.xml" --html "$work/page.html"
+	took=$(($(date +%s) - begun))
+	check "that took $took s, less than 60" [ "$took" -lt 60 ]
+	check "each check is in the report" each_is_there
+	check "honest keys are accepted" so "all('honest', 'accepted')"
+	check "what is allowed is accepted" \
+	    so "all('tolerate', 'accepted', 'not applicable')"
+	check "it answers everything" so "r.checks.every(c => \
+	    !['crashed', 'no answer', 'nonsense'].includes(c.outcome))"
+	missed reg.cross-origin auth.cross-origin reg.top-origin \
+	    cbor.trailing cbor.extra-key reg.credid-outer
+	check "it catches the rest of what a client can get wrong" so \
+	    "r.checks.filter(c => c.level === 'required' && \
+	    c.outcome === 'missed' && \
+	    /client-data|origin|challenge|cbor|id-|rawid/.test(c.name) && \
+	    !/cross-origin|reg.top-origin|cbor.trailing|credid/.test(c.name)) \
+	    .length === 0"
+	check "the JUnit file is XML" xmllint --noout "$work/junit.xml"
+	check "and names what was missed" grep -q \
+	    'name="reg.credid-outer".*' "$work/junit.xml"
+	check "the page names what was missed" grep -q \
+	    'class="bad">missed.*reg.credid-outer' "$work/page.html"
+}
+
+# The list and the report have the same names in the same order.
+each_is_there()
+{
+	"$SEALKEY" rp-audit --list | awk '{ print $2 }' >"$work/list" &&
+	    [ "$(wc -l <"$work/list")" -ge 120 ] &&
+	    so "r.checks.map(c => c.name + '\\n').join('') === \
+	    readFileSync('$work/list', 'utf8')"
+}
+
+# --- the lax one --------------------------------------------------------------
+
+test_lax()
+{
+	check "the lax one misses something" status 1 lax --json
+	check "the lax one misses what it should refuse" \
+	    so "all('required', 'missed', 'not applicable')"
+	check "and what a policy should" \
+	    so "all('policy', 'missed', 'not applicable')"
+	check "only what no server can see is not applicable" so \
+	    "r.checks.every(c => c.outcome !== 'not applicable' || \
+	    /^(hid|ctap)\./.test(c.name) || /does not fit/.test(c.why))"
+	check "nothing fails if nothing is to" \
+	    status 0 lax --fail-on never --only 'cbor.*'
+	check "what a policy could catch is no failure" \
+	    status 0 lax --only 'cbor.extra-key'
+	check "unless it is to be" \
+	    status 1 lax --only 'cbor.extra-key' --fail-on policy
+	check "a list of failures: none of it was missed" \
+	    status 0 lax --only 'cbor.*' --fail-on 'reg.*,auth.replay'
+	check "a list of failures: one of it was" \
+	    status 1 lax --only 'cbor.*' --fail-on 'reg.*,cbor.empty'
+	check "a line of the table" grep -q \
+	    '^missed  *required  cbor.empty  .*7.1 step 13' "$work/report"
+	check "some are left out" status 1 lax --json --only 'cbor.*' \
+	    --skip '*.empty' --skip '*.deep'
+	check "and the others are there" so "r.checks.length > 9 && \
+	    row('cbor.trailing').name && !row('cbor.empty').name && \
+	    !row('cbor.deep').name"
+}
+
+# --- those that misbehave -----------------------------------------------------
+
+test_misbehaviour()
+{
+	only="--json --only honest.none --only reg.origin* --timeout 2"
+
+	for how in crash exit nonsense chatter; do
+		# unquoted: one word an option
+		check "$how: is a failure" status 1 bad $how $only
+		check "$how: the honest key is accepted" \
+		    so "row('honest.none').outcome === 'accepted'"
+	done
+	bad crash $only
+	check "a crash is a result for each" so "r.checks.length > 5 && \
+	    all('required', 'crashed')"
+	check "that says how" so "/signal 11/.test(row('reg.origin').why)"
+	bad exit $only
+	check "an end is a crash" so "all('required', 'crashed') && \
+	    /status 3/.test(row('reg.origin').why)"
+	bad nonsense $only
+	check "so is no JSON" so "all('required', 'nonsense') && \
+	    /not a line of JSON/.test(row('reg.origin').why)"
+	bad chatter $only
+	check "and more than one line" so "all('required', 'nonsense')"
+	bad hang --json --only honest.none --only reg.origin --timeout 1
+	check "no answer in time is a result" \
+	    so "row('reg.origin').outcome === 'no answer'"
+	check "crashes fail whatever else is to" \
+	    status 1 bad exit --only reg.origin --fail-on policy
+	check "one that is not there at all ends it" \
+	    status 1 audit "exit 7" --timeout 1
+	check "and is told" grep -q \
+	    'answers nothing: it ended with status 7' "$work/error"
+	check "in one line" same "$(wc -l <"$work/error")" 1
+	check "one that refuses to give options refuses" \
+	    status 1 audit \
+	    'while read -r l; do echo "{\"error\":\"closed\"}"; done' \
+	    --json --only honest.none
+	check "and says why" so "row('honest.none').why === 'closed'"
+	check "one may leave things out" status 0 audit \
+	    'while read -r l; do echo "{\"skip\":\"no such thing\"}"; done' \
+	    --json --only honest.none
+	check "which is told" so "row('honest.none').outcome === \
+	    'not applicable' && row('honest.none').why === 'no such thing'"
+}
+
+# --- URLs ---------------------------------------------------------------------
+
+test_url()
+{
+	"$node" "$here/rp_audit.mjs" serve "$work/url" &
+	key=$!		# cleanup ends it
+	for _i in 1 2 3 4 5 6 7 8 9 10; do
+		[ -s "$work/url" ] || sleep 0.2
+	done
+	url=$(cat "$work/url") || bail "no server"
+	check "a URL is asked" status 1 audit "$url" --json \
+	    --only honest.none --only reg.origin --only cbor.empty \
+	    --only auth.origin
+	check "an honest key signs in" \
+	    so "row('honest.none').outcome === 'accepted'"
+	check "a fault is missed" so "row('auth.origin').outcome === 'missed'"
+	check "status 400 is a refusal" \
+	    so "row('cbor.empty').outcome === 'caught'"
+	check "its reason is told" \
+	    so "row('cbor.empty').why === 'no such CBOR'"
+	check "status 500 is a crash" \
+	    so "row('reg.origin').outcome === 'crashed'"
+	kill "$key"
+	wait "$key" 2>/dev/null
+	key=
+	check "a server that has gone is told" status 1 audit "$url" \
+	    --only 'honest.*'
+	check "in one line" same "$(wc -l <"$work/error")" 1
+}
+
+# --- its use ------------------------------------------------------------------
+
+# wrong WORD OPTION...: exit status 2, and one line that has the word in it
+wrong()
+{
+	_word=$1
+	shift
+	"$SEALKEY" rp-audit "$@" >"$work/report" 2>"$work/error"
+	same "$?" 2 && same "$(wc -l <"$work/error")" 1 &&
+	    same "$(wc -c <"$work/report")" 0 &&
+	    grep -q -e "$_word" "$work/error"
+}
+
+test_use()
+{
+	check "no origin" wrong "--origin is missing" --rp true
+	check "no relying party" wrong "who the relying party is" \
+	    --origin "$ORIGIN" --options true
+	check "a bad origin" wrong "--origin: " --rp true --origin nonsense
+	check "a bad time" wrong "1 to 3600 seconds" --timeout 0
+	check "a bad time with a unit" wrong "1 to 3600 seconds" --timeout 1s
+	check "a bad attachment" wrong "cannot be" --attachment usb
+	check "a list with nothing in it" wrong "empty name" --fail-on a,,b
+	check "an operand" wrong "unexpected" extra
+	check "no such check" status 1 lax --only nothing
+	check "is told" grep -q "no check has such a name" "$work/error"
+	check "an origin that can have no keys" status 1 \
+	    "$SEALKEY" rp-audit --rp true --origin http://example.com
+	check "keys that are kept" status 0 lax --only honest.none \
+	    --state "$work/state"
+	"$SEALKEY" attestation roots --state "$work/state/key" >"$work/pem"
+	check "have trust anchors" grep -q CERTIFICATE "$work/pem"
+	check "nothing else is left behind" same \
+	    "$(ls -d "${TMPDIR:-/tmp}"/sealkey-?????? 2>/dev/null)" ""
+	check "a report that cannot be written" status 1 lax \
+	    --only honest.none --html "$work/no/page.html"
+	check "is told" grep -q "no/page.html: No such file" "$work/error"
+}
+
+test_strict
+test_lax
+test_misbehaviour
+test_url
+test_use
+plan
