@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "authenticator/audit_log.h"
+#include "authenticator/forge/forge.h"
 #include "authenticator/store/commit.h"
 #include "authenticator/fault/armed.h"
 #include "authenticator/fault/forbid.h"
@@ -52,6 +53,15 @@ struct fault_now {
 	char		 name[FAULT_NAME_MAX];	/* "": it has not happened */
 };
 
+/* What became of the engine's reply. */
+enum forging {
+	NOT_FORGED,		/* yet */
+	FORGING,		/* the key provider signs; nothing can stop it,
+				 * as what is replied to is done */
+	FORGED,
+	HONEST,
+};
+
 struct device {
 	char		*path;
 	int		 dirfd;
@@ -65,8 +75,11 @@ struct device {
 	struct auth_config auth;	/* of the engine */
 	void		*engine_mem;	/* wiped by auth_done() */
 	struct auth	*engine;	/* NULL: managed only */
-	struct key_op	*pending;	/* of the engine; the key provider
-					 * works on it */
+	struct key_op	*pending;	/* of the engine or the forge; the key
+					 * provider works on it */
+	struct forge	*forge;
+	enum forging	 forging;
+	struct credential *other;	/* of other_search; NULL: not yet */
 	char		 line[DEVICE_MESSAGE_LEN];	/* device_strerror() */
 	char		 trouble[DEVICE_MESSAGE_LEN];	/* "": none */
 	bool		 told;			/* device_trouble() was */
@@ -344,6 +357,18 @@ check_tpm(const struct device *d, char *msg, size_t msglen)
 	return -ENOTSUP;
 }
 
+static int
+check_chain(const struct device *d, char *msg, size_t msglen)
+{
+	const char *why = d->auth.leaf.chain == 0 ? NULL :
+	    attestation_judge_chain(d->attestation, d->auth.leaf.chain);
+
+	if (why == NULL)
+		return 0;
+	snprintf(msg, msglen, "%s", why);
+	return -EINVAL;
+}
+
 /* Whether there is what that kind of key needs. */
 static int
 check_kind(const struct device *d, char *msg, size_t msglen)
@@ -360,7 +385,20 @@ check_kind(const struct device *d, char *msg, size_t msglen)
 		    "again");
 		return -EKEYEXPIRED;
 	}
+	if (check_chain(d, msg, msglen) < 0)
+		return -EINVAL;
 	return check_tpm(d, msg, msglen);
+}
+
+static int
+start_forge(struct device *d)
+{
+	struct forge_config cfg = { .store = d->store, .auth = &d->auth };
+
+	memcpy(cfg.number, attestation_number(d->attestation),
+	    sizeof(cfg.number));
+	d->forge = forge_new(&cfg);
+	return d->forge != NULL ? 0 : -ENOMEM;
 }
 
 static int
@@ -387,7 +425,7 @@ start_engine(struct device *d, const struct device_config *cfg,
 		return r;
 	}
 	d->engine_mem = calloc(1, auth_size());
-	if (d->engine_mem == NULL) {
+	if (d->engine_mem == NULL || start_forge(d) < 0) {
 		snprintf(msg, msglen, "out of memory");
 		r = -ENOMEM;
 		goto out;
@@ -463,6 +501,10 @@ close_parts(struct device *d)
 	d->fault.request = NULL;
 	free(d->engine_mem);
 	d->engine_mem = NULL;
+	forge_free(d->forge);
+	d->forge = NULL;
+	free(d->other);
+	d->other = NULL;
 	attestation_free(d->attestation);
 	d->attestation = NULL;
 	store_close(d->store);
@@ -698,6 +740,152 @@ device_trouble(struct device *d)
 	return d->trouble;
 }
 
+/*
+ * The reply made anew, where it has to be. Whoever waits for it cannot be told
+ * any more that nothing happened.
+ */
+
+static void fault_happened(struct device *d, const struct auth_facts *facts);
+
+static enum device_want
+forge_on(struct device *d, enum forge_want want)
+{
+	struct auth_facts facts;
+
+	while (want == FORGE_KEY) {
+		d->pending = forge_key_op(d->forge);
+		if (!d->keys->ops->start(d->keys, d->pending)) {
+			d->forging = FORGING;
+			return DEVICE_KEYS;
+		}
+		note_result(d, d->pending);
+		d->pending = NULL;
+		want = forge_key_done(d->forge);
+	}
+	d->forging = FORGED;
+	if (forge_bent(d->forge) && auth_facts(d->engine, &facts))
+		fault_happened(d, &facts);
+	if (forge_trouble(d->forge) != NULL && d->trouble[0] == '\0')
+		note_trouble(d, forge_trouble(d->forge));
+	return DEVICE_REPLY;
+}
+
+static enum device_want
+forge_key(struct device *d)
+{
+	note_result(d, d->pending);
+	d->pending = NULL;
+	return forge_on(d, forge_key_done(d->forge));
+}
+
+/* An operation is over, one way or another. */
+static void
+forget_forged(struct device *d)
+{
+	if (d->forge != NULL)
+		forge_end(d->forge);
+	d->forging = NOT_FORGED;
+}
+
+/* The credential that is not the one of the operation. */
+struct other_search {
+	const struct credential *own;
+	struct credential *out;
+	bool		 found, same_rp;
+};
+
+static int
+look_at_other(void *arg, const struct credential *cred)
+{
+	struct other_search *s = arg;
+	bool same_rp = memcmp(cred->rp_id_hash, s->own->rp_id_hash,
+	    sizeof(cred->rp_id_hash)) == 0;
+
+	if (span_eq(span(cred->id, cred->id_len),
+	    span(s->own->id, s->own->id_len)) || (s->same_rp && !same_rp))
+		return 0;
+	*s->out = *cred;
+	s->found = true;
+	s->same_rp = same_rp;
+	return 0;
+}
+
+/* The newest one, of the same RP if there is one; memory: until replied. */
+static void
+find_other(struct device *d, struct forge_source *src)
+{
+	struct other_search s = { .own = src->facts.cred };
+
+	if (d->other == NULL)
+		d->other = calloc(1, sizeof(*d->other));
+	s.out = d->other;
+	if (s.out == NULL || store_each_after(d->store, 0, look_at_other, &s)
+	    != 0 || !s.found)
+		return;
+	src->other_id = span(s.out->id, s.out->id_len);
+	if (s.out->user.id_len > 0)
+		src->other_user_id = span(s.out->user.id, s.out->user.id_len);
+}
+
+/* Those that change a request instead have no such hooks. */
+static bool
+is_forged(const struct fault *f)
+{
+	return f->mc.plan != NULL || f->mc.sign != NULL ||
+	    f->mc.frame != NULL || f->ga.plan != NULL ||
+	    f->ga.sign != NULL || f->ga.frame != NULL;
+}
+
+/*
+ * Asking whether a credential is there, without anybody being present, is no
+ * sign-in: clients do that on their own, and nobody sees the reply.
+ */
+static bool
+begin_fault(struct device *d, struct forge_source *src)
+{
+	bool mc = src->facts.command == CTAP_MAKE_CREDENTIAL;
+	enum fault_stage stage = mc ? FAULT_REGISTRATION :
+	    FAULT_AUTHENTICATION;
+	struct fault_armed armed;
+	uint32_t after = 0;
+
+	if (d->fault.name[0] != '\0' || fault_armed_at(d->faults, 0) == NULL ||
+	    !forge_can(&src->facts) ||
+	    (src->facts.auth_data.p[32] & AUTHDATA_UP) == 0)
+		return false;
+	find_other(d, src);
+	for (; fault_next(d->faults, stage, src->facts.rp_id, after, &armed);
+	    after = armed.id) {
+		src->choice = armed.choice;
+		if (!is_forged(armed.choice.fault) ||
+		    !forge_begin(d->forge, src))
+			continue;
+		d->fault.armed = armed;
+		return true;
+	}
+	src->choice = (struct fault_choice){ .fault = NULL };
+	return false;
+}
+
+static enum device_want
+forge(struct device *d)
+{
+	struct forge_source src = { .reply = auth_reply(d->engine),
+	    .now_s = time(NULL) };
+
+	if (d->forging == FORGING)
+		return DEVICE_KEYS;
+	if (d->forging != NOT_FORGED)
+		return DEVICE_REPLY;
+	d->forging = HONEST;
+	if (!auth_facts(d->engine, &src.facts))
+		return DEVICE_REPLY;
+	if (!begin_fault(d, &src) && (!forge_must(d->forge, &src.facts) ||
+	    !forge_begin(d->forge, &src)))
+		return DEVICE_REPLY;
+	return forge_on(d, forge_run(d->forge));
+}
+
 static enum auth_want
 key_done(struct device *d, uint64_t now_ms)
 {
@@ -780,8 +968,9 @@ perform(struct device *d, enum auth_want want, uint64_t now_ms)
 		case AUTH_USER:
 			return DEVICE_USER;
 		case AUTH_REPLY:
-			finish_request(d);
-			return DEVICE_REPLY;
+			if (d->forging == NOT_FORGED)
+				finish_request(d);
+			return forge(d);
 		case AUTH_IDLE:
 			return DEVICE_IDLE;
 		}
@@ -792,7 +981,7 @@ perform(struct device *d, enum auth_want want, uint64_t now_ms)
 static enum device_want
 stopped(struct device *d, enum auth_want want, uint64_t now_ms)
 {
-	if (want != AUTH_KEY)
+	if (want != AUTH_KEY && d->forging != FORGING)
 		abandon(d);
 	return perform(d, want, now_ms);
 }
@@ -881,6 +1070,8 @@ device_keys(struct device *d, uint64_t now_ms)
 	struct key_op *op = d->keys->ops->poll(d->keys);
 	int r;
 
+	if (op != NULL && op == d->pending && d->forging == FORGING)
+		return forge_key(d);
 	if (op != NULL && op == d->pending)
 		return perform(d, key_done(d, now_ms), now_ms);
 	if (op != NULL && op == &d->commit.op &&
@@ -952,7 +1143,8 @@ device_prompt(struct device *d)
 struct span
 device_reply(const struct device *d)
 {
-	return auth_reply(d->engine);
+	return d->forging == FORGED ? forge_reply(d->forge) :
+	    auth_reply(d->engine);
 }
 
 struct fault_set *
@@ -970,7 +1162,15 @@ device_fault(const struct device *d)
 bool
 device_facts(const struct device *d, struct auth_facts *out)
 {
-	return auth_facts(d->engine, out);
+	if (!auth_facts(d->engine, out))
+		return false;
+	if (d->forging != FORGED)
+		return true;
+	/* as it goes out */
+	out->status = (enum ctap_status)forge_reply(d->forge).p[0];
+	out->auth_data = forge_auth_data(d->forge);
+	out->attestation = forge_kind(d->forge);
+	return true;
 }
 
 /* The state as it is now, to the engine, which is idle. */
@@ -991,11 +1191,12 @@ device_replied(struct device *d)
 {
 	struct auth_facts facts;
 
-	if (d->watch.sinks != NULL && auth_facts(d->engine, &facts))
+	if (d->watch.sinks != NULL && device_facts(d, &facts))
 		watch_operation(&d->watch, &facts, device_reply(d),
 		    device_fault(d), clock_us() - d->begun_us);
 	d->fault.armed.id = 0;
 	d->fault.name[0] = '\0';
+	forget_forged(d);
 	auth_replied(d->engine);
 	if (d->commit.diverged && tell_engine(d) == 0)
 		d->commit.diverged = false;
@@ -1181,6 +1382,7 @@ device_power_cycle(struct device *d, uint64_t now_ms)
 		return r;
 	}
 	abandon(d);
+	forget_forged(d);
 	auth_done(d->engine);
 	free(d->engine_mem);
 	d->engine = engine;

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "authenticator/control/describe.h"
 #include "ctap/cbor.h"
@@ -560,6 +561,122 @@ take_format_rps(struct auth_config *cfg, const struct setting *s,
 	return true;
 }
 
+/* Digits of a date, then what is behind them; false: something else. */
+static bool
+take_digits(const char **at, int count, char behind, int *out)
+{
+	*out = 0;
+	for (; count > 0; count--, (*at)++) {
+		if (**at < '0' || **at > '9')
+			return false;
+		*out = 10 * *out + (**at - '0');
+	}
+	if (behind == '\0')
+		return true;
+	return *(*at)++ == behind;
+}
+
+/* YYYY-MM-DD, and hh:mm:ss in UTC behind it; none: as usual */
+static bool
+take_date(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	struct tm tm = { .tm_sec = 0 }, check;
+	bool none = is_word(value, "none");
+	int64_t date_s;
+
+	if (!none && (!take_digits(&value, 4, '-', &tm.tm_year) ||
+	    !take_digits(&value, 2, '-', &tm.tm_mon) ||
+	    !take_digits(&value, 2, '\0', &tm.tm_mday)))
+		return false;
+	if (!none && *value == 'T') {
+		value++;
+		if (!take_digits(&value, 2, ':', &tm.tm_hour) ||
+		    !take_digits(&value, 2, ':', &tm.tm_min) ||
+		    !take_digits(&value, 2, 'Z', &tm.tm_sec))
+			return false;
+	}
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	check = tm;
+	date_s = none ? 0 : timegm(&check);
+	/* the thirtieth of February would be another day; 0 is none */
+	if (!none && (*value != '\0' || check.tm_mday != tm.tm_mday ||
+	    check.tm_mon != tm.tm_mon || check.tm_hour != tm.tm_hour ||
+	    check.tm_min != tm.tm_min || date_s == 0))
+		return false;
+	memcpy((unsigned char *)cfg + s->offset, &date_s, sizeof(date_s));
+	return true;
+}
+
+/* Of a certificate: ASCII, as RFC 5280, 4.2.1.6 wants it. */
+static bool
+take_crl_url(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	bool none = is_word(value, "none");
+
+	(void)s;
+	if (!none && (strlen(value) >= sizeof(cfg->leaf.crl_url) ||
+	    (strncmp(value, "http://", 7) != 0 &&
+	    strncmp(value, "https://", 8) != 0)))
+		return false;
+	for (const char *p = value; !none && *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~')
+			return false;
+	memset(cfg->leaf.crl_url, 0, sizeof(cfg->leaf.crl_url));
+	if (!none)
+		memcpy(cfg->leaf.crl_url, value, strlen(value));
+	return true;
+}
+
+/* X.520: a country is two letters, the others are 64 characters at most */
+static bool
+is_attribute(const char *word)
+{
+	static const char *const names[] = { "C", "ST", "L", "O", "OU", "CN" };
+	const char *value = strchr(word, '=');
+	size_t len = value != NULL ? (size_t)(value - word) : 0;
+	bool known = false;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		known = known || (strlen(names[i]) == len &&
+		    strncmp(word, names[i], len) == 0);
+	if (!known || value[1] == '\0')
+		return false;
+	value++;
+	if (len == 1 && word[0] == 'C')
+		return strlen(value) == 2 && value[0] >= 'A' &&
+		    value[0] <= 'Z' && value[1] >= 'A' && value[1] <= 'Z';
+	return cbor_utf8_cut(span_str(value), strlen(value)) ==
+	    strlen(value);
+}
+
+/*
+ * C=SE,O=...: what is named replaces what is usual. Nobody may take the
+ * certificate for a maker's: TEST has to be in it.
+ */
+static bool
+take_subject(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	bool none = is_word(value, "none");
+	const char *rest = value;
+	char word[WORD_MAX + 4];
+
+	(void)s;
+	if (!none && (strlen(value) >= sizeof(cfg->leaf.subject) ||
+	    strstr(value, "TEST") == NULL))
+		return false;
+	while (!none && next_word(&rest, word))
+		if (!is_attribute(word))
+			return false;
+	memset(cfg->leaf.subject, 0, sizeof(cfg->leaf.subject));
+	if (!none)
+		memcpy(cfg->leaf.subject, value, strlen(value));
+	return true;
+}
+
 static bool
 take_tpm_signature(struct auth_config *cfg, const struct setting *s,
     const char *value)
@@ -777,6 +894,23 @@ static const struct setting settings[] = {
 	{ .name = "attestationFor", .take = take_format_rps,
 	    .values = "RP_ID:KIND,...|none", .meaning = "another kind for "
 	    "these RPs, 8 at most; given again, it adds to them" },
+	NUMBER("attestationChain", leaf.chain, 1, 3, "certificates that are "
+	    "sent, 2 otherwise; these settings are for all attestation but "
+	    "none, self, and a TPM's own, and U2F sends one"),
+	{ .name = "attestationNotBefore", .take = take_date,
+	    .values = "DATE|none", .meaning = "of the attestation "
+	    "certificate, like 2026-01-31 or 2026-01-31T12:00:00Z",
+	    .offset = offsetof(struct auth_config, leaf.not_before_s) },
+	{ .name = "attestationNotAfter", .take = take_date,
+	    .values = "DATE|none", .meaning = "the same, when it expires",
+	    .offset = offsetof(struct auth_config, leaf.not_after_s) },
+	{ .name = "attestationCrl", .take = take_crl_url,
+	    .values = "URL|none", .meaning = "where its revocation list is, "
+	    "up to 127 bytes" },
+	{ .name = "attestationSubject", .take = take_subject,
+	    .values = "NAME=VALUE,...|none", .meaning = "C, ST, L, O, OU, "
+	    "CN of the certificate of packed and fido-u2f, with TEST in one "
+	    "of them; what is not named is as usual" },
 	{ .name = "tpmSignature", .take = take_tpm_signature,
 	    .values = "bare|tpmt", .meaning = "in tpm attestation: as relying "
 	    "parties expect it, or a TPMT_SIGNATURE" },

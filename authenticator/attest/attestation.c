@@ -745,6 +745,81 @@ attestation_crl(struct store *st, enum attestation_ca which, int64_t now_s,
 	return r;
 }
 
+static EVP_PKEY *
+parse_key(struct span der)
+{
+	const uint8_t *p = der.p;
+
+	return der.len > 0 ? d2i_AutoPrivateKey(NULL, &p, (long)der.len) :
+	    NULL;
+}
+
+int
+attestation_issuer_open(struct store *st, struct attestation_issuer *out)
+{
+	struct attestation_issuer is = { .root = NULL };
+	struct attestation att = { 0 };
+	int r;
+
+	r = record_read(st, &att);
+	if (r != 0)
+		goto out;
+	is.root = certificate_parse(att.part[ROOT_CERT]);
+	is.intermediate = certificate_parse(att.part[INTERMEDIATE_CERT]);
+	is.root_key = parse_key(att.part[ROOT_KEY]);
+	is.intermediate_key = parse_key(att.part[INTERMEDIATE_KEY]);
+	r = is.root == NULL || is.intermediate == NULL ||
+	    is.intermediate_key == NULL ||
+	    (is.root_key == NULL && att.part[ROOT_KEY].len > 0) ? -EUCLEAN : 0;
+	if (r == 0)
+		*out = is;
+	else
+		attestation_issuer_done(&is);
+out:
+	ERR_clear_error();
+	record_forget(&att);
+	return r;
+}
+
+void
+attestation_issuer_done(struct attestation_issuer *is)
+{
+	X509_free(is->root);
+	X509_free(is->intermediate);
+	EVP_PKEY_free(is->root_key);
+	EVP_PKEY_free(is->intermediate_key);
+	*is = (struct attestation_issuer){ .root = NULL };
+}
+
+/* Of a record of version 1, nothing is enterprise's. */
+const uint8_t *
+attestation_number(const struct attestation *att)
+{
+	static const uint8_t none[CERTIFICATE_SERIAL_LEN];
+
+	return att->part[SERIAL].len > 0 ? att->part[SERIAL].p : none;
+}
+
+/* A root may say how many CAs there can be below it (RFC 5280, 4.2.1.9). */
+const char *
+attestation_judge_chain(const struct attestation *att, unsigned certificates)
+{
+	long limit = -1;
+	X509 *root;
+
+	if (certificates == 1 && att->brought)
+		return "attestationChain=1 needs the key of the attestation "
+		    "root, and that was brought and is not kept";
+	root = certificate_parse(att->part[ROOT_CERT]);
+	if (root != NULL)
+		limit = X509_get_pathlen(root);
+	X509_free(root);
+	ERR_clear_error();
+	return certificates > 2 && limit >= 0 && limit < 2 ?
+	    "attestationChain=3 needs an attestation root that permits two "
+	    "intermediates (path length)" : NULL;
+}
+
 int
 attestation_u2f_id(struct store *st,
     char out[static ATTESTATION_KEY_ID_LEN + 1])

@@ -27,6 +27,7 @@
 #define AUTHENTICATOR_ATTESTATION_H
 
 #include "authenticator/attest/ak.h"
+#include "authenticator/attest/certificate.h"
 #include "authenticator/engine/engine.h"
 #include "authenticator/store/store.h"
 #include "tpm/key.h"
@@ -116,6 +117,30 @@ int attestation_u2f_id(struct store *st,
  * as it was: -ENOENT if there is no leaf yet.
  */
 int attestation_aaguid_read(struct store *st, uint8_t out[static 16]);
+
+/*
+ * Both CAs with their keys, for certificates that are made on the spot: in
+ * memory until attestation_issuer_done(), which accepts one that is all zero.
+ * 0, or as store.h says; -ENOENT: there is none yet.
+ */
+struct attestation_issuer {
+	X509		*root, *intermediate;
+	EVP_PKEY	*root_key;	/* NULL: was brought, and is not here */
+	EVP_PKEY	*intermediate_key;
+};
+int attestation_issuer_open(struct store *st, struct attestation_issuer *out);
+void attestation_issuer_done(struct attestation_issuer *is);
+
+/* The number that enterprise attestation names this key by:
+ * CERTIFICATE_SERIAL_LEN bytes, as long as att. */
+const uint8_t *attestation_number(const struct attestation *att);
+
+/*
+ * Whether a chain of that many certificates, 1 to 3, can be made and will
+ * verify: NULL, or why not, in one line.
+ */
+const char *attestation_judge_chain(const struct attestation *att,
+    unsigned certificates);
 
 /* Accepts NULL. */
 void attestation_free(struct attestation *att);

@@ -93,6 +93,21 @@ struct auth_attestation {
 
 #define AUTH_ATTESTATION_BOUND	"sealkey attestation"
 
+#define AUTH_URL_MAX		128	/* bytes, with the NUL */
+#define AUTH_SUBJECT_MAX	256	/* bytes, with the NUL */
+
+/*
+ * How certificates look that are made for one registration (forge/forge.h);
+ * the engine does not read it. All zero: as usual.
+ */
+struct auth_leaf {
+	unsigned	chain;		/* certificates, 1 to 3 */
+	int64_t		not_before_s;	/* seconds since 1970, of the leaf */
+	int64_t		not_after_s;
+	char		crl_url[AUTH_URL_MAX];	/* of whoever signs it */
+	char		subject[AUTH_SUBJECT_MAX];	/* C=SE,O=sealkey,... */
+};
+
 #define AUTH_FORMAT_RPS_MAX	8
 
 /* An RP that gets another kind of attestation than others do. */
@@ -162,7 +177,6 @@ enum auth_transport {
 
 #define AUTH_CERTIFICATIONS	7	/* names in the registry, getInfo 13 */
 #define AUTH_EP_RPS_MAX		8
-#define AUTH_URL_MAX		128	/* bytes */
 
 /*
  * What kind of key this is: what getInfo says, and so what it does. Spans
@@ -220,6 +234,7 @@ struct auth_config {
 	int		ak_alg;
 	uint32_t	tpm_manufacturer;
 	unsigned	key_shape;
+	struct auth_leaf leaf;
 	struct auth_format_rp format_rp[AUTH_FORMAT_RPS_MAX];
 	/* for who runs it: it is never to get anything wrong on purpose */
 	bool		no_faults;

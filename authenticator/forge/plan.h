@@ -35,6 +35,7 @@
 #define FORGE_PURPOSES_MAX	3
 #define FORGE_SERIAL_MAX	20	/* bytes, RFC 5280, 4.1.2.2 */
 
+struct forge_config;
 struct forge_memory;	/* for everything that a reply is made of */
 
 /*
@@ -127,8 +128,9 @@ struct forge_leaf {
 	/* none if empty; packed: C, O, OU "Authenticator Attestation", CN;
 	 * tpm: none */
 	struct forge_name subject[FORGE_NAMES_MAX];
-	int64_t		not_before_s;	/* as set, or a day ago */
-	int64_t		not_after_s;	/* as set, or 20 years ahead */
+	int64_t		not_before_s;	/* as set; 0: a day ago */
+	int64_t		not_after_s;	/* as set; 0: 20 years ahead, never
+					 * longer than its issuer */
 	enum forge_presence constraints;	/* critical */
 	bool		ca;			/* false */
 	enum forge_presence aaguid_there;	/* packed: plain; else absent */
@@ -136,7 +138,7 @@ struct forge_leaf {
 					 * authenticator data do not get here */
 	enum forge_presence number_there;	/* enterprise: plain */
 	uint8_t		number[8];	/* of the key, id-fido-gen-ce-sernum */
-	enum forge_presence transports;	/* fido-u2f: plain; USB */
+	enum forge_presence transports_there;	/* fido-u2f: plain; USB */
 	/* tpm: directoryName in the alternative name, critical; and purpose
 	 * tcg-kp-AIKCertificate, plain */
 	enum forge_presence tpm_there;
@@ -167,7 +169,9 @@ struct forge_chain {
 					 * root): leaf, and intermediates */
 	bool		leaf_only;	/* false; the intermediates are not
 					 * sent, though they sign */
-	bool		with_anchor;	/* false; sends the root as well */
+	bool		with_anchor;	/* false, but for android-key, whose
+					 * relying parties look for it there;
+					 * sends the root as well */
 	struct forge_leaf leaf;
 	/* DER, leaf first; made after plan, for sign */
 	struct span	x5c[FORGE_X5C_MAX];
@@ -228,9 +232,8 @@ struct forge_safetynet {
 
 /* One statement; of a compound one, one of them. */
 struct forge_statement {
-	/* which fields count, and how it is written; FORGE_... never
-	 * ATTESTATION_COMPOUND */
-	enum attestation_kind kind;
+	enum attestation_kind kind;	/* which fields count, and how it is
+					 * written; never _COMPOUND */
 	const char	*fmt;		/* "packed", ... */
 	bool		alg_there;	/* but for fido-u2f, apple, none */
 	int64_t		alg;		/* as told: the signing key's */
@@ -262,6 +265,8 @@ struct forge_mc {
 					 * before, for another account or RP;
 					 * NULL: none */
 	int64_t		now_s;		/* seconds since 1970 */
+	const struct forge_config *config;	/* forge.h */
+	uint8_t		aaguid[16];	/* the key's */
 
 	struct forge_auth_data auth_data;
 	/*

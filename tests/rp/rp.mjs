@@ -223,8 +223,23 @@ function checkTpmKey(statement)
 	    'the key was not made in the TPM, or may leave it');
 }
 
+const ANCHORED = ['packed', 'tpm', 'fido-u2f', 'android-key', 'apple',
+	'android-safetynet'];
+
+/* The certificates of a statement; android-safetynet has them in its JWS. */
+function certificatesOf(fmt, statement)
+{
+	if (fmt !== 'android-safetynet')
+		return statement.get('x5c');
+	const jws = Buffer.from(statement.get('response')).toString();
+
+	return JSON.parse(Buffer.from(jws.split('.')[0], 'base64url')).x5c
+	    .map(text => Buffer.from(text, 'base64'));
+}
+
 /* Types whose chain ends in a trust anchor (WebAuthn 6.5.4) */
-const CHAINED = ['basic', 'attca'];
+const CHAINED = ['basic', 'attca', 'anonca'];
+const TYPES = { tpm: 'attca', apple: 'anonca' };
 
 /* Own check: "packed" without a chain is signed under the key's own alg. */
 function attestationType(fmt, statement, alg)
@@ -233,8 +248,8 @@ function attestationType(fmt, statement, alg)
 		return 'none';
 	if (fmt === 'tpm')
 		checkTpmKey(statement);
-	if (statement.get('x5c')?.length > 0)
-		return fmt === 'tpm' ? 'attca' : 'basic';
+	if (certificatesOf(fmt, statement)?.length > 0)
+		return TYPES[fmt] ?? 'basic';
 	require(statement.get('alg') === alg,
 	    'self attestation alg differs from the credential key');
 	return 'self';
@@ -265,9 +280,10 @@ export class RelyingParty {
 		this.#roots = roots;
 		this.#requireAttestation = requireAttestation;
 		this.#format = format;
-		for (const identifier of ['packed', 'tpm', 'fido-u2f'])
-			SettingsService.setRootCertificates(
-			    { identifier, certificates: roots });
+		/* of android-key, the text is compared, not the certificate */
+		for (const identifier of ANCHORED)
+			SettingsService.setRootCertificates({ identifier,
+			    certificates: roots.map(pem => `${pem}\n`) });
 
 		const { site } = this.#store.data;
 		site.origin = origin ?? site.origin ?? 'https://example.com';
@@ -376,7 +392,8 @@ export class RelyingParty {
 		const attestation = attestationType(info.fmt, statement, alg);
 		const chained = CHAINED.includes(attestation);
 		const chain = chained ?
-		    chainSubjects(statement.get('x5c'), this.#roots) : [];
+		    chainSubjects(certificatesOf(info.fmt, statement),
+			this.#roots) : [];
 		const { credential } = info;
 
 		/* The library takes "no anchors" for "any chain will do". */
