@@ -1216,17 +1216,14 @@ step(struct device *d, enum device_want want)
 	return device_keys(d, clock_ms());
 }
 
-int
-device_transact(struct device *d, struct span request, uint8_t *reply,
-    size_t cap, size_t *len)
+/* What an operation that was started comes to. */
+static int
+finish(struct device *d, enum device_want want, uint8_t *reply, size_t cap,
+    size_t *len)
 {
-	enum device_want want;
 	struct span answer;
 	int r = -EMSGSIZE;
 
-	if (!device_idle(d))
-		return -EBUSY;
-	want = device_command(d, 0, request, clock_ms());
 	while (want == DEVICE_USER || want == DEVICE_KEYS)
 		want = step(d, want);
 	answer = device_reply(d);
@@ -1237,6 +1234,26 @@ device_transact(struct device *d, struct span request, uint8_t *reply,
 	}
 	device_replied(d);
 	return r;
+}
+
+int
+device_transact(struct device *d, struct span request, uint8_t *reply,
+    size_t cap, size_t *len)
+{
+	if (!device_idle(d))
+		return -EBUSY;
+	return finish(d, device_command(d, 0, request, clock_ms()), reply,
+	    cap, len);
+}
+
+int
+device_transact_apdu(struct device *d, struct span request, uint8_t *reply,
+    size_t cap, size_t *len)
+{
+	if (!device_idle(d))
+		return -EBUSY;
+	return finish(d, device_apdu(d, 0, request, clock_ms()), reply, cap,
+	    len);
 }
 
 static int

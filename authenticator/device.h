@@ -129,6 +129,9 @@ void device_replied(struct device *d);
  */
 int device_transact(struct device *d, struct span request, uint8_t *reply,
     size_t cap, size_t *len);
+/* The same of an APDU. */
+int device_transact_apdu(struct device *d, struct span request,
+    uint8_t *reply, size_t cap, size_t *len);
 
 /*
  * For managing; -EBUSY while an operation is under way. They wait for the key

@@ -2,8 +2,9 @@
 /*
  * A token as the client mode sees it: something that makes credentials and
  * assertions, and keeps large blobs. Two kinds: the engine in this process (a
- * state directory), and any CTAP2 token behind CTAPHID. Both speak the same
- * messages (token_ctap.h), so what works with one works with the other.
+ * state directory), and any token behind CTAPHID. Both speak the same messages
+ * (token_ctap.h, or token_u2f.h if U2F is all there is), so what works with
+ * one works with the other.
  *
  * Every verb returns 0, an enum ctap_status (positive) that the token
  * answered, or -errno if there was no proper answer: -ENODEV, -EIO the token
@@ -99,7 +100,8 @@ struct token_get {
 	struct span	rp_id;
 	const struct span *allow;
 	size_t		allow_count;
-	bool		silent;			/* up: false */
+	bool		silent;			/* up: false; a U2F token then
+						 * only says which it has */
 	bool		uv;
 	struct span	salts;			/* 0, 32 or 64 bytes */
 	bool		cred_blob;

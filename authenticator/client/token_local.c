@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine in this process as a token: CTAP2 messages without a transport.
+ * The engine in this process as a token: messages without a transport, of
+ * CTAP2 if the key has that, and else of U2F.
  * Its user is always there and always verified, which is what makes it
  * useful to scripts. A status of CTAP does not tell what the TPM or the disk
  * had to say: that is a line on standard error.
  */
 #include "authenticator/client/token_ctap.h"
+#include "authenticator/client/token_u2f.h"
 
 #include "authenticator/cmd/cli.h"
 #include "authenticator/device.h"
@@ -20,6 +22,11 @@ struct local_token {
 	struct device	*device;
 };
 
+struct local_u2f {
+	struct u2f_token u2f;
+	struct device	*device;
+};
+
 static uint64_t
 now_ms(void)
 {
@@ -29,20 +36,26 @@ now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+/* The length of what the engine answered, or -errno. */
+static int
+taken(struct device *d, int r, size_t got)
+{
+	const char *trouble = device_trouble(d);
+
+	if (trouble != NULL)
+		cli_error("%s", trouble);
+	return r < 0 ? r : (int)got;
+}
+
 static int
 local_transact(struct ctap_token *t, size_t len)
 {
 	struct local_token *l = (struct local_token *)t;
-	const char *trouble;
-	size_t got;
-	int r;
-
-	r = device_transact(l->device, span(t->request, len), t->reply,
+	size_t got = 0;
+	int r = device_transact(l->device, span(t->request, len), t->reply,
 	    sizeof(t->reply), &got);
-	trouble = device_trouble(l->device);
-	if (trouble != NULL)
-		cli_error("%s", trouble);
-	return r < 0 ? r : (int)got;
+
+	return taken(l->device, r, got);
 }
 
 static void
@@ -59,6 +72,56 @@ static const struct token_wire local_wire = {
 	.close = local_close,
 };
 
+static int
+local_u2f_transact(struct u2f_token *t, size_t len)
+{
+	struct local_u2f *l = (struct local_u2f *)t;
+	size_t got = 0;
+	int r = device_transact_apdu(l->device, span(t->request, len),
+	    t->reply, sizeof(t->reply), &got);
+
+	return taken(l->device, r, got);
+}
+
+static void
+local_u2f_close(struct u2f_token *t)
+{
+	struct local_u2f *l = (struct local_u2f *)t;
+
+	device_close(l->device);
+	free(l);
+}
+
+static const struct u2f_wire local_u2f_wire = {
+	.transact = local_u2f_transact,
+	.pause = u2f_pause,
+	.now_ms = u2f_now_ms,
+	.close = local_u2f_close,
+};
+
+/* The token that d is, which it owns from here on; NULL: no memory. */
+static struct token *
+make_token(struct device *d)
+{
+	struct local_token *l;
+	struct local_u2f *u;
+
+	if (device_has_ctap2(d)) {
+		l = calloc(1, sizeof(*l));
+		if (l == NULL)
+			return NULL;
+		ctap_token_init(&l->ctap, &local_wire);
+		l->device = d;
+		return &l->ctap.token;
+	}
+	u = calloc(1, sizeof(*u));
+	if (u == NULL)
+		return NULL;
+	u2f_token_init(&u->u2f, &local_u2f_wire);
+	u->device = d;
+	return &u->u2f.token;
+}
+
 int
 token_open_local(const char *path, const struct auth_config *auth,
     const struct device_tpm *tpm, struct token **out, char *msg,
@@ -66,22 +129,20 @@ token_open_local(const char *path, const struct auth_config *auth,
 {
 	struct device_config cfg = { .path = path, .create = true,
 	    .auth = *auth };
-	struct local_token *l = calloc(1, sizeof(*l));
+	struct device *d;
 	int r;
 
-	if (l == NULL) {
+	if (tpm != NULL)
+		cfg.tpm = *tpm;
+	r = device_open(&cfg, now_ms(), &d, msg, msglen);
+	if (r < 0)
+		return r;
+	*out = make_token(d);
+	if (*out == NULL) {
+		device_close(d);
 		snprintf(msg, msglen, "out of memory");
 		return -ENOMEM;
 	}
-	if (tpm != NULL)
-		cfg.tpm = *tpm;
-	ctap_token_init(&l->ctap, &local_wire);
-	r = device_open(&cfg, now_ms(), &l->device, msg, msglen);
-	if (r < 0) {
-		free(l);
-		return r;
-	}
-	*out = &l->ctap.token;
 	return 0;
 }
 

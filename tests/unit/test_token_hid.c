@@ -41,6 +41,7 @@ struct script {
 	const struct report *replies;	/* to the first message */
 	size_t		 count;
 	unsigned	 asks;		/* how often the client does */
+	struct span	 allow;		/* an assertion by this, once */
 	const struct report *resync;	/* the answer after an INIT */
 	pthread_t	 thread;
 };
@@ -125,6 +126,20 @@ teardown(void **state)
 	return 0;
 }
 
+static int
+ask_assertion(struct token *token, const struct span *allow)
+{
+	static const uint8_t hash[32];
+	const struct token_get req = {
+		.client_data_hash = span(hash, sizeof(hash)),
+		.rp_id = span_str("example.com"),
+		.allow = allow, .allow_count = 1,
+	};
+	struct token_assertion got;
+
+	return token->ops->get(token, &req, &got);
+}
+
 /* What getInfo returns, the last time; -ENODEV: it cannot be opened. */
 static int
 ask(struct script *s, const struct report *replies, size_t count,
@@ -142,8 +157,11 @@ ask(struct script *s, const struct report *replies, size_t count,
 	assert_int_equal(fcntl(s->listener, F_SETFL, 0), 0);
 	assert_int_equal(pthread_create(&s->thread, NULL, play, s), 0);
 	r = token_open_socket(s->path, &token, msg, sizeof(msg));
-	for (unsigned i = 0; token != NULL && i < s->asks; i++)
-		r = token->ops->info(token, info);
+	if (token != NULL && s->allow.p != NULL)
+		r = ask_assertion(token, &s->allow);
+	else
+		for (unsigned i = 0; token != NULL && i < s->asks; i++)
+			r = token->ops->info(token, info);
 	token_free(token);
 	pthread_join(s->thread, NULL);
 	close(s->listener);
@@ -309,7 +327,31 @@ test_token_without_ctap2(void **state)
 	struct token_info info;
 
 	s->capabilities = CAPABILITY_WINK;
+	assert_int_equal(ask(s, NULL, 0, &info), 0);
+	assert_false(info.rk || info.uv || info.pin);
+	s->capabilities = CAPABILITY_WINK | CAPABILITY_NMSG;
 	assert_int_equal(ask(s, NULL, 0, &info), -ENODEV);
+}
+
+/* It is asked in U2F's words then, and its answer is one. */
+static void
+test_token_with_u2f(void **state)
+{
+	static const struct report replies[] = {
+		{ .bytes = { CHANNEL, 0xbb, 0, 1, CTAPHID_STATUS_UPNEEDED } },
+		{ .bytes = { CHANNEL, 0x83, 0, 2, 0x6a, 0x80 } },
+	};
+	static const struct report wrong[] = {
+		{ .bytes = { CHANNEL, 0x90, 0, 2, 0x6a, 0x80 } },
+	};
+	struct script *s = *state;
+	struct token_info info;
+
+	s->capabilities = CAPABILITY_WINK;
+	s->allow = span("handle", 6);
+	s->asks = 4;	/* a question of 77 bytes is two packets */
+	assert_int_equal(ASK(s, replies, &info), CTAP2_ERR_NO_CREDENTIALS);
+	assert_int_equal(ASK(s, wrong, &info), -EPROTO);
 }
 
 /* A channel that all share, or none, is not our own. */
@@ -337,6 +379,7 @@ main(void)
 		WITH(test_token_that_stopped_half_way),
 		WITH(test_token_that_was_busy),
 		WITH(test_token_without_ctap2),
+		WITH(test_token_with_u2f),
 		WITH(test_token_with_a_reserved_channel),
 	};
 #undef WITH
