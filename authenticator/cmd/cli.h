@@ -96,6 +96,7 @@ int cmd_reset(int argc, char **argv);
 int cmd_tpm(int argc, char **argv);
 int cmd_attestation(int argc, char **argv);
 int cmd_ca(int argc, char **argv);
+int cmd_mds(int argc, char **argv);
 int cmd_tpm_csr(int argc, char **argv);		/* of cmd_tpm() */
 int cmd_tpm_answer(int argc, char **argv);
 int cmd_tpm_enroll(int argc, char **argv);

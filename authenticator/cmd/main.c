@@ -31,6 +31,7 @@ static const char help[] =
 "  tpm           what a key has in its TPM, and what to do about it\n"
 "  attestation   the trust anchors a relying party must be given\n"
 "  ca            a small CA that certifies attestation keys in TPMs\n"
+"  mds           metadata for relying parties, and a server of it\n"
 "  press, deny   answer a running key that waits for its user\n"
 "  conformance   judge a key: does it do what the specifications demand?\n"
 "  rp-audit      judge a relying party: does it refuse what is wrong?\n"
@@ -63,6 +64,7 @@ static const struct command {
 	{ "tpm",		cmd_tpm },
 	{ "attestation",	cmd_attestation },
 	{ "ca",			cmd_ca },
+	{ "mds",		cmd_mds },
 	{ "press",		cmd_press },
 	{ "deny",		cmd_deny },
 	{ "conformance",	cmd_conformance },

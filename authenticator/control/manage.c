@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "authenticator/base64url.h"
+#include "authenticator/control/anchors.h"
 #include "authenticator/control/control_client.h"
 #include "authenticator/control/describe.h"
 #include "authenticator/paths.h"
@@ -307,22 +308,43 @@ manage_reset(struct manage *m)
 }
 
 int
+manage_anchors(struct manage *m, json_t **out)
+{
+	char *pem;
+	int r;
+
+	if (m->device == NULL)
+		return call(m, "GET", "attestation/roots", out);
+	r = attestation_roots_read(device_store(m->device), &pem);
+	if (r == -ENOENT)
+		snprintf(m->msg, sizeof(m->msg), "%s: this key has no "
+		    "attestation yet: run it once", m->path);
+	else if (r < 0)
+		return explain(m, r);
+	if (r < 0)
+		return r;
+	free(pem);
+	*out = describe_anchors(m->device);
+	return *out != NULL ? 0 : explain(m, -ENOMEM);
+}
+
+int
+manage_crls(struct manage *m, int64_t now_s, json_t **out)
+{
+	if (m->device == NULL)
+		return call(m, "GET", "attestation/crls", out);
+	*out = describe_crls(m->device, now_s);
+	return *out != NULL ? 0 : explain(m, -ENOMEM);
+}
+
+int
 manage_roots(struct manage *m, char **out)
 {
 	const char *pem;
 	json_t *body;
 	int r;
 
-	if (m->device != NULL) {
-		r = attestation_roots_read(device_store(m->device), out);
-		if (r == -ENOENT)
-			snprintf(m->msg, sizeof(m->msg), "%s: this key has no "
-			    "attestation yet: run it once", m->path);
-		else if (r < 0)
-			return explain(m, r);
-		return r;
-	}
-	r = call(m, "GET", "attestation/roots", &body);
+	r = manage_anchors(m, &body);
 	if (r < 0)
 		return r;
 	pem = json_string_value(json_object_get(body, "pem"));

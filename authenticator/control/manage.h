@@ -47,6 +47,9 @@ int manage_delete(struct manage *m, const char *id);
 int manage_reset(struct manage *m);
 /* PEM; *out is to be freed with free(). */
 int manage_roots(struct manage *m, char **out);
+/* As anchors.h has them; a new reference in *out. */
+int manage_anchors(struct manage *m, json_t **out);
+int manage_crls(struct manage *m, int64_t now_s, json_t **out);
 /* Waits up to 10 s for the key to ask. Only a running key. */
 int manage_press(struct manage *m, const struct touch *touch);
 

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "authenticator/control/anchors.h"
 #include "authenticator/control/describe.h"
 #include "authenticator/control/describe_key.h"
 #include "authenticator/control/route.h"
@@ -107,14 +109,13 @@ post_reset(struct request *rq)
 static struct answer
 get_roots(struct request *rq)
 {
-	char *pem = NULL;
-	json_t *json;
+	return answer_success(describe_anchors(rq->key->device));
+}
 
-	if (attestation_roots_read(device_store(rq->key->device), &pem) < 0)
-		return answer_success(NULL);
-	json = json_pack("{s:s}", "pem", pem);
-	free(pem);
-	return answer_success(json);
+static struct answer
+get_crls(struct request *rq)
+{
+	return answer_success(describe_crls(rq->key->device, time(NULL)));
 }
 
 const struct route routes_key[] = {
@@ -124,5 +125,6 @@ const struct route routes_key[] = {
 	{ "DELETE",	"credentials/*",	delete_credential },
 	{ "POST",	"reset",		post_reset },
 	{ "GET",	"attestation/roots",	get_roots },
+	{ "GET",	"attestation/crls",	get_crls },
 	{ NULL, NULL, NULL }
 };

@@ -19,6 +19,7 @@ static const struct fault_rows *const parts[] = {
 	&fault_authentication,
 	&fault_client,
 	&fault_response,
+	&fault_metadata,
 	&fault_transport,
 	NULL
 };

@@ -18,5 +18,6 @@ struct fault_rows {
 extern const struct fault_rows fault_registration, fault_key;
 extern const struct fault_rows fault_authentication;
 extern const struct fault_rows fault_client, fault_response, fault_transport;
+extern const struct fault_rows fault_metadata;
 
 #endif

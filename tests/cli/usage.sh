@@ -4,7 +4,7 @@
 # shellcheck disable=SC2015
 . "$(dirname "$0")/lib"
 
-commands="run webauthn profile credentials info reset attestation ca press deny
+commands="run webauthn profile credentials info reset attestation ca mds press deny
     conformance"
 
 helps()
