@@ -2,6 +2,7 @@
 /* sealkey webauthn: the client's role, for pipes. See webauthn.h. */
 #include "authenticator/cmd/cli.h"
 #include "authenticator/device.h"
+#include "authenticator/fault/armed.h"
 #include "authenticator/paths.h"
 #include "authenticator/cmd/profile_option.h"
 #include "authenticator/cmd/tpm_options.h"
@@ -45,6 +46,9 @@ static const char help[] =
 "                      default is the profile's, or else cross-platform\n"
 "  --pin-file FILE     verify with the PIN in the first line of FILE, if the\n"
 "                      key has one; else the key verifies by itself\n"
+"  --fault NAME        get this wrong, on purpose: \"sealkey fault list\" has\n"
+"                      the names\n"
+"  --no-faults         make a key that never gets anything wrong on purpose\n"
 "  --batch             one JSON object a line in, one a line out; a line that\n"
 "                      fails gives {\"error\": {\"name\", \"message\"}};\n"
 "                      blank lines are skipped\n"
@@ -61,6 +65,8 @@ enum {
 	OPT_ATTACHMENT,
 	OPT_PROFILE,
 	OPT_PIN_FILE,
+	OPT_FAULT,
+	OPT_NO_FAULTS,
 	OPT_BATCH,
 };
 
@@ -73,6 +79,8 @@ static const struct option options[] = {
 	{ "profile", required_argument, NULL, OPT_PROFILE },
 	{ "attachment", required_argument, NULL, OPT_ATTACHMENT },
 	{ "pin-file", required_argument, NULL, OPT_PIN_FILE },
+	{ "fault", required_argument, NULL, OPT_FAULT },
+	{ "no-faults", no_argument, NULL, OPT_NO_FAULTS },
 	{ "batch", no_argument, NULL, OPT_BATCH },
 	TPM_OPTIONS,
 	CLI_SET,
@@ -95,6 +103,8 @@ struct webauthn_use {
 	struct tpm_options tpm;
 	bool		 platform;
 	const char	*pin_file;
+	struct fault_choice fault;	/* fault NULL: none */
+	struct fault_set *faults;	/* of the key, if it is the key's */
 	bool		 batch;
 };
 
@@ -111,6 +121,18 @@ take_attachment(const struct cli *cli, struct webauthn_use *use)
 		return cli_wrong_use(cli, "--attachment cannot be \"%s\"",
 		    optarg);
 	use->platform = i == 1;
+	return CLI_DONE;
+}
+
+static int
+take_fault(const struct cli *cli, struct webauthn_use *use)
+{
+	char msg[FAULT_MESSAGE_LEN];
+
+	if (use->fault.fault != NULL)
+		return cli_wrong_use(cli, "only one --fault at a time");
+	if (fault_choose(optarg, &use->fault, msg, sizeof(msg)) < 0)
+		return cli_wrong_use(cli, "%s", msg);
 	return CLI_DONE;
 }
 
@@ -142,11 +164,57 @@ take_option(const struct cli *cli, int opt, struct webauthn_use *use)
 	case OPT_PIN_FILE:
 		use->pin_file = optarg;
 		break;
+	case OPT_FAULT:
+		return take_fault(cli, use);
+	case OPT_NO_FAULTS:
+		use->configured = true;
+		use->auth.no_faults = true;
+		break;
 	case OPT_BATCH:
 		use->batch = true;
 		break;
 	}
 	return tpm_options_take(cli, opt, &use->tpm);
+}
+
+/* Whether that ceremony can have it. */
+static bool
+fault_fits(const struct fault *f, bool create)
+{
+	switch (f->stage) {
+	case FAULT_REGISTRATION:
+		return create;
+	case FAULT_AUTHENTICATION:
+		return !create;
+	case FAULT_CLIENT:
+		return create ? f->client.create != NULL :
+		    f->client.get != NULL;
+	default:
+		return false;
+	}
+}
+
+static int
+check_fault(const struct cli *cli, const struct webauthn_use *use)
+{
+	const struct fault *f = use->fault.fault;
+	bool local = use->socket == NULL && use->device == NULL;
+
+	if (f == NULL)
+		return CLI_DONE;
+	if (f->stage == FAULT_METADATA)
+		return cli_wrong_use(cli, "the fault %s is one of metadata: "
+		    "sealkey mds --fault %s", f->name, f->name);
+	if (f->stage == FAULT_TRANSPORT || (f->stage != FAULT_CLIENT && !local))
+		return cli_wrong_use(cli, "the fault %s is for a running key: "
+		    "sealkey fault arm %s", f->name, f->name);
+	if (!fault_fits(f, use->run == webauthn_create))
+		return cli_wrong_use(cli, "the fault %s is not one of %s",
+		    f->name, use->run == webauthn_create ? "create" : "get");
+	if (use->auth.no_faults)
+		return cli_wrong_use(cli, "--fault and --no-faults exclude "
+		    "each other");
+	return CLI_DONE;
 }
 
 static int
@@ -165,10 +233,10 @@ check_use(const struct cli *cli, struct webauthn_use *use)
 		    "--state, --socket and --device exclude each other");
 	if ((use->configured || use->tpm.given) && tokens > 0 &&
 	    use->state == NULL)
-		return cli_wrong_use(cli, "--profile, --set, --attestation and "
-		    "--tpm are for a key from --state");
-	use->ready = true;
-	return CLI_DONE;
+		return cli_wrong_use(cli, "--profile, --set, --attestation, "
+		    "--no-faults and --tpm are for a key from --state");
+	use->ready = check_fault(cli, use) == CLI_DONE;
+	return use->ready ? CLI_DONE : CLI_WRONG_USE;
 }
 
 /* A key somewhere else is what it is. */
@@ -231,6 +299,23 @@ open_token(const struct webauthn_use *use, struct token **out)
 		r = profile_option_keep(&use->profile, path, msg,
 		    sizeof(msg));
 	return r == 0 ? CLI_DONE : cli_error("webauthn: %s", msg);
+}
+
+/* What the key gets wrong, as long as this process has it. */
+static int
+arm_fault(struct webauthn_use *use, struct token *token)
+{
+	static const struct fault_scope until_cleared;
+	char msg[FAULT_MESSAGE_LEN];
+
+	if (use->fault.fault == NULL || use->fault.fault->stage ==
+	    FAULT_CLIENT)
+		return CLI_DONE;
+	use->faults = device_faults(token_local_device(token));
+	if (fault_arm(use->faults, use->fault, &until_cleared, NULL, msg,
+	    sizeof(msg)) < 0)
+		return cli_error("webauthn: %s", msg);
+	return CLI_DONE;
 }
 
 /* CTAP 2.3, 6.5.1: 4 code points or more, at most 63 bytes of UTF-8. */
@@ -304,15 +389,32 @@ read_input(struct input *in, bool line)
 	return any;
 }
 
+static uint64_t
+times_used(const struct webauthn_use *use)
+{
+	return use->faults != NULL ? fault_armed_at(use->faults, 0)->used : 0;
+}
+
 static bool
 perform(const struct webauthn_use *use, struct webauthn_client *c,
     const struct input *in, struct json_out *out, struct dom_error *err)
 {
-	if (!in->too_long)
-		return use->run(c, span(in->buf, in->len), out, err);
+	uint64_t used = times_used(use);
+
+	if (!in->too_long && !use->run(c, span(in->buf, in->len), out, err))
+		return false;
 	memset(err, 0, sizeof(*err));
-	return dom_fail(err, "NotSupportedError",
-	    "the options are longer than %d bytes", WEBAUTHN_INPUT_MAX);
+	if (in->too_long)
+		return dom_fail(err, "NotSupportedError",
+		    "the options are longer than %d bytes",
+		    WEBAUTHN_INPUT_MAX);
+	/* an honest response would be taken for the one that was wanted */
+	if (use->fault.fault != NULL && !c->fault_made &&
+	    times_used(use) == used)
+		return dom_fail(err, "NotSupportedError", "the fault %s does "
+		    "not fit this ceremony, which went well",
+		    use->fault.fault->name);
+	return true;
 }
 
 /* One line, seen at once by whoever waits for it. */
@@ -401,6 +503,15 @@ run_batch(const struct webauthn_use *use, struct webauthn_client *c,
 }
 
 static int
+run_input(const struct webauthn_use *use, struct webauthn_client *c,
+    struct input *in, struct json_out *out)
+{
+	c->fault = use->fault.fault;
+	return use->batch ? run_batch(use, c, in, out) :
+	    run_once(use, c, in, out);
+}
+
+static int
 run_client(const struct webauthn_use *use, struct token *token)
 {
 	struct input in = { .buf = malloc(WEBAUTHN_INPUT_MAX) };
@@ -418,8 +529,7 @@ run_client(const struct webauthn_use *use, struct token *token)
 		status = cli_error("webauthn: %s",
 		    strerror(r < 0 ? -r : ENOMEM));
 	else
-		status = use->batch ? run_batch(use, &c, &in, &out) :
-		    run_once(use, &c, &in, &out);
+		status = run_input(use, &c, &in, &out);
 	json_out_done(&out);
 	webauthn_client_done(&c);
 	free(in.buf);
@@ -452,6 +562,8 @@ cmd_webauthn(int argc, char **argv)
 	status = open_token(&use, &token);
 	if (status == CLI_DONE && use.pin_file != NULL)
 		status = give_pin(use.pin_file, token);
+	if (status == CLI_DONE)
+		status = arm_fault(&use, token);
 	if (status == CLI_DONE)
 		status = run_client(&use, token);
 	token_free(token);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a key is to get wrong on purpose. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "authenticator/control/describe_fault.h"
+#include "authenticator/control/route.h"
+
+static struct fault_set *
+faults_of(struct request *rq)
+{
+	return device_faults(rq->key->device);
+}
+
+static void
+tell_watchers(struct request *rq, enum event_kind kind, const char *name,
+    const struct rp_id_text *rp)
+{
+	struct event e = { .kind = kind, .owner = true, .fault = name };
+
+	if (rp != NULL && rp->len > 0)
+		e.rp_id = span(rp->s, rp->len);
+	watch_tell(device_watch(rq->key->device), &e);
+}
+
+static struct answer
+get_faults(struct request *rq)
+{
+	return answer_success(describe_fault_set(faults_of(rq)));
+}
+
+static struct answer
+refusal(int error, const char *line)
+{
+	switch (error) {
+	case -EPERM:
+		return answer_failure(403, "faults forbidden", line);
+	case -ENOSPC:
+		return answer_failure(507, "full", line);
+	default:
+		return answer_invalid(line);
+	}
+}
+
+/* {"fault": "reg.rpidhash", "uses": 1, "rpId": "example.com"} */
+static bool
+take_armament(json_t *json, const char **name, struct fault_scope *scope)
+{
+	json_int_t uses = 1;
+	json_t *rp = NULL;
+	size_t len;
+
+	if (json_unpack(json, "{s:s, s?I, s?o !}", "fault", name, "uses",
+	    &uses, "rpId", &rp) == -1 || uses < 0 || uses > FAULT_USES_MAX)
+		return false;
+	scope->uses = (uint32_t)uses;
+	if (rp == NULL || json_is_null(rp))
+		return true;
+	len = json_string_length(rp);
+	if (!json_is_string(rp) || len == 0 || len > sizeof(scope->rp.s))
+		return false;
+	memcpy(scope->rp.s, json_string_value(rp), len);
+	scope->rp.len = (uint8_t)len;
+	return true;
+}
+
+static struct answer
+arm(struct request *rq, const char *name, const struct fault_scope *scope)
+{
+	struct fault_set *set = faults_of(rq);
+	char line[FAULT_MESSAGE_LEN], full[FAULT_NAME_MAX];
+	const struct fault_armed *a = NULL;
+	struct fault_choice choice;
+	int r = fault_choose(name, &choice, line, sizeof(line));
+
+	if (r == 0)
+		r = fault_arm(set, choice, scope, NULL, line, sizeof(line));
+	if (r < 0)
+		return refusal(r, line);
+	for (size_t i = 0; fault_armed_at(set, i) != NULL; i++)
+		a = fault_armed_at(set, i);	/* the newest is the last */
+	fault_choice_name(choice, full);
+	tell_watchers(rq, EVENT_FAULT_ARMED, full, &scope->rp);
+	return answer_success(describe_armed(a));
+}
+
+static struct answer
+post_fault(struct request *rq)
+{
+	struct fault_scope scope = { .uses = 1 };
+	struct answer answer;
+	const char *name;
+	json_t *json;
+
+	if (!request_object(rq, false, &json, &answer))
+		return answer;
+	if (take_armament(json, &name, &scope))
+		answer = arm(rq, name, &scope);
+	else
+		answer = answer_invalid("fault is a name, uses a number up to "
+		    "1000000 (0: until it is cleared), rpId an RP ID");
+	json_decref(json);
+	return answer;
+}
+
+static struct answer
+delete_faults(struct request *rq)
+{
+	fault_clear_all(faults_of(rq));
+	tell_watchers(rq, EVENT_FAULT_CLEARED, NULL, NULL);
+	return answer_success(json_object());
+}
+
+/* 0: it is no id */
+static uint32_t
+id_of(const char *text)
+{
+	if (text[0] == '\0' || strlen(text) > 9 ||
+	    strspn(text, "0123456789") != strlen(text))
+		return 0;
+	return (uint32_t)strtoul(text, NULL, 10);
+}
+
+static struct answer
+delete_fault(struct request *rq)
+{
+	struct fault_set *set = faults_of(rq);
+	const struct fault_armed *a;
+	char name[FAULT_NAME_MAX] = "";
+	uint32_t id = id_of(rq->arg[0]);
+
+	for (size_t i = 0; (a = fault_armed_at(set, i)) != NULL; i++) {
+		if (a->id == id)
+			fault_choice_name(a->choice, name);
+	}
+	if (fault_clear(set, id) < 0)
+		return answer_failure(404, "no such fault", "no fault with "
+		    "this id is armed");
+	tell_watchers(rq, EVENT_FAULT_CLEARED, name, NULL);
+	return answer_success(json_object());
+}
+
+const struct route routes_faults[] = {
+	{ "GET",	"faults",	get_faults },
+	{ "POST",	"faults",	post_fault },
+	{ "DELETE",	"faults",	delete_faults },
+	{ "DELETE",	"faults/*",	delete_fault },
+	{ NULL, NULL, NULL }
+};
