@@ -21,6 +21,7 @@ struct hub {
 	unsigned	 last_number;	/* of the IDs that we make */
 	struct hub_events events;
 	char		 control[PATH_MAX];	/* "": not known yet */
+	struct event_ring *ring;
 	struct source	 chores;	/* keys whose transport failed */
 };
 
@@ -127,8 +128,11 @@ hub_new(struct reactor *reactor, struct hub **out)
 	h->reactor = reactor;
 	h->chores = (struct source){ .fd = -1, .deadline = chores_deadline,
 	    .tick = do_chores, .arg = h };
-	r = reactor_add(reactor, &h->chores);
+	r = event_ring_new(&h->ring);
+	if (r == 0)
+		r = reactor_add(reactor, &h->chores);
 	if (r < 0) {
+		event_ring_free(h->ring);
 		free(h);
 		return r;
 	}
@@ -140,6 +144,12 @@ void
 hub_watch(struct hub *h, const struct hub_events *events)
 {
 	h->events = *events;
+}
+
+struct event_ring *
+hub_ring(const struct hub *h)
+{
+	return h->ring;
 }
 
 struct hub_key *
@@ -206,6 +216,10 @@ open_transport(struct hub_key *k, struct transport **out, char *msg,
 static void
 tell_plugged(const struct hub_key *k, bool plugged)
 {
+	const struct event e = { .owner = !k->failed,
+	    .kind = plugged ? EVENT_PLUGGED : EVENT_UNPLUGGED };
+
+	watch_tell(device_watch(k->device), &e);
 	if (k->hub->events.plugged != NULL)
 		k->hub->events.plugged(k->hub->events.arg, k, plugged);
 }
@@ -268,7 +282,6 @@ pull_out(struct hub_key *k)
 	transport_free(k->transport);
 	loop_detach(k->loop);
 	k->transport = NULL;
-	k->failed = false;
 }
 
 void
@@ -281,6 +294,7 @@ hub_unplug(struct hub_key *k, uint64_t now_ms)
 	/* what it was about to do ends now, not when its power is back */
 	(void)loop_power_cycle(k->loop, hub_now(k, now_ms));
 	tell_plugged(k, false);
+	k->failed = false;
 }
 
 void
@@ -294,6 +308,7 @@ hub_unplug_all(struct hub *h)
 		pull_out(k);
 		(void)watch_timers(k);
 		tell_plugged(k, false);
+		k->failed = false;
 	}
 }
 
@@ -433,6 +448,10 @@ start(struct hub_key *k, const struct hub_options *o, uint64_t now_ms,
 	r = choose_path(k, o->path, msg, msglen);
 	if (r < 0)
 		return r;
+	k->sink = (struct event_sink){ .event = event_ring_put,
+	    .arg = k->hub->ring };
+	watch_label_key(device_watch(k->device), k->id);
+	watch_add(device_watch(k->device), &k->sink);
 	k->keys = (struct source){ .fd = device_keys_fd(k->device),
 	    .ready = on_keys_ready, .arg = k };
 	k->hosts = (struct source){ .fd = -1, .ready = on_hosts_ready,
@@ -524,6 +543,7 @@ hub_free(struct hub *h)
 	while (h->keys != NULL)
 		hub_remove(h->keys);
 	reactor_remove(h->reactor, &h->chores);
+	event_ring_free(h->ring);
 	free(h);
 }
 

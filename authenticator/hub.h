@@ -18,6 +18,7 @@
 
 #include "authenticator/device.h"
 #include "authenticator/ephemeral.h"
+#include "authenticator/event_ring.h"
 #include "authenticator/loop.h"
 #include "authenticator/reactor.h"
 
@@ -63,6 +64,7 @@ struct hub_key {
 	bool		 essential;
 	/* private from here */
 	bool		 failed;	/* to be unplugged */
+	struct event_sink sink;
 	struct source	 hosts;
 	struct source	 keys;
 	struct hub_key	*next;
@@ -100,6 +102,9 @@ int hub_add(struct hub *h, const struct hub_options *o, uint64_t now_ms,
     struct hub_key **out, char *msg, size_t msglen);
 /* An orderly end, as of a daemon. An ephemeral state goes with it. */
 void hub_remove(struct hub_key *k);
+
+/* What happens to any of them. */
+struct event_ring *hub_ring(const struct hub *h);
 
 /*
  * Where the control interface listens: told in the lock of each state

@@ -20,10 +20,11 @@
 
 #include "authenticator/control/control_tcp.h"
 #include "authenticator/control/route.h"
+#include "authenticator/event_ring.h"
 #include "uhid/unix.h"
 
 #define CONNECTIONS_MAX	64	/* on each socket */
-#define SLEEPING_MAX	48	/* of them */
+#define WAITING_MAX	48	/* of them all, that take their time */
 #define HEADERS_MAX	16384	/* bytes */
 #define BODY_FIRST	1024	/* bytes, room to begin with */
 #define ARRIVE_MAX_MS	2000	/* for a request to be there as a whole */
@@ -40,7 +41,7 @@ struct control {
 	struct unix_name name;
 	uint64_t	 now_ms;
 	struct request	*sleeping;
-	unsigned	 sleeping_count;
+	unsigned	 waiting_count;	/* that sleep, did so or will */
 	bool		 woken;		/* one of them; nobody else wakes us */
 };
 
@@ -71,6 +72,19 @@ set_deadline(struct request *rq, uint64_t deadline_ms)
 		client->deadline_ms = deadline_ms;
 }
 
+/* Others have to get through while all that may are waiting. */
+static bool
+may_wait(struct request *rq)
+{
+	struct control *c = rq->control;
+
+	if (!rq->waits && c->waiting_count >= WAITING_MAX)
+		return false;
+	c->waiting_count += !rq->waits;
+	rq->waits = true;
+	return true;
+}
+
 bool
 request_sleep(struct request *rq)
 {
@@ -79,14 +93,13 @@ request_sleep(struct request *rq)
 	struct epoll_event ev = { .events = rq->tcp ? EPOLLRDHUP : 0,
 	    .data.ptr = rq };
 
-	if (c->sleeping_count >= SLEEPING_MAX)
+	if (!may_wait(rq))
 		return false;
 	rq->next = c->sleeping;
 	rq->prev = &c->sleeping;
 	if (rq->next != NULL)
 		rq->next->prev = &rq->next;
 	c->sleeping = rq;
-	c->sleeping_count++;
 	rq->asleep = true;
 	(void)epoll_ctl(c->epfd, EPOLL_CTL_ADD, connection_fd(rq->connection),
 	    &ev);
@@ -102,7 +115,6 @@ end_sleep(struct request *rq)
 	*rq->prev = rq->next;
 	if (rq->next != NULL)
 		rq->next->prev = rq->prev;
-	c->sleeping_count--;
 	rq->asleep = false;
 	(void)epoll_ctl(c->epfd, EPOLL_CTL_DEL, connection_fd(rq->connection),
 	    NULL);
@@ -118,19 +130,36 @@ request_wake(struct request *rq)
 	rq->control->woken = true;
 }
 
-void
+bool
 request_lasts(struct request *rq)
 {
+	if (!may_wait(rq))
+		return false;
 	set_deadline(rq, UINT64_MAX);
 	(void)MHD_set_connection_option(rq->connection,
 	    MHD_CONNECTION_OPTION_TIMEOUT, 0U);
+	return true;
+}
+
+/* Those that wait for events; each looks whether it is one of theirs. */
+static void
+on_event(void *arg)
+{
+	struct control *c = arg;
+	struct request *rq, *next;
+
+	for (rq = c->sleeping; rq != NULL; rq = next) {
+		next = rq->next;
+		if (rq->streams)
+			request_wake(rq);
+	}
 }
 
 static void
 find_hung_up(struct control *c)
 {
-	struct epoll_event ev[SLEEPING_MAX + SERVERS];
-	int n = epoll_wait(c->epfd, ev, SLEEPING_MAX + SERVERS, 0);
+	struct epoll_event ev[WAITING_MAX + SERVERS];
+	int n = epoll_wait(c->epfd, ev, WAITING_MAX + SERVERS, 0);
 	struct request *rq;
 
 	while (n-- > 0) {
@@ -356,15 +385,16 @@ static void
 on_completed(void *arg, struct MHD_Connection *connection, void **ctx,
     enum MHD_RequestTerminationCode why)
 {
+	struct control *c = arg;
 	struct request *rq = *ctx;
 
-	(void)arg;
 	(void)connection;
 	(void)why;
 	if (rq == NULL)
 		return;
 	if (rq->asleep)
 		end_sleep(rq);
+	c->waiting_count -= rq->waits;
 	if (rq->done != NULL)
 		rq->done(rq->own);
 	free(rq->buffer);
@@ -485,6 +515,7 @@ control_open(const struct control_config *config, struct control **out,
 		free_control(c);
 		return r;
 	}
+	event_ring_watch(hub_ring(c->hub), on_event, c);
 	*out = c;
 	return 0;
 }
@@ -505,6 +536,7 @@ control_close(struct control *c)
 
 	if (c == NULL)
 		return;
+	event_ring_watch(hub_ring(c->hub), NULL, NULL);
 	for (rq = c->sleeping; rq != NULL; rq = next) {
 		next = rq->next;
 		rq->ending = true;

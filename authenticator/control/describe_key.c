@@ -69,8 +69,9 @@ describe_key(struct hub_key *k)
 		return NULL;
 	json = with(json, describe_key_briefly(k));
 	return json == NULL ? NULL : with(json,
-	    json_pack("{s:b, s:i, s:i, s:i, s:I, s:s, s:s}",
+	    json_pack("{s:b, s:b, s:i, s:i, s:i, s:I, s:s, s:s}",
 	    "running", 1,
+	    "userWanted", loop_presence(k->loop)->asking,
 	    "pid", (int)getpid(),
 	    "hosts", (int)loop_host_count(k->loop),
 	    "presses", (int)presence_kept(loop_presence(k->loop)),

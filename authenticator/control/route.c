@@ -15,10 +15,12 @@ static const struct {
 	const struct route *rows;
 	bool		 of_key;
 } tables[] = {
-	{ routes_hub,	false },
-	{ routes_key,	true },
-	{ routes_user,	true },
-	{ routes_power,	true },
+	{ routes_hub,		false },
+	{ routes_events,	false },
+	{ routes_key,		true },
+	{ routes_user,		true },
+	{ routes_power,		true },
+	{ routes_key_events,	true },
 };
 
 /* The components of a URL's path. */

@@ -37,6 +37,7 @@ struct request {
 	size_t		 body_len;
 	bool		 hung_up;	/* nobody waits for the answer */
 	bool		 ending;	/* the daemon is: answer now */
+	bool		 streams;	/* wants to be woken by events */
 	void		*own;		/* the handler's; NULL at first */
 	void		(*done)(void *own);	/* called once at the end */
 
@@ -48,6 +49,7 @@ struct request {
 	bool		 too_long;
 	bool		 tcp;
 	bool		 asleep;
+	bool		 waits;		/* sleeps, did so or will */
 	bool		 arrived;
 	struct request	*next;		/* of those that sleep */
 	struct request	**prev;
@@ -87,8 +89,8 @@ bool request_query_number(struct request *rq, const char *name,
 /* The handler is called again when woken. False: too many sleep already. */
 bool request_sleep(struct request *rq);
 void request_wake(struct request *rq);
-/* The reply takes as long as it takes: no time limit. */
-void request_lasts(struct request *rq);
+/* The reply takes as long as it takes. False: too many do, or sleep. */
+bool request_lasts(struct request *rq);
 
 /*
  * Path components are literal, or '*' for one of any kind. A key's route has
@@ -104,6 +106,8 @@ extern const struct route routes_hub[];		/* /v1/keys */
 extern const struct route routes_key[];		/* what a key is and has */
 extern const struct route routes_user[];	/* who touches it */
 extern const struct route routes_power[];	/* plug, unplug, clock */
+extern const struct route routes_events[];	/* of every key */
+extern const struct route routes_key_events[];	/* and of one */
 
 /* Finds rq's route and calls it. */
 struct answer route_dispatch(struct request *rq, const char *method);
