@@ -92,6 +92,15 @@ on_transport_failed(void *arg, const char *line)
 		k->hub->events.failed(k->hub->events.arg, k, line);
 }
 
+/* A fault that is no failure: nobody ends for it, and nobody is told why. */
+static void
+on_pulled_out(void *arg)
+{
+	struct hub_key *k = arg;
+
+	k->failed = true;
+}
+
 static uint64_t
 chores_deadline(const void *arg)
 {
@@ -241,6 +250,7 @@ plug_in(struct hub_key *k, char *msg, size_t msglen)
 	}
 	k->transport = t;
 	loop_attach(k->loop, t, on_transport_failed, k);
+	loop_on_unplug(k->loop, on_pulled_out, k);
 	return 0;
 }
 

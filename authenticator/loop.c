@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "authenticator/fault/way.h"
+#include "ctap/apdu.h"
 #include "ctap/hid.h"
 #include "ctap/request.h"
 
@@ -23,6 +25,9 @@ struct loop_host {
 	TAILQ_ENTRY(loop_host) all;
 	TAILQ_ENTRY(loop_host) waits;
 	bool		 waiting;	/* in the queue */
+	enum fault_transport held_up;	/* how, by a fault */
+	uint64_t	 until_ms;	/* FAULT_TRANSPORT_DELAY */
+	bool		 delayed;	/* was, and has no other fault */
 	uint32_t	 cid;
 	uint32_t	 serial;
 	uint8_t		 cmd;		/* CTAPHID_CMD_CBOR or _MSG */
@@ -41,6 +46,8 @@ struct loop {
 	struct transport *transport;
 	void		(*failed)(void *arg, const char *line);
 	void		*failed_arg;
+	void		(*unplug)(void *arg);
+	void		*unplug_arg;
 	struct presence	 presence;
 	uint64_t	 now_ms;	/* of the call that is going on */
 	struct host_list hosts;
@@ -240,6 +247,84 @@ start(struct loop *l, const struct loop_host *lh)
 	    device_command(l->device, channel(lh), lh->msg, l->now_ms);
 }
 
+/* U2F has few statuses. */
+static uint16_t
+status_word(uint32_t status)
+{
+	switch (status) {
+	case CTAP2_ERR_NO_CREDENTIALS:
+		return SW_WRONG_DATA;
+	case CTAP2_ERR_USER_ACTION_TIMEOUT:
+	case CTAP2_ERR_OPERATION_DENIED:
+		return SW_CONDITIONS_NOT_SATISFIED;
+	default:
+		return SW_INTERNAL;
+	}
+}
+
+static void
+answer_status(struct loop_host *lh, uint32_t status)
+{
+	uint16_t sw = status_word(status);
+	const uint8_t word[2] = { (uint8_t)(sw >> 8), (uint8_t)sw };
+	const uint8_t byte = (uint8_t)status;
+
+	ctaphid_reply(&lh->hid, lh->serial, lh->cmd == CTAPHID_CMD_MSG ?
+	    span(word, sizeof(word)) : span(&byte, 1));
+}
+
+/* The message is not for the engine; or not yet. */
+static void
+hold_up(struct loop *l, struct loop_host *lh, struct fault_choice choice)
+{
+	enum fault_transport how = choice.fault->transport;
+
+	lh->held_up = how;
+	switch (how) {
+	case FAULT_TRANSPORT_STATUS:
+		lh->held_up = FAULT_TRANSPORT_NONE;
+		answer_status(lh, choice.value);
+		break;
+	case FAULT_TRANSPORT_BUSY:
+		lh->held_up = FAULT_TRANSPORT_NONE;
+		ctaphid_error(&lh->hid, lh->serial, CTAPHID_ERR_CHANNEL_BUSY);
+		break;
+	case FAULT_TRANSPORT_UNPLUG:
+		if (l->unplug != NULL)
+			l->unplug(l->unplug_arg);
+		/* fallthrough */
+	case FAULT_TRANSPORT_SILENCE:
+		ctaphid_mute(&lh->hid, lh->serial);
+		break;
+	case FAULT_TRANSPORT_DELAY:
+		lh->until_ms = l->now_ms + choice.value;
+		break;
+	case FAULT_TRANSPORT_KEEPALIVE:
+	case FAULT_TRANSPORT_NONE:
+		break;
+	}
+	pump(l, lh);
+}
+
+/* Whether a fault that is armed happens to the message, and not the engine. */
+static bool
+meets_fault(struct loop *l, struct loop_host *lh)
+{
+	char name[FAULT_NAME_MAX];
+	struct fault_armed fault;
+	struct span rp_id;
+
+	if (lh->delayed || !fault_on_the_way(device_faults(l->device),
+	    lh->cmd == CTAPHID_CMD_MSG, lh->msg, &fault, &rp_id))
+		return false;
+	fault_choice_name(fault.choice, name);
+	watch_tell(device_watch(l->device), &(struct event){
+	    .kind = EVENT_FAULT_USED, .fault = name, .rp_id = rp_id,
+	    .channel = channel(lh) });
+	hold_up(l, lh, fault.choice);
+	return true;
+}
+
 /* Gives the engine work while it is idle and there is some. */
 static void
 run_queue(struct loop *l)
@@ -249,6 +334,8 @@ run_queue(struct loop *l)
 	while (!l->busy && (lh = TAILQ_FIRST(&l->queue)) != NULL) {
 		TAILQ_REMOVE(&l->queue, lh, waits);
 		lh->waiting = false;
+		if (meets_fault(l, lh))
+			continue;
 		l->busy = true;
 		l->active = lh;
 		proceed(l, start(l, lh));
@@ -286,6 +373,7 @@ take_message(struct loop *l, struct loop_host *lh,
 	lh->serial = ev->serial;
 	lh->cmd = ev->cmd;
 	lh->msg = ev->msg;
+	lh->delayed = false;
 	lh->waiting = true;
 	TAILQ_INSERT_TAIL(&l->queue, lh, waits);
 }
@@ -296,6 +384,15 @@ leave_queue(struct loop *l, struct loop_host *lh)
 	if (lh->waiting)
 		TAILQ_REMOVE(&l->queue, lh, waits);
 	lh->waiting = false;
+	lh->held_up = FAULT_TRANSPORT_NONE;
+}
+
+/* It waits for its turn, or is held up by a fault that can be cancelled. */
+static bool
+only_waits(const struct loop_host *lh)
+{
+	return lh->waiting || lh->held_up == FAULT_TRANSPORT_DELAY ||
+	    lh->held_up == FAULT_TRANSPORT_KEEPALIVE;
 }
 
 /*
@@ -307,7 +404,7 @@ cancel_message(struct loop *l, struct loop_host *lh)
 {
 	static const uint8_t cancelled = CTAP2_ERR_KEEPALIVE_CANCEL;
 
-	if (lh->waiting) {
+	if (only_waits(lh)) {
 		leave_queue(l, lh);
 		ctaphid_reply(&lh->hid, lh->serial, span(&cancelled, 1));
 	} else if (l->active == lh) {
@@ -478,6 +575,13 @@ loop_attach(struct loop *l, struct transport *t,
 }
 
 void
+loop_on_unplug(struct loop *l, void (*unplug)(void *arg), void *arg)
+{
+	l->unplug = unplug;
+	l->unplug_arg = arg;
+}
+
+void
 loop_detach(struct loop *l)
 {
 	l->transport = NULL;
@@ -516,8 +620,11 @@ loop_deadline(const struct loop *l)
 	lower(&first, presence_deadline(&l->presence));
 	if (l->transport != NULL)
 		lower(&first, l->transport->ops->deadline(l->transport));
-	TAILQ_FOREACH(lh, &l->hosts, all)
+	TAILQ_FOREACH(lh, &l->hosts, all) {
 		lower(&first, ctaphid_deadline(&lh->hid));
+		if (lh->held_up == FAULT_TRANSPORT_DELAY)
+			lower(&first, lh->until_ms);
+	}
 	return first;
 }
 
@@ -553,6 +660,24 @@ tick_device(struct loop *l)
 	run_queue(l);
 }
 
+/* Delays that are over. */
+static void
+tick_delays(struct loop *l)
+{
+	struct loop_host *lh;
+
+	TAILQ_FOREACH(lh, &l->hosts, all) {
+		if (lh->held_up != FAULT_TRANSPORT_DELAY ||
+		    lh->until_ms > l->now_ms)
+			continue;
+		lh->held_up = FAULT_TRANSPORT_NONE;
+		lh->delayed = true;
+		lh->waiting = true;
+		TAILQ_INSERT_TAIL(&l->queue, lh, waits);
+	}
+	run_queue(l);
+}
+
 void
 loop_tick(struct loop *l, uint64_t now_ms)
 {
@@ -561,6 +686,7 @@ loop_tick(struct loop *l, uint64_t now_ms)
 	l->now_ms = now_ms;
 	tick_presence(l);
 	tick_device(l);
+	tick_delays(l);
 	if (l->transport != NULL &&
 	    l->transport->ops->deadline(l->transport) <= now_ms)
 		l->transport->ops->tick(l->transport, now_ms);

@@ -12,11 +12,14 @@
  *	                                   |  `----KEYS--> key provider's fd
  *	report <-- ctaphid <---------- reply
  *
+ * A message may meet with a fault on its way to the engine (fault.h, stage
+ * "transport"): then the loop answers it, or lets it hang.
+ *
  * Invariants:
  *  1. The engine works for l->active, or for a host that has gone
  *     (l->busy && l->active == NULL), or not at all.
- *  2. A host is active, or in the queue, or neither; never two of them, as
- *     it has at most one message in progress.
+ *  2. A host is active, or in the queue, or held up by a fault, or none of
+ *     these; never two of them, as it has at most one message in progress.
  *  3. A report that ctaphid gave out is sent before any later one, also if
  *     the transport made it wait; reading from a host stops while its
  *     ctaphid has no room for answers.
@@ -52,6 +55,13 @@ void loop_attach(struct loop *l, struct transport *t,
     void (*failed)(void *arg, const char *line), void *arg);
 /* There is none any more: it was freed. Others may be attached later. */
 void loop_detach(struct loop *l);
+
+/*
+ * A fault wants the key to be pulled out: unplug(arg) is called, which must
+ * not free the transport before the loop has returned. Without it the key is
+ * silent instead.
+ */
+void loop_on_unplug(struct loop *l, void (*unplug)(void *arg), void *arg);
 
 /* t's descriptor is readable. */
 void loop_dispatch(struct loop *l, uint64_t now_ms);

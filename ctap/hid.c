@@ -632,6 +632,15 @@ ctaphid_set_status(struct ctaphid *h, uint32_t serial,
 	    UINT64_MAX;
 }
 
+void
+ctaphid_mute(struct ctaphid *h, uint32_t serial)
+{
+	if (!is_in_progress(h, serial))
+		return;
+	h->keepalive_due = false;
+	h->deadline_ms = UINT64_MAX;
+}
+
 struct ctaphid_event
 ctaphid_hangup(struct ctaphid *h)
 {

@@ -216,6 +216,12 @@ void ctaphid_set_status(struct ctaphid *h, uint32_t serial,
     enum ctaphid_status status, uint64_t now_ms);
 
 /*
+ * No more keepalives for the message, until it is answered or aborted: for
+ * who plays a key that hangs.
+ */
+void ctaphid_mute(struct ctaphid *h, uint32_t serial);
+
+/*
  * The last program on the host has gone: drop the transaction, the lock and
  * what waits to be sent. ABORT if a message was in progress. Its channels stay
  * allocated, so that a late packet cannot meet somebody else's channel.

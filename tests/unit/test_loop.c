@@ -16,7 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authenticator/client/token_cbor.h"
+#include "authenticator/fault/armed.h"
 #include "authenticator/loop.h"
+#include "ctap/apdu.h"
 #include "ctap/hid.h"
 
 #define HOSTS		60
@@ -1149,6 +1152,329 @@ a_power_cycle_forgets_what_was_under_way(void **state)
 	loop_withdraw(b->loop, &b->press);
 }
 
+/*
+ * Faults on the way
+ */
+
+static size_t
+make_request(const char *rp_id, uint8_t out[static 512])
+{
+	static const uint8_t hash[32];
+	static const int es256 = -7;
+	const struct token_make req = {
+		.client_data_hash = span(hash, sizeof(hash)),
+		.rp_id = span_str(rp_id),
+		.rp_name = span_str("RP"),
+		.user_id = span_str("user"),
+		.user_name = span_str("user"),
+		.user_display_name = span_str("User"),
+		.algs = &es256,
+		.alg_count = 1,
+	};
+	size_t len = token_encode_make(&req, NULL, out, 512);
+
+	assert_true(len > 0);
+	return len;
+}
+
+static void
+register_at(struct bench *b, struct computer *c, const char *rp_id)
+{
+	uint8_t request[512];
+	size_t len = make_request(rp_id, request);
+
+	ask(b, c, request, len);
+}
+
+static void
+sign_in(struct bench *b, struct computer *c, bool silent)
+{
+	static const uint8_t hash[32];
+	const struct token_get req = {
+		.client_data_hash = span(hash, sizeof(hash)),
+		.rp_id = span_str("example.com"),
+		.silent = silent,
+	};
+	uint8_t request[512];
+	size_t len = token_encode_get(&req, NULL, request, sizeof(request));
+
+	assert_true(len > 0);
+	ask(b, c, request, len);
+}
+
+/* For the next operation, at example.com or (NULL) at any. */
+static void
+arm(struct bench *b, const char *name, const char *rp_id)
+{
+	struct fault_scope scope = { .uses = 1 };
+	struct fault_choice choice;
+	char msg[FAULT_MESSAGE_LEN];
+
+	assert_int_equal(fault_choose(name, &choice, msg, sizeof(msg)), 0);
+	if (rp_id != NULL)
+		scope.rp.len = (uint8_t)strlen(rp_id);
+	if (rp_id != NULL)
+		memcpy(scope.rp.s, rp_id, scope.rp.len);
+	assert_int_equal(fault_arm(device_faults(b->device), choice, &scope,
+	    NULL, msg, sizeof(msg)), 0);
+}
+
+static bool
+armed(const struct bench *b)
+{
+	return fault_armed_at(device_faults(b->device), 0) != NULL;
+}
+
+static void
+cancel(struct bench *b, struct computer *c)
+{
+	send_message(b, c, c->cid, CTAPHID_CMD_CANCEL, NULL, 0);
+}
+
+/* How many keepalives c got, and nothing else. */
+static unsigned
+keepalives(struct computer *c)
+{
+	unsigned n = 0;
+	const uint8_t *r;
+
+	for (; (r = next(c)) != NULL; n++)
+		assert_int_equal(r[4], CTAPHID_CMD_KEEPALIVE | 0x80);
+	c->sent = c->read = 0;
+	return n;
+}
+
+static void
+a_fault_answers_with_a_status(void **state)
+{
+	static const struct {
+		const char *name;
+		int status;
+	} faults[] = {
+		{ "ctap.pin-blocked", CTAP2_ERR_PIN_BLOCKED },
+		{ "ctap.store-full", CTAP2_ERR_KEY_STORE_FULL },
+		{ "ctap.no-credentials", CTAP2_ERR_NO_CREDENTIALS },
+		{ "ctap.error", CTAP2_ERR_OPERATION_DENIED },
+		{ "ctap.error:0x7f", 0x7f },
+		{ "ctap.error:CREDENTIAL_EXCLUDED",
+		    CTAP2_ERR_CREDENTIAL_EXCLUDED },
+	};
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		arm(b, faults[i].name, NULL);
+		register_at(b, c, "example.com");
+		assert_int_equal(reply_status(c), faults[i].status);
+		assert_false(armed(b));
+	}
+	/* and once only: the key has done nothing, and can */
+	sign_in(b, c, false);
+	assert_int_equal(reply_status(c), CTAP2_ERR_NO_CREDENTIALS);
+	register_at(b, c, "example.com");
+	assert_int_equal(reply_status(c), CTAP2_OK);
+}
+
+static void
+only_ceremonies_meet_with_faults(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	arm(b, "ctap.error", "example.com");
+	ask(b, c, get_info, sizeof(get_info));
+	assert_int_equal(reply_status(c), CTAP2_OK);
+	ask(b, c, selection, sizeof(selection));
+	assert_int_equal(reply_status(c), CTAP2_OK);
+	sign_in(b, c, true);		/* looks around */
+	assert_int_equal(reply_status(c), CTAP2_ERR_NO_CREDENTIALS);
+	register_at(b, c, "example.org");
+	assert_int_equal(reply_status(c), CTAP2_OK);
+	assert_true(armed(b));
+	sign_in(b, c, false);
+	assert_int_equal(reply_status(c), CTAP2_ERR_OPERATION_DENIED);
+	assert_false(armed(b));
+}
+
+static void
+u2f_meets_with_them_as_well(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	arm(b, "ctap.error", "example.com");
+	send_message(b, c, c->cid, CTAPHID_CMD_MSG, u2f_version,
+	    sizeof(u2f_version));
+	assert_int_equal(reply_sw(c), SW_NO_ERROR);
+	/* whose it is nobody knows */
+	send_message(b, c, c->cid, CTAPHID_CMD_MSG, u2f_register,
+	    sizeof(u2f_register));
+	assert_int_equal(reply_sw(c), SW_NO_ERROR);
+	arm(b, "ctap.denied", NULL);
+	send_message(b, c, c->cid, CTAPHID_CMD_MSG, u2f_register,
+	    sizeof(u2f_register));
+	assert_int_equal(reply_sw(c), SW_CONDITIONS_NOT_SATISFIED);
+	arm(b, "ctap.store-full", NULL);
+	send_message(b, c, c->cid, CTAPHID_CMD_MSG, u2f_register,
+	    sizeof(u2f_register));
+	assert_int_equal(reply_sw(c), SW_INTERNAL);
+}
+
+static void
+a_fault_says_busy(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	arm(b, "hid.busy", NULL);
+	register_at(b, c, "example.com");
+	assert_int_equal(hid_error(c), CTAPHID_ERR_CHANNEL_BUSY);
+	register_at(b, c, "example.com");
+	assert_int_equal(reply_status(c), CTAP2_OK);
+}
+
+static void
+a_key_that_never_answers(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0), *other = plug(b, 1);
+
+	arm(b, "hid.timeout", NULL);
+	register_at(b, c, "example.com");
+	pass(b, 60000);
+	assert_null(next(c));
+	cancel(b, c);
+	pass(b, 1000);
+	assert_null(next(c));
+	/* nobody else waits for it */
+	register_at(b, other, "example.com");
+	assert_int_equal(reply_status(other), CTAP2_OK);
+	/* and INIT ends it */
+	send_message(b, c, c->cid, CTAPHID_CMD_INIT, "12345678", 8);
+	assert_non_null(next(c));
+	register_at(b, c, "example.com");
+	assert_int_equal(reply_status(c), CTAP2_OK);
+}
+
+static void
+a_key_that_works_for_ever(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	arm(b, "hid.keepalive-forever", NULL);
+	register_at(b, c, "example.com");
+	for (int i = 0; i < 30; i++) {
+		pass(b, 10000);
+		assert_int_equal(keepalives(c), 100);
+	}
+	cancel(b, c);
+	assert_int_equal(reply_status(c), CTAP2_ERR_KEEPALIVE_CANCEL);
+	pass(b, 1000);
+	assert_null(next(c));
+	register_at(b, c, "example.com");
+	assert_int_equal(reply_status(c), CTAP2_OK);
+}
+
+static void
+a_slow_key(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0), *other = plug(b, 1);
+
+	arm(b, "hid.slow:2500", NULL);
+	arm(b, "ctap.error", NULL);	/* for the one after it */
+	register_at(b, c, "example.com");
+	pass(b, 2499);
+	assert_int_equal(keepalives(c), 24);
+	pass(b, 1);
+	assert_int_equal(reply_status(c), CTAP2_OK);
+	assert_true(armed(b));
+	register_at(b, other, "example.com");
+	assert_int_equal(reply_status(other), CTAP2_ERR_OPERATION_DENIED);
+
+	arm(b, "hid.slow:2500", NULL);
+	register_at(b, c, "example.com");
+	pass(b, 1000);
+	cancel(b, c);
+	assert_int_equal(reply_status(c), CTAP2_ERR_KEEPALIVE_CANCEL);
+	pass(b, 5000);
+	assert_null(next(c));
+
+	/* no power, no delay */
+	arm(b, "hid.slow:2500", NULL);
+	register_at(b, c, "example.com");
+	assert_int_equal(loop_power_cycle(b->loop, b->now_ms), 0);
+	pass(b, 5000);
+	assert_int_equal(keepalives(c), 0);
+}
+
+static void
+on_unplug(void *arg)
+{
+	(*(unsigned *)arg)++;
+}
+
+static void
+a_key_that_is_pulled_out(void **state)
+{
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+	unsigned pulled = 0;
+
+	loop_on_unplug(b->loop, on_unplug, &pulled);
+	arm(b, "hid.unplug-mid", NULL);
+	register_at(b, c, "example.com");
+	assert_int_equal(pulled, 1);
+	pass(b, 1000);
+	assert_null(next(c));
+	unplug(b, c);
+	loop_on_unplug(b->loop, NULL, NULL);
+	c = plug(b, 0);
+	arm(b, "hid.unplug-mid", NULL);
+	register_at(b, c, "example.com");
+	pass(b, 1000);
+	assert_null(next(c));
+	assert_int_equal(pulled, 1);
+}
+
+struct heard {
+	unsigned count;
+	char	 fault[64];
+	uint64_t channel;
+};
+
+static void
+on_event(void *arg, const struct event *e)
+{
+	struct heard *h = arg;
+
+	if (e->kind != EVENT_FAULT_USED)
+		return;
+	h->count++;
+	h->channel = e->channel;
+	assert_true(span_eq(e->rp_id, span_str("example.com")));
+	assert_true(strlen(e->fault) < sizeof(h->fault));
+	strcpy(h->fault, e->fault);
+}
+
+static void
+faults_on_the_way_are_told(void **state)
+{
+	struct heard heard = { .count = 0 };
+	struct event_sink sink = { .event = on_event, .arg = &heard };
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0);
+
+	watch_add(device_watch(b->device), &sink);
+	arm(b, "ctap.error:PIN_BLOCKED", NULL);
+	register_at(b, c, "example.com");
+	watch_remove(device_watch(b->device), &sink);
+	assert_int_equal(heard.count, 1);
+	assert_string_equal(heard.fault, "ctap.error:PIN_BLOCKED");
+	assert_int_equal((uint32_t)heard.channel, c->cid);
+}
+
 #define TEST(f, open)	cmocka_unit_test_setup_teardown(f, open, teardown)
 #define AUTO(f)		TEST(f, open_auto)
 #define MANUAL(f)	TEST(f, open_manual)
@@ -1187,6 +1513,15 @@ main(void)
 		NEVER(u2f_never_touched),
 		MANUAL(u2f_waits_its_turn),
 		AUTO(u2f_is_among_the_capabilities),
+		AUTO(a_fault_answers_with_a_status),
+		AUTO(only_ceremonies_meet_with_faults),
+		AUTO(u2f_meets_with_them_as_well),
+		AUTO(a_fault_says_busy),
+		AUTO(a_key_that_never_answers),
+		AUTO(a_key_that_works_for_ever),
+		AUTO(a_slow_key),
+		AUTO(a_key_that_is_pulled_out),
+		AUTO(faults_on_the_way_are_told),
 		TEST(without_u2f_its_messages_are_invalid, open_without_u2f),
 		MANUAL(a_press_gives_up_after_10_s),
 		MANUAL(a_withdrawn_press_does_nothing),
