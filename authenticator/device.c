@@ -18,6 +18,7 @@
 #include "authenticator/store/commit.h"
 #include "authenticator/fault/armed.h"
 #include "authenticator/fault/forbid.h"
+#include "authenticator/fault/other.h"
 #include "authenticator/fault/request.h"
 #include "authenticator/paths.h"
 #include "tpm/record.h"
@@ -79,7 +80,8 @@ struct device {
 					 * provider works on it */
 	struct forge	*forge;
 	enum forging	 forging;
-	struct credential *other;	/* of other_search; NULL: not yet */
+	struct fault_account *other;	/* of find_other(); NULL: not yet */
+	struct fault_accounts *accounts;	/* NULL: none */
 	char		 line[DEVICE_MESSAGE_LEN];	/* device_strerror() */
 	char		 trouble[DEVICE_MESSAGE_LEN];	/* "": none */
 	bool		 told;			/* device_trouble() was */
@@ -504,6 +506,8 @@ close_parts(struct device *d)
 	forge_free(d->forge);
 	d->forge = NULL;
 	free(d->other);
+	free(d->accounts);
+	d->accounts = NULL;
 	d->other = NULL;
 	attestation_free(d->attestation);
 	d->attestation = NULL;
@@ -787,44 +791,34 @@ forget_forged(struct device *d)
 	d->forging = NOT_FORGED;
 }
 
-/* The credential that is not the one of the operation. */
-struct other_search {
-	const struct credential *own;
-	struct credential *out;
-	bool		 found, same_rp;
-};
-
-static int
-look_at_other(void *arg, const struct credential *cred)
+/* What is not stored has to be remembered for those that mix accounts up. */
+static void
+note_account(struct device *d, const struct auth_facts *facts)
 {
-	struct other_search *s = arg;
-	bool same_rp = memcmp(cred->rp_id_hash, s->own->rp_id_hash,
-	    sizeof(cred->rp_id_hash)) == 0;
-
-	if (span_eq(span(cred->id, cred->id_len),
-	    span(s->own->id, s->own->id_len)) || (s->same_rp && !same_rp))
-		return 0;
-	*s->out = *cred;
-	s->found = true;
-	s->same_rp = same_rp;
-	return 0;
+	if (facts->status != CTAP2_OK || facts->cred == NULL ||
+	    facts->cred->seq != 0 || fault_set_forbidden(d->faults))
+		return;
+	if (d->accounts == NULL)
+		d->accounts = calloc(1, sizeof(*d->accounts));
+	if (d->accounts != NULL)
+		fault_account_note(d->accounts, facts);
 }
 
-/* The newest one, of the same RP if there is one; memory: until replied. */
+/* Memory: until replied. */
 static void
 find_other(struct device *d, struct forge_source *src)
 {
-	struct other_search s = { .own = src->facts.cred };
+	static const struct fault_accounts none;
 
 	if (d->other == NULL)
 		d->other = calloc(1, sizeof(*d->other));
-	s.out = d->other;
-	if (s.out == NULL || store_each_after(d->store, 0, look_at_other, &s)
-	    != 0 || !s.found)
+	if (d->other == NULL || !fault_account_other(d->accounts != NULL ?
+	    d->accounts : &none, d->store, &src->facts, d->other))
 		return;
-	src->other_id = span(s.out->id, s.out->id_len);
-	if (s.out->user.id_len > 0)
-		src->other_user_id = span(s.out->user.id, s.out->user.id_len);
+	src->other_id = span(d->other->id, d->other->id_len);
+	if (d->other->user_id_len > 0)
+		src->other_user_id = span(d->other->user_id,
+		    d->other->user_id_len);
 }
 
 /* Those that change a request instead have no such hooks. */
@@ -857,6 +851,8 @@ begin_fault(struct device *d, struct forge_source *src)
 	for (; fault_next(d->faults, stage, src->facts.rp_id, after, &armed);
 	    after = armed.id) {
 		src->choice = armed.choice;
+		if (armed.choice.fault->value == FAULT_NO_VALUE)
+			src->choice.value = (uint32_t)armed.used;
 		if (!is_forged(armed.choice.fault) ||
 		    !forge_begin(d->forge, src))
 			continue;
@@ -880,6 +876,7 @@ forge(struct device *d)
 	d->forging = HONEST;
 	if (!auth_facts(d->engine, &src.facts))
 		return DEVICE_REPLY;
+	note_account(d, &src.facts);
 	if (!begin_fault(d, &src) && (!forge_must(d->forge, &src.facts) ||
 	    !forge_begin(d->forge, &src)))
 		return DEVICE_REPLY;

@@ -100,6 +100,7 @@ int cmd_mds(int argc, char **argv);
 int cmd_tpm_csr(int argc, char **argv);		/* of cmd_tpm() */
 int cmd_tpm_answer(int argc, char **argv);
 int cmd_tpm_enroll(int argc, char **argv);
+int cmd_fault(int argc, char **argv);
 int cmd_press(int argc, char **argv);
 int cmd_deny(int argc, char **argv);
 int cmd_profile(int argc, char **argv);

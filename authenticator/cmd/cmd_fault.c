@@ -89,7 +89,7 @@ list(const struct fault_use *use)
 	const struct fault *f;
 
 	for (size_t i = 0; (f = fault_at(i)) != NULL; i++) {
-		if (use->stage != -1 && f->stage != use->stage)
+		if (use->stage != -1 && (int)f->stage != use->stage)
 			continue;
 		if (use->json)
 			json_array_append_new(all, describe_fault(f));

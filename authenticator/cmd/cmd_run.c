@@ -54,6 +54,8 @@ static const char help[] =
 "                         android-key, apple, compound, android-safetynet\n"
 "  --attestation-root CERT.pem, --attestation-root-key KEY.pem\n"
 "                         a root to attest under, instead of the key's own\n"
+"  --no-faults            make a key that never gets anything wrong on\n"
+"                         purpose, however it is started later\n"
 "  --account-choice WHO   who picks among several accounts: token or host;\n"
 "                         default token with --presence auto, else host\n"
 "  --id ID                what the control interface calls the key\n"
@@ -78,6 +80,7 @@ enum {
 	OPT_ATTESTATION,
 	OPT_ROOT,
 	OPT_ROOT_KEY,
+	OPT_NO_FAULTS,
 	OPT_CHOICE,
 	OPT_READY_FD,
 	OPT_ID,
@@ -97,6 +100,7 @@ static const struct option options[] = {
 	{ "attestation", required_argument, NULL, OPT_ATTESTATION },
 	{ "attestation-root", required_argument, NULL, OPT_ROOT },
 	{ "attestation-root-key", required_argument, NULL, OPT_ROOT_KEY },
+	{ "no-faults", no_argument, NULL, OPT_NO_FAULTS },
 	{ "account-choice", required_argument, NULL, OPT_CHOICE },
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
 	{ "id", required_argument, NULL, OPT_ID },
@@ -217,6 +221,9 @@ take_option(const struct cli *cli, int opt, struct run_options *o)
 		break;
 	case OPT_ATTESTATION:
 		return cli_take_setting(cli, "--attestation", "attestation");
+	case OPT_NO_FAULTS:
+		o->auth.no_faults = true;
+		break;
 	case OPT_CHOICE:
 		o->choice = true;
 		return cli_take_setting(cli, "--account-choice",

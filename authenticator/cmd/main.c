@@ -32,6 +32,7 @@ static const char help[] =
 "  attestation   the trust anchors a relying party must be given\n"
 "  ca            a small CA that certifies attestation keys in TPMs\n"
 "  mds           metadata for relying parties, and a server of it\n"
+"  fault         what a key gets wrong on purpose, to test relying parties\n"
 "  press, deny   answer a running key that waits for its user\n"
 "  conformance   judge a key: does it do what the specifications demand?\n"
 "  rp-audit      judge a relying party: does it refuse what is wrong?\n"
@@ -65,6 +66,7 @@ static const struct command {
 	{ "attestation",	cmd_attestation },
 	{ "ca",			cmd_ca },
 	{ "mds",		cmd_mds },
+	{ "fault",		cmd_fault },
 	{ "press",		cmd_press },
 	{ "deny",		cmd_deny },
 	{ "conformance",	cmd_conformance },

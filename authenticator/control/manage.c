@@ -112,8 +112,9 @@ make_target(const struct manage *m, const char *path,
 }
 
 /* A key that answers a host at the moment is asked again for a while. */
-static int
-call(struct manage *m, const char *method, const char *path, json_t **out)
+int
+manage_request(struct manage *m, const char *method, const char *path,
+    const char *body, json_t **out)
 {
 	char target[TARGET_MAX];
 	static const struct timespec pause = { 0, BUSY_WAIT_MS * 1000000L };
@@ -124,13 +125,19 @@ call(struct manage *m, const char *method, const char *path, json_t **out)
 	for (i = 0; i < BUSY_TRIES && r == -EBUSY; i++) {
 		if (i > 0)
 			nanosleep(&pause, NULL);
-		r = control_call(m->control, method, target, out, m->msg,
-		    sizeof(m->msg));
+		r = control_call_with(m->control, method, target,
+		    body != NULL ? body : "", out, m->msg, sizeof(m->msg));
 	}
 	if (r == -ECONNREFUSED)
 		snprintf(m->msg, sizeof(m->msg), "%s: no key is running here",
 		    m->path);
 	return r;
+}
+
+static int
+call(struct manage *m, const char *method, const char *path, json_t **out)
+{
+	return manage_request(m, method, path, NULL, out);
 }
 
 static int

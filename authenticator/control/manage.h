@@ -37,6 +37,13 @@ int manage_open_or_make(struct manage *m, const char *state,
 int manage_open_running(struct manage *m, const char *state);
 void manage_close(struct manage *m);
 
+/*
+ * A request to the running key: its path behind /v1/, "faults", and a body or
+ * NULL. *out is a new reference to what it answers.
+ */
+int manage_request(struct manage *m, const char *method, const char *path,
+    const char *body, json_t **out);
+
 /* A new reference in *out. */
 int manage_info(struct manage *m, json_t **out);
 int manage_show(struct manage *m, const char *id, json_t **out);

@@ -21,6 +21,7 @@ static const struct {
 	{ routes_user,		true },
 	{ routes_power,		true },
 	{ routes_key_events,	true },
+	{ routes_faults,	true },
 };
 
 /* The components of a URL's path. */

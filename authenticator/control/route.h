@@ -108,6 +108,7 @@ extern const struct route routes_user[];	/* who touches it */
 extern const struct route routes_power[];	/* plug, unplug, clock */
 extern const struct route routes_events[];	/* of every key */
 extern const struct route routes_key_events[];	/* and of one */
+extern const struct route routes_faults[];	/* what it gets wrong */
 
 /* Finds rq's route and calls it. */
 struct answer route_dispatch(struct request *rq, const char *method);

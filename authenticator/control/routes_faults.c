@@ -38,7 +38,7 @@ refusal(int error, const char *line)
 	case -EPERM:
 		return answer_failure(403, "faults forbidden", line);
 	case -ENOSPC:
-		return answer_failure(507, "full", line);
+		return answer_error(error, line);
 	default:
 		return answer_invalid(line);
 	}

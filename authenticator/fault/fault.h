@@ -81,7 +81,7 @@ enum fault_transport {
 
 /* What the number behind the colon of a name is. */
 enum fault_value {
-	FAULT_NO_VALUE,
+	FAULT_NO_VALUE,		/* hooks get how often it happened before */
 	FAULT_VALUE_STATUS,	/* of CTAP: a number up to 255 or its name */
 	FAULT_VALUE_MS,		/* up to an hour */
 };

@@ -204,7 +204,7 @@ counter_max(struct forge_ga *ga)
 	return true;
 }
 
-/* The copy was made when the fault was armed, and has counted since. */
+/* value is how often the copy has signed before. */
 static bool
 cloned(struct forge_ga *ga)
 {

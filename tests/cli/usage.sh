@@ -4,7 +4,8 @@
 # shellcheck disable=SC2015
 . "$(dirname "$0")/lib"
 
-commands="run webauthn profile credentials info reset attestation ca mds press deny
+commands="run webauthn profile credentials info reset attestation ca mds fault
+    press deny
     conformance"
 
 helps()

@@ -136,7 +136,7 @@ put_uv(struct cbor_out *out, bool rk)
 
 /* A new user each time; exclude: one who names the first account. */
 static uint8_t
-create(struct key *k, bool exclude)
+create_as(struct key *k, const char *rp, bool rk, bool exclude)
 {
 	static uint8_t buf[4096];
 	struct cbor_out out;
@@ -150,7 +150,7 @@ create(struct key *k, bool exclude)
 	cbor_put_uint(&out, 2);
 	cbor_put_map(&out, 1);
 	cbor_put_str(&out, "id");
-	cbor_put_str(&out, RP);
+	cbor_put_str(&out, rp);
 	cbor_put_uint(&out, 3);
 	cbor_put_map(&out, 2);
 	cbor_put_str(&out, "id");
@@ -169,8 +169,14 @@ create(struct key *k, bool exclude)
 		put_descriptor(&out, k);
 	}
 	cbor_put_uint(&out, 7);
-	put_uv(&out, true);
+	put_uv(&out, rk);
 	return transact(k, &out);
+}
+
+static uint8_t
+create(struct key *k, bool exclude)
+{
+	return create_as(k, RP, true, exclude);
 }
 
 static uint8_t
@@ -983,8 +989,34 @@ what_does_not_fit_stays_armed(void **state)
 	for (size_t i = 0; i < 4; i++)
 		assert_int_equal(fault_armed_at(device_faults(k.device),
 		    i)->used, 0);
-	/* and for another RP, too */
-	fault_clear_all(device_faults(k.device));
+	/* nor is there anything in an account at another place */
+	assert_int_equal(create_as(&k, "example.org", true, false), 0);
+	assert_int_equal(get(&k, true), 0);
+	judge_assertion(&k, &f);
+	assert_string_equal(f.text, "");
+	key_free(&k);
+}
+
+/* One that the store does not have is remembered. */
+static void
+accounts_that_are_not_stored_are_mixed_up(void **state)
+{
+	struct findings f;
+	struct key k;
+
+	(void)state;
+	key_new(&k);
+	first_account(&k);
+	assert_int_equal(create_as(&k, RP, false, false), 0);
+	arm(&k, "auth.credid-other", 1);
+	arm(&k, "auth.userhandle-other", 1);
+	assert_int_equal(get(&k, true), 0);
+	judge_assertion(&k, &f);
+	/* it is of a key that the store knows nothing of */
+	assert_string_equal(f.text, "id=unknown");
+	assert_int_equal(get(&k, true), 0);
+	judge_assertion(&k, &f);
+	assert_string_equal(f.text, "user=other");
 	key_free(&k);
 }
 
@@ -1065,6 +1097,7 @@ main(void)
 		cmocka_unit_test(a_clone_counts),
 		cmocka_unit_test(every_fault_is_expected),
 		cmocka_unit_test(what_does_not_fit_stays_armed),
+		cmocka_unit_test(accounts_that_are_not_stored_are_mixed_up),
 		cmocka_unit_test(what_fails_stays_armed),
 		cmocka_unit_test(a_key_keeps_what_was_decided),
 		cmocka_unit_test(a_key_that_could_have_lied_is_refused),
