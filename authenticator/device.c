@@ -991,6 +991,7 @@ change_request(struct device *d, struct span msg)
 	size_t len;
 
 	f->armed.id = 0;
+	f->name[0] = '\0';
 	if (fault_armed_at(d->faults, 0) == NULL)
 		return msg;
 	if (f->request == NULL)

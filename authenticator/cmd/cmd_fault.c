@@ -94,7 +94,7 @@ list(const struct fault_use *use)
 		if (use->json)
 			json_array_append_new(all, describe_fault(f));
 		else
-			printf("%-26s %s\n", f->name, f->breaks);
+			printf("%-32s %s\n", f->name, f->breaks);
 	}
 	return use->json ? tell_json("fault", all) : CLI_DONE;
 }

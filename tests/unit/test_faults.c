@@ -1034,6 +1034,60 @@ what_fails_stays_armed(void **state)
 	key_free(&k);
 }
 
+/* What watchers were told. */
+struct heard {
+	struct event_sink sink;
+	char		 used[FAULT_NAME_MAX];
+	char		 operation[FAULT_NAME_MAX];	/* of the operation */
+	uint8_t		 flags;
+	unsigned	 operations, uses;
+};
+
+static void
+hear(void *arg, const struct event *e)
+{
+	struct heard *h = arg;
+
+	if (e->kind == EVENT_FAULT_USED) {
+		h->uses++;
+		snprintf(h->used, sizeof(h->used), "%s", e->fault);
+	}
+	if (e->kind == EVENT_OPERATION) {
+		h->operations++;
+		h->flags = e->flags;
+		snprintf(h->operation, sizeof(h->operation), "%s",
+		    e->fault != NULL ? e->fault : "-");
+	}
+}
+
+static void
+watchers_hear_of_each_use(void **state)
+{
+	struct heard h = { .sink = { .event = hear, .arg = &h } };
+	struct key k;
+
+	(void)state;
+	key_new(&k);
+	first_account(&k);
+	watch_add(device_watch(k.device), &h.sink);
+	arm(&k, "auth.up-clear", 1);
+	arm(&k, "reg.exclude-ignored", 1);
+	assert_int_equal(get(&k, true), 0);
+	assert_string_equal(h.used, "auth.up-clear");
+	assert_string_equal(h.operation, "auth.up-clear");
+	/* as it went out */
+	assert_int_equal(h.flags, AUTHDATA_UV);
+	assert_int_equal(create(&k, true), 0);
+	assert_string_equal(h.used, "reg.exclude-ignored");
+	assert_string_equal(h.operation, "reg.exclude-ignored");
+	assert_int_equal(get(&k, true), 0);
+	assert_string_equal(h.operation, "-");
+	assert_int_equal(h.uses, 2);
+	assert_int_equal(h.operations, 3);
+	watch_remove(device_watch(k.device), &h.sink);
+	key_free(&k);
+}
+
 static void
 a_key_keeps_what_was_decided(void **state)
 {
@@ -1099,6 +1153,7 @@ main(void)
 		cmocka_unit_test(what_does_not_fit_stays_armed),
 		cmocka_unit_test(accounts_that_are_not_stored_are_mixed_up),
 		cmocka_unit_test(what_fails_stays_armed),
+		cmocka_unit_test(watchers_hear_of_each_use),
 		cmocka_unit_test(a_key_keeps_what_was_decided),
 		cmocka_unit_test(a_key_that_could_have_lied_is_refused),
 	};
