@@ -8,10 +8,13 @@
 #include <string.h>
 
 #include "authenticator/note.h"
+#include "authenticator/profile/profile_state.h"
+#include "authenticator/watch.h"
 #include "uhid/transport.h"
 
 #define VENDOR_ID	0x1209	/* pid.codes, for tests and experiments */
 #define PRODUCT_ID	0xf1d0
+#define DEVICE_NAME	"sealkey"
 #define DEVICE_VERSION	0x0010	/* bcdDevice, 0.1.0 */
 
 struct hub {
@@ -206,7 +209,7 @@ open_transport(struct hub_key *k, struct transport **out, char *msg,
     size_t msglen)
 {
 	struct transport_identity id = { .name = k->name,
-	    .vendor = VENDOR_ID, .product = PRODUCT_ID,
+	    .vendor = k->vendor_id, .product = k->product_id,
 	    .version = DEVICE_VERSION };
 	char serial[HUB_SERIAL_LEN];
 
@@ -374,7 +377,7 @@ check_options(const struct hub *h, const struct hub_options *o, char *msg,
 	if (o->id != NULL && !hub_is_id(o->id))
 		return refuse(-EINVAL, msg, msglen, "the ID of a key has 1 to "
 		    "48 letters, digits, or -._~");
-	if (!hub_is_name(o->name))
+	if (o->name != NULL && !hub_is_name(o->name))
 		return refuse(-EINVAL, msg, msglen, "the name of a key has 1 "
 		    "to 127 printable ASCII characters");
 	if (o->id != NULL && hub_find(h, o->id) != NULL)
@@ -447,12 +450,33 @@ write_note(struct hub_key *k, char *msg, size_t msglen)
 	    msg, msglen);
 }
 
+/* What it looks like to a machine. p: NULL: sealkey itself. */
+static void
+take_identity(struct hub_key *k, const struct profile *p, const char *name)
+{
+	bool numbers = p != NULL && p->device.vendor_id != 0;
+
+	if (name == NULL)
+		name = p != NULL ? p->device.product : DEVICE_NAME;
+	snprintf(k->name, sizeof(k->name), "%s", name);
+	k->vendor_id = numbers ? p->device.vendor_id : VENDOR_ID;
+	k->product_id = numbers ? p->device.product_id : PRODUCT_ID;
+	watch_label_profile(device_watch(k->device),
+	    p != NULL ? p->name : NULL);
+}
+
 static int
 start(struct hub_key *k, const struct hub_options *o, uint64_t now_ms,
     char *msg, size_t msglen)
 {
 	int r = open_device(k, o, now_ms, msg, msglen);
 
+	if (r < 0)
+		return r;
+	take_identity(k, o->profile, o->name);
+	if (o->keep_profile && o->profile != NULL)
+		r = profile_keep(o->profile, device_dirfd(k->device),
+		    device_path(k->device), msg, msglen);
 	if (r < 0)
 		return r;
 	r = choose_path(k, o->path, msg, msglen);
@@ -507,7 +531,6 @@ hub_add(struct hub *h, const struct hub_options *o, uint64_t now_ms,
 	k->ephemeral.lock_fd = -1;
 	k->kind = o->transport;
 	k->essential = o->essential;
-	snprintf(k->name, sizeof(k->name), "%s", o->name);
 	choose_id(k, o->id);
 	r = start(k, o, now_ms, msg, msglen);
 	if (r < 0) {

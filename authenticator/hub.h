@@ -20,6 +20,7 @@
 #include "authenticator/ephemeral.h"
 #include "authenticator/event_ring.h"
 #include "authenticator/loop.h"
+#include "authenticator/profile/profile.h"
 #include "authenticator/reactor.h"
 
 #define HUB_KEYS_MAX	256
@@ -36,7 +37,8 @@ enum hub_transport {
 /* What a key is to be. Everything is copied. */
 struct hub_options {
 	const char	*id;		/* NULL: key1, key2, ... */
-	const char	*name;		/* what its device is called */
+	const char	*name;		/* what its device is called; NULL:
+					 * as the profile says */
 	const char	*state;		/* absolute; NULL: ephemeral */
 	enum presence_mode presence;
 	enum hub_transport transport;
@@ -45,6 +47,9 @@ struct hub_options {
 	bool		 unplugged;	/* until hub_plug() */
 	bool		 essential;	/* the daemon ends with its transport */
 	struct auth_config auth;
+	/* what auth was made of, before single settings; NULL: nothing */
+	const struct profile *profile;
+	bool		 keep_profile;	/* in the state directory */
 	struct device_tpm tpm;
 	const struct attestation_root *root;
 };
@@ -63,6 +68,8 @@ struct hub_key {
 	struct ephemeral ephemeral;
 	bool		 essential;
 	/* private from here */
+	uint16_t	 vendor_id;	/* USB */
+	uint16_t	 product_id;
 	bool		 failed;	/* to be unplugged */
 	struct event_sink sink;
 	struct source	 hosts;

@@ -29,6 +29,7 @@ static const struct option options[] = {
 static const struct tell_row lines[] = {
 	{ "version",		"sealkey" },
 	{ "aaguid",		"AAGUID" },
+	{ "profile",		"profile" },
 	{ "state",		"state directory" },
 	{ "keys",		"private keys" },
 	{ "hardware",		"in hardware" },

@@ -517,12 +517,12 @@ cmd_mds(int argc, char **argv)
 	device_config_default(&defaults);
 	use.auth = defaults.auth;
 	(void)loopback_parse("127.0.0.1:0", &use.address, &use.address_len);
-	status = CLI_DONE;
 	if (cli_peek(&cli, "profile") == NULL)
-		status = profile_option_take(&cli, &use.kept);
-	if (status == CLI_DONE)
-		status = read_use(&cli, &use);
+		profile_option_take(&cli, &use.kept);
+	status = read_use(&cli, &use);
 	if (use.ready)
+		status = profile_option_check(&cli, &use.kept);
+	if (use.ready && status == CLI_DONE)
 		status = run(&use);
 	mds_publisher_done(&use.publisher);
 	mds_authority_free(use.authority);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "authenticator/cmd/cli.h"
+#include "authenticator/cmd/profile_option.h"
 #include "authenticator/cmd/ready.h"
 #include "authenticator/control/control.h"
 #include "authenticator/control/control_tcp.h"
@@ -39,7 +40,10 @@ static const char help[] =
 "  --socket PATH          serve a UNIX SEQPACKET socket instead: one 64-byte\n"
 "                         report per packet, each client a host of its own\n"
 "  --gadget /dev/hidgN    be a USB device to another machine instead\n"
-"  --name NAME            what the device is called (default: sealkey)\n"
+"  --profile PROFILE      the model of key, from now on: a name out of\n"
+"                         \"sealkey profile list\", or an INI file\n"
+"  --name NAME            what the device is called; default the profile's\n"
+"                         product, or sealkey\n"
 "  --presence MODE        who touches the key: auto (it answers at once,\n"
 "                         default), manual (\"sealkey press\"), never,\n"
 "                         deny (it says no at once)\n"
@@ -48,8 +52,9 @@ static const char help[] =
 "                         as device:/dev/tpmrm0; default $SEALKEY_TPM\n"
 "  --tpm-pcrs LIST        seal a new key to these PCRs, such as 7,11\n"
 "  --tpm-recovery FILE    its first line is a passphrase for when they change\n"
-"  --set NAME=VALUE       what kind of key it is: \"--set help\" lists the\n"
-"                         names; may be repeated\n"
+"  --set NAME=VALUE       what kind of key it is this time, on top of the\n"
+"                         profile: \"--set help\" lists the names; may be\n"
+"                         repeated\n"
 "  --attestation KIND     packed (default), self, none, tpm, fido-u2f,\n"
 "                         android-key, apple, compound, android-safetynet\n"
 "  --attestation-root CERT.pem, --attestation-root-key KEY.pem\n"
@@ -76,6 +81,7 @@ enum {
 	OPT_SOCKET,
 	OPT_GADGET,
 	OPT_NAME,
+	OPT_PROFILE,
 	OPT_PRESENCE,
 	OPT_ATTESTATION,
 	OPT_ROOT,
@@ -96,6 +102,7 @@ static const struct option options[] = {
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "gadget", required_argument, NULL, OPT_GADGET },
 	{ "name", required_argument, NULL, OPT_NAME },
+	{ "profile", required_argument, NULL, OPT_PROFILE },
 	{ "presence", required_argument, NULL, OPT_PRESENCE },
 	{ "attestation", required_argument, NULL, OPT_ATTESTATION },
 	{ "attestation-root", required_argument, NULL, OPT_ROOT },
@@ -130,6 +137,7 @@ struct run_options {
 	int		 transports;	/* how many were named */
 	int		 presence;	/* enum presence_mode */
 	bool		 choice;	/* was named */
+	struct profile_option profile;
 	struct auth_config auth;	/* as --set and its like made it */
 	int		 ready_fd;	/* -1: none */
 	struct tpm_options tpm;
@@ -207,6 +215,8 @@ take_option(const struct cli *cli, int opt, struct run_options *o)
 	case OPT_NAME:
 		o->name = optarg;
 		break;
+	case OPT_PROFILE:	/* profile_option_take() has */
+		break;
 	case OPT_ROOT:
 		o->root = optarg;
 		break;
@@ -240,7 +250,7 @@ check_options(const struct cli *cli, struct run_options *o)
 	if (o->transports > 1)
 		return cli_wrong_use(cli, "only one of --uhid, --socket and "
 		    "--gadget");
-	if (!hub_is_name(o->name))
+	if (o->name != NULL && !hub_is_name(o->name))
 		return cli_wrong_use(cli, "--name takes 1 to 127 printable "
 		    "ASCII characters");
 	if (o->id != NULL && !hub_is_id(o->id))
@@ -272,6 +282,8 @@ read_options(int argc, char **argv, struct run_options *o, bool *done)
 	int opt;
 
 	*done = true;
+	profile_option_take(&cli, &o->profile);
+	o->choice = profile_option_says(&o->profile, "accountChoice");
 	while ((opt = cli_next(&cli)) != CLI_END) {
 		if (opt == CLI_STOP)
 			return cli.status;
@@ -280,6 +292,8 @@ read_options(int argc, char **argv, struct run_options *o, bool *done)
 			return status;
 	}
 	status = check_options(&cli, o);
+	if (status == CLI_DONE && !o->empty)
+		status = profile_option_check(&cli, &o->profile);
 	*done = status != CLI_DONE;
 	return status;
 }
@@ -349,7 +363,9 @@ add_key(struct run *r, char *msg, size_t msglen)
 	char path[PATH_MAX];
 	struct hub_options ho = { .id = o->id, .name = o->name,
 	    .state = path, .presence = o->presence, .unplugged = true,
-	    .essential = true, .auth = o->auth, .tpm = o->tpm.tpm };
+	    .essential = true, .auth = o->auth, .tpm = o->tpm.tpm,
+	    .profile = o->profile.profile,
+	    .keep_profile = o->profile.given };
 	struct pem_files pems = { 0 };
 	struct attestation_root root;
 	int error;
@@ -528,7 +544,7 @@ tell_ready(const struct run *r)
 int
 cmd_run(int argc, char **argv)
 {
-	struct run_options o = { .name = "sealkey", .ready_fd = READY_NONE };
+	struct run_options o = { .ready_fd = READY_NONE };
 	struct device_config defaults;
 	struct run r = { .opt = &o, .signal_fd = -1, .reactor.epfd = -1 };
 	char msg[DEVICE_MESSAGE_LEN] = "out of memory";
@@ -539,6 +555,7 @@ cmd_run(int argc, char **argv)
 	o.auth = defaults.auth;
 	status = read_options(argc, argv, &o, &done);
 	if (done) {
+		profile_option_done(&o.profile);
 		tpm_options_done(&o.tpm);
 		return status;
 	}
@@ -552,6 +569,7 @@ cmd_run(int argc, char **argv)
 		(void)sd_notify(0, "STOPPING=1");
 	}
 	stop(&r);
+	profile_option_done(&o.profile);
 	tpm_options_done(&o.tpm);
 	return status;
 }

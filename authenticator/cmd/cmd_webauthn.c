@@ -223,6 +223,7 @@ check_use(const struct cli *cli, struct webauthn_use *use)
 	const char *why;
 	int tokens = (use->state != NULL) + (use->socket != NULL) +
 	    (use->device != NULL);
+	int status;
 
 	if (use->origin_text == NULL)
 		return cli_wrong_use(cli, "--origin is missing");
@@ -235,22 +236,22 @@ check_use(const struct cli *cli, struct webauthn_use *use)
 	    use->state == NULL)
 		return cli_wrong_use(cli, "--profile, --set, --attestation, "
 		    "--no-faults and --tpm are for a key from --state");
-	use->ready = check_fault(cli, use) == CLI_DONE;
-	return use->ready ? CLI_DONE : CLI_WRONG_USE;
+	status = check_fault(cli, use);
+	if (status == CLI_DONE)
+		status = profile_option_check(cli, &use->profile);
+	use->ready = status == CLI_DONE;
+	return status;
 }
 
 /* A key somewhere else is what it is. */
-static int
+static void
 take_profile(const struct cli *cli, struct webauthn_use *use)
 {
-	int status;
-
 	if (cli_peek(cli, "socket") != NULL || cli_peek(cli, "device") != NULL)
-		return CLI_DONE;
-	status = profile_option_take(cli, &use->profile);
+		return;
+	profile_option_take(cli, &use->profile);
 	if (use->profile.profile != NULL)
 		use->platform = (use->auth.features & FEATURE_PLAT) != 0;
-	return status;
 }
 
 /* argv[1] is what to do; the options are behind it. */
@@ -267,9 +268,7 @@ read_use(struct cli *cli, struct webauthn_use *use)
 		cli->argc--;
 		cli->argv++;
 	}
-	status = take_profile(cli, use);
-	if (status != CLI_DONE)
-		return status;
+	take_profile(cli, use);
 	while ((opt = cli_next(cli)) != CLI_END) {
 		if (opt == CLI_STOP)
 			return cli->status;

@@ -21,23 +21,37 @@ recall(const char *state, struct profile_option *o, char *msg, size_t msglen)
 	return profile_recall(path, &o->profile, msg, msglen);
 }
 
-int
+void
 profile_option_take(const struct cli *cli, struct profile_option *o)
 {
 	const char *name = cli_peek(cli, "profile");
-	char msg[PROFILE_MESSAGE_LEN];
 	int r;
 
 	o->given = name != NULL;
 	if (o->given)
-		r = profile_load(name, &o->profile, msg, sizeof(msg));
+		r = profile_load(name, &o->profile, o->msg, sizeof(o->msg));
 	else
-		r = recall(cli_peek(cli, "state"), o, msg, sizeof(msg));
+		r = recall(cli_peek(cli, "state"), o, o->msg,
+		    sizeof(o->msg));
 	if (r < 0)
-		return cli_error("%s: %s", cli->command, msg);
+		return;
+	o->msg[0] = '\0';
 	if (o->profile != NULL)
 		profile_apply(o->profile, cli->auth);
-	return CLI_DONE;
+}
+
+int
+profile_option_check(const struct cli *cli, const struct profile_option *o)
+{
+	if (o->msg[0] == '\0')
+		return CLI_DONE;
+	return cli_error("%s: %s", cli->command, o->msg);
+}
+
+bool
+profile_option_says(const struct profile_option *o, const char *setting)
+{
+	return o->profile != NULL && profile_says(o->profile, setting);
 }
 
 int

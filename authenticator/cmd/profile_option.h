@@ -13,14 +13,19 @@
 struct profile_option {
 	struct profile	*profile;	/* NULL: what sealkey is by itself */
 	bool		 given;		/* by --profile: to be kept */
+	char		 msg[PROFILE_MESSAGE_LEN];	/* "": all is well */
 };
 
 /*
  * Before any cli_next(): makes *cli->auth the key that --profile names, or
- * else the one that the state directory keeps. CLI_DONE, or CLI_FAILED with
- * the error told.
+ * else the one that the state directory keeps.
  */
-int profile_option_take(const struct cli *cli, struct profile_option *o);
+void profile_option_take(const struct cli *cli, struct profile_option *o);
+/* When the options were read: CLI_DONE, or that failed, which is told. */
+int profile_option_check(const struct cli *cli,
+    const struct profile_option *o);
+/* Whether it has that setting. */
+bool profile_option_says(const struct profile_option *o, const char *setting);
 /*
  * Once the key in the state directory path is open: it stays what it was
  * told to be. 0, or -errno with one line in msg.

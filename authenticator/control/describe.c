@@ -11,6 +11,7 @@
 
 #include "authenticator/base64url.h"
 #include "authenticator/fault/armed.h"
+#include "authenticator/profile/profile_state.h"
 
 static const struct {
 	int		 alg;
@@ -223,6 +224,29 @@ describe_tpm(struct device *d, const struct auth_state *state)
 	    "enrolled", enrolled(d));
 }
 
+/*
+ * The name of its model, NULL: none; and of a key at rest, which AAGUID it
+ * will have. One that cannot be read is told when the key starts.
+ */
+static json_t *
+describe_profile(struct device *d, uint8_t aaguid[static 16])
+{
+	char msg[PROFILE_MESSAGE_LEN];
+	struct auth_config cfg = { .features = 0 };
+	struct profile *p = NULL;
+	json_t *name;
+
+	if (profile_recall(device_path(d), &p, msg, sizeof(msg)) < 0 ||
+	    p == NULL)
+		return NULL;
+	profile_apply(p, &cfg);
+	if (device_auth(d) == NULL)
+		memcpy(aaguid, cfg.aaguid, sizeof(cfg.aaguid));
+	name = json_string(p->name);
+	profile_free(p);
+	return name;
+}
+
 json_t *
 describe_device(struct device *d)
 {
@@ -230,16 +254,18 @@ describe_device(struct device *d)
 	const char *warning = device_warning(d);
 	uint8_t model[16];
 	char aaguid[37];
-	json_t *json;
+	json_t *json, *profile;
 
 	if (store_load(device_store(d), &state) < 0)
 		return NULL;
 	device_aaguid_of(d, model);
+	profile = describe_profile(d, model);
 	describe_aaguid(model, aaguid);
-	json = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:o*, s:I, s:I, "
+	json = json_pack("{s:s, s:s, s:o*, s:s, s:s, s:b, s:b, s:o*, s:I, s:I, "
 	    "s:s*}",
 	    "version", SEALKEY_VERSION,
 	    "aaguid", aaguid,
+	    "profile", profile,
 	    "state", device_path(d),
 	    "keys", device_keys_name(d),
 	    "hardware", device_hardware(d),

@@ -22,6 +22,7 @@ static const struct {
 	{ routes_power,		true },
 	{ routes_key_events,	true },
 	{ routes_faults,	true },
+	{ routes_profile,	true },
 };
 
 /* The components of a URL's path. */

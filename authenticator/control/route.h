@@ -109,6 +109,7 @@ extern const struct route routes_power[];	/* plug, unplug, clock */
 extern const struct route routes_events[];	/* of every key */
 extern const struct route routes_key_events[];	/* and of one */
 extern const struct route routes_faults[];	/* what it gets wrong */
+extern const struct route routes_profile[];	/* which model it is */
 
 /* Finds rq's route and calls it. */
 struct answer route_dispatch(struct request *rq, const char *method);

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "authenticator/control/ask_profile.h"
 #include "authenticator/control/describe_key.h"
 #include "authenticator/control/route.h"
+#include "authenticator/profile/profile_state.h"
 #include "authenticator/settings.h"
 
 #define TPM_DEFAULT	"none"	/* of a key that does not last */
@@ -36,6 +38,8 @@ struct wish {
 	const char	*tpm;
 	int		 ephemeral;
 	int		 plugged;
+	const char	*profile;
+	json_t		*profile_text;
 	json_t		*settings;
 };
 
@@ -130,9 +134,27 @@ take_place(const struct wish *w, struct hub_options *o, char *msg,
 	return 0;
 }
 
+/* The one that was asked for, or that the state directory keeps. */
 static int
-take_wish(const struct wish *w, struct hub_options *o, char *msg,
-    size_t msglen)
+take_profile(const struct wish *w, struct hub_options *o,
+    struct profile **out, char *msg, size_t msglen)
+{
+	int r = ask_profile(w->profile, w->profile_text, out, msg, msglen);
+
+	o->keep_profile = *out != NULL;
+	if (r == 0 && *out == NULL && w->state != NULL)
+		r = profile_recall(w->state, out, msg, msglen);
+	if (r < 0 || *out == NULL)
+		return r;
+	o->profile = *out;
+	profile_apply(*out, &o->auth);
+	return 0;
+}
+
+/* *profile is to be freed, whatever comes of it. */
+static int
+take_wish(const struct wish *w, struct hub_options *o,
+    struct profile **profile, char *msg, size_t msglen)
 {
 	int presence = find_name(presence_names, w->presence);
 	struct device_config defaults;
@@ -150,6 +172,10 @@ take_wish(const struct wish *w, struct hub_options *o, char *msg,
 	o->auth = defaults.auth;
 	r = take_place(w, o, msg, msglen);
 	if (r == 0)
+		r = take_profile(w, o, profile, msg, msglen);
+	if (r == 0 && *profile != NULL)
+		choice = profile_says(*profile, "accountChoice");
+	if (r == 0)
 		r = take_settings(w->settings, &o->auth, &choice, msg,
 		    msglen);
 	if (!choice)
@@ -161,24 +187,27 @@ take_wish(const struct wish *w, struct hub_options *o, char *msg,
 static struct answer
 add_key(struct request *rq, json_t *json)
 {
-	struct wish w = { .name = "sealkey", .transport = "uhid",
+	struct wish w = { .transport = "uhid",
 	    .presence = "auto", .ephemeral = -1, .plugged = 1 };
 	struct hub_options o = { .essential = false };
 	char msg[DEVICE_MESSAGE_LEN + PATH_MAX];
+	struct profile *profile = NULL;
 	json_error_t error;
 	struct hub_key *k;
 	int r;
 
 	if (json_unpack_ex(json, &error, 0, "{s?s, s?s, s?s, s?s, s?s, s?s,"
-	    " s?s, s?b, s?b, s?o !}", "key", &w.id, "name", &w.name,
+	    " s?s, s?b, s?b, s?s, s?o, s?o !}", "key", &w.id, "name", &w.name,
 	    "state", &w.state, "transport", &w.transport,
 	    "socket", &w.socket, "presence", &w.presence, "tpm", &w.tpm,
 	    "ephemeral", &w.ephemeral, "plugged", &w.plugged,
+	    "profile", &w.profile, "profileText", &w.profile_text,
 	    "settings", &w.settings) == -1)
 		return answer_invalid(error.text);
-	r = take_wish(&w, &o, msg, sizeof(msg));
+	r = take_wish(&w, &o, &profile, msg, sizeof(msg));
 	if (r == 0)
 		r = hub_add(rq->hub, &o, rq->now_ms, &k, msg, sizeof(msg));
+	profile_free(profile);
 	return r < 0 ? answer_error(r, msg) :
 	    answer_success(describe_key_briefly(k));
 }

@@ -245,6 +245,15 @@ profile_apply(const struct profile *p, struct auth_config *cfg)
 	}
 }
 
+bool
+profile_says(const struct profile *p, const char *setting)
+{
+	for (size_t i = 0; i < p->setting_count; i++)
+		if (strcmp(p->setting[i].name, setting) == 0)
+			return true;
+	return false;
+}
+
 /* --- where files are -------------------------------------------------- */
 
 bool

@@ -129,6 +129,9 @@ void profile_free(struct profile *p);
  */
 void profile_apply(const struct profile *p, struct auth_config *cfg);
 
+/* Whether it has that setting. */
+bool profile_says(const struct profile *p, const char *setting);
+
 /* Name of the i-th that the program brings along, by letter; false: no more. */
 bool profile_builtin_name(size_t i, char out[static PROFILE_NAME_MAX + 1]);
 

@@ -47,6 +47,43 @@ check "a key is added" add one
 check "another one is" add two '"presence": "manual"'
 check "and one in a directory of its own" \
     add three "\"state\": \"$T/three\", \"tpm\": \"none\""
+check "and one of another model" add four '"profile": "titan-v2"'
+check "which is that" call 200 '"aaguid":"42b4fb4a.*"profile":"titan-v2"' \
+    GET /v1/keys/four/info
+check "as its profile says" call 200 '"product":"Titan Security Key v2 (test' \
+    GET /v1/keys/four/profile
+check "the others have none" call 200 '^{"profile":null}$' \
+    GET /v1/keys/one/profile
+check "settings go on top" add five '"profile": "titan-v2",
+    "settings": {"attestation": "self"}'
+check "they are there" call 200 '"attestation":"self"' GET /v1/keys/five/info
+check "a profile may come along" add six '"profileText":
+    "[profile]\nname = mine\n[device]\nproduct = Mine\n[settings]\nversions = FIDO_2_0\nalgorithms = ES256\n"'
+check "it has a name of its own" call 200 '"name":"Mine"' GET /v1/keys/six
+for id in four five six; do
+	check "key $id goes" call 200 '^{}$' DELETE "/v1/keys/$id"
+done
+# refuses_key TEXT MEMBERS
+refuses_key()
+{
+	call 400 "$1" POST /v1/keys "{\"key\": \"bad\", \"transport\":
+	    \"socket\", \"socket\": \"$T/bad.sock\", $2}"
+}
+check "a profile that is none is refused" refuses_key \
+    'there is no profile' '"profile": "titan-v3"'
+check "so is a path" refuses_key 'profile is a name' \
+    '"profile": "/etc/passwd"'
+check "and one of our files" refuses_key 'profile is a name' \
+    '"profile": "mine.ini"'
+check "and a text with a mistake, by its line" refuses_key \
+    'profileText:2: x: there is no setting' \
+    '"profileText": "[settings]\nx = on\n"'
+check "and one with a NUL" refuses_key 'invalid argument' \
+    '"profileText": "[settings]\u0000"'
+check "and both" refuses_key 'exclude each other' \
+    '"profile": "u2f", "profileText": ""'
+check "and what is no text" refuses_key 'is the text of a file' \
+    '"profileText": {}'
 check "it lists them in order" call 200 \
     '"key":"one".*"key":"two".*"key":"three"' GET /v1/keys
 check "the first key is the oldest" call 200 '"key":"one"' GET /v1/info

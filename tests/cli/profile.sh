@@ -184,4 +184,33 @@ platform()
 	    value 'o.authenticatorAttachment == "platform"'
 }
 check "a platform is one for its client" platform
+
+# --- running ------------------------------------------------------------------
+
+info_is()
+{
+	exits 0 info --state "$T/$1" --json && value "o.profile == '$2' &&
+	    o.aaguid.replaceAll('-', '') == '$(aaguid_of "$2")'"
+}
+check "a key runs as a model" start_key run --profile titan-v2
+check "which its information says" info_is run titan-v2
+check "and its log" grep -q 42b4fb4a "$T/run.log"
+check "it ends" stop_key
+check "at rest it is one" info_is run titan-v2
+check "and the next time" start_key run
+check "it says so" info_is run titan-v2
+check "it ends again" stop_key
+check "told another one" exits 0 profile set nitrokey-3 --state "$T/run"
+check "it will be that" info_is run nitrokey-3
+echo "nothing" >"$T/run/profile.ini"
+spoilt_runs()
+{
+	exits 1 run --state "$T/run" --socket "$T/x.sock" &&
+	    says "run: $T/run/profile.ini:1: this is neither"
+}
+check "a spoilt file is told" spoilt_runs
+check "but help is given" exits 0 run --state "$T/run" --help
+check "a name wins over the product's" start_key run --profile opensk \
+    --name mine
+check "that is all right" stop_key
 plan
