@@ -107,7 +107,7 @@ prepare(struct bench *b, const struct fault *f, bool create,
  */
 static enum bench_step
 ceremony_with_fault(struct bench *b, const struct fault *f, bool create,
-    const struct bench_user *user)
+    const struct bench_user *user, bool *fits)
 {
 	enum bench_step step;
 	bool made;
@@ -117,6 +117,7 @@ ceremony_with_fault(struct bench *b, const struct fault *f, bool create,
 		step = bench_ceremony(b, create, user, f, &made);
 	if ((step != BENCH_ACCEPTED && step != BENCH_REFUSED) || made)
 		return step;
+	*fits = false;
 	snprintf(b->why, sizeof(b->why),
 	    "the fault does not fit what this relying party asks for");
 	return BENCH_IMPOSSIBLE;
@@ -141,23 +142,66 @@ sign_in_after(struct bench *b, const struct bench_user *user)
 static bool
 happens_at_create(const struct fault *f)
 {
-	return f->stage == FAULT_REGISTRATION || f->stage == FAULT_METADATA ||
+	return f->stage == FAULT_REGISTRATION ||
 	    (f->stage == FAULT_CLIENT && f->client.create != NULL);
+}
+
+/*
+ * The BLOB before the one with the fault is honest: it is there to be
+ * replaced, and shows that metadata is read at all.
+ */
+static enum bench_step
+with_metadata(struct bench *b, const struct fault *f,
+    const struct bench_user *user)
+{
+	struct bench_user other;
+	enum bench_step step = BENCH_FAILED;
+
+	if (f->needs & FAULT_NEEDS_CRL) {
+		snprintf(b->why, sizeof(b->why), "needs a CRL that can be "
+		    "fetched: see \"sealkey mds serve\"");
+		return BENCH_IMPOSSIBLE;
+	}
+	if (!bench_metadata(b, true, MDS_HONEST) || !bench_user(b, &other))
+		return BENCH_FAILED;
+	step = groundwork(b, true, &other);
+	if (step != BENCH_ACCEPTED)
+		return step;
+	if (!bench_metadata(b, true, (enum mds_bend)f->metadata))
+		return BENCH_IMPOSSIBLE;
+	return bench_ceremony(b, true, user, f, NULL);
 }
 
 static enum bench_step
 with_fault(struct bench *b, const struct fault *f,
-    const struct bench_user *user)
+    const struct bench_user *user, bool *fits)
 {
 	bool create = happens_at_create(f);
 	enum bench_step step = prepare(b, f, create, user);
 
 	if (step == BENCH_ACCEPTED)
-		step = ceremony_with_fault(b, f, create, user);
+		step = ceremony_with_fault(b, f, create, user, fits);
 	if (step == BENCH_ACCEPTED && create && f->stage == FAULT_CLIENT &&
 	    f->verdict == FAULT_TOLERATE)
 		step = sign_in_after(b, user);
 	return step;
+}
+
+/* Some only fit discoverable credentials: of others a key tells less. */
+static enum bench_step
+with_either(struct bench *b, const struct fault *f,
+    const struct bench_user *user)
+{
+	struct bench_user another;
+	bool fits = true;
+	enum bench_step step = with_fault(b, f, user, &fits);
+
+	if (fits || b->discoverable)
+		return step;
+	b->discoverable = true;
+	if (!bench_user(b, &another))
+		return BENCH_FAILED;
+	return with_fault(b, f, &another, &fits);
 }
 
 static enum bench_step
@@ -176,8 +220,13 @@ perform(struct bench *b, const struct rp_check *c)
 		snprintf(b->why, sizeof(b->why), "no random numbers");
 		return BENCH_FAILED;
 	}
-	return c->fault == NULL ? honest_key(b, &user) :
-	    with_fault(b, c->fault, &user);
+	if (!bench_metadata(b, c->honest->metadata, MDS_HONEST))
+		return BENCH_FAILED;
+	if (c->fault == NULL)
+		return honest_key(b, &user);
+	return c->fault->stage == FAULT_METADATA ?
+	    with_metadata(b, c->fault, &user) :
+	    with_either(b, c->fault, &user);
 }
 
 /* What a verdict is worth. */

@@ -2,6 +2,7 @@
 #include "authenticator/rpaudit/bench.h"
 
 #include "authenticator/base64url.h"
+#include "authenticator/control/anchors.h"
 #include "authenticator/fault/armed.h"
 #include "authenticator/rpaudit/needs.h"
 #include "authenticator/settings.h"
@@ -46,6 +47,7 @@ bench_close(struct bench *b)
 	take_key_away(b);
 	peer_free(b->peer);
 	json_decref(b->metadata);
+	rp_metadata_free(b->published);
 	json_decref(b->anchors);
 	json_out_done(&b->out);
 }
@@ -77,6 +79,37 @@ add_anchors(struct bench *b)
 	}
 	free(pem);
 	return r;
+}
+
+/* Of whatever key is there, which has to be the usual one. */
+static int
+publish(struct bench *b)
+{
+	json_t *anchors = describe_anchors(token_local_device(b->token));
+	struct device_config cfg;
+	int r = -ENOMEM;
+
+	device_config_default(&cfg);
+	snprintf(b->why, sizeof(b->why), "out of memory");
+	if (anchors != NULL)
+		r = rp_metadata_new(&cfg.auth, anchors, &b->published, b->why,
+		    sizeof(b->why));
+	json_decref(anchors);
+	return r;
+}
+
+bool
+bench_metadata(struct bench *b, bool tell, enum mds_bend bend)
+{
+	json_decref(b->metadata);
+	b->metadata = NULL;
+	if (!tell)
+		return true;
+	if (b->published == NULL && publish(b) < 0)
+		return false;
+	b->metadata = rp_metadata_blob(b->published, bend, b->why,
+	    sizeof(b->why));
+	return b->metadata != NULL;
 }
 
 static int

@@ -11,6 +11,7 @@
 #include "authenticator/device.h"
 #include "authenticator/rpaudit/audit.h"
 #include "authenticator/rpaudit/check.h"
+#include "authenticator/rpaudit/metadata.h"
 #include "authenticator/rpaudit/peer.h"
 
 #define BENCH_USER_LEN	16	/* bytes of a user handle */
@@ -25,12 +26,13 @@ struct bench {
 	struct webauthn_client client;
 	struct json_out	 out;
 	json_t		*anchors;	/* PEM, of the keys so far */
+	struct rp_metadata *published;	/* of the usual key; NULL */
 
 	/* Of the check that is made. */
 	const char	*name;
 	unsigned	 needs;		/* enum fault_need */
 	bool		 discoverable;
-	json_t		*metadata;	/* NULL: none */
+	json_t		*metadata;	/* told in it; NULL: none */
 	enum rp_outcome	 broken;	/* see BENCH_BROKEN */
 	char		 why[PEER_WHY_LEN];
 };
@@ -57,6 +59,11 @@ void bench_close(struct bench *b);
 /* Has the key of that kind; -errno with one line in msg. */
 int bench_key(struct bench *b, const struct rp_honest *kind, char *msg,
     size_t msglen);
+/*
+ * What is told about metadata from now on: a BLOB with one thing wrong, or
+ * an honest one; tell false: nothing. False with one line in why.
+ */
+bool bench_metadata(struct bench *b, bool tell, enum mds_bend bend);
 /* A user whom the relying party does not know. False: no randomness. */
 bool bench_user(struct bench *b, struct bench_user *out);
 

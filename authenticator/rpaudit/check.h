@@ -17,6 +17,7 @@ struct rp_honest {
 	int		 alg;		/* COSE */
 	bool		 tpm;		/* its keys live in an embedded TPM */
 	bool		 discoverable;
+	bool		 metadata;	/* which is given, too */
 	const char	*attestation;	/* as the options have it */
 };
 
