@@ -39,6 +39,7 @@ static const uint8_t client_data_hash[32] = "a hash of what a client says ..";
 static char msg[DEVICE_MESSAGE_LEN];
 
 struct key {
+	enum attestation_kind kind;
 	struct scratch	 dir;
 	struct device	*device;
 	uint8_t		 user;		/* the last one */
@@ -81,17 +82,25 @@ find(struct findings *f, const char *format, ...)
  */
 
 static void
-key_new(struct key *k)
+key_new_of(struct key *k, enum attestation_kind kind)
 {
 	struct device_config cfg = { .create = true };
 
 	memset(k, 0, sizeof(*k));
+	k->kind = kind;
 	scratch_new(&k->dir);
 	device_config_default(&cfg);
+	cfg.auth.attestation.kind = kind;
 	cfg.path = k->dir.path;
 	cfg.tpm.target = "none";
 	if (device_open(&cfg, 0, &k->device, msg, sizeof(msg)) != 0)
 		fail_msg("%s", msg);
+}
+
+static void
+key_new(struct key *k)
+{
+	key_new_of(k, ATTESTATION_PACKED);
 }
 
 static void
@@ -524,18 +533,35 @@ aaguid_in(X509 *leaf, uint8_t out[static 16])
 	memcpy(out, ASN1_STRING_get0_data(value) + 2, 16);
 }
 
+/* packed by the credential's own key, which is that of the newest one */
 static void
-judge_statement(struct key *k, const cbor_item_t *reply, struct span ad,
+judge_self(struct key *k, const cbor_item_t *statement, struct span ad,
+    struct findings *f)
+{
+	struct credential cred;
+	struct auth_lookup q = { .kind = LOOKUP_RP, .before = UINT64_MAX,
+	    .protect_max = PROTECT_REQUIRED, .cred = &cred };
+	EVP_PKEY *key;
+
+	SHA256((const uint8_t *)RP, strlen(RP), q.rp_id_hash);
+	assert_int_equal(store_lookup(device_store(k->device), &q), 0);
+	assert_true(q.found);
+	if (cred.alg != COSE_ES256)
+		return;
+	key = import_cose(span(cred.pub, cred.pub_len));
+	if (!verifies(key, bytes_in(statement, "sig", 0), ad,
+	    span(client_data_hash, 32)))
+		find(f, "att-sig");
+	EVP_PKEY_free(key);
+}
+
+static void
+judge_packed(struct key *k, const cbor_item_t *statement, struct span ad,
     uint8_t aaguid[static 16], struct findings *f)
 {
-	cbor_item_t *fmt = member(reply, NULL, 1);
-	cbor_item_t *statement = member(reply, NULL, 3);
 	struct span signature = bytes_in(statement, "sig", 0);
 	X509 *leaf = leaf_of(statement);
 
-	if (!span_eq(span(cbor_string_handle(fmt), cbor_string_length(fmt)),
-	    span_str("packed")) || cbor_map_size(statement) != 3)
-		find(f, "fmt");
 	assert_non_null(leaf);
 	if (int_of(member(statement, "alg", 0)) != COSE_ES256)
 		find(f, "att-alg");
@@ -548,6 +574,27 @@ judge_statement(struct key *k, const cbor_item_t *reply, struct span ad,
 	X509_free(leaf);
 }
 
+/* Whether aaguid is that of the certificate. */
+static bool
+judge_statement(struct key *k, const cbor_item_t *reply, struct span ad,
+    uint8_t aaguid[static 16], struct findings *f)
+{
+	cbor_item_t *fmt = member(reply, NULL, 1);
+	cbor_item_t *statement = member(reply, NULL, 3);
+	const char *format = k->kind == ATTESTATION_NONE ? "none" : "packed";
+	size_t members = k->kind == ATTESTATION_PACKED ? 3 :
+	    k->kind == ATTESTATION_SELF ? 2 : 0;
+
+	if (!span_eq(span(cbor_string_handle(fmt), cbor_string_length(fmt)),
+	    span_str(format)) || cbor_map_size(statement) != members)
+		find(f, "fmt");
+	if (k->kind == ATTESTATION_PACKED)
+		judge_packed(k, statement, ad, aaguid, f);
+	if (k->kind == ATTESTATION_SELF)
+		judge_self(k, statement, ad, f);
+	return k->kind == ATTESTATION_PACKED;
+}
+
 /* Of a makeCredential that went well; the line is in f. */
 static void
 judge_registration(struct key *k, struct findings *f)
@@ -555,6 +602,7 @@ judge_registration(struct key *k, struct findings *f)
 	cbor_item_t *reply = load_reply(k);
 	struct span ad = bytes_in(reply, NULL, 2);
 	uint8_t aaguid[16];
+	bool certified;
 
 	*f = (struct findings){ .len = 0 };
 	if (cbor_map_size(reply) != 3)
@@ -563,9 +611,9 @@ judge_registration(struct key *k, struct findings *f)
 	judge_head(ad, AUTHDATA_UP | AUTHDATA_UV | AUTHDATA_AT, f);
 	if (counter_of(ad) > 1000000)
 		find(f, "counter=%u", counter_of(ad));
-	judge_statement(k, reply, ad, aaguid, f);
+	certified = judge_statement(k, reply, ad, aaguid, f);
 	if (ad.len > 37)
-		judge_attested(k, ad, aaguid, f);
+		judge_attested(k, ad, certified ? aaguid : NULL, f);
 	else
 		find(f, "no-attested");
 	cbor_decref(&reply);
@@ -854,6 +902,83 @@ registrations_break_one_thing(void **state)
 	    sizeof(registrations[0]); i++)
 		register_with(&k, &registrations[i]);
 	key_free(&k);
+}
+
+/* The key says so, but another one signs: here nobody can check that. */
+static bool
+fits_self(const char *name)
+{
+	static const char *const others[] = { "reg.aaguid-vs-cert",
+		"key.weak-rsa", "key.rsa-e3", "key.rsa-e1" };
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (strcmp(name, others[i]) == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Signed anew by the credential's key, or by nobody. */
+static void
+whatever_the_attestation_is(void **state)
+{
+	static const enum attestation_kind kinds[] = { ATTESTATION_SELF,
+		ATTESTATION_NONE };
+	struct key k;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		key_new_of(&k, kinds[i]);
+		first_account(&k);
+		for (size_t n = 0; n < sizeof(registrations) /
+		    sizeof(registrations[0]); n++) {
+			if (fits_self(registrations[n].name))
+				register_with(&k, &registrations[n]);
+		}
+		key_free(&k);
+	}
+}
+
+/* One item; a compound statement is deeper than CTAP2 allows. */
+static bool
+is_whole(const struct key *k)
+{
+	struct cbor_load_result result;
+	cbor_item_t *item = cbor_load(k->reply + 1, k->len - 1, &result);
+	bool whole = item != NULL && result.read == k->len - 1;
+
+	if (item != NULL)
+		cbor_decref(&item);
+	return whole;
+}
+
+/* There, or not: it comes to a reply that can be read. */
+static void
+every_fault_with_every_attestation(void **state)
+{
+	static const enum attestation_kind kinds[] = { ATTESTATION_SELF,
+		ATTESTATION_NONE, ATTESTATION_FIDO_U2F,
+		ATTESTATION_ANDROID_KEY, ATTESTATION_APPLE,
+		ATTESTATION_COMPOUND, ATTESTATION_SAFETYNET };
+	const struct fault *f;
+	struct key k;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		key_new_of(&k, kinds[i]);
+		for (size_t n = 0; (f = fault_at(n)) != NULL; n++) {
+			if (f->stage != FAULT_REGISTRATION)
+				continue;
+			arm(&k, f->name, 1);
+			if (create(&k, false) != 0)
+				fail_msg("%s fails", f->name);
+			if (f->mc.frame == NULL && !is_whole(&k))
+				fail_msg("%s with %d cannot be read", f->name,
+				    (int)kinds[i]);
+			fault_clear_all(device_faults(k.device));
+		}
+		key_free(&k);
+	}
 }
 
 static void
@@ -1146,6 +1271,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(registrations_break_one_thing),
+		cmocka_unit_test(whatever_the_attestation_is),
+		cmocka_unit_test(every_fault_with_every_attestation),
 		cmocka_unit_test(authentications_break_one_thing),
 		cmocka_unit_test(high_s_is_high),
 		cmocka_unit_test(a_clone_counts),

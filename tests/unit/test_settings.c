@@ -335,6 +335,21 @@ rp_ids_as_long_as_they_are_kept(void **state)
 }
 
 static void
+faults_can_be_forbidden(void **state)
+{
+	struct auth_config cfg = config();
+
+	(void)state;
+	assert_false(cfg.no_faults);
+	takes(&cfg, "faults=off");
+	assert_true(cfg.no_faults);
+	takes(&cfg, "faults=on");
+	assert_false(cfg.no_faults);
+	refuses("faults=reg.up-clear", "faults cannot be \"reg.up-clear\"; "
+	    "it takes on|off");
+}
+
+static void
 what_tpm_attestation_looks_like(void **state)
 {
 	struct auth_config cfg = config();
@@ -492,6 +507,7 @@ main(void)
 		cmocka_unit_test(every_kind_of_attestation_has_a_name),
 		cmocka_unit_test(aaguids),
 		cmocka_unit_test(what_is_kept_with_credentials),
+		cmocka_unit_test(faults_can_be_forbidden),
 		cmocka_unit_test(what_tpm_attestation_looks_like),
 		cmocka_unit_test(manufacturers_are_four_bytes),
 		cmocka_unit_test(what_builds_on_a_feature_goes_with_it),
