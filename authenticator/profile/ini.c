@@ -159,6 +159,8 @@ take_key(struct ini *ini, char *line)
 	ini->value = trim(equals + 1);
 	if (ini->value[0] == '\0')
 		return wrong(ini, "there is nothing behind the =");
+	if (strchr(ini->value, '\t') != NULL)
+		return wrong(ini, "there is a tab in the value");
 	if (ini->section == NULL)
 		return wrong(ini, "a [section] has to come first");
 	return INI_KEY;

@@ -186,11 +186,11 @@ take_word(struct profile_parser *parser, const struct key *key, void *member)
 static char *
 next_word(char **list)
 {
-	char *word = *list + strspn(*list, " \t");
+	char *word = *list + strspn(*list, " ");
 	size_t len = strcspn(word, ",");
 
 	*list = word[len] == ',' ? word + len + 1 : NULL;
-	while (len > 0 && strchr(" \t", word[len - 1]) != NULL)
+	while (len > 0 && word[len - 1] == ' ')
 		len--;
 	word[len] = '\0';
 	return word;

@@ -148,6 +148,7 @@ is_made_of_lines(void **state)
 	refuses(BARE "r k = on", "it.ini:8: what is before the = is no key");
 	refuses(BARE "rk =  ", "it.ini:8: rk: there is nothing behind the =");
 	refuses(BARE "rk = on # why", "it.ini:8: rk: cannot be \"on # why\"");
+	refuses(BARE "rk = o\tn", "it.ini:8: rk: there is a tab in the value");
 	refuses(BARE "[x", "it.ini:8: a section's ] is missing");
 	refuses(BARE "[]", "it.ini:8: this is no name of a section");
 	refuses(BARE "[x y]", "it.ini:8: this is no name of a section");
