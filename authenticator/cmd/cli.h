@@ -89,6 +89,8 @@ void cli_clean(const char *text, size_t len, char *out, size_t size);
 
 /* Sub-commands; each returns an exit status. argv[0] is its name. */
 int cmd_run(int argc, char **argv);
+int cmd_ctl(int argc, char **argv);
+int cmd_wait(int argc, char **argv);
 int cmd_webauthn(int argc, char **argv);
 int cmd_credentials(int argc, char **argv);
 int cmd_info(int argc, char **argv);

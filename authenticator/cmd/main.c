@@ -23,6 +23,8 @@ static const char help[] =
 "A FIDO2 security key made of software.\n"
 "\n"
 "  run           plug the key in and serve until SIGTERM\n"
+"  ctl           control a running key, and have more of them\n"
+"  wait          until a key is ready, or something happened to it\n"
 "  webauthn      play the browser: options in, response out, as JSON\n"
 "  profile       models of keys, and which of them a key is\n"
 "  credentials   list, show or delete credentials\n"
@@ -57,6 +59,8 @@ static const struct command {
 	int	(*run)(int argc, char **argv);
 } commands[] = {
 	{ "run",		cmd_run },
+	{ "ctl",		cmd_ctl },
+	{ "wait",		cmd_wait },
 	{ "webauthn",		cmd_webauthn },
 	{ "profile",		cmd_profile },
 	{ "credentials",	cmd_credentials },

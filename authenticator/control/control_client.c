@@ -9,9 +9,12 @@
 #include <sys/time.h>
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "uhid/unix.h"
@@ -27,21 +30,12 @@ struct reply {
 };
 
 static int
-send_request(int fd, const char *method, const char *target,
-    const char *body)
+send_all(int fd, const char *text, size_t len)
 {
-	char text[2048];
 	size_t sent = 0;
 	ssize_t n;
-	int len;
 
-	len = snprintf(text, sizeof(text), "%s %s HTTP/1.1\r\n"
-	    "Host: localhost\r\nConnection: close\r\n"
-	    "Content-Length: %zu\r\n\r\n%s", method, target, strlen(body),
-	    body);
-	if (len >= (int)sizeof(text))
-		return -EINVAL;
-	while (sent < (size_t)len) {
+	while (sent < len) {
 		n = send(fd, text + sent, len - sent, MSG_NOSIGNAL);
 		if (n == -1 && errno != EINTR)
 			return -errno;
@@ -49,6 +43,25 @@ send_request(int fd, const char *method, const char *target,
 			sent += n;
 	}
 	return 0;
+}
+
+static int
+send_request(int fd, const char *method, const char *target,
+    const char *body)
+{
+	char *text;
+	int len, r;
+
+	len = asprintf(&text, "%s %s HTTP/1.1\r\n"
+	    "Host: localhost\r\nConnection: close\r\n"
+	    "Content-Length: %zu\r\n\r\n%s", method, target, strlen(body),
+	    body);
+	if (len < 0)
+		return -ENOMEM;
+	r = send_all(fd, text, (size_t)len);
+	explicit_bzero(text, (size_t)len);	/* it may have a PIN, or keys */
+	free(text);
+	return r;
 }
 
 static int
@@ -222,4 +235,150 @@ control_call_with(const char *socket_path, const char *method,
 		return r;
 	}
 	return judge(status, body, out, msg, msglen);
+}
+
+static int64_t
+clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* More of the reply; 0: it is over. */
+static int
+read_more(int fd, struct reply *reply, int64_t deadline_ms)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	int64_t left = -1;
+	ssize_t n;
+	int r = grow(reply);
+
+	if (r < 0)
+		return r;
+	if (deadline_ms >= 0) {
+		left = deadline_ms - clock_ms();
+		if (left <= 0)
+			return -ETIMEDOUT;
+	}
+	r = poll(&pfd, 1, left > INT_MAX ? INT_MAX : (int)left);
+	if (r == 0)
+		return -ETIMEDOUT;
+	n = r > 0 ? recv(fd, reply->text + reply->len,
+	    reply->size - reply->len - 1, 0) : -1;
+	if (n == -1)
+		return errno == EINTR || errno == EAGAIN ? 1 : -errno;
+	reply->len += (size_t)n;
+	reply->text[reply->len] = '\0';
+	return n > 0;
+}
+
+/* Whole lines out of the reply, which keeps the rest. */
+static int
+give_lines(struct reply *reply, const struct control_lines *lines)
+{
+	char *at = reply->text, *end;
+	int r = 0;
+
+	while (r == 0 && (end = strchr(at, '\n')) != NULL) {
+		*end = '\0';
+		r = lines->each(lines->arg, at);
+		at = end + 1;
+	}
+	reply->len -= (size_t)(at - reply->text);
+	memmove(reply->text, at, reply->len + 1);
+	return r;
+}
+
+/* The headers of a reply that is lines are taken off; 1: it is another. */
+static int
+read_headers(int fd, struct reply *reply, int64_t deadline_ms)
+{
+	char *end;
+	int r;
+
+	do {
+		r = read_more(fd, reply, deadline_ms);
+		if (r <= 0)
+			return r < 0 ? r : -EPROTO;
+		end = strstr(reply->text, "\r\n\r\n");
+	} while (end == NULL);
+	if (strncmp(reply->text, "HTTP/1.", 7) != 0)
+		return -EPROTO;
+	if (strncmp(reply->text + 8, " 200 ", 5) != 0)
+		return 1;
+	end += 4;
+	reply->len -= (size_t)(end - reply->text);
+	memmove(reply->text, end, reply->len + 1);
+	return 0;
+}
+
+static int
+refused(int fd, struct reply *reply, int64_t deadline_ms, char *msg,
+    size_t msglen)
+{
+	json_t *body = NULL, *none = NULL;
+	int status, r;
+
+	while ((r = read_more(fd, reply, deadline_ms)) > 0)
+		continue;
+	reply->text[7] = '1';	/* HTTP/1.0 is answered as it asks */
+	if (r == 0)
+		r = parse_reply(reply, &status, &body);
+	return r < 0 ? r : judge(status, body, &none, msg, msglen);
+}
+
+static int
+follow(int fd, struct reply *reply, const struct control_lines *lines,
+    int64_t deadline_ms)
+{
+	int r = lines->begun != NULL ? lines->begun(lines->arg) : 0;
+
+	while (r == 0) {
+		r = give_lines(reply, lines);
+		if (r != 0)
+			break;
+		r = read_more(fd, reply, deadline_ms);
+		if (r == 0)
+			return -EPIPE;
+		r = r < 0 ? r : 0;
+	}
+	return r;
+}
+
+/* HTTP/1.0, so that lines come as they are, without chunks around them. */
+int
+control_lines(const char *socket_path, const char *target,
+    const struct control_lines *lines, int64_t timeout_ms, char *msg,
+    size_t msglen)
+{
+	int64_t deadline_ms = timeout_ms < 0 ? -1 : clock_ms() + timeout_ms;
+	struct reply reply = { NULL, 0, 0 };
+	int fd = unix_connect(socket_path, SOCK_STREAM);
+	char request[1024];
+	int r = fd;
+
+	snprintf(msg, msglen, "%s", "");
+	if ((size_t)snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\n"
+	    "Host: localhost\r\n\r\n", target) >= sizeof(request))
+		r = -EINVAL;
+	if (r >= 0)
+		r = send_all(fd, request, strlen(request));
+	if (r >= 0)
+		r = read_headers(fd, &reply, deadline_ms);
+	if (r == 1)
+		r = refused(fd, &reply, deadline_ms, msg, msglen);
+	else if (r == 0)
+		r = follow(fd, &reply, lines, deadline_ms);
+	if (fd >= 0)
+		close(fd);
+	free(reply.text);
+	if (r == -ENOENT && msg[0] == '\0')
+		r = -ECONNREFUSED;
+	if (r < 0 && msg[0] == '\0')
+		snprintf(msg, msglen, "%s: %s", socket_path, r == -EPROTO ?
+		    "that is not a key's control socket" : r == -EPIPE ?
+		    "the daemon ended" : strerror(-r));
+	return r;
 }

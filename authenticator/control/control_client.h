@@ -22,7 +22,7 @@
  */
 int control_call(const char *socket_path, const char *method,
     const char *target, json_t **out, char *msg, size_t msglen);
-/* The same with a body, of at most 1 KiB. */
+/* The same with a body. */
 int control_call_with(const char *socket_path, const char *method,
     const char *target, const char *text, json_t **out, char *msg,
     size_t msglen);
@@ -33,5 +33,21 @@ int control_call_with(const char *socket_path, const char *method,
  */
 int control_begin(const char *socket_path, const char *method,
     const char *target);
+
+/*
+ * A reply that is lines, such as GET /v1/events: begun(arg) when it has begun,
+ * then each(arg, line, without its line break) for every one, until either
+ * returns non-zero, which is returned. Errors as above, and:
+ *	-ETIMEDOUT	it took longer than timeout_ms; -1: nothing does
+ *	-EPIPE		the other side ended it
+ */
+struct control_lines {
+	int	(*begun)(void *arg);		/* NULL: nothing to do */
+	int	(*each)(void *arg, const char *line);
+	void	*arg;
+};
+int control_lines(const char *socket_path, const char *target,
+    const struct control_lines *lines, int64_t timeout_ms, char *msg,
+    size_t msglen);
 
 #endif

@@ -23,7 +23,6 @@ struct stream {
 	char		*line;		/* that is under way; NULL: none */
 	size_t		 len;
 	size_t		 sent;
-	char		 lost[LOST_MAX];	/* comes first; "": nothing is */
 };
 
 static void

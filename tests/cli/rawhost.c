@@ -7,6 +7,11 @@
  *	rawhost noise PATH N	N packets of noise, then getInfo must work
  *	rawhost slow PATH N	N clients of a stream socket say a byte a
  *				second; all must be closed within 4 s
+ *	rawhost unread PATH N	N clients of a stream socket ask for events and
+ *				read no more than that it has begun; prints
+ *				"unread", and, at the end of its input, how
+ *				many lines the first then finds, and how
+ *				many events it is told that it lost
  *	rawhost notify PATH	prints the datagram that comes to PATH
  *	rawhost cbor PATH HEX	sends a CTAP2 message, and prints the answer as
  *				hex
@@ -427,6 +432,57 @@ u2f(const char *path, const char *application, const char *challenge)
 	return 0;
 }
 
+/* Reads on until nothing comes for 2 s. */
+static void
+count_lines(int fd, unsigned *lines, unsigned *lost)
+{
+	static const char word[] = "{\"event\":\"lost\",\"count\":";
+	static char text[1 << 20];
+	size_t len = 0;
+	ssize_t n;
+	char *at, *end;
+
+	while (len < sizeof(text) - 1 &&
+	    (n = recv(fd, text + len, sizeof(text) - 1 - len, 0)) > 0)
+		len += n;
+	text[len] = '\0';
+	for (at = text; (end = strchr(at, '\n')) != NULL; at = end + 1) {
+		++*lines;
+		if (strncmp(at, word, sizeof(word) - 1) == 0)
+			*lost += atoi(at + sizeof(word) - 1);
+	}
+}
+
+static int
+unread(const char *path, int n)
+{
+	static const char request[] = "GET /v1/events HTTP/1.0\r\n\r\n";
+	const struct sockaddr_un sun = address(path);
+	const struct timeval limit = { .tv_sec = 2 };
+	unsigned lines = 0, lost = 0;
+	int fd[CROWD_MAX];
+	char c;
+	int i;
+
+	for (i = 0; i < n && i < CROWD_MAX; i++) {
+		fd[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+		setsockopt(fd[i], SOL_SOCKET, SO_RCVTIMEO, &limit,
+		    sizeof(limit));
+		if (connect(fd[i], (const struct sockaddr *)&sun,
+		    sizeof(sun)) == -1 || send(fd[i], request,
+		    sizeof(request) - 1, 0) == -1 ||
+		    recv(fd[i], &c, 1, 0) != 1)
+			return 1;
+	}
+	puts("unread");
+	fflush(stdout);
+	while (read(STDIN_FILENO, &c, 1) > 0)
+		continue;
+	count_lines(fd[0], &lines, &lost);
+	printf("%u %u\n", lines, lost);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -438,6 +494,8 @@ main(int argc, char **argv)
 		return noise(argv[2], atoi(argv[3]));
 	if (argc == 4 && strcmp(argv[1], "slow") == 0)
 		return slow(argv[2], atoi(argv[3]));
+	if (argc == 4 && strcmp(argv[1], "unread") == 0)
+		return unread(argv[2], atoi(argv[3]));
 	if (argc == 3 && strcmp(argv[1], "notify") == 0)
 		return notify(argv[2]);
 	if (argc == 4 && strcmp(argv[1], "cbor") == 0)

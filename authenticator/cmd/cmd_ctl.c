@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sealkey ctl: every call of the control interface, for shells and for any
+ * language that can start a program.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "authenticator/cmd/daemon_option.h"
+#include "authenticator/control/control_client.h"
+#include "authenticator/event.h"
+
+#define BODY_MAX	65536	/* bytes, of control.h */
+
+static const char help[] =
+"Usage: sealkey ctl [OPTION]... VERB [OPERAND]...\n"
+"       sealkey ctl [OPTION]... METHOD PATH [BODY]\n"
+"\n"
+"Controls a running daemon and its keys. An operand may be NAME=VALUE, for\n"
+"any member of the request; VALUE is text, or JSON; set.NAME=VALUE is a\n"
+"setting. A single \"-\" is the whole request as JSON, from standard input.\n"
+"\n"
+"  keys                          which there are\n"
+"  add [ID] [NAME=VALUE]...      a new key: transport, socket, state,\n"
+"                                presence, profile, settings, ...\n"
+"  remove ID                     the end of one\n"
+"  info                          what the key is and how it runs\n"
+"  presence [MODE [MS]]          who touches it: auto, manual, never, deny\n"
+"  verification [RESULT [LIST]]  whether it knows them: verified, mismatch;\n"
+"                                LIST, with commas, is what comes first\n"
+"  press, deny                   one touch, one refusal\n"
+"  plug, unplug, power-cycle, reset\n"
+"  clock [MS]                    its clock; MS further ahead\n"
+"  credentials                   which it has\n"
+"  show ID, delete ID            one of them\n"
+"  roots                         its trust anchors\n"
+"  faults                        which are armed\n"
+"  arm FAULT [USES [RP_ID]]      one more; disarm: none any more\n"
+"  events [NAME,...]             what happens, as it happens\n"
+"\n"
+DAEMON_HELP
+"  --json                        the reply as it came; with it, events and\n"
+"                                errors are JSON as well\n"
+"  --help, --version\n";
+
+enum { OPT_JSON = CLI_OPT_FIRST };
+
+static const struct option options[] = {
+	DAEMON_OPTIONS,
+	{ "json", no_argument, NULL, OPT_JSON },
+	CLI_COMMON,
+	{ NULL, 0, NULL, 0 }
+};
+
+#define MEMBERS_MAX	3
+
+/* Paths that begin with '/' are the daemon's, others of one key. */
+static const struct verb {
+	const char	*name;
+	const char	*bare;		/* method without operands; NULL: it
+					 * needs some */
+	const char	*method;	/* with operands; NULL: takes none */
+	const char	*path;
+	bool		 item;		/* the first operand follows path */
+	bool		 free;		/* members of any name */
+	const char	*member[MEMBERS_MAX];	/* what operands are */
+} verbs[] = {
+	{ "keys", "GET", NULL, "/v1/keys", false, false, { NULL } },
+	{ "add", "POST", "POST", "/v1/keys", false, true, { "key" } },
+	{ "remove", NULL, "DELETE", "/v1/keys/", true, false, { NULL } },
+	{ "info", "GET", NULL, "info", false, false, { NULL } },
+	{ "presence", "GET", "PUT", "presence", false, true,
+	    { "presence", "delayMs" } },
+	{ "verification", "GET", "PUT", "verification", false, true,
+	    { "default", "next" } },
+	{ "press", "POST", "POST", "press", false, true,
+	    { "finger", "sample", "long" } },
+	{ "deny", "POST", NULL, "deny", false, false, { NULL } },
+	{ "plug", "POST", NULL, "plug", false, false, { NULL } },
+	{ "unplug", "POST", NULL, "unplug", false, false, { NULL } },
+	{ "power-cycle", "POST", NULL, "power-cycle", false, false,
+	    { NULL } },
+	{ "reset", "POST", NULL, "reset", false, false, { NULL } },
+	{ "clock", "GET", "POST", "clock", false, true, { "advanceMs" } },
+	{ "credentials", "GET", NULL, "credentials", false, false,
+	    { NULL } },
+	{ "show", NULL, "GET", "credentials/", true, false, { NULL } },
+	{ "delete", NULL, "DELETE", "credentials/", true, false, { NULL } },
+	{ "faults", "GET", NULL, "faults", false, false, { NULL } },
+	{ "arm", NULL, "POST", "faults", false, true, { "fault", "uses",
+	    "rpId" } },
+	{ "disarm", "DELETE", NULL, "faults", false, false, { NULL } },
+	{ "roots", "GET", NULL, "attestation/roots", false, false,
+	    { NULL } },
+};
+
+struct call {
+	const char	*method;
+	char		*target;
+	char		*body;		/* NULL: none */
+};
+
+static const struct verb *
+find_verb(const char *name)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+/* Text, or what JSON has besides; of next, a list. */
+static json_t *
+value_of(const char *name, const char *text)
+{
+	json_t *value;
+	const char *at;
+	size_t len;
+
+	if (strcmp(name, "next") == 0 && text[0] != '[') {
+		value = json_array();
+		for (at = text; *at != '\0'; at += len + (at[len] == ',')) {
+			len = strcspn(at, ",");
+			json_array_append_new(value, json_stringn(at, len));
+		}
+		return value;
+	}
+	value = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES,
+	    NULL);
+	if (value != NULL && !json_is_string(value))
+		return value;
+	json_decref(value);
+	return json_string(text);
+}
+
+/*
+ * IDs and names stay text, though they may look like numbers; "set.NAME" is
+ * a member of settings.
+ */
+static int
+set_member(json_t *body, const char *name, const char *text)
+{
+	static const char *const texts[] = { "key", "name", "state", "socket",
+	    "rpId", "pin", "fault", "profile", "presence", "sample" };
+	json_t *settings;
+	size_t i;
+
+	if (strncmp(name, "set.", 4) == 0) {
+		settings = json_object_get(body, "settings");
+		if (settings == NULL) {
+			settings = json_object();
+			json_object_set_new(body, "settings", settings);
+		}
+		return json_object_set_new(settings, name + 4,
+		    json_string(text));
+	}
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (strcmp(name, texts[i]) == 0)
+			return json_object_set_new(body, name,
+			    json_string(text));
+	}
+	return json_object_set_new(body, name, value_of(name, text));
+}
+
+/* NAME=VALUE, or the next of the verb's members. */
+static bool
+take_operand(const struct verb *v, const char *operand, size_t *at,
+    json_t *body)
+{
+	size_t len = strspn(operand, "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.");
+	char name[64];
+
+	if (v->free && operand[len] == '=' && len > 0 && len < sizeof(name)) {
+		memcpy(name, operand, len);
+		name[len] = '\0';
+		return set_member(body, name, operand + len + 1) == 0;
+	}
+	if (*at >= MEMBERS_MAX || v->member[*at] == NULL)
+		return false;
+	return set_member(body, v->member[(*at)++], operand) == 0;
+}
+
+static char *
+read_input(void)
+{
+	char *text = calloc(1, BODY_MAX + 2);
+	size_t len = 0, n = 1;
+
+	while (text != NULL && n > 0 && len <= BODY_MAX) {
+		n = fread(text + len, 1, BODY_MAX + 1 - len, stdin);
+		len += n;
+	}
+	if (text != NULL && len > BODY_MAX) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static int
+take_body(const struct cli *cli, const struct verb *v, struct call *call,
+    int argc, char **argv)
+{
+	json_t *body;
+	size_t at = 0;
+
+	if (argc == 1 && strcmp(argv[0], "-") == 0) {
+		call->body = read_input();
+		return call->body != NULL ? CLI_DONE :
+		    cli_error("standard input is longer than 64 KiB");
+	}
+	body = json_object();
+	for (int i = 0; i < argc; i++) {
+		if (take_operand(v, argv[i], &at, body))
+			continue;
+		json_decref(body);
+		return cli_wrong_use(cli, "%s: what is \"%s\"?", v->name,
+		    argv[i]);
+	}
+	if (argc > 0)
+		call->body = json_dumps(body, JSON_COMPACT);
+	json_decref(body);
+	return CLI_DONE;
+}
+
+/* An ID becomes part of a URL: nothing but what IDs have may. */
+static bool
+is_item(const char *s)
+{
+	return s[0] != '\0' && strspn(s, "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~") == strlen(s);
+}
+
+static int
+make_call(const struct cli *cli, const struct verb *v,
+    const struct daemon_option *o, int argc, char **argv, struct call *call)
+{
+	char *path = NULL;
+
+	if (argc == 0 && v->bare == NULL)
+		return cli_wrong_use(cli, "%s what?", v->name);
+	if (argc > 0 && v->method == NULL)
+		return cli_wrong_use(cli, "%s takes no operand", v->name);
+	call->method = argc > 0 ? v->method : v->bare;
+	if (v->item) {
+		if (argc > 1 || !is_item(argv[0]))
+			return cli_wrong_use(cli, "%s takes one ID", v->name);
+		if (asprintf(&path, "%s%s", v->path, argv[0]) < 0)
+			return cli_error("out of memory");
+		argc = 0;
+	}
+	call->target = daemon_target(o, path != NULL ? path : v->path);
+	free(path);
+	if (call->target == NULL)
+		return cli_error("out of memory");
+	return take_body(cli, v, call, argc, argv);
+}
+
+static void
+print_value(const char *name, const json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+	char clean[4096];
+	const char *s = json_is_string(value) ? json_string_value(value) :
+	    text != NULL ? text : "";
+
+	cli_clean(s, strlen(s), clean, sizeof(clean));
+	printf("%s: %s\n", name, clean);
+	free(text);
+}
+
+/* A member a line, or, of a list, an element. */
+static void
+print_reply(json_t *reply)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(reply, name, value) {
+		if (strcmp(name, "pem") == 0) {
+			fputs(json_string_value(value), stdout);
+			continue;
+		}
+		if (!json_is_array(value)) {
+			print_value(name, value);
+			continue;
+		}
+		for (size_t i = 0; i < json_array_size(value); i++) {
+			char *text = json_dumps(json_array_get(value, i),
+			    JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+
+			printf("%s\n", text != NULL ? text : "");
+			free(text);
+		}
+	}
+}
+
+static int
+perform(const struct daemon_option *o, const struct call *call, bool json)
+{
+	char msg[1024];
+	json_t *reply;
+	int r = control_call_with(o->socket, call->method, call->target,
+	    call->body != NULL ? call->body : "", &reply, msg, sizeof(msg));
+
+	if (r < 0)
+		return cli_error("%s", msg);
+	if (json) {
+		json_dumpf(reply, stdout, JSON_COMPACT);
+		putchar('\n');
+	} else {
+		print_reply(reply);
+	}
+	json_decref(reply);
+	return CLI_DONE;
+}
+
+static int
+raw(const struct cli *cli, const struct daemon_option *o, int argc,
+    char **argv)
+{
+	struct call call = { .method = argv[0] };
+	int status;
+
+	if (argc < 2 || argc > 3 || argv[1][0] != '/' ||
+	    strpbrk(argv[1], " \t\r\n") != NULL)
+		return cli_wrong_use(cli, "%s PATH [BODY]: PATH begins with "
+		    "'/' and has no blanks", argv[0]);
+	call.target = argv[1];
+	if (argc == 3)
+		call.body = strcmp(argv[2], "-") == 0 ? read_input() :
+		    strdup(argv[2]);
+	if (argc == 3 && call.body == NULL)
+		return cli_error("standard input is longer than 64 KiB");
+	status = perform(o, &call, true);
+	free(call.body);
+	return status;
+}
+
+/* Whoever reads them wants each at once. */
+static int
+print_event(void *arg, const char *line)
+{
+	(void)arg;
+	return puts(line) == EOF || fflush(stdout) == EOF ? 1 : 0;
+}
+
+static int
+events(const struct cli *cli, const struct daemon_option *o, int argc,
+    char **argv)
+{
+	const struct control_lines lines = { .each = print_event };
+	char *target = NULL, msg[1024];
+	int r;
+
+	if (argc > 1 || (argc == 1 && strspn(argv[0], "abcdefghijklmnopqrstuv"
+	    "wxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-,") != strlen(argv[0])))
+		return cli_wrong_use(cli, "events takes names, with commas "
+		    "between");
+	if (asprintf(&target, "/v1/%s%s%sevents%s%s",
+	    o->key != NULL ? "keys/" : "", o->key != NULL ? o->key : "",
+	    o->key != NULL ? "/" : "", argc == 1 ? "?kind=" : "",
+	    argc == 1 ? argv[0] : "") < 0)
+		return cli_error("out of memory");
+	r = control_lines(o->socket, target, &lines, -1, msg, sizeof(msg));
+	free(target);
+	return r < 0 ? cli_error("%s", msg) : CLI_DONE;
+}
+
+static bool
+is_method(const char *s)
+{
+	return strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == strlen(s);
+}
+
+static int
+dispatch(const struct cli *cli, struct daemon_option *o, bool json, int argc,
+    char **argv)
+{
+	struct call call = { .body = NULL };
+	const struct verb *v;
+	char msg[1024];
+	int status;
+
+	v = find_verb(argv[0]);
+	if (v == NULL && !is_method(argv[0]) &&
+	    strcmp(argv[0], "events") != 0)
+		return cli_wrong_use(cli, "there is no verb \"%s\"", argv[0]);
+	if (daemon_find(o, msg, sizeof(msg)) < 0)
+		return cli_error("%s", msg);
+	if (v == NULL && is_method(argv[0]))
+		return raw(cli, o, argc, argv);
+	if (v == NULL)
+		return events(cli, o, argc - 1, argv + 1);
+	status = make_call(cli, v, o, argc - 1, argv + 1, &call);
+	if (status == CLI_DONE)
+		status = perform(o, &call, json);
+	free(call.target);
+	free(call.body);
+	return status;
+}
+
+int
+cmd_ctl(int argc, char **argv)
+{
+	struct cli cli = { .command = "ctl", .help = help,
+	    .options = options, .operands = "VERB", .argc = argc,
+	    .argv = argv };
+	struct daemon_option o = { .control = NULL };
+	bool json = false;
+	int status, opt;
+
+	while ((opt = cli_next(&cli)) != CLI_END) {
+		if (opt == CLI_STOP)
+			return cli.status;
+		json |= opt == OPT_JSON;
+		status = daemon_take(&cli, opt, &o);
+		if (status != CLI_DONE)
+			return status;
+	}
+	if (optind >= argc)
+		return cli_wrong_use(&cli, "a verb is missing");
+	return dispatch(&cli, &o, json, argc - optind, argv + optind);
+}

@@ -1,0 +1,312 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# sealkey ctl and sealkey wait, and a control interface under attack. (TAP)
+. "$(dirname "$0")/lib"
+
+control=$T/control
+token=$T/token
+
+# start_daemon ARGS...: ready when this returns; its process is $key
+start_daemon()
+{
+	local line=
+	mkfifo "$T/daemon.ready" 2>/dev/null
+	"$SEALKEY" run --ready-fd 8 "$@" 8>"$T/daemon.ready" \
+	    2>"$T/daemon.log" &
+	key=$!
+	running+=("$key")
+	read -r -t 20 line <"$T/daemon.ready"
+	[ "$line" = READY=1 ]
+}
+
+ctl()
+{
+	"$SEALKEY" ctl --control "$control" "$@"
+}
+
+# tells TEXT ARGS...: sealkey ctl succeeds and prints it
+tells()
+{
+	local text=$1
+	shift
+	attempt ctl --control "$control" "$@"
+	[ "$status" = 0 ] && prints "$text" && return
+	cat "$T/out"
+	return 1
+}
+
+# refuses TEXT ARGS...: it fails in one line that has it
+refuses()
+{
+	local text=$1
+	shift
+	exits 1 ctl --control "$control" "$@" && says "$text"
+}
+
+waits()
+{
+	attempt wait --control "$control" "$@"
+	[ "$status" = 0 ]
+}
+
+check "nobody to control" exits 1 ctl keys
+check "is told what to do" says '\-\-control SOCKET or --state DIR'
+check "nobody to wait for" exits 1 wait --timeout 0 ready
+check "a daemon starts" start_daemon --empty --control "$control" \
+    --control-tcp 127.0.0.1:0 --control-token "$token"
+check "it made a token" [ "$(stat -c %a:%s "$token")" = 600:65 ]
+check "it has no key" tells '^{"keys":\[\]}$' keys --json
+check "a key is added" tells '^key: one$' add one transport=socket \
+    socket="$T/one.sock" presence=manual set.firmwareVersion=77 name=One
+check "a setting that cannot be is refused" refuses firmwareVersion \
+    add x transport=socket set.firmwareVersion=x
+check "another is, in JSON" tells '"key":"2"' add 2 transport=socket \
+    socket="$T/two.sock" settings='{"uv": "off"}' --json
+add_from_input()
+{
+	echo "{\"key\": \"three\", \"transport\": \"socket\",
+	    \"plugged\": false}" | ctl add -
+}
+check "or from standard input" grep -q '^key: three$' <(add_from_input)
+check "they are listed" [ "$(ctl keys | wc -l)" = 3 ]
+check "one is ready" waits --key one ready
+check "where it is, is told" prints "^$T/one.sock\$"
+check "one without a plug is not" exits 1 wait --control "$control" \
+    --key three --timeout 0.1 ready
+check "because it has none" says 'not plugged in'
+
+ready_later()
+{
+	"$SEALKEY" wait --control "$control" --key three ready \
+	    >"$T/later" &
+	local waiting=$!
+	ctl --key three plug && wait "$waiting" && grep -q sock "$T/later"
+}
+check "it is when it is plugged in" ready_later
+
+wanted_then_pressed()
+{
+	start_create one AAAA
+	waits --key one user-wanted && prints '"key":"one"' || return
+	ctl --key one press && wait "$client" || return
+	waits --key one --since 0 --rp example.com credentialAdded &&
+	    prints '"event":"credential-created"'
+}
+check "a script waits, and presses" wanted_then_pressed
+wanted_already()
+{
+	start_create one BBBB
+	waits --since 0 --key one --timeout 20 user-wanted || return
+	until [ "$(ctl --key one info | sed -n 's/^userWanted: //p')" = true ]
+	do :; done
+	waits --key one user-wanted || return
+	ctl --key one deny && ! wait "$client"
+}
+check "also when it comes late" wanted_already
+check "of another key nothing happened" exits 1 wait --control "$control" \
+    --key 2 --timeout 0.1 --since 0 credential-created
+check "which is said" says 'has not happened in time'
+check "nor for another RP" exits 1 wait --control "$control" --timeout 0.1 \
+    --since 0 --rp example.org credential-created
+
+check "info is lines" tells '^presence: manual$' info --key one
+check "info is JSON" tells '"presence":"manual"' info --key one --json
+check "a credential is listed" [ "$(ctl --key one credentials | wc -l)" = 1 ]
+id=$(ctl --key one credentials | sed 's/^{"id":"\([^"]*\)".*/\1/')
+check "it is shown" tells '^algorithmName: ES256$' show --key one -- "$id"
+check "it is deleted" tells '^{}$' delete --key one --json -- "$id"
+check "and gone" refuses 'no credential' show --key one -- "$id"
+check "presence" tells '^delayMs: 250$' presence --key 2 deny 250
+check "presence, asked for" tells '^presence: deny$' presence --key 2
+check "verification" tells '^default: mismatch$' verification --key 2 \
+    mismatch verified,mismatch
+check "what comes first" [ "$(ctl --key 2 --json verification)" = \
+    '{"default":"mismatch","next":["verified","mismatch"]}' ]
+check "clock" tells '^offsetMs: 5000$' clock --key 2 5000
+check "unplug" tells '^{}$' unplug --key 2 --json
+check "plug" tells '^{}$' plug --key 2 --json
+check "power-cycle" tells '^{}$' power-cycle --key 2 --json
+check "reset" tells '^{}$' reset --key 2 --json
+check "roots" tells 'BEGIN CERTIFICATE' roots --key 2
+check "faults" tells '"armed":\[\]' faults --key 2 --json
+check "a raw call" tells '"keys":' GET /v1/keys
+check "a raw call with a body" tells '"delayMs":7' PUT \
+    /v1/keys/2/presence '{"presence": "auto", "delayMs": 7}'
+check "remove" tells '^{}$' remove 2 --json
+check "it is gone" refuses 'no key with this ID' info --key 2
+check "no such verb" exits 2 ctl --control "$control" frobnicate
+check "too many operands" exits 2 ctl --control "$control" keys x
+check "too few" exits 2 ctl --control "$control" remove
+check "an ID that is a path" exits 2 ctl --control "$control" remove a/b
+check "a path that is none" exits 2 ctl --control "$control" GET info
+check "no such event" exits 2 wait --control "$control" frobnicated
+check "no such time" exits 2 wait --timeout soon ready
+check "what a request must not be" refuses 'presence' presence maybe
+
+# events, live
+listening()
+{
+	ctl events >"$T/events" &
+	local listener=$! i
+	running+=("$listener")
+	for i in {1..100}; do
+		ctl --key one power-cycle || return
+		[ -s "$T/events" ] && break
+	done
+	kill "$listener"
+	grep -q '"event":"power-cycled"' "$T/events"
+}
+check "events come as they happen" listening
+
+base=http://localhost/v1
+curl_control()
+{
+	curl -s -o "$T/reply" -w '%{http_code}' --max-time 10 \
+	    --unix-socket "$control" "$@" >"$T/code"
+}
+answers()
+{
+	local code=$1 text=$2
+	shift 2
+	curl_control "$@"
+	[ "$(cat "$T/code")" = "$code" ] && grep -q -e "$text" "$T/reply"
+}
+if command -v curl >/dev/null; then
+	check "no such kind of event" answers 400 'invalid argument' \
+	    "$base/events?kind=x"
+	check "an empty one" answers 400 'invalid argument' \
+	    "$base/events?kind="
+	check "no such key" answers 400 'invalid argument' \
+	    "$base/events?key=x"
+	check "of no such key" answers 404 'no such key' "$base/keys/x/events"
+	check "an event to come" answers 400 'invalid argument' \
+	    "$base/events?since=99999999"
+	check "a number that is none" answers 400 'invalid argument' \
+	    "$base/events?since=-1"
+	check "a path of many parts" answers 404 'unknown command' \
+	    "$base/a/b/c/d/e/f/g/h/i/j"
+	check "no path" answers 404 'unknown command' http://localhost//
+	check "WebDriver's paths have its errors" answers 404 \
+	    '^{"value":{"error":"unknown command",.*"stacktrace":""}}$' \
+	    http://localhost/session/1/frobnicate
+	printf '{"a":%.0s' {1..3000} >"$T/deep"
+	check "deep JSON" answers 400 'invalid argument' \
+	    --data "@$T/deep" "$base/keys"
+	check "text that is no UTF-8" answers 400 'invalid argument' \
+	    --data $'{"key": "\xff"}' "$base/keys"
+	check "a NUL" answers 400 'invalid argument' \
+	    --data '{"key": "a\u0000b"}' "$base/keys"
+	check "a chunked body that is too long" answers 413 \
+	    'invalid argument' -H 'Transfer-Encoding: chunked' \
+	    --data-binary "@/dev/stdin" "$base/keys" < \
+	    <(head -c 200000 /dev/zero)
+else
+	skip "hostile requests by curl" "curl is missing"
+fi
+
+# events that nobody reads
+unread()
+{
+	local lines lost i
+	rawhost crowd "$T/one.sock" 1 || return	# builds it
+	coproc UNREAD { "$T/rawhost" unread "$control" 48; }
+	local pid=$UNREAD_PID in=${UNREAD[1]}
+	read -r i <&"${UNREAD[0]}" && [ "$i" = unread ] || return
+	refuses 'too many requests wait' GET /v1/events || return
+	for i in {1..300}; do
+		printf 'POST /v1/keys/one/power-cycle HTTP/1.0\r\n\r\n'
+	done >/dev/null
+	for i in {1..30}; do ctl --key one power-cycle || return; done
+	exec {in}>&-
+	read -r lines lost <&"${UNREAD[0]}"
+	wait "$pid"
+	[ "$lines" -ge 30 ] && [ "$lost" = 0 ]
+}
+check "events that nobody reads hold up nothing" unread
+places_are_free()
+{
+	local i
+	for i in {1..50}; do
+		answers 200 '' --max-time 1 "$base/keys" || return
+		waits --since 0 --key one power-cycled && return
+	done
+	return 1
+}
+check "their places are free again" places_are_free
+check "slow clients are sent away" rawhost slow "$control" 60
+crowded()
+{
+	local i pids=()
+	for i in {1..64}; do
+		ctl keys >/dev/null & pids+=($!)
+	done
+	for i in "${pids[@]}"; do wait "$i" || return; done
+}
+check "64 clients at once" crowded
+
+# TCP
+port=$(ss -Hltnp 2>/dev/null | sed -n "s/.*127.0.0.1:\([0-9]*\) .*pid=$key,.*/\1/p")
+tcp()
+{
+	local code=$1
+	shift
+	[ "$(curl -s -o "$T/reply" -w '%{http_code}' --max-time 10 "$@" \
+	    "http://127.0.0.1:$port/v1/keys")" = "$code" ]
+}
+bearer="Authorization: Bearer $(cat "$token")"
+if command -v curl >/dev/null && [ -n "$port" ]; then
+	check "TCP: with the token" tcp 200 -H "$bearer"
+	check "TCP: without" tcp 401
+	check "TCP: with another" tcp 401 -H "${bearer}x"
+	check "TCP: with half of it" tcp 401 -H "${bearer%????????}"
+	check "TCP: not for web pages" tcp 403 -H "$bearer" \
+	    -H 'Origin: http://localhost'
+	check "TCP: not under a name of theirs" tcp 403 -H "$bearer" \
+	    -H "Host: evil.example:$port"
+	check "TCP: under ours" tcp 200 -H "$bearer" \
+	    -H "Host: localhost:$port"
+else
+	skip "TCP" "curl or ss is missing"
+fi
+check "the daemon ends orderly" stop_key
+check "it has nothing to say but that it is ready" \
+    [ "$(wc -l <"$T/daemon.log")" = 1 ]
+
+# never(ADDRESS): refused
+never()
+{
+	exits 1 run --empty --control "$control" --control-tcp "$1" \
+	    --control-token "$token" && says '127.0.0.1:PORT'
+}
+check "not beyond this machine" never 0.0.0.0:0
+check "not by any address of it" never '[::]:0'
+check "not at another one" never 192.0.2.1:80
+check "never without a token" exits 2 run --empty --control "$control" \
+    --control-tcp 127.0.0.1:0
+echo short >"$T/short"
+chmod 600 "$T/short"
+check "nor with a short one" exits 1 run --empty --control "$control" \
+    --control-tcp 127.0.0.1:0 --control-token "$T/short"
+check "which is said" says '16 to 511 characters'
+chmod 644 "$token"
+check "nor with one that others can read" exits 1 run --empty --control \
+    "$control" --control-tcp 127.0.0.1:0 --control-token "$token"
+check "which is said, too" says 'chmod 600'
+check "nothing listens after all that" [ ! -e "$control" ]
+
+# by the state directory
+check "a key starts" start_key key
+check "ctl finds it by its state" grep -q '^key: key1$' \
+    <("$SEALKEY" ctl info --state "$T/key")
+check "so does wait" exits 0 wait --state "$T/key" ready
+ends_with_it()
+{
+	"$SEALKEY" wait --state "$T/key" reset 2>"$T/ended" &
+	local waiting=$!
+	until "$SEALKEY" ctl --state "$T/key" keys >"$T/out"; do :; done
+	stop_key || return
+	! wait "$waiting" && grep -q 'sealkey: ' "$T/ended"
+}
+check "who waits hears that it ended" ends_with_it
+
+plan
