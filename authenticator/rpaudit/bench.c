@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 int
 bench_open(struct bench *b, const struct rp_audit *a, char *msg,
@@ -47,6 +48,7 @@ bench_close(struct bench *b)
 	take_key_away(b);
 	peer_free(b->peer);
 	json_decref(b->metadata);
+	rp_lists_free(b->lists);
 	rp_metadata_free(b->published);
 	json_decref(b->anchors);
 	json_out_done(&b->out);
@@ -101,14 +103,18 @@ publish(struct bench *b)
 bool
 bench_metadata(struct bench *b, bool tell, enum mds_bend bend)
 {
+	char url[RP_LISTS_URL_LEN];
+
 	json_decref(b->metadata);
 	b->metadata = NULL;
 	if (!tell)
 		return true;
 	if (b->published == NULL && publish(b) < 0)
 		return false;
-	b->metadata = rp_metadata_blob(b->published, bend, b->why,
-	    sizeof(b->why));
+	if (b->lists != NULL)
+		rp_lists_url(b->lists, RP_LIST_METADATA, url);
+	b->metadata = rp_metadata_blob(b->published, bend,
+	    b->lists != NULL ? url : NULL, b->why, sizeof(b->why));
 	return b->metadata != NULL;
 }
 
@@ -163,6 +169,55 @@ bench_key(struct bench *b, const struct rp_honest *kind, char *msg,
 	snprintf(msg, msglen, "the key cannot be used: %s",
 	    r < 0 ? strerror(-r) : ctap_status_name((uint8_t)r));
 	return r < 0 ? r : -EIO;
+}
+
+/* The key that is there is the usual one. */
+static int
+serve_lists(struct bench *b, char *msg, size_t msglen)
+{
+	uint8_t *der[RP_LISTS] = { NULL, NULL };
+	size_t len[RP_LISTS];
+	int r = 0;
+
+	if (b->published == NULL && (r = publish(b)) < 0) {
+		snprintf(msg, msglen, "%s", b->why);
+		return r;
+	}
+	r = attestation_crl(device_store(token_local_device(b->token)),
+	    ATTESTATION_CA_INTERMEDIATE, time(NULL),
+	    &der[RP_LIST_ATTESTATION], &len[RP_LIST_ATTESTATION]);
+	if (r == 0)
+		r = rp_metadata_crl(b->published, &der[RP_LIST_METADATA],
+		    &len[RP_LIST_METADATA]);
+	if (r == 0)
+		return rp_lists_new(der, len, &b->lists, msg, msglen);
+	snprintf(msg, msglen, "there is no revocation list: %s",
+	    strerror(-r));
+	free(der[RP_LIST_ATTESTATION]);
+	return r;
+}
+
+int
+bench_lists(struct bench *b, const struct rp_honest *usual,
+    const struct rp_honest **out, char *msg, size_t msglen)
+{
+	char url[RP_LISTS_URL_LEN];
+	int r = 0;
+
+	if (b->lists == NULL) {
+		r = bench_key(b, usual, msg, msglen);
+		if (r == 0)
+			r = serve_lists(b, msg, msglen);
+		if (r < 0)
+			return r;
+	}
+	rp_lists_url(b->lists, RP_LIST_ATTESTATION, url);
+	snprintf(b->listed_setting, sizeof(b->listed_setting),
+	    "attestationCrl=%s", url);
+	b->listed = *usual;
+	b->listed.settings[1] = b->listed_setting;
+	*out = &b->listed;
+	return 0;
 }
 
 bool

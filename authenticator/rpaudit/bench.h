@@ -11,6 +11,7 @@
 #include "authenticator/device.h"
 #include "authenticator/rpaudit/audit.h"
 #include "authenticator/rpaudit/check.h"
+#include "authenticator/rpaudit/lists.h"
 #include "authenticator/rpaudit/metadata.h"
 #include "authenticator/rpaudit/peer.h"
 
@@ -27,6 +28,9 @@ struct bench {
 	struct json_out	 out;
 	json_t		*anchors;	/* PEM, of the keys so far */
 	struct rp_metadata *published;	/* of the usual key; NULL */
+	struct rp_lists	*lists;		/* NULL: nobody needed them yet */
+	struct rp_honest listed;	/* the usual key, which names one */
+	char		 listed_setting[RP_LISTS_URL_LEN + 32];
 
 	/* Of the check that is made. */
 	const char	*name;
@@ -64,6 +68,12 @@ int bench_key(struct bench *b, const struct rp_honest *kind, char *msg,
  * an honest one; tell false: nothing. False with one line in why.
  */
 bool bench_metadata(struct bench *b, bool tell, enum mds_bend bend);
+/*
+ * Has revocation lists served, and the key that names the one of its
+ * certificates: *out, the bench's. -errno with one line in msg.
+ */
+int bench_lists(struct bench *b, const struct rp_honest *usual,
+    const struct rp_honest **out, char *msg, size_t msglen);
 /* A user whom the relying party does not know. False: no randomness. */
 bool bench_user(struct bench *b, struct bench_user *out);
 

@@ -61,14 +61,15 @@ rp_metadata_free(struct rp_metadata *m)
 }
 
 json_t *
-rp_metadata_blob(struct rp_metadata *m, enum mds_bend bend, char *msg,
-    size_t msglen)
+rp_metadata_blob(struct rp_metadata *m, enum mds_bend bend,
+    const char *crl_url, char *msg, size_t msglen)
 {
 	const struct mds_blob_plan plan = {
 		.authority = m->authority,
 		.entries = m->entries,
 		.now_s = time(NULL),
 		.no = ++m->no,
+		.crl_url = crl_url,
 		.bend = bend,
 	};
 	json_t *json;
@@ -81,4 +82,11 @@ rp_metadata_blob(struct rp_metadata *m, enum mds_bend bend, char *msg,
 	if (json == NULL)
 		snprintf(msg, msglen, "out of memory");
 	return json;
+}
+
+int
+rp_metadata_crl(const struct rp_metadata *m, uint8_t **out, size_t *len)
+{
+	return mds_authority_crl(m->authority, ATTESTATION_CA_INTERMEDIATE,
+	    time(NULL), out, len);
 }

@@ -22,8 +22,11 @@ void rp_metadata_free(struct rp_metadata *m);	/* accepts NULL */
 /*
  * {"blob": ..., "root": PEM}, a new reference; NULL with one line in msg. Each
  * has a number greater than the last, unless that is what is wrong with it.
+ * crl_url: what its signer's certificate names; NULL: nothing.
  */
-json_t *rp_metadata_blob(struct rp_metadata *m, enum mds_bend bend, char *msg,
-    size_t msglen);
+json_t *rp_metadata_blob(struct rp_metadata *m, enum mds_bend bend,
+    const char *crl_url, char *msg, size_t msglen);
+/* The list that is there, DER from malloc(). -errno. */
+int rp_metadata_crl(const struct rp_metadata *m, uint8_t **out, size_t *len);
 
 #endif
