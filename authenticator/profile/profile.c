@@ -147,6 +147,9 @@ take_setting(struct profile_parser *parser)
 	if (strcmp(key, "versions") == 0 && parser->cfg.features != 0)
 		return wrong(parser, "this has to come before what the key "
 		    "can");
+	if (strcmp(key, "faults") == 0)
+		return wrong(parser, "that is decided when a key is made, and "
+		    "no matter of its model");
 	if (settings_set(&parser->cfg, key, ini->value, msg,
 	    sizeof(msg)) < 0) {
 		/* "rk cannot be", behind "FILE:LINE: rk:" */

@@ -178,6 +178,8 @@ has_each_thing_once(void **state)
 	refuses_more("[device]\n", "it.ini:8: this section was there");
 	refuses_more("rk = on\nrk = on\n", "it.ini:9: rk: line 8 has it, too");
 	refuses_more("rk = on\nrk = off\n", "it.ini:9: rk: line 8");
+	refuses_more("faults = off\n", "it.ini:8: faults: that is decided "
+	    "when a key is made, and no matter of its model");
 	refuses_more("rrk = on\n", "it.ini:8: rrk: there is no setting "
 	    "\"rrk\"");
 	refuses_more("[metadata]\nx = on\n", "it.ini:9: x: there is no such "
