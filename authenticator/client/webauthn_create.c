@@ -297,18 +297,29 @@ make_object(struct creation *cr)
 	return true;
 }
 
+static bool
+has_transport(const struct token_info *info, const char *transport)
+{
+	for (size_t i = 0; i < info->transport_count; i++)
+		if (strcmp(info->transports[i], transport) == 0)
+			return true;
+	return false;
+}
+
+/* A part of the machine is internal, and may be reached otherwise, too. */
 static void
 put_transports(const struct webauthn_client *c, struct json_out *out)
 {
 	const struct token_info *info = &c->info;
+	const char *usual = c->platform ? "internal" : "usb";
+	bool told = info->transport_count > 0 &&
+	    (!c->platform || has_transport(info, usual));
 
 	json_out_name(out, "transports");
 	json_out_open(out, '[');
-	if (c->platform)
-		json_out_string(out, "internal");
-	else if (info->transport_count == 0)
-		json_out_string(out, "usb");
-	for (size_t i = 0; !c->platform && i < info->transport_count; i++)
+	if (!told)
+		json_out_string(out, usual);
+	for (size_t i = 0; told && i < info->transport_count; i++)
 		json_out_string(out, info->transports[i]);
 	json_out_close(out, ']');
 }

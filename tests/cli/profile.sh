@@ -213,4 +213,27 @@ check "but help is given" exits 0 run --state "$T/run" --help
 check "a name wins over the product's" start_key run --profile opensk \
     --name mine
 check "that is all right" stop_key
+
+# --- one with a fingerprint reader --------------------------------------------
+
+check "a host with libfido2 is built" "${CC:-cc}" -std=gnu11 -D_GNU_SOURCE \
+    -O1 -I. -o "$T/biohost" tests/cli/biohost.c tests/fido2_wire.c \
+    uhid/unix.c -lfido2
+# enrolled MODEL: it has a PIN and a finger, and then it registers
+enrolled()
+{
+	"$T/biohost" "$T/$1.sock" pin 123456 &&
+	    "$T/biohost" "$T/$1.sock" enroll 123456 &&
+	    [ "$("$T/biohost" "$T/$1.sock" uv)" = yes ]
+}
+for model in yubikey-bio yubikey-bio-fw57; do
+	check "$model starts" start_key "$model" --profile "$model"
+	check "$model takes a PIN and a finger" enrolled "$model"
+	check "$model ends" stop_key
+	check "$model registers" create "$T/$model"
+	check "$model says so" test "$aaguid" = "$(aaguid_of "$model")"
+	check "$model signs in" get "$T/$model"
+	check "$model verified its user" value '(Buffer.from(
+	    o.response.authenticatorData, "base64url")[32] & 4) != 0'
+done
 plan
