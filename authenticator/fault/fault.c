@@ -16,6 +16,8 @@
 static const struct fault_rows *const parts[] = {
 	&fault_registration,
 	&fault_key,
+	&fault_statement,
+	&fault_tpm,
 	&fault_authentication,
 	&fault_client,
 	&fault_response,

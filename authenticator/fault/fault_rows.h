@@ -16,6 +16,7 @@ struct fault_rows {
 #define FAULT_ROWS(rows) { (rows), sizeof(rows) / sizeof((rows)[0]) }
 
 extern const struct fault_rows fault_registration, fault_key;
+extern const struct fault_rows fault_statement, fault_tpm;
 extern const struct fault_rows fault_authentication;
 extern const struct fault_rows fault_client, fault_response, fault_transport;
 extern const struct fault_rows fault_metadata;

@@ -133,9 +133,15 @@ forge_must(const struct forge *f, const struct auth_facts *facts)
 static bool
 begin_mc(struct forge *f, const struct forge_source *src)
 {
-	return honest_mc(&f->memory, &f->cfg, src, &f->mc) &&
-	    (f->fault == NULL || f->fault->mc.plan == NULL ||
-	    f->fault->mc.plan(&f->mc));
+	if (!honest_mc(&f->memory, &f->cfg, src, &f->mc) ||
+	    (f->fault != NULL && f->fault->mc.plan != NULL &&
+	    !f->fault->mc.plan(&f->mc)))
+		return false;
+	/* its own key has no part in what is wrong */
+	for (size_t i = 0; f->fault != NULL && i < f->mc.statements; i++)
+		if (f->mc.statement[i].signer == FORGE_BY_DEVICE)
+			f->mc.statement[i].signer = FORGE_BY_LEAF;
+	return true;
 }
 
 static bool

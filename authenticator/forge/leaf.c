@@ -84,7 +84,7 @@ add_key_ids(struct making *mk, X509 *issuer)
 		    der(mk->m, DER_SEQUENCE, id)))
 			return false;
 	}
-	if (mk->leaf->tpm_there != FORGE_ABSENT)
+	if (mk->leaf->manufacturer != NULL)
 		return true;
 	return X509_pubkey_digest(mk->x, EVP_sha1(), digest, &len) == 1 &&
 	    add(mk, "subjectKeyIdentifier", FORGE_PLAIN,
