@@ -302,9 +302,9 @@ open_level(struct level *lv, const struct item *it, size_t bytes_left)
 
 /* msg.2 */
 bool
-cbor_check(struct span msg)
+cbor_check_deep(struct span msg, size_t depth_max)
 {
-	struct level stack[CBOR_DEPTH_MAX + 1] = { { .left = 1 } };
+	struct level stack[CBOR_DEPTH_COMPOUND + 1] = { { .left = 1 } };
 	struct item it;
 	size_t depth = 0;
 
@@ -321,10 +321,16 @@ cbor_check(struct span msg)
 		msg = span(msg.p + it.read, msg.len - it.read);
 		if (it.kind != CBOR_ARRAY && it.kind != CBOR_MAP)
 			continue;
-		if (depth == CBOR_DEPTH_MAX ||
+		if (depth == depth_max ||
 		    !open_level(&stack[++depth], &it, msg.len))
 			return false;
 	}
+}
+
+bool
+cbor_check(struct span msg)
+{
+	return cbor_check_deep(msg, CBOR_DEPTH_MAX);
 }
 
 void

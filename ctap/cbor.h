@@ -20,6 +20,8 @@
 #include "ctap/status.h"
 
 #define CBOR_DEPTH_MAX	4	/* open arrays and maps, CTAP 2.3, 8 */
+/* in which a compound statement (WebAuthn Level 3, 8.9) has no room: */
+#define CBOR_DEPTH_COMPOUND 6
 
 enum cbor_kind {
 	CBOR_UINT,
@@ -35,6 +37,8 @@ enum cbor_kind {
 
 /* Exactly one canonical item, and nothing behind it. */
 bool cbor_check(struct span msg);
+/* The same to another depth, at most CBOR_DEPTH_COMPOUND. */
+bool cbor_check_deep(struct span msg, size_t depth_max);
 
 /* Length in bytes of the valid UTF-8 prefix of s that fits max bytes and
  * does not end inside a code point. */

@@ -433,7 +433,8 @@ decode(struct span body, const struct field *table, size_t count, void *to)
 {
 	struct cbor_in in;
 
-	if (!cbor_check(body))
+	/* deeper than CTAP permits: compound attestation */
+	if (!cbor_check_deep(body, CBOR_DEPTH_COMPOUND))
 		return false;
 	cbor_in_init(&in, body);
 	return take_fields(&in, table, count, to);

@@ -163,6 +163,22 @@ of_single_bytes_these_are_whole(void **state)
 	}
 }
 
+/* WebAuthn Level 3, 8.9: a chain in a statement of a compound one */
+static void
+compound_statements_are_deeper(void **state)
+{
+	struct span six = hex("a1 03 81 a1 00 a1 00 81 81 40");
+	struct span seven = hex("a1 03 81 a1 00 a1 00 81 81 81 40");
+
+	(void)state;
+	assert_false(cbor_check(six));
+	assert_true(cbor_check_deep(six, CBOR_DEPTH_COMPOUND));
+	assert_false(cbor_check_deep(six, CBOR_DEPTH_COMPOUND - 1));
+	assert_false(cbor_check_deep(seven, CBOR_DEPTH_COMPOUND));
+	hex_free(six);
+	hex_free(seven);
+}
+
 /* A head with a count of extra bytes: 0, 1, 2, 4 or 8. */
 static size_t
 put_head(uint8_t *out, unsigned major, uint64_t v, unsigned extra)
@@ -897,6 +913,7 @@ main(void)
 		cmocka_unit_test(others_do_not),
 		cmocka_unit_test(nothing_may_miss_or_follow),
 		cmocka_unit_test(of_single_bytes_these_are_whole),
+		cmocka_unit_test(compound_statements_are_deeper),
 		cmocka_unit_test(every_length_has_one_form),
 		cmocka_unit_test(count_one_more_than_there_is),
 		cmocka_unit_test(text_is_utf8_and_bytes_need_not_be),

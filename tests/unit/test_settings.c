@@ -297,6 +297,68 @@ what_is_kept_with_credentials(void **state)
 }
 
 static void
+certificates(void **state)
+{
+	struct auth_config cfg;
+
+	(void)state;
+	auth_config_default(&cfg);
+	assert_int_equal(cfg.leaf.chain, 0);
+	takes(&cfg, "attestationChain=3");
+	assert_int_equal(cfg.leaf.chain, 3);
+	refuses("attestationChain=0", "it takes 1..3");
+	refuses("attestationChain=4", "it takes 1..3");
+	takes(&cfg, "attestationNotBefore=2024-02-29");
+	assert_int_equal(cfg.leaf.not_before_s, 1709164800);
+	takes(&cfg, "attestationNotAfter=2038-01-19T03:14:08Z");
+	assert_int_equal(cfg.leaf.not_after_s, INT64_C(2147483648));
+	takes(&cfg, "attestationNotAfter=none");
+	assert_int_equal(cfg.leaf.not_after_s, 0);
+	refuses("attestationNotAfter=", "it takes DATE|none");
+	refuses("attestationNotAfter=2023-02-29", "it takes");
+	refuses("attestationNotAfter=2023-13-01", "it takes");
+	refuses("attestationNotAfter=2023-1-01", "it takes");
+	refuses("attestationNotAfter=2023-01-01T", "it takes");
+	refuses("attestationNotAfter=2023-01-01T24:00:00Z", "it takes");
+	refuses("attestationNotAfter=2023-01-01T00:00:00", "it takes");
+	refuses("attestationNotAfter=2023-01-01 ", "it takes");
+	refuses("attestationNotAfter=-023-01-01", "it takes");
+	refuses("attestationNotAfter=1970-01-01", "it takes");
+	takes(&cfg, "attestationCrl=http://127.0.0.1/ca.crl");
+	assert_string_equal(cfg.leaf.crl_url, "http://127.0.0.1/ca.crl");
+	refuses("attestationCrl=ftp://127.0.0.1/ca.crl", "it takes URL");
+	refuses("attestationCrl=http://a b/", "it takes URL");
+	refuses("attestationCrl=", "it takes URL");
+	takes(&cfg, "attestationCrl=none");
+	assert_string_equal(cfg.leaf.crl_url, "");
+}
+
+static void
+subjects(void **state)
+{
+	struct auth_config cfg;
+
+	(void)state;
+	auth_config_default(&cfg);
+	takes(&cfg, "attestationSubject=C=DE,O=TEST-Works,CN=Key");
+	assert_string_equal(cfg.leaf.subject, "C=DE,O=TEST-Works,CN=Key");
+	refuses("attestationSubject=O=Yubico AB", "it takes NAME=VALUE");
+	refuses("attestationSubject=C=TEST", "it takes");
+	refuses("attestationSubject=C=de,O=TEST", "it takes");
+	refuses("attestationSubject=X=TEST", "it takes");
+	refuses("attestationSubject=O=,CN=TEST", "it takes");
+	refuses("attestationSubject=O=TEST,", "it takes");
+	refuses("attestationSubject=,O=TEST", "it takes");
+	refuses("attestationSubject=O=TEST\xff", "it takes");
+	refuses("attestationSubject=TEST", "it takes");
+	refuses("attestationSubject=", "it takes");
+	refuses("attestationSubject=O=TEST567890123456789012345678901234567890"
+	    "123456789012345678901234567890", "it takes");
+	takes(&cfg, "attestationSubject=none");
+	assert_string_equal(cfg.leaf.subject, "");
+}
+
+static void
 aaguids(void **state)
 {
 	static const uint8_t want[16] = { 0x2f, 0xc0, 0x57, 0x9f, 0x81, 0x13,
@@ -505,6 +567,8 @@ main(void)
 		cmocka_unit_test(attestation_for_single_rps),
 		cmocka_unit_test(rp_ids_as_long_as_they_are_kept),
 		cmocka_unit_test(every_kind_of_attestation_has_a_name),
+		cmocka_unit_test(certificates),
+		cmocka_unit_test(subjects),
 		cmocka_unit_test(aaguids),
 		cmocka_unit_test(what_is_kept_with_credentials),
 		cmocka_unit_test(faults_can_be_forbidden),
