@@ -323,6 +323,7 @@ configure(struct device *d, const struct device_config *cfg,
 		if (d->keys->ops->has_alg(d->keys, cfg->auth.algs[i]))
 			out->algs[out->alg_count++] = cfg->auth.algs[i];
 	}
+	store_restrict(d->store, cfg->auth.capacity);
 	out->capacity = store_capacity(d->store);
 	out->hardware = device_hardware(d);
 	out->pin_in_keys = d->keys->ops->info(d->keys)->pin;

@@ -43,8 +43,9 @@ struct device_config {
 					 * be changed but by device_accept() */
 	/*
 	 * What kind of key, from device_config_default(); its attestation
-	 * key, capacity and randomness are the device's own, and of its
-	 * algorithms those count that the key provider has.
+	 * key and randomness are the device's own, of its algorithms those
+	 * count that the key provider has, and its capacity is the store's
+	 * unless there it is less, and not 0.
 	 */
 	struct auth_config auth;
 	struct device_tpm tpm;

@@ -843,6 +843,8 @@ static const struct setting settings[] = {
 	SWITCH("uvm", FEATURE_UVM, "extension, of WebAuthn Level 2"),
 	NUMBER("maxMsgSize", message_max, 1024, 7609, "bytes"),
 	NUMBER("maxCredentialCountInList", list_max, 1, 64, "descriptors"),
+	NUMBER("maxDiscoverableCredentials", capacity, 1, 10000000, "as many "
+	    "as there can be, if the store has room"),
 	NUMBER("maxCredBlobLength", cred_blob_max, 32, 64, "bytes"),
 	NUMBER("maxSerializedLargeBlobArray", large_blobs_max, 1024, 4096,
 	    "bytes"),

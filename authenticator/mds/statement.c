@@ -479,12 +479,16 @@ head(const struct mds_model *m, enum mds_shape shape)
 static void
 take_formats(const struct mds_model *m, struct auth_config *cfg)
 {
+	uint32_t capacity;
+
 	cfg->attestation.x5c_count = 2;
 	cfg->enterprise.x5c_count = 1;
 	cfg->tpm.x5c_count = anchors_say(m, "tpm") ? 2 : 0;
 	cfg->hardware = anchors_say(m, "hardware");
-	cfg->capacity = (uint32_t)json_integer_value(json_object_get(
-	    m->anchors, "capacity"));
+	capacity = (uint32_t)json_integer_value(json_object_get(m->anchors,
+	    "capacity"));
+	if (cfg->capacity == 0 || cfg->capacity > capacity)
+		cfg->capacity = capacity;
 }
 
 static void

@@ -196,6 +196,13 @@ blobs_max_without(const struct profile_parser *parser)
 }
 
 static bool
+capacity_without(const struct profile_parser *parser)
+{
+	return says(parser, "maxDiscoverableCredentials") &&
+	    !asks(&parser->cfg, FEATURE_RK);
+}
+
+static bool
 min_pin_without(const struct profile_parser *parser)
 {
 	return says(parser, "minPINLength") &&
@@ -530,6 +537,8 @@ static const struct rule rules[] = {
 	    "credBlob" },
 	{ blobs_max_without, "settings", "maxSerializedLargeBlobArray", "it "
 	    "needs largeBlobs" },
+	{ capacity_without, "settings", "maxDiscoverableCredentials", "they "
+	    "need rk" },
 	{ min_pin_without, "settings", "minPINLength", "it needs clientPin" },
 	{ max_pin_without, "settings", "maxPINLength", "it needs clientPin" },
 	{ pin_impossible, "settings", "minPINLength", "it is more than "

@@ -262,7 +262,8 @@ store_new(const char *path, struct keys *keys,
 	st->dirfd = st->lock_fd = -1;
 	st->keys = keys;
 	st->env = cfg->env != NULL ? cfg->env : &real_env;
-	st->limit = cfg->limit != 0 ? cfg->limit : STORE_LIMIT;
+	st->room = cfg->limit != 0 ? cfg->limit : STORE_LIMIT;
+	st->limit = st->room;
 	snprintf(st->path, sizeof(st->path), "%s", path);
 	return st;
 }
@@ -296,6 +297,12 @@ uint32_t
 store_capacity(const struct store *st)
 {
 	return st->limit;
+}
+
+void
+store_restrict(struct store *st, uint32_t capacity)
+{
+	st->limit = capacity > 0 && capacity < st->room ? capacity : st->room;
 }
 
 bool

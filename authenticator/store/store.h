@@ -79,6 +79,9 @@ bool store_exists(int dirfd);
 bool store_begun(int dirfd);
 /* How many credentials it takes. */
 uint32_t store_capacity(const struct store *st);
+/* From now on no more than that, if it has room for so many; 0: as there is
+ * room. What is there stays. */
+void store_restrict(struct store *st, uint32_t capacity);
 
 /* As committed; a new store has counter 0 and a random epoch. */
 int store_load(struct store *st, struct auth_state *out);

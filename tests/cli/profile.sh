@@ -185,6 +185,34 @@ platform()
 }
 check "a platform is one for its client" platform
 
+# --- limits -------------------------------------------------------------------
+
+# discoverable NUMBER OPTION...: the NUMBERth user's
+discoverable()
+{
+	local number=$1
+	shift
+	"$SEALKEY" webauthn create "${ORIGIN[@]}" --state "$T/small" "$@" \
+	    >"$T/out" 2>"$T/err" <<-END
+	{"rp": {"id": "example.com", "name": "E"}, "challenge": "AAAA",
+	"user": {"id": "AAA$number", "name": "a", "displayName": "A"},
+	"pubKeyCredParams": [{"type": "public-key", "alg": -7}],
+	"authenticatorSelection": {"residentKey": "required"}}
+	END
+}
+small=(--set maxDiscoverableCredentials=2)
+check "a small key takes a credential" discoverable 1 "${small[@]}"
+check "and another one" discoverable 2 "${small[@]}"
+full()
+{
+	! discoverable 3 "${small[@]}" && says KEY_STORE_FULL
+}
+check "and no third one" full
+check "the same user's replaces his own" discoverable 2 "${small[@]}"
+check "what is not discoverable is not counted" create "$T/small" \
+    "${small[@]}"
+check "a larger one has room again" discoverable 3
+
 # --- running ------------------------------------------------------------------
 
 info_is()

@@ -159,6 +159,11 @@ function compareInfo(model, info)
 		    .map(name => differs(name, info[name],
 			Math.min(Number(settings[name]),
 			    LIMITS[name] ?? Infinity))),
+		model.on('remainingDiscoverableCredentials') &&
+		    settings.maxDiscoverableCredentials &&
+		    differs('capacity',
+			String(info.remainingDiscoverableCredentials),
+			settings.maxDiscoverableCredentials),
 		settings.pinUvAuthProtocols && differs('pinUvAuthProtocols',
 		    info.pinUvAuthProtocols.join(),
 		    settings.pinUvAuthProtocols),

@@ -298,6 +298,8 @@ static const struct {
 	    "credBlob" },
 	{ "maxSerializedLargeBlobArray = 1024",
 	    "8: maxSerializedLargeBlobArray: it needs largeBlobs" },
+	{ "maxDiscoverableCredentials = 25",
+	    "8: maxDiscoverableCredentials: they need rk" },
 	{ "minPINLength = 4", "8: minPINLength: it needs clientPin" },
 	{ "maxPINLength = 63", "8: maxPINLength: it needs clientPin" },
 	{ "clientPin = on\npinUvAuthProtocols = 1\n"
