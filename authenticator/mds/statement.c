@@ -229,6 +229,24 @@ attestation_types(const struct mds_model *m, const json_t *info)
 	return types == NONE ? NONE : types & ~(unsigned)NONE;
 }
 
+/*
+ * Some who read statements want the algorithm of a tpm statement, which is
+ * the attestation key's, among getInfo's, which are the credentials'. If it
+ * is another one, they are better not told.
+ */
+static void
+hide_algorithms(const struct auth_config *cfg, unsigned types, json_t *info)
+{
+	int alg = cfg->ak_alg != 0 ? cfg->ak_alg : COSE_ES256;
+
+	if (!(types & ATTCA))
+		return;
+	for (size_t i = 0; i < cfg->alg_count; i++)
+		if (cfg->algs[i] == alg)
+			return;
+	(void)json_object_del(info, "algorithms");
+}
+
 static json_t *
 types_json(unsigned types)
 {
@@ -493,11 +511,12 @@ take_formats(const struct mds_model *m, struct auth_config *cfg)
 
 static void
 add_body(const struct mds_model *m, const struct auth_config *cfg,
-    const json_t *info, json_t *roots, json_t *s)
+    json_t *info, json_t *roots, json_t *s)
 {
 	unsigned types = attestation_types(m, info);
 	bool u2f = mds_model_is_u2f(m);
 
+	hide_algorithms(cfg, types, info);
 	(void)json_object_set_new(s, "upv", upv(m,
 	    auth_config_features(m->auth)));
 	(void)json_object_set_new(s, "authenticationAlgorithms",

@@ -65,10 +65,10 @@ function report(passed, name, detail)
 
 /* --- sealkey ------------------------------------------------------------ */
 
-function sealkey(args, input)
+function sealkey(args, input, tpm = 'none')
 {
 	const done = spawnSync(SEALKEY, args, { input, encoding: 'utf8',
-	    env: { ...process.env, SEALKEY_TPM: 'none' } });
+	    env: { ...process.env, SEALKEY_TPM: tpm } });
 
 	if (done.status !== 0)
 		throw new Error(`sealkey ${args.join(' ')}: ${done.stderr}`);
@@ -204,6 +204,20 @@ async function testTrust()
 	await server.stop();
 }
 
+/* A platform's key, whose TPM certifies with an algorithm of its own. */
+async function testTpm()
+{
+	const there = ['--state', join(work, 'tpm')];
+	const model = [...there, '--profile', 'windows-hello'];
+	const response = JSON.parse(sealkey(['webauthn', 'create', '--origin',
+	    ORIGIN, ...model], options, 'embedded'));
+
+	await trust('data:,' + sealkey(['mds', 'blob', ...model]),
+	    sealkey(['mds', 'root', ...there]));
+	await accepts('windows-hello is verified, by its TPM', response,
+	    info => info.fmt === 'tpm');
+}
+
 /* --- what happens to a model -------------------------------------------- */
 
 const number = async url => JSON.parse(Buffer.from((await (await
@@ -293,6 +307,7 @@ async function testFaults()
 await testModels('3.1.1', 'ES256');
 await testModels('3.0', 'RS256');
 await testTrust();
+await testTpm();
 await testStatuses();
 await testRevocation();
 await testFaults();

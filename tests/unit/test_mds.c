@@ -278,6 +278,28 @@ attestation_types_follow_formats(void **state)
 	json_decref(s);
 }
 
+/* One that no credential has: nobody is to look for it among theirs. */
+static void
+attestation_keys_algorithm_is_no_credentials(void **state)
+{
+	struct fixture *f = *state;
+	json_t *s;
+
+	set(f, "tpmKeyAlgorithm=RS1");
+	set(f, "attestation=tpm");
+	s = statement(f, MDS_3_1_1);
+	assert_null(json_object_get(json_object_get(s,
+	    "authenticatorGetInfo"), "algorithms"));
+	assert_int_equal(json_array_size(json_object_get(s,
+	    "authenticationAlgorithms")), 7);
+	json_decref(s);
+	set(f, "tpmKeyAlgorithm=RS256");
+	s = statement(f, MDS_3_1_1);
+	assert_int_equal(json_array_size(json_object_get(json_object_get(s,
+	    "authenticatorGetInfo"), "algorithms")), 7);
+	json_decref(s);
+}
+
 static void
 trust_anchor_is_the_keys(void **state)
 {
@@ -1250,6 +1272,7 @@ main(void)
 		TEST(upv_is_what_versions_say),
 		TEST(algorithms_are_those_of_get_info),
 		TEST(attestation_types_follow_formats),
+		TEST(attestation_keys_algorithm_is_no_credentials),
 		TEST(trust_anchor_is_the_keys),
 		TEST(user_verification_follows_features),
 		TEST(protection_is_what_the_key_has),
