@@ -110,6 +110,7 @@ mds_publish(struct mds_publisher *p, int64_t now_s, const char **blob,
 		json_decref(entries);
 		return r;
 	}
+	p->no = 0;
 	p->last_entries = entries;
 	p->last_day = now_s / DAY_S;
 	*blob = p->last;

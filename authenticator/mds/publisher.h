@@ -20,7 +20,8 @@ struct mds_publisher {
 	const json_t	*reports;	/* as mds_take_report() made them */
 	const char	*reports_file;	/* NULL: none; read each time */
 	const char	*next_update;
-	uint64_t	 no;
+	uint64_t	 no;		/* of the next one that is made; then
+					 * it is counted */
 	bool		 rsa;
 	const char	*crl_url;
 	enum mds_bend	 bend;

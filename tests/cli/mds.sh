@@ -185,11 +185,13 @@ verifies_under()
 	    grep -q '^verify OK'
 }
 
-check "it says that it is ready" serve
+check "it says that it is ready" serve --no 70
 check "on loopback" grep -q 'http://127.0.0.1:[0-9]*/blob.jwt$' "$T/serve.err"
 check "there is the BLOB" gives /blob.jwt "200 application/jose"
 check "in three parts" grep -Eq '^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){2}$' \
     "$T/body"
+cp "$T/body" "$T/blob"
+check "its number was told" [ "$(member no)" = '"no":70' ]
 check "also at the top" gives / "200 application/jose"
 check "the root" gives /root.pem "200 application/x-pem-file"
 check "is the one to trust" diff "$T/body" <("$SEALKEY" mds root \
@@ -215,6 +217,30 @@ check "other names of this machine are not" \
 check "nothing but loopback is listened to" \
     grep -q "127.0.0.1:${url##*:}" <(ss -Hltn 2>/dev/null ||
     echo "127.0.0.1:${url##*:}")
+stalled_clients_are_no_obstacle()
+{
+	local fd fds=()
+	for _ in 1 2 3 4 5 6 7 8; do
+		exec {fd}<>"/dev/tcp/127.0.0.1/${url##*:}" || return 1
+		printf 'GET /blob.jwt HTTP/1.1\r\nHost: loc' >&"$fd"
+		fds+=("$fd")
+	done
+	gives /root.pem "200 application/x-pem-file" || return 1
+	for fd in "${fds[@]}"; do
+		exec {fd}>&-
+	done
+	gives /root.pem "200 application/x-pem-file"
+}
+check "clients that stall and vanish" stalled_clients_are_no_obstacle
+garbage_is_survived()
+{
+	local fd
+	exec {fd}<>"/dev/tcp/127.0.0.1/${url##*:}" || return 1
+	head -c 100000 /dev/urandom >&"$fd" 2>/dev/null
+	exec {fd}>&-
+	gives /root.pem "200 application/x-pem-file"
+}
+check "what is no HTTP" garbage_is_survived
 check "two cannot have one port" exits 1 mds serve --state "$key" \
     --listen "${url#http://}"
 kill "$server"
