@@ -273,6 +273,8 @@ async function testRevocation()
 	await trust(server.url, root);
 	await accepts('a certificate that is not on its CRL is verified',
 	    register('--profile', 'sealkey', ...crl));
+	await refuses('one that is, is not', /revocation status/, register(
+	    '--profile', 'sealkey', ...crl, '--fault', 'att.leaf-revoked'));
 	await server.stop();
 }
 
