@@ -353,6 +353,10 @@ perform(struct helper *h, struct key_op *op)
 	case KEY_HMAC:
 	case KEY_EK:
 		break;
+	case KEY_IMPORT:	/* no message has these */
+	case KEY_EXPORT:
+		op->result = -ENOTSUP;
+		return true;
 	}
 	if (!is_for_tpm(h, op))
 		return softkey_start(h->softkeys, op);

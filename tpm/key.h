@@ -118,6 +118,19 @@ enum key_verb {
 	KEY_PUBLIC,
 	KEY_EK,
 	KEY_ACTIVATE,
+	/*
+	 * Of keys that are not in a TPM, and nobody claims that they are: the
+	 * software provider alone, -ENOTSUP elsewhere. As PKCS #8 (pkcs8.h).
+	 *
+	 * IMPORT: as CREATE, of the private key data[0], with a new secret for
+	 * KEY_HMAC. alg 0: the one that such keys are mostly for. -EINVAL: it
+	 * is none, -ENOTSUP: of another algorithm than alg, or than those that
+	 * there are. In: alg, epoch, bound, meta, data[0]. Out: alg, blob, pub.
+	 * EXPORT: In: blob, epoch, bound. Out: alg, and the private key in sig,
+	 * which the caller wipes.
+	 */
+	KEY_IMPORT,
+	KEY_EXPORT,
 };
 
 /*

@@ -867,6 +867,12 @@ remote_start(struct keys *k, struct key_op *op)
 	struct remote *r = remote_of(k);
 
 	assert(r->unlocked && r->job == NULL);
+	if (op->verb == KEY_IMPORT || op->verb == KEY_EXPORT) {
+		fail(r, 0, "keys of a TPM neither come from elsewhere nor "
+		    "leave it");
+		op->result = -ENOTSUP;
+		return true;
+	}
 	op->result = message_op_fits(op);
 	if (op->result != 0) {
 		fail(r, 0, "an operation with more than there can be");

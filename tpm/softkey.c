@@ -17,6 +17,7 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include "tpm/pkcs8.h"
 #include "tpm/rsa.h"
 #include "tpm/softalg.h"
 #include "tpm/wrap.h"
@@ -277,7 +278,28 @@ do_hmac(struct softkeys *sk, const struct opened *o, struct key_op *op)
 	return r;
 }
 
-/* KEY_OPEN, KEY_SIGN and KEY_HMAC. */
+static int
+do_import(struct softkeys *sk, struct wrap *w, struct key_op *op)
+{
+	uint8_t secret[SOFTALG_SECRET_MAX];
+	const struct softalg *alg;
+	struct opened o;
+	int r;
+
+	r = pkcs8_read(&sk->tools, op->data[0], op->alg, &alg, secret, op);
+	if (r == 0)
+		r = begin_plain(&o, alg, op);
+	if (r == 0) {
+		memcpy(o.secret, secret, alg->secret_len);
+		op->alg = alg->alg;
+		r = seal_blob(w, &o, op);
+	}
+	explicit_bzero(secret, sizeof(secret));
+	explicit_bzero(&o, sizeof(o));
+	return r;
+}
+
+/* KEY_OPEN, KEY_SIGN, KEY_HMAC and KEY_EXPORT. */
 static int
 do_use(struct softkeys *sk, struct wrap *w, struct key_op *op)
 {
@@ -298,6 +320,10 @@ do_use(struct softkeys *sk, struct wrap *w, struct key_op *op)
 	case KEY_HMAC:
 		r = do_hmac(sk, &o, op);
 		break;
+	case KEY_EXPORT:
+		r = pkcs8_write(&sk->tools, o.alg, o.secret, op->out_sig,
+		    sizeof(op->out_sig), &op->out_sig_len);
+		break;
 	default:
 		r = -EINVAL;
 	}
@@ -311,7 +337,7 @@ sizes_ok(const struct key_op *op)
 {
 	if (op->epoch.len != KEY_EPOCH_LEN || op->bound.len > WRAP_BOUND_MAX)
 		return false;
-	if (op->verb == KEY_CREATE)
+	if (op->verb == KEY_CREATE || op->verb == KEY_IMPORT)
 		return op->meta.len <= KEY_META_MAX;
 	if (op->verb == KEY_HMAC)
 		return op->data[0].len == SALT_LEN &&
@@ -336,7 +362,8 @@ softkey_start(struct softkeys *sk, struct key_op *op)
 	if (op->result != 0)
 		return true;
 	if (op->verb != KEY_CREATE) {
-		op->result = do_use(sk, w, op);
+		op->result = op->verb == KEY_IMPORT ? do_import(sk, w, op) :
+		    do_use(sk, w, op);
 		return true;
 	}
 	if (!softalg_has(&sk->tools, op->alg)) {
