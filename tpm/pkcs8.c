@@ -130,7 +130,7 @@ take_rsa(EVP_PKEY *key, const struct softalg *a, uint8_t *secret,
 	BIGNUM *e = NULL, *third = NULL;
 	bool ours;
 
-	(void)a;
+	op->alg = a->alg;
 	ours = EVP_PKEY_get_bits(key) == RSA_BITS &&
 	    EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) == 1 &&
 	    BN_is_word(e, RSA_F4) &&
@@ -199,8 +199,10 @@ pkcs8_read(const struct softalg_tools *t, struct span der, int alg,
 		r = take_rsa(key, a, secret, op);
 	else
 		r = take_seed(key, a, secret, op);
-	if (r == 0)
+	if (r == 0) {
+		op->alg = a->alg;
 		*out = a;
+	}
 out:
 	EVP_PKEY_free(key);
 	ERR_clear_error();

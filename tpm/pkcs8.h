@@ -17,7 +17,7 @@
 
 /*
  * The secret in der, for the algorithm alg, and its public key in op->out_pub;
- * 0: for the one that such keys are mostly for, which *out says.
+ * 0: for the one that such keys are mostly for, which *out and op->alg say.
  *	-EINVAL		no such key, or one that contradicts itself
  *	-ENOTSUP	a key, but not for alg, or not for any that there is
  *	-ENOMEM, -EIO	the obvious

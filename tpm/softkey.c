@@ -291,7 +291,6 @@ do_import(struct softkeys *sk, struct wrap *w, struct key_op *op)
 		r = begin_plain(&o, alg, op);
 	if (r == 0) {
 		memcpy(o.secret, secret, alg->secret_len);
-		op->alg = alg->alg;
 		r = seal_blob(w, &o, op);
 	}
 	explicit_bzero(secret, sizeof(secret));

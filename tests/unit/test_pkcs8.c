@@ -184,6 +184,7 @@ test_what_openssl_writes_is_read(void **state)
 		der = der_of(key);
 		assert_int_equal(import(f, 0, der, &op), 0);
 		assert_int_equal(op.alg, good[i].alg);
+		assert_true(op.out_pub_len > 0);
 		assert_signs_for(f, &op, key);
 		open = use_of(KEY_OPEN, &op);
 		assert_int_equal(keys_perform(f->keys, &open), 0);
