@@ -204,6 +204,7 @@ struct auth_lookup {
 };
 
 /* A blob for the credential with that seq, which has to be there. */
+#define OWN_BLOB_OF_PUT	UINT64_MAX	/* for the one that is put with it */
 struct own_blob {
 	uint64_t	seq;		/* 0: no change */
 	uint64_t	original_size;	/* bytes, before it was compressed */

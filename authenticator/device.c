@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One key, opened: see device.h. */
-#include "authenticator/device.h"
+#include "authenticator/device_impl.h"
 
 #include <sys/random.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,58 +42,6 @@ const uint8_t device_aaguid[16] = {
 static const int algs[] = { COSE_ES256, COSE_EDDSA, COSE_RS256, COSE_ES384,
 	COSE_ES512, COSE_ES256K, COSE_PS256 };
 
-/* What the key provider is known to have of the PIN, if it has it. */
-struct pin_known {
-	bool		 set;
-	uint8_t		 failures;
-};
-
-/* What the operation under way gets wrong on purpose, if anything. */
-struct fault_now {
-	struct fault_armed armed;	/* id 0: nothing */
-	uint8_t		*request;	/* that the engine works on instead */
-	char		 name[FAULT_NAME_MAX];	/* "": it has not happened */
-};
-
-/* What became of the engine's reply. */
-enum forging {
-	NOT_FORGED,		/* yet */
-	FORGING,		/* the key provider signs; nothing can stop it,
-				 * as what is replied to is done */
-	FORGED,
-	HONEST,
-};
-
-struct device {
-	char		*path;
-	int		 dirfd;
-	int		 lock_fd;	/* -1: the store has it */
-	struct keys	*keys;
-	bool		 keys_lent;	/* by device_config.keys */
-	struct store	*store;
-	struct commit	 commit;
-	struct pin_known pin;
-	struct attestation *attestation;
-	struct auth_config auth;	/* of the engine */
-	void		*engine_mem;	/* wiped by auth_done() */
-	struct auth	*engine;	/* NULL: managed only */
-	struct key_op	*pending;	/* of the engine or the forge; the key
-					 * provider works on it */
-	struct forge	*forge;
-	enum forging	 forging;
-	struct fault_account *other;	/* of find_other(); NULL: not yet */
-	struct fault_accounts *accounts;	/* NULL: none */
-	char		 line[DEVICE_MESSAGE_LEN];	/* device_strerror() */
-	char		 trouble[DEVICE_MESSAGE_LEN];	/* "": none */
-	bool		 told;			/* device_trouble() was */
-	struct watch	 watch;
-	struct fault_set *faults;
-	struct fault_now fault;
-	struct audit_log *audit;	/* NULL: none */
-	uint64_t	 begun_us;	/* the operation; if it is watched */
-	uint64_t	 now_ms;	/* of the latest call */
-};
-
 static uint64_t
 clock_us(void)
 {
@@ -109,8 +58,8 @@ clock_ms(void)
 }
 
 /* A key without randomness is worse than none at all. */
-static void
-random_bytes(void *arg, uint8_t *out, size_t len)
+void
+device_random(void *arg, uint8_t *out, size_t len)
 {
 	ssize_t n;
 
@@ -253,8 +202,8 @@ learn_pin(struct device *d)
 	d->pin = (struct pin_known){ info->pin_set, info->pin_failures };
 }
 
-static void
-note_pin(struct device *d, const struct key_op *op)
+void
+device_note_pin(struct device *d, const struct key_op *op)
 {
 	if (op->verb < KEY_PIN_CHECK || op->verb > KEY_PIN_CLEAR)
 		return;
@@ -273,8 +222,8 @@ pin_is_lost(const struct device *d, const struct auth_state *state)
 	    !d->pin.set;
 }
 
-static int
-load_state(struct device *d, struct auth_state *state)
+int
+device_load_state(struct device *d, struct auth_state *state)
 {
 	int r = store_load(d->store, state);
 
@@ -333,7 +282,7 @@ configure(struct device *d, const struct device_config *cfg,
 	(void)attestation_enterprise(d->attestation, &out->enterprise);
 	/* without it, too */
 	(void)attestation_tpm(d->attestation, &out->tpm);
-	out->random = random_bytes;
+	out->random = device_random;
 }
 
 static bool
@@ -393,6 +342,15 @@ check_kind(const struct device *d, char *msg, size_t msglen)
 	return check_tpm(d, msg, msglen);
 }
 
+static void
+abandon(struct device *d)
+{
+	if (d->pending != NULL)
+		d->keys->ops->abandon(d->keys, d->pending);
+	d->pending = NULL;
+}
+
+/* A new engine, in place of one that there may be, which is dropped then. */
 static int
 start_forge(struct device *d)
 {
@@ -405,8 +363,37 @@ start_forge(struct device *d)
 }
 
 static int
-start_engine(struct device *d, const struct device_config *cfg,
-    uint64_t now_ms, char *msg, size_t msglen)
+replace_engine(struct device *d, uint64_t now_ms)
+{
+	struct auth_state state;
+	struct auth *engine = NULL;
+	void *mem = calloc(1, auth_size());
+	int r;
+
+	r = mem != NULL ? device_load_state(d, &state) : -ENOMEM;
+	if (r == 0) {
+		engine = auth_init(mem, &d->auth, &state, now_ms);
+		r = engine != NULL ? 0 : -ENOMEM;
+	}
+	explicit_bzero(&state, sizeof(state));
+	if (r < 0) {
+		free(mem);
+		return device_fail(d, r, "%s", r == -ENOMEM ?
+		    "out of memory" : store_strerror(d->store));
+	}
+	if (d->engine != NULL) {
+		abandon(d);
+		auth_done(d->engine);
+	}
+	free(d->engine_mem);
+	d->engine = engine;
+	d->engine_mem = mem;
+	return 0;
+}
+
+static int
+load_attestation(struct device *d, const struct device_config *cfg,
+    struct attestation **out, char *msg, size_t msglen)
 {
 	struct attestation_plan plan = {
 		.aaguid = cfg->auth.aaguid,
@@ -415,35 +402,30 @@ start_engine(struct device *d, const struct device_config *cfg,
 		.brought = cfg->root,
 		.now_s = time(NULL),
 	};
-	struct auth_state state;
+
+	return attestation_load(d->store, d->keys, &plan, out, msg, msglen);
+}
+
+static int
+start_engine(struct device *d, const struct device_config *cfg,
+    uint64_t now_ms, char *msg, size_t msglen)
+{
 	int r;
 
-	r = attestation_load(d->store, d->keys, &plan, &d->attestation, msg,
-	    msglen);
+	r = load_attestation(d, cfg, &d->attestation, msg, msglen);
 	if (r < 0)
 		return r;
-	r = load_state(d, &state);
-	if (r < 0) {
-		snprintf(msg, msglen, "%s", store_strerror(d->store));
-		return r;
-	}
-	d->engine_mem = calloc(1, auth_size());
-	if (d->engine_mem == NULL || start_forge(d) < 0) {
+	if (start_forge(d) < 0) {
 		snprintf(msg, msglen, "out of memory");
-		r = -ENOMEM;
-		goto out;
+		return -ENOMEM;
 	}
 	configure(d, cfg, &d->auth);
 	r = check_kind(d, msg, msglen);
 	if (r < 0)
-		goto out;
-	d->engine = auth_init(d->engine_mem, &d->auth, &state, now_ms);
-	if (d->engine == NULL) {
-		snprintf(msg, msglen, "out of memory");
-		r = -ENOMEM;
-	}
-out:
-	explicit_bzero(&state, sizeof(state));
+		return r;
+	r = replace_engine(d, now_ms);
+	if (r < 0)
+		snprintf(msg, msglen, "%s", d->line);
 	return r;
 }
 
@@ -648,14 +630,6 @@ device_destroy(const char *path, char *msg, size_t msglen)
 		r = destroy(d, msg, msglen);
 	device_close(d);
 	return r;
-}
-
-static void
-abandon(struct device *d)
-{
-	if (d->pending != NULL)
-		d->keys->ops->abandon(d->keys, d->pending);
-	d->pending = NULL;
 }
 
 /* Losing unused counters only makes the counter jump, so errors are fine. */
@@ -887,7 +861,7 @@ forge(struct device *d)
 static enum auth_want
 key_done(struct device *d, uint64_t now_ms)
 {
-	note_pin(d, d->pending);
+	device_note_pin(d, d->pending);
 	note_result(d, d->pending);
 	d->pending = NULL;
 	return auth_key_done(d->engine, now_ms);
@@ -1173,11 +1147,11 @@ device_facts(const struct device *d, struct auth_facts *out)
 }
 
 /* The state as it is now, to the engine, which is idle. */
-static int
-tell_engine(struct device *d)
+int
+device_tell_engine(struct device *d)
 {
 	struct auth_state state;
-	int r = load_state(d, &state);
+	int r = device_load_state(d, &state);
 
 	if (r == 0)
 		auth_store_changed(d->engine, &state);
@@ -1197,7 +1171,7 @@ device_replied(struct device *d)
 	d->fault.name[0] = '\0';
 	forget_forged(d);
 	auth_replied(d->engine);
-	if (d->commit.diverged && tell_engine(d) == 0)
+	if (d->commit.diverged && device_tell_engine(d) == 0)
 		d->commit.diverged = false;
 }
 
@@ -1255,6 +1229,17 @@ device_transact_apdu(struct device *d, struct span request, uint8_t *reply,
 	    len);
 }
 
+int
+device_fail(struct device *d, int error, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(d->line, sizeof(d->line), fmt, ap);
+	va_end(ap);
+	return error;
+}
+
 static int
 explain(struct device *d, int r)
 {
@@ -1264,9 +1249,8 @@ explain(struct device *d, int r)
 	return r;
 }
 
-/* For what the provider was asked for. */
-static int
-explain_keys(struct device *d, int r, const char *before)
+int
+device_explain_keys(struct device *d, int r, const char *before)
 {
 	const char *why = d->keys->ops->strerror(d->keys);
 
@@ -1276,23 +1260,24 @@ explain_keys(struct device *d, int r, const char *before)
 	return r;
 }
 
-/*
- * Commits what the owner decided, and tells the engine; also when it is on
- * disk and nothing more can be said of it.
- */
-static int
-manage(struct device *d, const struct auth_change *change)
+int
+device_check_idle(struct device *d)
+{
+	return device_idle(d) ? 0 : device_fail(d, -EBUSY,
+	    "the key is answering a request; try again");
+}
+
+/* Also when it is on disk and nothing more can be said of it. */
+int
+device_change(struct device *d, const struct auth_change *change)
 {
 	int r, told = 0;
 
-	if (!device_idle(d)) {
-		snprintf(d->line, sizeof(d->line), "the key is answering a "
-		    "request; try again");
+	if (device_check_idle(d) != 0)
 		return -EBUSY;
-	}
 	r = explain(d, commit_now(&d->commit, change));
 	if (d->engine != NULL && (r == 0 || d->commit.diverged))
-		told = tell_engine(d);
+		told = device_tell_engine(d);
 	d->commit.diverged = false;
 	return r != 0 ? r : told;
 }
@@ -1318,7 +1303,7 @@ device_delete(struct device *d, uint64_t seq)
 		/* whoever keeps a copy of the list sees that it is old */
 		state.store_generation++;
 		change.state = &state;
-		r = manage(d, &change);
+		r = device_change(d, &change);
 	}
 	if (r == 0)
 		watch_owner(&d->watch, EVENT_CREDENTIAL_DELETED, &cred);
@@ -1336,12 +1321,12 @@ forget_pin(struct device *d)
 
 	if (!d->keys->ops->info(d->keys)->pin)
 		return 0;
-	r = explain_keys(d, keys_perform(d->keys, &op),
+	r = device_explain_keys(d, keys_perform(d->keys, &op),
 	    "the credentials are gone, but the PIN is not: ");
-	note_pin(d, &op);
+	device_note_pin(d, &op);
 	explicit_bzero(&op, sizeof(op));
 	if (d->engine != NULL)
-		(void)tell_engine(d);
+		(void)device_tell_engine(d);
 	return r < 0 ? -EIO : 0;
 }
 
@@ -1358,9 +1343,9 @@ device_reset(struct device *d)
 
 	if (r == 0) {
 		state = auth_state_after_reset(&old);
-		random_bytes(NULL, state.epoch, sizeof(state.epoch));
+		device_random(NULL, state.epoch, sizeof(state.epoch));
 		change.state = &state;
-		r = manage(d, &change);
+		r = device_change(d, &change);
 	}
 	explicit_bzero(&old, sizeof(old));
 	explicit_bzero(&state, sizeof(state));
@@ -1378,34 +1363,49 @@ device_reset(struct device *d)
 int
 device_power_cycle(struct device *d, uint64_t now_ms)
 {
-	void *mem = calloc(1, auth_size());
-	struct auth *engine = NULL;
-	struct auth_state state;
-	int r = mem != NULL ? 0 : -ENOMEM;
+	int r;
 
-	if (r == 0 && d->commit.phase != COMMIT_IDLE)
+	if (d->commit.phase != COMMIT_IDLE)
 		(void)commit_wait(&d->commit, 1);
-	if (r == 0)
-		r = load_state(d, &state);
-	if (r == 0) {
-		d->commit.diverged = false;
-		engine = auth_init(mem, &d->auth, &state, now_ms);
-		r = engine != NULL ? 0 : -ENOMEM;
-	}
-	explicit_bzero(&state, sizeof(state));
-	if (r < 0) {
-		free(mem);
+	r = replace_engine(d, now_ms);
+	if (r < 0)
 		return r;
-	}
-	abandon(d);
 	forget_forged(d);
-	auth_done(d->engine);
-	free(d->engine_mem);
-	d->engine = engine;
-	d->engine_mem = mem;
+	d->commit.diverged = false;
 	watch_tell(&d->watch, &(struct event){ .kind = EVENT_POWER_CYCLED,
 	    .owner = true });
 	return 0;
+}
+
+/*
+ * First the power cycle, which ends what the provider is at. What the old
+ * engine's configuration points to lives as long as it: in the attestation.
+ */
+int
+device_reconfigure(struct device *d, const struct auth_config *auth,
+    uint64_t now_ms)
+{
+	const struct device_config cfg = { .auth = *auth };
+	struct attestation *old_att = d->attestation, *att;
+	struct auth_config old = d->auth;
+	int r;
+
+	r = device_power_cycle(d, now_ms);
+	if (r == 0)
+		r = load_attestation(d, &cfg, &att, d->line, sizeof(d->line));
+	if (r < 0)
+		return r;
+	d->attestation = att;
+	configure(d, &cfg, &d->auth);
+	r = check_kind(d, d->line, sizeof(d->line));
+	if (r == 0)
+		r = replace_engine(d, now_ms);
+	if (r < 0) {
+		d->attestation = old_att;
+		d->auth = old;
+	}
+	attestation_free(r < 0 ? att : old_att);
+	return r;
 }
 
 struct watch *
@@ -1498,7 +1498,7 @@ device_rewrap(struct device *d, uint32_t pcrs, const char *recovery)
 	size_t len = 0;
 	int r;
 
-	r = explain_keys(d, d->keys->ops->rewrap(d->keys, pcrs, recovery,
+	r = device_explain_keys(d, d->keys->ops->rewrap(d->keys, pcrs, recovery,
 	    wrapped, &len), "");
 	if (r == 0) {
 		r = store_rewrap(d->store, span(wrapped, len));

@@ -146,6 +146,90 @@ int device_rewrap(struct device *d, uint32_t pcrs, const char *recovery);
 const char *device_strerror(const struct device *d);
 
 /*
+ * A credential from elsewhere. Text is UTF-8; what is NULL is not there. Its
+ * hmac-secret is a new one: no private key says what it was.
+ */
+struct device_import {
+	struct span	id;		/* 1 to CREDENTIAL_ID_MAX bytes;
+					 * NULL: a random one */
+	struct span	rp_id;		/* 1 to RP_ID_KEPT bytes */
+	struct span	private_key;	/* PKCS #8 (tpm/pkcs8.h) */
+	int		alg;		/* 0: what such keys are mostly for */
+	bool		discoverable;
+	struct span	user_id;	/* 1 to USER_ID_MAX bytes, of those that
+					 * are discoverable */
+	struct span	user_name;	/* these are cut to NAME_KEPT */
+	struct span	display_name;
+	struct span	rp_name;
+	enum cred_protect protect;	/* 0: PROTECT_OPTIONAL */
+	bool		hmac_secret;
+	bool		backup_eligible;
+	bool		backup_state;
+	enum cred_counting counting;
+	uint32_t	counter;	/* COUNT_ITSELF: the last one */
+	struct span	large_blob;	/* compressed, LARGE_BLOB_MAX at most,
+					 * of discoverable ones */
+	uint64_t	large_blob_size;	/* before that */
+};
+
+/*
+ * Of what its owner may do to a key that runs, and no host: -EBUSY while an
+ * operation is under way, and a line if they fail, as below.
+ *
+ * Keeps a credential from elsewhere; out may be NULL. -EINVAL: it cannot be;
+ * -EEXIST: its ID, or a discoverable one for its account, is there; -ENOTSUP:
+ * the key has none like it, or its keys are in a TPM.
+ */
+int device_import(struct device *d, const struct device_import *in,
+    struct credential *out);
+/*
+ * Its private key, as PKCS #8, which the caller wipes; *len is at most cap
+ * (KEY_SIG_MAX bytes are enough). -ENOTSUP: it is in a TPM.
+ */
+int device_export(struct device *d, const struct credential *cred,
+    uint8_t *out, size_t cap, size_t *len);
+/* What its next assertion will count on from; false: it does not count. */
+bool device_sign_count(const struct device *d, const struct credential *cred,
+    uint32_t *count);
+
+/* Changes of a credential; what is not to be set stays. */
+struct device_properties {
+	bool		set_backup_eligible, backup_eligible;
+	bool		set_backup_state, backup_state;
+	bool		set_counter;	/* from now on it counts like that */
+	enum cred_counting counting;
+	uint32_t	counter;
+};
+/* -ENOENT: there is no such credential; -EINVAL: BS without BE. */
+int device_set_properties(struct device *d, uint64_t seq,
+    const struct device_properties *p);
+
+/*
+ * Sets the PIN, whatever it was, or takes it away (NULL). Tokens end. -EINVAL:
+ * no PIN that a host could set; -ENOTSUP: the key has none. Interrupted, it has
+ * the old one, none, or the new one.
+ */
+int device_set_pin(struct device *d, const char *pin);
+struct device_pin {
+	bool		supported;	/* it can have one */
+	bool		set;
+	bool		force_change;
+	bool		power_cycle;	/* no guess is taken before one */
+	unsigned	retries;
+	unsigned	min_length;	/* code points */
+};
+void device_pin_state(struct device *d, struct device_pin *out);
+
+/*
+ * Another kind of key in place of this one, with its credentials, as a firmware
+ * update makes it: a power cycle comes with it. auth as in device_config. If it
+ * fails, the key is what it was. -EKEYEXPIRED and others as device_open(), with
+ * a line in device_strerror().
+ */
+int device_reconfigure(struct device *d, const struct auth_config *auth,
+    uint64_t now_ms);
+
+/*
  * As if the power had gone and come back: what was not committed is gone,
  * the operation under way as well, but for a commit, which is waited for.
  * -ENOMEM or what store_load() says: then nothing happened.

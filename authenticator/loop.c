@@ -732,14 +732,13 @@ loop_set_verifications(struct loop *l, const struct verifications *v)
 	l->presence.verifications = *v;
 }
 
-int
-loop_power_cycle(struct loop *l, uint64_t now_ms)
+/* The key is another one than before, and whoever waits for it does so in
+ * vain. */
+static void
+begin_anew(struct loop *l, uint64_t now_ms)
 {
 	struct loop_host *lh;
-	int r = device_power_cycle(l->device, now_ms);
 
-	if (r < 0)
-		return r;
 	l->now_ms = now_ms;
 	presence_unask(&l->presence);
 	l->wanted = false;
@@ -751,7 +750,28 @@ loop_power_cycle(struct loop *l, uint64_t now_ms)
 		init_hid(l, lh);
 		pump(l, lh);	/* reading goes on */
 	}
-	return 0;
+}
+
+int
+loop_power_cycle(struct loop *l, uint64_t now_ms)
+{
+	int r = device_power_cycle(l->device, now_ms);
+
+	if (r == 0)
+		begin_anew(l, now_ms);
+	return r;
+}
+
+/* The power cycle that comes first may be all that there was. */
+int
+loop_reconfigure(struct loop *l, const struct auth_config *auth,
+    uint64_t now_ms)
+{
+	int r = device_reconfigure(l->device, auth, now_ms);
+
+	if (r == 0 || device_idle(l->device))
+		begin_anew(l, now_ms);
+	return r;
 }
 
 struct device *

@@ -88,6 +88,9 @@ void loop_set_verifications(struct loop *l, const struct verifications *v);
  * for a reply wait in vain. As device_power_cycle().
  */
 int loop_power_cycle(struct loop *l, uint64_t now_ms);
+/* The same, and it comes back as another kind of key: device_reconfigure(). */
+int loop_reconfigure(struct loop *l, const struct auth_config *auth,
+    uint64_t now_ms);
 
 struct device *loop_device(struct loop *l);
 unsigned loop_host_count(const struct loop *l);

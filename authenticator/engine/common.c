@@ -150,18 +150,24 @@ cred_name(const struct auth *au, struct auth_op *op)
 }
 
 size_t
-meta_encode(const struct auth_op *op, uint8_t out[static KEY_META_MAX])
+meta_encode(const struct credential *cred, bool stored,
+    uint8_t out[static KEY_META_MAX])
 {
-	const struct credential *cred = &op->cred;
-
 	out[0] = META_VERSION;
 	out[1] = cred->protect;
 	out[2] = (cred->hmac_secret ? META_HMAC : 0) |
-	    (op->stored ? META_STORED : 0) |
+	    (stored ? META_STORED : 0) |
 	    (cred->third_party_payment ? META_PAYMENT : 0) |
 	    (cred->backup_eligible ? META_BACKUP_ELIGIBLE : 0) |
 	    (cred->backup_state ? META_BACKED_UP : 0);
 	return META_LEN;
+}
+
+size_t
+auth_stored_meta(const struct credential *cred,
+    uint8_t out[static KEY_META_MAX])
+{
+	return meta_encode(cred, true, out);
 }
 
 static bool

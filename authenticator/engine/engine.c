@@ -647,6 +647,12 @@ auth_reply(const struct auth *au)
 	return span(au->reply, au->reply_len);
 }
 
+uint32_t
+auth_counter(const struct auth *au)
+{
+	return au->counter;
+}
+
 const struct auth_change *
 auth_settle(struct auth *au)
 {

@@ -478,6 +478,25 @@ bool auth_facts(const struct auth *au, struct auth_facts *out);
  */
 const struct auth_change *auth_settle(struct auth *au);
 
+/* The signature counter that was given out last, of those that share it. */
+uint32_t auth_counter(const struct auth *au);
+
+/* What the key of a stored credential that somebody else makes has as meta. */
+size_t auth_stored_meta(const struct credential *cred,
+    uint8_t out[static KEY_META_MAX]);
+
+/*
+ * The PIN as a host would have to put it: CTAP2_OK, with its length in code
+ * points, or PIN_POLICY_VIOLATION.
+ */
+enum ctap_status auth_check_pin(const struct auth *au, struct span pin,
+    uint8_t *points);
+/* Wrong ones that it would take; and whether it takes none before a power
+ * cycle. */
+unsigned auth_pin_retries(const struct auth *au, bool *power_cycle);
+/* In code points. */
+unsigned auth_pin_min_length(const struct auth *au);
+
 /* What the daemon's owner did to the store outside of a command (deleted a
  * credential, or reset): forget tokens and continuations. */
 void auth_store_changed(struct auth *au, const struct auth_state *state);

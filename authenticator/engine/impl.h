@@ -419,7 +419,7 @@ void cred_keep_key(struct auth_op *op);
 /* Its ID: holds its key, or is random for a row. */
 void cred_name(const struct auth *au, struct auth_op *op);
 /* What a credential ID that holds its own key says about it. */
-size_t meta_encode(const struct auth_op *op,
+size_t meta_encode(const struct credential *cred, bool stored,
     uint8_t out[static KEY_META_MAX]);
 
 /* facts.c: of a request that was decoded, or an APDU that was */

@@ -216,7 +216,8 @@ mc_create(struct auth *au, struct auth_op *op)
 	op->key.alg = op->alg;
 	op->key.shape = au->cfg.key_shape;
 	op->key.bound = span(op->ga.rp_id_hash, sizeof(op->ga.rp_id_hash));
-	op->key.meta = span(op->meta, meta_encode(op, op->meta));
+	op->key.meta = span(op->meta, meta_encode(&op->cred,
+	    op->stored, op->meta));
 	return ask_key(au, op, KEY_CREATE);
 }
 

@@ -232,6 +232,31 @@ check_new_pin(const struct auth *au, struct span pin)
 	return CTAP2_OK;
 }
 
+enum ctap_status
+auth_check_pin(const struct auth *au, struct span pin, uint8_t *points)
+{
+	enum ctap_status status = CTAP2_ERR_PIN_POLICY_VIOLATION;
+
+	if (pin.len <= PIN_BYTES_MAX && cbor_utf8_cut(pin, pin.len) == pin.len)
+		status = check_new_pin(au, pin);
+	if (status == CTAP2_OK)
+		*points = (uint8_t)code_points(pin);
+	return status;
+}
+
+unsigned
+auth_pin_retries(const struct auth *au, bool *power_cycle)
+{
+	*power_cycle = au->pin_mismatches >= PIN_MISMATCHES_MAX;
+	return pin_retries(au);
+}
+
+unsigned
+auth_pin_min_length(const struct auth *au)
+{
+	return pin_min_length(au);
+}
+
 /*
  * pin.03, pin.04: what is told if newPinEnc did not decrypt. Whole blocks do
  * decrypt, if only to another length than a PIN has: no block, or too many.

@@ -209,7 +209,8 @@ ur_create(struct auth *au, struct auth_op *op)
 	cred_begin(au, op);
 	op->key.alg = COSE_ES256;
 	op->key.bound = span(op->ga.rp_id_hash, APPLICATION_LEN);
-	op->key.meta = span(op->meta, meta_encode(op, op->meta));
+	op->key.meta = span(op->meta, meta_encode(&op->cred,
+	    op->stored, op->meta));
 	return ask_key(au, op, KEY_CREATE);
 }
 

@@ -173,8 +173,9 @@ check_owner(struct store *st, uint64_t seq)
 }
 
 static int
-write_own_blob(struct store *st, const struct own_blob *b)
+write_own_blob(struct store *st, const struct own_blob *b, uint64_t last_seq)
 {
+	uint64_t seq = b->seq == OWN_BLOB_OF_PUT ? last_seq : b->seq;
 	uint8_t value[OWN_BLOB_HEAD + LARGE_BLOB_MAX];
 	char name[OWN_BLOB_NAME];
 	int r;
@@ -182,13 +183,13 @@ write_own_blob(struct store *st, const struct own_blob *b)
 	if (b->bytes.len > LARGE_BLOB_MAX)
 		return store_fail(st, -EINVAL, "%s: a large blob cannot be "
 		    "so large", st->path);
-	if ((r = check_owner(st, b->seq)) != 0)
+	if ((r = check_owner(st, seq)) != 0)
 		return r;
 	for (int i = 0; i < OWN_BLOB_HEAD; i++)
 		value[i] = (uint8_t)(b->original_size >> (56 - 8 * i));
 	if (b->bytes.len > 0)
 		memcpy(value + OWN_BLOB_HEAD, b->bytes.p, b->bytes.len);
-	snprintf(name, sizeof(name), OWN_BLOB, b->seq);
+	snprintf(name, sizeof(name), OWN_BLOB, seq);
 	r = write_blob(st, name, span(value, OWN_BLOB_HEAD + b->bytes.len));
 	explicit_bzero(value, sizeof(value));
 	return r;
@@ -440,7 +441,7 @@ apply(struct store *st, const struct auth_change *chg, struct pending *p)
 	if (r == 0 && chg->put != NULL)
 		r = add_one(st, p, chg->put);
 	if (r == 0 && chg->own_blob.seq != 0)
-		r = write_own_blob(st, &chg->own_blob);
+		r = write_own_blob(st, &chg->own_blob, p->last_seq);
 	if (r == 0 && chg->large_blobs.p != NULL)
 		r = write_large_blobs(st, chg->large_blobs);
 	return r == 0 ? write_state(st, p) : r;

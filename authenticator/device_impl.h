@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside struct device, for device.c and device_owner.c alone: what hosts make
+ * a key do, and what its owner does to it.
+ */
+#ifndef AUTHENTICATOR_DEVICE_IMPL_H
+#define AUTHENTICATOR_DEVICE_IMPL_H
+
+#include "authenticator/device.h"
+
+#include "authenticator/fault/armed.h"
+#include "authenticator/fault/fault.h"
+#include "authenticator/store/commit.h"
+#include "authenticator/watch.h"
+
+/* What the key provider is known to have of the PIN, if it has it. */
+struct pin_known {
+	bool		 set;
+	uint8_t		 failures;
+};
+
+/* What the operation under way gets wrong on purpose, if anything. */
+struct fault_now {
+	struct fault_armed armed;	/* id 0: nothing */
+	uint8_t		*request;	/* that the engine works on instead */
+	char		 name[FAULT_NAME_MAX];	/* "": it has not happened */
+};
+
+/* What became of the engine's reply. */
+enum forging {
+	NOT_FORGED,		/* yet */
+	FORGING,		/* the key provider signs; nothing can stop it,
+				 * as what is replied to is done */
+	FORGED,
+	HONEST,
+};
+
+struct device {
+	char		*path;
+	int		 dirfd;
+	int		 lock_fd;	/* -1: the store has it */
+	struct keys	*keys;
+	bool		 keys_lent;	/* by device_config.keys */
+	struct store	*store;
+	struct commit	 commit;
+	struct pin_known pin;
+	struct attestation *attestation;
+	struct auth_config auth;	/* of the engine */
+	void		*engine_mem;	/* wiped by auth_done() */
+	struct auth	*engine;	/* NULL: managed only */
+	struct key_op	*pending;	/* of the engine or the forge; the key
+					 * provider works on it */
+	struct forge	*forge;
+	enum forging	 forging;
+	struct fault_account *other;	/* of find_other(); NULL: not yet */
+	struct fault_accounts *accounts;	/* NULL: none */
+	char		 line[DEVICE_MESSAGE_LEN];	/* device_strerror() */
+	char		 trouble[DEVICE_MESSAGE_LEN];	/* "": none */
+	bool		 told;			/* device_trouble() was */
+	struct watch	 watch;
+	struct fault_set *faults;
+	struct fault_now fault;
+	struct audit_log *audit;	/* NULL: none */
+	uint64_t	 begun_us;	/* the operation; if it is watched */
+	uint64_t	 now_ms;	/* of the latest call */
+};
+
+/* Sets device_strerror() and returns error. */
+int device_fail(struct device *d, int error, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same for what the provider was asked for and answered with r, if that
+ * is an error; returns r. */
+int device_explain_keys(struct device *d, int r, const char *before);
+/* -EBUSY while an operation is under way, with a line. */
+int device_check_idle(struct device *d);
+/* Commits what the owner decided, and tells the engine. */
+int device_change(struct device *d, const struct auth_change *change);
+/* After an operation of the provider about the PIN. */
+void device_note_pin(struct device *d, const struct key_op *op);
+/* The state, with what the provider knows better. */
+int device_load_state(struct device *d, struct auth_state *state);
+/* The state as it is now, to the engine, which is idle. */
+int device_tell_engine(struct device *d);
+void device_random(void *arg, uint8_t *out, size_t len);
+
+#endif
