@@ -23,7 +23,7 @@ struct http_client;
 struct http_request {
 	const char	*method;
 	const char	*url;		/* http: or https: */
-	const char	*socket_path;	/* of a UNIX socket; NULL: as url says */
+	const char	*socket_path;	/* of a UNIX one; NULL: as url says */
 	const char	*const *headers; /* "Name: value", ended by NULL; NULL:
 					 * none; Host comes from url, or is
 					 * here */
