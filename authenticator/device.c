@@ -1403,6 +1403,7 @@ device_reconfigure(struct device *d, const struct auth_config *auth,
 	if (r < 0) {
 		d->attestation = old_att;
 		d->auth = old;
+		store_restrict(d->store, old.capacity);
 	}
 	attestation_free(r < 0 ? att : old_att);
 	return r;

@@ -401,6 +401,14 @@ choose_id(struct hub_key *k, const char *id)
 	} while (hub_find(k->hub, k->id) != NULL);
 }
 
+/* To what the kernel takes from hosts in one go. */
+static void
+limit_messages(enum hub_transport transport, struct auth_config *auth)
+{
+	if (transport == HUB_UHID && auth->message_max > UHID_MESSAGE_MAX)
+		auth->message_max = UHID_MESSAGE_MAX;
+}
+
 static int
 open_device(struct hub_key *k, const struct hub_options *o, uint64_t now_ms,
     char *msg, size_t msglen)
@@ -409,10 +417,7 @@ open_device(struct hub_key *k, const struct hub_options *o, uint64_t now_ms,
 	    .auth = o->auth, .tpm = o->tpm, .root = o->root };
 	int r = 0;
 
-	/* what the kernel takes from hosts in one go */
-	if (o->transport == HUB_UHID &&
-	    cfg.auth.message_max > UHID_MESSAGE_MAX)
-		cfg.auth.message_max = UHID_MESSAGE_MAX;
+	limit_messages(o->transport, &cfg.auth);
 	if (o->state == NULL) {
 		r = ephemeral_make(&k->ephemeral, msg, msglen);
 		cfg.path = k->ephemeral.path;
@@ -499,6 +504,56 @@ start(struct hub_key *k, const struct hub_options *o, uint64_t now_ms,
 	}
 	r = o->unplugged ? watch_timers(k) : plug_in(k, msg, msglen);
 	return r < 0 ? r : write_note(k, msg, msglen);
+}
+
+static int
+become(struct hub_key *k, const struct profile *p, uint64_t now_ms, char *msg,
+    size_t msglen)
+{
+	struct auth_config auth = *device_auth(k->device);
+	enum account_choice choice = auth.choice;
+	int r;
+
+	profile_apply(p, &auth);
+	if (!profile_says(p, "accountChoice"))
+		auth.choice = choice;
+	limit_messages(k->kind, &auth);
+	r = loop_reconfigure(k->loop, &auth, hub_now(k, now_ms));
+	if (r < 0)
+		snprintf(msg, msglen, "%s", device_strerror(k->device));
+	return r;
+}
+
+int
+hub_set_profile(struct hub_key *k, const struct profile *p, uint64_t now_ms,
+    char *msg, size_t msglen)
+{
+	struct event e = { .kind = EVENT_PROFILE_CHANGED };
+	bool plugged = k->transport != NULL;
+	char why[PROFILE_MESSAGE_LEN];
+	int r, plug;
+
+	if (!device_idle(k->device))
+		return refuse(-EBUSY, msg, msglen, "the key is answering a "
+		    "request; try again");
+	r = become(k, p, now_ms, msg, msglen);
+	if (r < 0)
+		return r;
+	r = profile_keep(p, device_dirfd(k->device), device_path(k->device),
+	    why, sizeof(why));
+	if (r < 0)
+		snprintf(msg, msglen, "the key is another one until it is "
+		    "stopped, and then what it was: %s", why);
+	hub_unplug(k, now_ms);
+	take_identity(k, p, NULL);
+	watch_tell(device_watch(k->device), &e);
+	if (plugged && (plug = hub_plug(k, now_ms, why, sizeof(why))) < 0 &&
+	    r == 0) {
+		snprintf(msg, msglen, "the key is another one, and unplugged: "
+		    "%s", why);
+		r = plug;
+	}
+	return r;
 }
 
 static void

@@ -135,6 +135,16 @@ extern const char *const hub_transport_names[];
 int hub_plug(struct hub_key *k, uint64_t now_ms, char *msg, size_t msglen);
 void hub_unplug(struct hub_key *k, uint64_t now_ms);
 
+/*
+ * It becomes the model p, with its credentials, as after an update of its
+ * firmware: hosts see it go and come back. Its state directory keeps p. What
+ * single settings said is over, but who picks among accounts stays, unless p
+ * says. On error -errno and one line in msg; it is what it was, unless the
+ * line says otherwise.
+ */
+int hub_set_profile(struct hub_key *k, const struct profile *p,
+    uint64_t now_ms, char *msg, size_t msglen);
+
 /* Its clock jumps ahead, with whatever that ends. -EINVAL: too far. */
 int hub_advance(struct hub_key *k, uint64_t ms, uint64_t now_ms);
 /* What the key takes for now; loop_*() wants that. */

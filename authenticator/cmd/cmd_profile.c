@@ -25,9 +25,9 @@ static const char help[] =
 "  list                those that sealkey brings along\n"
 "  show                one of them, as a file to begin with\n"
 "  check               is there anything wrong with these files?\n"
-"  set                 a key becomes this model, and stays it; its\n"
-"                      credentials stay, too, as after an update of its\n"
-"                      firmware\n"
+"  set                 a key becomes this model, running or not, and stays\n"
+"                      it; its credentials stay, too, as after an update of\n"
+"                      its firmware\n"
 "\n"
 "  --state DIR         the key's state directory\n"
 "  --json              as JSON, for programs; list: an array\n"
@@ -133,6 +133,26 @@ do_check(const struct profile_use *use)
 	return status;
 }
 
+/* The file itself goes along: the key may not see what we see. */
+static int
+set_running(struct manage *m, const struct profile *p)
+{
+	json_t *body = json_pack("{s:s%}", "profileText",
+	    (const char *)p->text.p, p->text.len);
+	char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+	json_t *reply = NULL;
+	int r = -ENOMEM;
+
+	if (text != NULL)
+		r = manage_request(m, "PUT", "profile", text, &reply);
+	else
+		snprintf(m->msg, sizeof(m->msg), "out of memory");
+	free(text);
+	json_decref(body);
+	json_decref(reply);
+	return r;
+}
+
 static int
 do_set(const struct profile_use *use)
 {
@@ -144,12 +164,9 @@ do_set(const struct profile_use *use)
 	if (profile_load(use->operands[0], &p, msg, sizeof(msg)) < 0)
 		return cli_error("%s", msg);
 	r = manage_open(&m, use->state);
-	if (r == 0 && m.device == NULL) {
-		r = -EBUSY;
-		snprintf(m.msg, sizeof(m.msg), "%s: the key runs; stop it "
-		    "first", m.path);
-	}
-	if (r == 0)
+	if (r == 0 && m.device == NULL)
+		r = set_running(&m, p);
+	else if (r == 0)
 		r = profile_keep(p, device_dirfd(m.device), m.path, m.msg,
 		    sizeof(m.msg));
 	if (r < 0)

@@ -60,6 +60,35 @@ check "they are there" call 200 '"attestation":"self"' GET /v1/keys/five/info
 check "a profile may come along" add six '"profileText":
     "[profile]\nname = mine\n[device]\nproduct = Mine\n[settings]\nversions = FIDO_2_0\nalgorithms = ES256\n"'
 check "it has a name of its own" call 200 '"name":"Mine"' GET /v1/keys/six
+check "a running key becomes another model" call 200 '"name":"u2f"' \
+    PUT /v1/keys/four/profile '{"profile": "u2f"}'
+check "which it is then" call 200 '"profile":"u2f"' GET /v1/keys/four/info
+check "with the name of that" call 200 '"name":"U2F security key (test' \
+    GET /v1/keys/four
+check "or one that came along" call 200 '"name":"mine"' \
+    PUT /v1/keys/four/profile '{"profileText":
+    "[profile]\nname = mine\n[device]\nproduct = Mine\n[settings]\nversions = FIDO_2_0\nalgorithms = ES256\n"}'
+# refuses_profile TEXT BODY
+refuses_profile()
+{
+	call 400 "$1" PUT /v1/keys/four/profile "$2"
+}
+check "a profile has to be said" refuses_profile 'said by its name' '{}'
+check "and no other thing" refuses_profile 'said by its name' \
+    '{"profile": "u2f", "more": 1}'
+check "nor a number" refuses_profile 'said by its name' '{"profile": 1}'
+check "nor nothing" refuses_profile 'invalid argument' ''
+check "nor a list" refuses_profile 'invalid argument' '["u2f"]'
+check "nor an unknown name" refuses_profile 'there is no profile' \
+    '{"profile": "u3f"}'
+check "nor a path" refuses_profile 'profile is a name' \
+    '{"profile": "../u2f"}'
+check "nor a text that contradicts itself" refuses_profile \
+    'profileText:8: credMgmt: it needs rk and pinUvAuthToken' \
+    '{"profileText":
+    "[profile]\nname = mine\n[device]\nproduct = Mine\n[settings]\nversions = FIDO_2_0\nalgorithms = ES256\ncredMgmt = on"}'
+check "after all of that it is what it was" call 200 '"profile":"mine"' \
+    GET /v1/keys/four/info
 for id in four five six; do
 	check "key $id goes" call 200 '^{}$' DELETE "/v1/keys/$id"
 done

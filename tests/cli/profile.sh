@@ -215,6 +215,9 @@ check "a larger one has room again" discoverable 3
 
 # --- running ------------------------------------------------------------------
 
+# with software keys, which have no TPM to attest with
+export SEALKEY_TPM=none
+
 info_is()
 {
 	exits 0 info --state "$T/$1" --json && value "o.profile == '$2' &&
@@ -230,6 +233,47 @@ check "it says so" info_is run titan-v2
 check "it ends again" stop_key
 check "told another one" exits 0 profile set nitrokey-3 --state "$T/run"
 check "it will be that" info_is run nitrokey-3
+
+# An update of the firmware, of a key that runs: what it knew, it knows
+runs_create()
+{
+	"$SEALKEY" webauthn create "${ORIGIN[@]}" --socket "$T/run.sock" \
+	    >"$T/out" 2>"$T/err" <<-'END' || return
+	{"rp": {"id": "example.com", "name": "E"}, "challenge": "AAAA",
+	"user": {"id": "AQID", "name": "a", "displayName": "A"},
+	"attestation": "direct",
+	"pubKeyCredParams": [{"type": "public-key", "alg": -7}]}
+	END
+	id=$(value o.id)
+	[ "$(value 'Buffer.from(o.response.authenticatorData, "base64url")
+	    .toString("hex", 37, 53)')" = "$(aaguid_of "$1")" ]
+}
+runs_get()
+{
+	echo "{\"challenge\": \"AAAA\", \"rpId\": \"example.com\",
+	    \"allowCredentials\": [{\"type\": \"public-key\", \"id\": \"$id\"}]}" |
+	    tr -d '\n' | "$SEALKEY" webauthn get "${ORIGIN[@]}" \
+	    --socket "$T/run.sock" >"$T/out" 2>"$T/err"
+}
+check "one starts again" start_key run --profile yubikey-5-nfc
+check "it registers under its AAGUID" runs_create yubikey-5-nfc
+check "it is updated while it runs" exits 0 profile set \
+    yubikey-5-nfc-fw57 --state "$T/run"
+check "it says what it is now" info_is run yubikey-5-nfc-fw57
+check "the credential of before signs in" runs_get
+check "a new one is under the new AAGUID" runs_create yubikey-5-nfc-fw57
+cannot()
+{
+	exits 1 profile set windows-hello --state "$T/run" &&
+	    says 'tpm attestation needs keys in a TPM'
+}
+check "it cannot become what it has no TPM for" cannot
+check "and stays what it was" info_is run yubikey-5-nfc-fw57
+check "the old one still signs in" runs_get
+check "a bad file is not sent" exits 1 profile set "$T/bad.ini" \
+    --state "$T/run"
+check "the updated key ends" stop_key
+check "and is the same" info_is run yubikey-5-nfc-fw57
 echo "nothing" >"$T/run/profile.ini"
 spoilt_runs()
 {
