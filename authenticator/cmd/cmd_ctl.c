@@ -37,6 +37,11 @@ static const char help[] =
 "  clock [MS]                    its clock; MS further ahead\n"
 "  credentials                   which it has\n"
 "  show ID, delete ID            one of them\n"
+"  import -, import NAME=VALUE...  one from elsewhere, as PKCS #8\n"
+"  export ID                     one, with its private key\n"
+"  properties ID NAME=VALUE...   backupEligibility, backupState, signCount\n"
+"  pin [PIN], remove-pin         whether it has one; a new one, or none\n"
+"  profile [NAME]                which model it is; another one from now on\n"
 "  roots                         its trust anchors\n"
 "  faults                        which are armed\n"
 "  arm FAULT [USES [RP_ID]]      one more; disarm: none any more\n"
@@ -58,44 +63,49 @@ static const struct option options[] = {
 
 #define MEMBERS_MAX	3
 
-/* Paths that begin with '/' are the daemon's, others of one key. */
+/*
+ * Paths that begin with '/' are the daemon's, others of one key; '*' is the
+ * first operand, an ID.
+ */
 static const struct verb {
 	const char	*name;
 	const char	*bare;		/* method without operands; NULL: it
 					 * needs some */
 	const char	*method;	/* with operands; NULL: takes none */
 	const char	*path;
-	bool		 item;		/* the first operand follows path */
-	bool		 free;		/* members of any name */
+	bool		 free;		/* NAME=VALUE of any name */
 	const char	*member[MEMBERS_MAX];	/* what operands are */
 } verbs[] = {
-	{ "keys", "GET", NULL, "/v1/keys", false, false, { NULL } },
-	{ "add", "POST", "POST", "/v1/keys", false, true, { "key" } },
-	{ "remove", NULL, "DELETE", "/v1/keys/", true, false, { NULL } },
-	{ "info", "GET", NULL, "info", false, false, { NULL } },
-	{ "presence", "GET", "PUT", "presence", false, true,
+	{ "keys", "GET", NULL, "/v1/keys", false, { NULL } },
+	{ "add", "POST", "POST", "/v1/keys", true, { "key" } },
+	{ "remove", NULL, "DELETE", "/v1/keys/*", false, { NULL } },
+	{ "info", "GET", NULL, "info", false, { NULL } },
+	{ "presence", "GET", "PUT", "presence", true,
 	    { "presence", "delayMs" } },
-	{ "verification", "GET", "PUT", "verification", false, true,
+	{ "verification", "GET", "PUT", "verification", true,
 	    { "default", "next" } },
-	{ "press", "POST", "POST", "press", false, true,
+	{ "press", "POST", "POST", "press", true,
 	    { "finger", "sample", "long" } },
-	{ "deny", "POST", NULL, "deny", false, false, { NULL } },
-	{ "plug", "POST", NULL, "plug", false, false, { NULL } },
-	{ "unplug", "POST", NULL, "unplug", false, false, { NULL } },
-	{ "power-cycle", "POST", NULL, "power-cycle", false, false,
+	{ "deny", "POST", NULL, "deny", false, { NULL } },
+	{ "plug", "POST", NULL, "plug", false, { NULL } },
+	{ "unplug", "POST", NULL, "unplug", false, { NULL } },
+	{ "power-cycle", "POST", NULL, "power-cycle", false, { NULL } },
+	{ "reset", "POST", NULL, "reset", false, { NULL } },
+	{ "clock", "GET", "POST", "clock", true, { "advanceMs" } },
+	{ "credentials", "GET", NULL, "credentials", false, { NULL } },
+	{ "show", NULL, "GET", "credentials/*", false, { NULL } },
+	{ "delete", NULL, "DELETE", "credentials/*", false, { NULL } },
+	{ "import", NULL, "POST", "credentials", true, { NULL } },
+	{ "export", NULL, "GET", "credentials/*/export", false, { NULL } },
+	{ "properties", NULL, "PUT", "credentials/*/properties", true,
 	    { NULL } },
-	{ "reset", "POST", NULL, "reset", false, false, { NULL } },
-	{ "clock", "GET", "POST", "clock", false, true, { "advanceMs" } },
-	{ "credentials", "GET", NULL, "credentials", false, false,
-	    { NULL } },
-	{ "show", NULL, "GET", "credentials/", true, false, { NULL } },
-	{ "delete", NULL, "DELETE", "credentials/", true, false, { NULL } },
-	{ "faults", "GET", NULL, "faults", false, false, { NULL } },
-	{ "arm", NULL, "POST", "faults", false, true, { "fault", "uses",
-	    "rpId" } },
-	{ "disarm", "DELETE", NULL, "faults", false, false, { NULL } },
-	{ "roots", "GET", NULL, "attestation/roots", false, false,
-	    { NULL } },
+	{ "pin", "GET", "PUT", "pin", true, { "pin" } },
+	{ "remove-pin", "DELETE", NULL, "pin", false, { NULL } },
+	{ "profile", "GET", "PUT", "profile", true, { "profile" } },
+	{ "faults", "GET", NULL, "faults", false, { NULL } },
+	{ "arm", NULL, "POST", "faults", true, { "fault", "uses", "rpId" } },
+	{ "disarm", "DELETE", NULL, "faults", false, { NULL } },
+	{ "roots", "GET", NULL, "attestation/roots", false, { NULL } },
 };
 
 struct call {
@@ -146,7 +156,9 @@ static int
 set_member(json_t *body, const char *name, const char *text)
 {
 	static const char *const texts[] = { "key", "name", "state", "socket",
-	    "rpId", "pin", "fault", "profile", "presence", "sample" };
+	    "rpId", "pin", "fault", "profile", "presence", "sample",
+	    "profileText", "credentialId", "privateKey", "userHandle",
+	    "userName", "userDisplayName", "rpName" };
 	json_t *settings;
 	size_t i;
 
@@ -237,10 +249,22 @@ is_item(const char *s)
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~") == strlen(s);
 }
 
+/* The path with id in place of '*'; NULL: out of memory. */
+static char *
+fill_path(const char *path, const char *id)
+{
+	size_t len = strcspn(path, "*");
+	char *out;
+
+	return asprintf(&out, "%.*s%s%s", (int)len, path, id,
+	    path + len + 1) < 0 ? NULL : out;
+}
+
 static int
 make_call(const struct cli *cli, const struct verb *v,
     const struct daemon_option *o, int argc, char **argv, struct call *call)
 {
+	bool item = strchr(v->path, '*') != NULL;
 	char *path = NULL;
 
 	if (argc == 0 && v->bare == NULL)
@@ -248,12 +272,14 @@ make_call(const struct cli *cli, const struct verb *v,
 	if (argc > 0 && v->method == NULL)
 		return cli_wrong_use(cli, "%s takes no operand", v->name);
 	call->method = argc > 0 ? v->method : v->bare;
-	if (v->item) {
-		if (argc > 1 || !is_item(argv[0]))
-			return cli_wrong_use(cli, "%s takes one ID", v->name);
-		if (asprintf(&path, "%s%s", v->path, argv[0]) < 0)
+	if (item && ((argc > 1 && !v->free) || !is_item(argv[0])))
+		return cli_wrong_use(cli, "%s takes one ID", v->name);
+	if (item) {
+		path = fill_path(v->path, argv[0]);
+		if (path == NULL)
 			return cli_error("out of memory");
-		argc = 0;
+		argc--;
+		argv++;
 	}
 	call->target = daemon_target(o, path != NULL ? path : v->path);
 	free(path);

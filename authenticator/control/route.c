@@ -19,6 +19,7 @@ static const struct {
 	{ routes_events,	false },
 	{ routes_key,		true },
 	{ routes_user,		true },
+	{ routes_secrets,	true },
 	{ routes_power,		true },
 	{ routes_key_events,	true },
 	{ routes_faults,	true },

@@ -105,6 +105,7 @@ struct route {
 extern const struct route routes_hub[];		/* /v1/keys */
 extern const struct route routes_key[];		/* what a key is and has */
 extern const struct route routes_user[];	/* who touches it */
+extern const struct route routes_secrets[];	/* private keys, the PIN */
 extern const struct route routes_power[];	/* plug, unplug, clock */
 extern const struct route routes_events[];	/* of every key */
 extern const struct route routes_key_events[];	/* and of one */

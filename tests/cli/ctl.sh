@@ -143,6 +143,83 @@ check "no such event" exits 2 wait --control "$control" frobnicated
 check "no such time" exits 2 wait --timeout soon ready
 check "what a request must not be" refuses 'presence' presence maybe
 
+# what only the owner may
+check "two keys for credentials" ctl add from transport=socket \
+    socket="$T/from.sock"
+check "of which one is to be a copy" ctl add to transport=socket \
+    socket="$T/to.sock"
+check "one is registered" create from AAAA
+copied()
+{
+	local id
+	id=$(ctl --key from credentials | sed 's/^{"id":"\([^"]*\)".*/\1/')
+	ctl --json export --key from -- "$id" >"$T/exported" || return
+	grep -q '"privateKey":"' "$T/exported" || return
+	ctl import --key to - <"$T/exported" || return
+	ctl --json export --key to -- "$id" | cmp - "$T/exported"
+}
+check "it is exported, and imported" copied
+check "the copy signs in" sign_in to
+check "so does the first" sign_in from
+twice()
+{
+	exits 1 ctl --control "$control" POST /v1/keys/to/credentials \
+	    "$(cat "$T/exported")"
+}
+check "not twice" twice
+id=$(ctl --key to credentials | sed 's/^{"id":"\([^"]*\)".*/\1/')
+check "its properties change" ctl --key to properties -- "$id" \
+    backupEligibility=true backupState=true signCount=41
+check "and are told" tells '"backupEligibility":true,"backupState":true' \
+    export --json --key to -- "$id"
+check "it counts on from there" tells '"signCount":41' \
+    export --json --key to -- "$id"
+check "a copy that does not count" ctl --key to properties -- "$id" \
+    signCount=null
+check "says so" tells '"signCount":null' export --json --key to -- "$id"
+# badly WHY MEMBERS: no import
+badly()
+{
+	exits 1 ctl --control "$control" POST /v1/keys/to/credentials "{$2}" &&
+	    says "$1"
+}
+check "a private key is needed" badly privateKey '"rpId": "a.example"'
+check "and an RP" badly rpId '"privateKey": "AAAA"'
+check "one that is none" badly . '"rpId": "a", "privateKey": "AAAA"'
+check "not base64url" badly privateKey '"rpId": "a", "privateKey": "A+=="'
+check "an unknown member" badly frobnicate '"frobnicate": 1'
+check "a count that is none" badly . '"rpId": "a.example",
+    "privateKey": "AAAA", "signCount": -1'
+check "BS without BE" refuses . properties --key from -- "$(ctl --key from \
+    credentials | sed 's/^{"id":"\([^"]*\)".*/\1/')" backupState=true
+check "properties of nobody" refuses 'no credential' properties --key to \
+    AAAA signCount=1
+check "it has no PIN" tells '^set: false$' pin --key to
+check "it gets one" tells '^set: true$' pin --key to 1234
+check "too short a one is refused" refuses . pin --key to 123
+check "it is taken away" tells '^set: false$' remove-pin --key to
+check "it becomes another model" ctl profile --key to yubikey-5-nfc
+check "it is that" tells '^profile: yubikey-5-nfc$' info --key to
+check "it has the AAGUID" tells \
+    '^aaguid: 2fc0579f-8113-47ea-b116-bb5a8db9202a$' info --key to
+echo 1234 >"$T/pin"
+signs_in_with_pin()
+{
+	ctl --key to pin 1234 || return
+	"$SEALKEY" webauthn get --origin https://example.com \
+	    --pin-file "$T/pin" --socket "$T/to.sock" <<-END
+	{"rpId": "example.com", "challenge": "AAAAAAAAAAAAAAAAAAAAAA",
+	 "userVerification": "required"}
+	END
+}
+check "and signs in as before, with a PIN" signs_in_with_pin
+check "no such model" refuses . profile --key to frobnicator
+check "no file of the daemon's" refuses 'name' profile --key to ../x.ini
+check "it is told when it becomes one" waits --since 0 --key to \
+    profile-changed
+check "who updates it reaches it" exits 0 ctl --control "$control" \
+    remove to
+
 # events, live
 listening()
 {
