@@ -446,8 +446,8 @@ none(struct forge_mc *mc)
 	    forge_mc_kind(mc, ATTESTATION_NONE);
 }
 
-/* A text and its value: "x": 1 */
-static const uint8_t unknown_member[] = { 0x61, 'x', 0x01 };
+/* "test": 1, which is where it belongs in the order of a packed statement */
+static const uint8_t unknown_member[] = { 0x64, 't', 'e', 's', 't', 0x01 };
 
 static bool
 none_with_statement(struct forge_mc *mc)
@@ -934,7 +934,7 @@ static const struct fault rows[] = {
 	  .references = "conformance Resp-5" },
 	{ .name = "att.stmt-extra-key", PACKED, .mc.plan = extra_member,
 	  .verdict = FAULT_TOLERATE,
-	  .breaks = "The packed statement has a member \"x\".",
+	  .breaks = "The packed statement has a member \"test\".",
 	  .check = "survive it; the standard does not say more",
 	  .section = "8.2: syntax" },
 	{ .name = "att.fmt-unknown", OTHER, .mc.plan = format_unknown,

@@ -23,9 +23,9 @@ struct honest_subject {
 
 /* Whoever reads the certificate sees that it proves nothing. */
 static const struct honest_subject subjects[ATTESTATION_KINDS] = {
-	[ATTESTATION_PACKED] = { "sealkey", "Authenticator Attestation",
+	[ATTESTATION_PACKED] = { "sealkey TEST", "Authenticator Attestation",
 	    "sealkey TEST attestation" },
-	[ATTESTATION_FIDO_U2F] = { "sealkey", "Authenticator Attestation",
+	[ATTESTATION_FIDO_U2F] = { "sealkey TEST", "Authenticator Attestation",
 	    "sealkey TEST U2F attestation" },
 	[ATTESTATION_ANDROID_KEY] = { "sealkey TEST", NULL,
 	    "Android Keystore Key" },
