@@ -217,8 +217,24 @@ check "no such model" refuses . profile --key to frobnicator
 check "no file of the daemon's" refuses 'name' profile --key to ../x.ini
 check "it is told when it becomes one" waits --since 0 --key to \
     profile-changed
-check "who updates it reaches it" exits 0 ctl --control "$control" \
-    remove to
+check "it is removed" ctl remove to
+check "a key in a TPM is added" ctl add tpm tpm=embedded transport=socket \
+    socket="$T/tpm.sock"
+check "it registers" create tpm AAAA
+keeps_its_own()
+{
+	local id
+	id=$(ctl --key tpm credentials | sed 's/^{"id":"\([^"]*\)".*/\1/')
+	refuses TPM export --key tpm -- "$id"
+}
+check "it gives nothing away" keeps_its_own
+takes_nothing()
+{
+	exits 1 ctl --control "$control" POST /v1/keys/tpm/credentials \
+	    "$(cat "$T/exported")" && says TPM
+}
+check "nor does it take any" takes_nothing
+check "it ends" ctl remove tpm
 
 # events, live
 listening()
