@@ -340,7 +340,8 @@ user_unknown(struct forge_ga *ga)
 {
 	if (ga->user_id.p == NULL)
 		return false;
-	ga->user_id = forge_random(ga->memory, ga->user_id.len);
+	/* a short one might be somebody's after all */
+	ga->user_id = forge_random(ga->memory, USER_ID_MAX);
 	return ga->user_id.p != NULL;
 }
 

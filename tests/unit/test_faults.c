@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include <cbor.h>
 #include <cmocka.h>
@@ -82,7 +83,7 @@ find(struct findings *f, const char *format, ...)
  */
 
 static void
-key_new_of(struct key *k, enum attestation_kind kind)
+key_new_of(struct key *k, enum attestation_kind kind, const char *tpm)
 {
 	struct device_config cfg = { .create = true };
 
@@ -92,7 +93,7 @@ key_new_of(struct key *k, enum attestation_kind kind)
 	device_config_default(&cfg);
 	cfg.auth.attestation.kind = kind;
 	cfg.path = k->dir.path;
-	cfg.tpm.target = "none";
+	cfg.tpm.target = tpm;
 	if (device_open(&cfg, 0, &k->device, msg, sizeof(msg)) != 0)
 		fail_msg("%s", msg);
 }
@@ -100,7 +101,7 @@ key_new_of(struct key *k, enum attestation_kind kind)
 static void
 key_new(struct key *k)
 {
-	key_new_of(k, ATTESTATION_PACKED);
+	key_new_of(k, ATTESTATION_PACKED, "none");
 }
 
 static void
@@ -694,10 +695,10 @@ judge_whose(struct key *k, const cbor_item_t *reply, struct findings *f)
 		return;
 	}
 	user_id = bytes_in(user, "id", 0);
-	assert_int_equal(user_id.len, 1);
-	if (user_id.p[0] != 1)
-		find(f, user_id.p[0] <= k->user ? "user=other" :
-		    "user=unknown");
+	if (user_id.len != 1)
+		find(f, "user=unknown");
+	else if (user_id.p[0] != 1)
+		find(f, "user=other");
 }
 
 static void
@@ -928,7 +929,7 @@ whatever_the_attestation_is(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		key_new_of(&k, kinds[i]);
+		key_new_of(&k, kinds[i], "none");
 		first_account(&k);
 		for (size_t n = 0; n < sizeof(registrations) /
 		    sizeof(registrations[0]); n++) {
@@ -965,7 +966,7 @@ every_fault_with_every_attestation(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		key_new_of(&k, kinds[i]);
+		key_new_of(&k, kinds[i], "none");
 		for (size_t n = 0; (f = fault_at(n)) != NULL; n++) {
 			if (f->stage != FAULT_REGISTRATION)
 				continue;
@@ -998,23 +999,45 @@ sign_in_with(struct key *k, const struct expectation *e)
 }
 
 static void
-authentications_break_one_thing(void **state)
+sign_in_with_all(struct key *k)
 {
 	struct findings f;
-	struct key k;
 
-	(void)state;
-	key_new(&k);
-	first_account(&k);
-	assert_int_equal(create(&k, false), 0);
+	first_account(k);
+	assert_int_equal(create(k, false), 0);
 	for (int i = 0; i < 4; i++) {
-		assert_int_equal(get(&k, true), 0);
-		judge_assertion(&k, &f);
+		assert_int_equal(get(k, true), 0);
+		judge_assertion(k, &f);
 		assert_string_equal(f.text, "");
 	}
 	for (size_t i = 0; i < sizeof(authentications) /
 	    sizeof(authentications[0]); i++)
-		sign_in_with(&k, &authentications[i]);
+		sign_in_with(k, &authentications[i]);
+	key_free(k);
+}
+
+static void
+authentications_break_one_thing(void **state)
+{
+	struct key k;
+
+	(void)state;
+	key_new(&k);
+	sign_in_with_all(&k);
+}
+
+/* Who signs is another process, which takes its time. */
+static void
+keys_in_a_tpm_sign_what_is_wrong(void **state)
+{
+	struct key k;
+
+	(void)state;
+	key_new_of(&k, ATTESTATION_PACKED, "embedded");
+	sign_in_with_all(&k);
+	key_new_of(&k, ATTESTATION_SELF, "embedded");
+	first_account(&k);
+	register_with(&k, &registrations[0]);
 	key_free(&k);
 }
 
@@ -1266,14 +1289,16 @@ a_key_that_could_have_lied_is_refused(void **state)
 	scratch_free(&k.dir);
 }
 
+/* As the program is: the process that has the keys is one of these. */
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(registrations_break_one_thing),
 		cmocka_unit_test(whatever_the_attestation_is),
 		cmocka_unit_test(every_fault_with_every_attestation),
 		cmocka_unit_test(authentications_break_one_thing),
+		cmocka_unit_test(keys_in_a_tpm_sign_what_is_wrong),
 		cmocka_unit_test(high_s_is_high),
 		cmocka_unit_test(a_clone_counts),
 		cmocka_unit_test(every_fault_is_expected),
@@ -1285,5 +1310,12 @@ main(void)
 		cmocka_unit_test(a_key_that_could_have_lied_is_refused),
 	};
 
+	int status;
+
+	if (argc == 2 && strcmp(argv[1], "key-helper") == 0) {
+		status = key_helper_main();
+		(void)prctl(PR_SET_DUMPABLE, 1);	/* for leak checkers */
+		return status;
+	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
