@@ -12,6 +12,7 @@
 #define AUTHENTICATOR_AUDIT_READ_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1535,3 +1535,10 @@ device_dirfd(const struct device *d)
 {
 	return d->dirfd;
 }
+
+void
+device_audit_flush(struct device *d)
+{
+	if (d->audit != NULL)
+		audit_log_flush(d->audit);
+}

@@ -277,6 +277,8 @@ int device_accept(struct device *d);
 int device_tag(struct device *d, struct span data,
     uint8_t out[static KEY_TAG_LEN]);
 const char *device_path(const struct device *d);
-int device_dirfd(const struct device *d);
+int device_dirfd(const struct device *d);	/* -1: it has none */
+/* What is noted of its operations is written now. */
+void device_audit_flush(struct device *d);
 
 #endif

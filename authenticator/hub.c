@@ -414,7 +414,8 @@ open_device(struct hub_key *k, const struct hub_options *o, uint64_t now_ms,
     char *msg, size_t msglen)
 {
 	struct device_config cfg = { .path = o->state, .create = true,
-	    .auth = o->auth, .tpm = o->tpm, .root = o->root };
+	    .auth = o->auth, .tpm = o->tpm, .root = o->root,
+	    .audit = o->audit };
 	int r = 0;
 
 	limit_messages(o->transport, &cfg.auth);

@@ -52,6 +52,7 @@ struct hub_options {
 	bool		 keep_profile;	/* in the state directory */
 	struct device_tpm tpm;
 	const struct attestation_root *root;
+	enum audit_mode	audit;
 };
 
 /* Who asks may read all of it. */

@@ -128,7 +128,7 @@ token_open_local(const char *path, const struct auth_config *auth,
     size_t msglen)
 {
 	struct device_config cfg = { .path = path, .create = true,
-	    .auth = *auth };
+	    .auth = *auth, .audit = AUDIT_SEALED };
 	struct device *d;
 	int r;
 

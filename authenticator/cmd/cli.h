@@ -94,6 +94,7 @@ int cmd_wait(int argc, char **argv);
 int cmd_webauthn(int argc, char **argv);
 int cmd_credentials(int argc, char **argv);
 int cmd_info(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
 int cmd_reset(int argc, char **argv);
 int cmd_tpm(int argc, char **argv);
 int cmd_attestation(int argc, char **argv);

@@ -71,6 +71,8 @@ static const char help[] =
 "  --control-tcp ADDRESS  control it also at 127.0.0.1:PORT, for who knows\n"
 "  --control-token FILE   the token in it, of 16 characters at least; FILE\n"
 "                         has mode 0600, and is made if it is missing\n"
+"  --audit MODE           note each operation in DIR/audit.log: sealed (only\n"
+"                         \"sealkey audit\" can read it; default), plain, off\n"
 "  --ready-fd N           when ready, write \"READY=1\" and a newline to\n"
 "                         descriptor N and close it\n"
 "  --help, --version\n";
@@ -88,6 +90,7 @@ enum {
 	OPT_ROOT_KEY,
 	OPT_NO_FAULTS,
 	OPT_CHOICE,
+	OPT_AUDIT,
 	OPT_READY_FD,
 	OPT_ID,
 	OPT_EMPTY,
@@ -109,6 +112,7 @@ static const struct option options[] = {
 	{ "attestation-root-key", required_argument, NULL, OPT_ROOT_KEY },
 	{ "no-faults", no_argument, NULL, OPT_NO_FAULTS },
 	{ "account-choice", required_argument, NULL, OPT_CHOICE },
+	{ "audit", required_argument, NULL, OPT_AUDIT },
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
 	{ "id", required_argument, NULL, OPT_ID },
 	{ "empty", no_argument, NULL, OPT_EMPTY },
@@ -136,6 +140,7 @@ struct run_options {
 	const char	*root_key;
 	int		 transports;	/* how many were named */
 	int		 presence;	/* enum presence_mode */
+	int		 audit;		/* enum audit_mode */
 	bool		 choice;	/* was named */
 	struct profile_option profile;
 	struct auth_config auth;	/* as --set and its like made it */
@@ -234,6 +239,10 @@ take_option(const struct cli *cli, int opt, struct run_options *o)
 	case OPT_NO_FAULTS:
 		o->auth.no_faults = true;
 		break;
+	case OPT_AUDIT:
+		o->audit = audit_mode_named(optarg);
+		return o->audit != -1 ? CLI_DONE : cli_wrong_use(cli,
+		    "--audit cannot be \"%s\": sealed, plain or off", optarg);
 	case OPT_CHOICE:
 		o->choice = true;
 		return cli_take_setting(cli, "--account-choice",
@@ -363,7 +372,8 @@ add_key(struct run *r, char *msg, size_t msglen)
 	char path[PATH_MAX];
 	struct hub_options ho = { .id = o->id, .name = o->name,
 	    .state = path, .presence = o->presence, .unplugged = true,
-	    .essential = true, .auth = o->auth, .tpm = o->tpm.tpm,
+	    .essential = true, .audit = (enum audit_mode)o->audit,
+	    .auth = o->auth, .tpm = o->tpm.tpm,
 	    .profile = o->profile.profile,
 	    .keep_profile = o->profile.given };
 	struct pem_files pems = { 0 };
@@ -544,7 +554,8 @@ tell_ready(const struct run *r)
 int
 cmd_run(int argc, char **argv)
 {
-	struct run_options o = { .ready_fd = READY_NONE };
+	struct run_options o = { .ready_fd = READY_NONE,
+	    .audit = AUDIT_SEALED };
 	struct device_config defaults;
 	struct run r = { .opt = &o, .signal_fd = -1, .reactor.epfd = -1 };
 	char msg[DEVICE_MESSAGE_LEN] = "out of memory";

@@ -29,6 +29,7 @@ static const char help[] =
 "  profile       models of keys, and which of them a key is\n"
 "  credentials   list, show or delete credentials\n"
 "  info          what this key is\n"
+"  audit         what this key was asked to do, and did\n"
 "  reset         forget every credential\n"
 "  tpm           what a key has in its TPM, and what to do about it\n"
 "  attestation   the trust anchors a relying party must be given\n"
@@ -65,6 +66,7 @@ static const struct command {
 	{ "profile",		cmd_profile },
 	{ "credentials",	cmd_credentials },
 	{ "info",		cmd_info },
+	{ "audit",		cmd_audit },
 	{ "reset",		cmd_reset },
 	{ "tpm",		cmd_tpm },
 	{ "attestation",	cmd_attestation },

@@ -3,6 +3,7 @@
 #include "authenticator/control/manage.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -342,6 +343,57 @@ manage_crls(struct manage *m, int64_t now_s, json_t **out)
 		return call(m, "GET", "attestation/crls", out);
 	*out = describe_crls(m->device, now_s);
 	return *out != NULL ? 0 : explain(m, -ENOMEM);
+}
+
+static int
+audit_at_rest(struct manage *m, const struct audit_filter *f,
+    int (*each)(void *arg, json_t *line), void *arg, uint64_t *damaged)
+{
+	struct audit_reader reader = { .keys = device_provider(m->device),
+	    .dirfd = device_dirfd(m->device), .filter = *f };
+	int r = audit_read(&reader, SIZE_MAX, each, arg);
+
+	*damaged = reader.damaged;
+	if (r < 0)
+		snprintf(m->msg, sizeof(m->msg), "%s: the audit log cannot be "
+		    "read: %s", m->path, strerror(-r));
+	return r;
+}
+
+int
+manage_audit(struct manage *m, const struct audit_filter *f,
+    int (*each)(void *arg, json_t *line), void *arg, uint64_t *damaged)
+{
+	json_t *page, *list, *next;
+	char path[128], place[64];
+	int r = 0, len;
+	size_t i;
+
+	*damaged = 0;
+	if (m->device != NULL)
+		return audit_at_rest(m, f, each, arg, damaged);
+	len = snprintf(path, sizeof(path), "audit?since=%" PRIu64 "&until=%"
+	    PRIu64, f->since_ms, f->until_ms);
+	for (place[0] = '\0'; r == 0;) {
+		if (place[0] != '\0')
+			snprintf(path + len, sizeof(path) - (size_t)len,
+			    "&after=%s", place);
+		r = call(m, "GET", path, &page);
+		if (r < 0)
+			break;
+		list = json_object_get(page, "events");
+		for (i = 0; i < json_array_size(list) && r == 0; i++)
+			r = each(arg, json_array_get(list, i));
+		*damaged += (uint64_t)json_integer_value(
+		    json_object_get(page, "damaged"));
+		next = json_object_get(page, "next");
+		snprintf(place, sizeof(place), "%s", next != NULL ?
+		    json_string_value(next) : "");
+		json_decref(page);
+		if (place[0] == '\0')
+			break;
+	}
+	return r;
 }
 
 int

@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
+#include "authenticator/audit_read.h"
 #include "authenticator/device.h"
 #include "authenticator/note.h"
 #include "authenticator/presence.h"
@@ -52,6 +53,12 @@ int manage_each(struct manage *m, int (*each)(void *arg, json_t *cred),
     void *arg);
 int manage_delete(struct manage *m, const char *id);
 int manage_reset(struct manage *m);
+/*
+ * The same for the lines of the audit log since f->since_ms until
+ * f->until_ms; *damaged: how many could not be read.
+ */
+int manage_audit(struct manage *m, const struct audit_filter *f,
+    int (*each)(void *arg, json_t *line), void *arg, uint64_t *damaged);
 /* PEM; *out is to be freed with free(). */
 int manage_roots(struct manage *m, char **out);
 /* As anchors.h has them; a new reference in *out. */

@@ -21,6 +21,7 @@ static const struct {
 	{ routes_user,		true },
 	{ routes_secrets,	true },
 	{ routes_power,		true },
+	{ routes_audit,		true },
 	{ routes_key_events,	true },
 	{ routes_faults,	true },
 	{ routes_profile,	true },

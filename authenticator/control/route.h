@@ -109,6 +109,7 @@ extern const struct route routes_secrets[];	/* private keys, the PIN */
 extern const struct route routes_power[];	/* plug, unplug, clock */
 extern const struct route routes_events[];	/* of every key */
 extern const struct route routes_key_events[];	/* and of one */
+extern const struct route routes_audit[];	/* what it did */
 extern const struct route routes_faults[];	/* what it gets wrong */
 extern const struct route routes_profile[];	/* which model it is */
 

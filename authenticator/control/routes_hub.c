@@ -189,7 +189,7 @@ add_key(struct request *rq, json_t *json)
 {
 	struct wish w = { .transport = "uhid",
 	    .presence = "auto", .ephemeral = -1, .plugged = 1 };
-	struct hub_options o = { .essential = false };
+	struct hub_options o = { .audit = AUDIT_SEALED };
 	char msg[DEVICE_MESSAGE_LEN + PATH_MAX];
 	struct profile *profile = NULL;
 	json_error_t error;
