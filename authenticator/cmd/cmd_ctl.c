@@ -43,6 +43,7 @@ static const char help[] =
 "  pin [PIN], remove-pin         whether it has one; a new one, or none\n"
 "  profile [NAME]                which model it is; another one from now on\n"
 "  roots                         its trust anchors\n"
+"  audit                         what it did, the oldest first\n"
 "  faults                        which are armed\n"
 "  arm FAULT [USES [RP_ID]]      one more; disarm: none any more\n"
 "  events [NAME,...]             what happens, as it happens\n"
@@ -105,6 +106,7 @@ static const struct verb {
 	{ "faults", "GET", NULL, "faults", false, { NULL } },
 	{ "arm", NULL, "POST", "faults", true, { "fault", "uses", "rpId" } },
 	{ "disarm", "DELETE", NULL, "faults", false, { NULL } },
+	{ "audit", "GET", NULL, "audit", false, { NULL } },
 	{ "roots", "GET", NULL, "attestation/roots", false, { NULL } },
 };
 

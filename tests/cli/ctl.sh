@@ -129,6 +129,7 @@ check "power-cycle" tells '^{}$' power-cycle --key 2 --json
 check "reset" tells '^{}$' reset --key 2 --json
 check "roots" tells 'BEGIN CERTIFICATE' roots --key 2
 check "faults" tells '"armed":\[\]' faults --key 2 --json
+check "audit" tells '"operation"' audit --key one --json
 check "a raw call" tells '"keys":' GET /v1/keys
 check "a raw call with a body" tells '"delayMs":7' PUT \
     /v1/keys/2/presence '{"presence": "auto", "delayMs": 7}'
