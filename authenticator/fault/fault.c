@@ -211,6 +211,8 @@ fault_reach_name(enum fault_reach reach)
 		[FAULT_CHANGED] = "changed",
 		[FAULT_BLOCKED] = "blocked",
 		[FAULT_HANGS] = "hangs",
+		[FAULT_LIKELY] = "expected to pass",
+		[FAULT_UNLIKELY] = "expected to be blocked",
 	};
 
 	return names[reach];
@@ -241,24 +243,37 @@ fault_need_name(enum fault_need need)
 }
 
 static bool
-arrives(enum fault_reach reach)
+stops(enum fault_reach reach)
 {
-	return reach == FAULT_PASSES || reach == FAULT_UNKNOWN;
+	return reach == FAULT_CHANGED || reach == FAULT_BLOCKED ||
+	    reach == FAULT_HANGS || reach == FAULT_UNLIKELY;
 }
+
+#define INSTEAD		"or sealkey webauthn --fault"
+#define NOT_EXPECTED	"this fault is not expected to reach a page through "
 
 const char *
 fault_warning(const struct fault *f)
 {
+	bool chromium = stops(f->chromium), firefox = stops(f->firefox);
+	bool expected = f->chromium == FAULT_UNLIKELY ||
+	    f->firefox == FAULT_UNLIKELY;
+
 	if (f->stage == FAULT_METADATA || f->stage == FAULT_TRANSPORT)
 		return NULL;
-	if (arrives(f->chromium) && arrives(f->firefox))
-		return NULL;
-	if (arrives(f->firefox))
-		return "this fault does not reach a page through Chromium; "
-		    "use Firefox, or sealkey webauthn --fault";
-	if (arrives(f->chromium))
-		return "this fault does not reach a page through Firefox; "
-		    "use Chromium, or sealkey webauthn --fault";
-	return "this fault reaches a page through neither Chromium nor "
-	    "Firefox; use sealkey webauthn --fault";
+	if (chromium && firefox)
+		return expected ? "this fault is expected to reach a page "
+		    "through neither Chromium nor Firefox; use sealkey "
+		    "webauthn --fault" : "this fault reaches a page through "
+		    "neither Chromium nor Firefox; use sealkey webauthn "
+		    "--fault";
+	if (chromium)
+		return expected ? NOT_EXPECTED "Chromium; try Firefox, "
+		    INSTEAD : "this fault does not reach a page through "
+		    "Chromium; use Firefox, " INSTEAD;
+	if (firefox)
+		return expected ? NOT_EXPECTED "Firefox; try Chromium, "
+		    INSTEAD : "this fault does not reach a page through "
+		    "Firefox; use Chromium, " INSTEAD;
+	return NULL;
 }

@@ -43,13 +43,19 @@ enum fault_verdict {
 	FAULT_TOLERATE,		/* nobody: it is allowed, or harmless */
 };
 
-/* What a page behind a browser sees of it. */
+/*
+ * What a page behind a browser sees of it. PASSES to HANGS were measured, of
+ * that very fault, with Chromium 156 and Firefox ESR 153; LIKELY and UNLIKELY
+ * follow from what the browser did with others like it.
+ */
 enum fault_reach {
-	FAULT_UNKNOWN,		/* nobody has measured it */
+	FAULT_UNKNOWN,		/* not measured, and nothing like it */
 	FAULT_PASSES,
 	FAULT_CHANGED,		/* arrives, but not as it was sent */
 	FAULT_BLOCKED,		/* an error, at once */
 	FAULT_HANGS,		/* no answer, however long the page waits */
+	FAULT_LIKELY,		/* expected to pass */
+	FAULT_UNLIKELY,		/* expected to be blocked, or to hang */
 };
 
 /* What a ceremony has to be like for the fault to be there, or to show. */
@@ -151,7 +157,7 @@ const char *fault_reach_name(enum fault_reach reach);
 const char *fault_need_name(enum fault_need need);
 /*
  * One line, if a page behind a browser is not going to see it as it was sent,
- * as far as is known; else NULL.
+ * or is not expected to, which it tells apart; else NULL.
  */
 const char *fault_warning(const struct fault *f);
 

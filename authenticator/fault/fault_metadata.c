@@ -9,7 +9,7 @@
 
 #define ROW(NAME, VERDICT, BEND, BREAKS, CHECK, SECTION, REFERENCES) \
 	{ .name = NAME, .stage = FAULT_METADATA, .verdict = VERDICT, \
-	  .chromium = FAULT_PASSES, .firefox = FAULT_PASSES, \
+	  .chromium = FAULT_LIKELY, .firefox = FAULT_LIKELY, \
 	  .needs = FAULT_NEEDS_METADATA | FAULT_NEEDS_DIRECT, \
 	  .metadata = BEND, .breaks = BREAKS, .check = CHECK, \
 	  .section = SECTION, .references = REFERENCES }
@@ -157,8 +157,8 @@ static const struct fault rows[] = {
 	    "The signer's certificate is valid from next year on.",
 	    "check validity", "MDS 3.2", NULL),
 	{ .name = "mds.signer-revoked", .stage = FAULT_METADATA,
-	  .verdict = FAULT_REFUSE, .chromium = FAULT_PASSES,
-	  .firefox = FAULT_PASSES, .needs = FAULT_NEEDS_METADATA |
+	  .verdict = FAULT_REFUSE, .chromium = FAULT_LIKELY,
+	  .firefox = FAULT_LIKELY, .needs = FAULT_NEEDS_METADATA |
 	    FAULT_NEEDS_DIRECT | FAULT_NEEDS_CRL,
 	  .metadata = MDS_SIGNER_REVOKED,
 	  .breaks = "The signer's certificate is on the CRL that it names.",

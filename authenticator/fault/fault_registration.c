@@ -292,14 +292,14 @@ static const struct fault rows[] = {
 	  .check = "refuse a registration without AT",
 	  .section = "6.5: attestation object",
 	  .references = "conformance Resp-3 F-10",
-	  .chromium = FAULT_BLOCKED },
+	  .chromium = FAULT_UNLIKELY },
 	{ .name = "reg.at-without-data", .mc.plan = at_without_data,
 	  .breaks = "The flag AT is set, but the authenticator data ends "
 	    "after the counter.",
 	  .check = "find that the attested credential data is missing",
 	  .section = "6.1: attestedCredentialData",
 	  .references = "conformance Resp-3",
-	  .chromium = FAULT_BLOCKED },
+	  .chromium = FAULT_UNLIKELY },
 	{ .name = "reg.ed-without-data", .mc.plan = ed_without_data,
 	  .breaks = "The flag ED is set, but there are no extension outputs.",
 	  .check = "find that the map of extensions is missing",
@@ -387,7 +387,7 @@ static const struct fault rows[] = {
 	  .breaks = "The credential ID has a single byte.",
 	  .check = "refuse an ID with less than 100 bits of entropy",
 	  .section = "4: Credential ID, at least 16 bytes",
-	  .chromium = FAULT_PASSES },
+	  .chromium = FAULT_LIKELY },
 	{ .name = "reg.credid-length", .mc.plan = id_length,
 	  .breaks = "The length in front of the credential ID is 65535, which "
 	    "is more than there are bytes.",
@@ -400,7 +400,7 @@ static const struct fault rows[] = {
 	  .check = "refuse an ID that is registered already",
 	  .section = "7.1: credentialId is not yet registered",
 	  .references = "CVE-2022-42731",
-	  .chromium = FAULT_PASSES },
+	  .chromium = FAULT_LIKELY },
 	{ .name = "reg.exclude-ignored", .mc.request = exclude_ignored,
 	  .needs = FAULT_NEEDS_EXCLUDE, .verdict = FAULT_POLICY,
 	  .breaks = "The key registers once more, although excludeCredentials "
@@ -409,7 +409,7 @@ static const struct fault rows[] = {
 	    "credentials of a user",
 	  .section = "5.4: excludeCredentials",
 	  .references = "CVE-2026-8830",
-	  .chromium = FAULT_PASSES },
+	  .chromium = FAULT_LIKELY },
 };
 
 const struct fault_rows fault_registration = FAULT_ROWS(rows);

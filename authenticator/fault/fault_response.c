@@ -447,7 +447,7 @@ replay(struct client_fault *c)
 #define CLIENT_ROW(name_, verdict_, needs_, hook, breaks_, check_, section_, \
     references_) \
 	{ .name = name_, .stage = FAULT_CLIENT, .verdict = verdict_, \
-	  .chromium = FAULT_BLOCKED, .firefox = FAULT_BLOCKED, \
+	  .chromium = FAULT_UNLIKELY, .firefox = FAULT_UNLIKELY, \
 	  .needs = needs_, .breaks = breaks_, .check = check_, \
 	  .section = section_, .references = references_, hook }
 #define REG(name_, verdict_, hook, breaks_, check_, section_, references_) \

@@ -707,28 +707,34 @@ safetynet_host(struct forge_mc *mc)
 	    "attest.example");
 }
 
-/* Chromium hands statements on unread; of packed, so does Firefox. */
-#define PACKED	.needs = FAULT_NEEDS_DIRECT, .chromium = FAULT_PASSES, \
-	.firefox = FAULT_PASSES
-#define OTHER	.needs = FAULT_NEEDS_DIRECT, .chromium = FAULT_PASSES, \
-	.firefox = FAULT_BLOCKED
-#define UNREAD	.needs = FAULT_NEEDS_DIRECT, .chromium = FAULT_PASSES
+/*
+ * Chromium hands statements on unread; of packed, so does Firefox, and stops
+ * what it cannot read. With _SEEN, it was that very fault that was measured.
+ */
+#define DIRECT	.needs = FAULT_NEEDS_DIRECT
+#define PACKED	DIRECT, .chromium = FAULT_LIKELY, .firefox = FAULT_LIKELY
+#define PACKED_SEEN \
+	DIRECT, .chromium = FAULT_PASSES, .firefox = FAULT_PASSES
+#define OTHER	DIRECT, .chromium = FAULT_LIKELY, .firefox = FAULT_UNLIKELY
+#define OTHER_SEEN \
+	DIRECT, .chromium = FAULT_PASSES, .firefox = FAULT_BLOCKED
+#define UNREAD	DIRECT, .chromium = FAULT_LIKELY
 
 static const struct fault rows[] = {
-	{ .name = "att.sig-bad", PACKED,
+	{ .name = "att.sig-bad", PACKED_SEEN,
 	  .mc.plan = plan_signed, .mc.sign = sign_bad,
 	  .breaks = "The last bit of the attestation signature is another "
 	    "one.",
 	  .check = "verify the signature",
 	  .section = "8.2: verification procedure",
 	  .references = "conformance Resp-5" },
-	{ .name = "att.sig-empty", PACKED,
+	{ .name = "att.sig-empty", PACKED_SEEN,
 	  .mc.plan = plan_signed, .mc.sign = sign_empty,
 	  .breaks = "The attestation signature has no bytes.",
 	  .check = "verify the signature",
 	  .section = "8.2: verification procedure",
 	  .references = "conformance Resp-5" },
-	{ .name = "att.sig-raw-rs", PACKED,
+	{ .name = "att.sig-raw-rs", PACKED_SEEN,
 	  .mc.plan = plan_packed, .mc.sign = sign_raw,
 	  .breaks = "The ECDSA signature is r and s, and not DER.",
 	  .check = "take ECDSA signatures in DER alone",
@@ -748,7 +754,7 @@ static const struct fault rows[] = {
 	    "challenge otherwise",
 	  .section = "8.2: verification procedure",
 	  .references = "conformance Resp-5" },
-	{ .name = "att.alg-mismatch-basic", PACKED,
+	{ .name = "att.alg-mismatch-basic", PACKED_SEEN,
 	  .mc.plan = alg_mismatch_basic,
 	  .breaks = "The statement says RS256, and the certificate has a "
 	    "P-256 key, which signed with ES256.",
@@ -767,7 +773,8 @@ static const struct fault rows[] = {
 	  .check = "refuse a statement that is not of its syntax",
 	  .section = "8.2: syntax",
 	  .references = "conformance Resp-5" },
-	{ .name = "att.alg-unknown", OTHER, .mc.plan = alg_unknown,
+	{ .name = "att.alg-unknown", OTHER_SEEN,
+	  .mc.plan = alg_unknown,
 	  .breaks = "The statement names an algorithm that nobody has "
 	    "registered.",
 	  .check = "refuse an algorithm that it does not know",
@@ -811,7 +818,7 @@ static const struct fault rows[] = {
 	    "take it for self attestation",
 	  .section = "8.2: syntax",
 	  .references = "conformance Resp-5" },
-	{ .name = "att.x5c-garbage", PACKED,
+	{ .name = "att.x5c-garbage", PACKED_SEEN,
 	  .mc.plan = plan_packed, .mc.sign = sign_x5c_garbage,
 	  .breaks = "The attestation certificate is random bytes.",
 	  .check = "survive a certificate that cannot be parsed",
@@ -835,7 +842,7 @@ static const struct fault rows[] = {
 	  .references = "conformance Resp-5" },
 	{ .name = "att.leaf-revoked", .mc.plan = leaf_revoked,
 	  .needs = FAULT_NEEDS_DIRECT | FAULT_NEEDS_CRL,
-	  .chromium = FAULT_PASSES, .firefox = FAULT_PASSES,
+	  .chromium = FAULT_LIKELY, .firefox = FAULT_LIKELY,
 	  .verdict = FAULT_POLICY,
 	  .breaks = "The attestation certificate is on its CA's revocation "
 	    "list.",
@@ -908,7 +915,8 @@ static const struct fault rows[] = {
 	    "authenticator data.",
 	  .check = "compare id-fido-gen-ce-aaguid with it",
 	  .section = "8.2: verification procedure" },
-	{ .name = "att.self-when-basic-required", PACKED, .mc.plan = self,
+	{ .name = "att.self-when-basic-required", PACKED_SEEN,
+	  .mc.plan = self,
 	  .verdict = FAULT_POLICY,
 	  .breaks = "The key answers with self attestation, which proves no "
 	    "model.",
@@ -921,23 +929,26 @@ static const struct fault rows[] = {
 	  .check = "refuse it where attestation is required",
 	  .section = "7.1: none is acceptable by policy",
 	  .references = "vertx-auth#697" },
-	{ .name = "att.fmt-none-with-stmt", OTHER,
+	{ .name = "att.fmt-none-with-stmt", OTHER_SEEN,
 	  .mc.plan = none_with_statement,
 	  .breaks = "The format is none, and the statement is not empty.",
 	  .check = "require an empty map",
 	  .section = "8.7: syntax",
 	  .references = "conformance Resp-7" },
-	{ .name = "att.stmt-empty", OTHER, .mc.plan = statement_empty,
+	{ .name = "att.stmt-empty", OTHER_SEEN,
+	  .mc.plan = statement_empty,
 	  .breaks = "The format is packed, and the statement is empty.",
 	  .check = "refuse a statement that is not of its syntax",
 	  .section = "8.2: syntax",
 	  .references = "conformance Resp-5" },
-	{ .name = "att.stmt-extra-key", PACKED, .mc.plan = extra_member,
+	{ .name = "att.stmt-extra-key", PACKED_SEEN,
+	  .mc.plan = extra_member,
 	  .verdict = FAULT_TOLERATE,
 	  .breaks = "The packed statement has a member \"test\".",
 	  .check = "survive it; the standard does not say more",
 	  .section = "8.2: syntax" },
-	{ .name = "att.fmt-unknown", OTHER, .mc.plan = format_unknown,
+	{ .name = "att.fmt-unknown", OTHER_SEEN,
+	  .mc.plan = format_unknown,
 	  .breaks = "The format is one that nobody has registered.",
 	  .check = "refuse a format that it does not know",
 	  .section = "7.1: attestation statement format",
@@ -953,7 +964,8 @@ static const struct fault rows[] = {
 	  .check = "require exactly one",
 	  .section = "8.6: verification procedure",
 	  .references = "conformance Resp-6" },
-	{ .name = "att.fmt-compound", OTHER, .mc.plan = compound,
+	{ .name = "att.fmt-compound", OTHER_SEEN,
+	  .mc.plan = compound,
 	  .verdict = FAULT_TOLERATE,
 	  .breaks = "The statement is a compound one, of two that are good.",
 	  .check = "verify both, or refuse a format that it does not know",
@@ -969,7 +981,8 @@ static const struct fault rows[] = {
 	    "the second is wrong.",
 	  .check = "verify all of them, not just the first",
 	  .section = "8.9: verification procedure" },
-	{ .name = "att.fmt-android-key", OTHER, .mc.plan = android_key,
+	{ .name = "att.fmt-android-key", OTHER_SEEN,
+	  .mc.plan = android_key,
 	  .verdict = FAULT_TOLERATE,
 	  .breaks = "The format is android-key, of a key that is no phone's.",
 	  .check = "verify it, or refuse a format that it does not know",

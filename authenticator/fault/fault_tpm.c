@@ -379,8 +379,8 @@ aik_aaguid(struct forge_mc *mc)
 }
 
 /* Chromium does not look into it, Firefox knows no such format. */
-#define TPM	.needs = FAULT_NEEDS_DIRECT, .chromium = FAULT_PASSES, \
-	.firefox = FAULT_BLOCKED
+#define TPM	.needs = FAULT_NEEDS_DIRECT, .chromium = FAULT_LIKELY, \
+	.firefox = FAULT_UNLIKELY
 
 static const struct fault rows[] = {
 	{ .name = "tpm.magic", TPM, .mc.plan = magic,
