@@ -482,8 +482,6 @@ close_parts(struct device *d)
 	stop_audit(d);
 	fault_set_free(d->faults);
 	d->faults = NULL;
-	free(d->fault.request);
-	d->fault.request = NULL;
 	free(d->engine_mem);
 	d->engine_mem = NULL;
 	forge_free(d->forge);
@@ -958,29 +956,37 @@ stopped(struct device *d, enum auth_want want, uint64_t now_ms)
 	return perform(d, want, now_ms);
 }
 
-/* Without memory for it, it does not happen. */
+/* One that is too long is refused before anything in it is looked at. */
+static struct span
+keep_request(struct device *d, struct span msg)
+{
+	if (msg.len > sizeof(d->request))
+		return msg;
+	if (msg.len > 0)
+		memcpy(d->request, msg.p, msg.len);
+	return span(d->request, msg.len);
+}
+
 static struct span
 change_request(struct device *d, struct span msg)
 {
-	struct fault_now *f = &d->fault;
 	size_t len;
 
-	f->armed.id = 0;
-	f->name[0] = '\0';
-	if (fault_armed_at(d->faults, 0) == NULL)
-		return msg;
-	if (f->request == NULL)
-		f->request = malloc(AUTH_MESSAGE_MAX);
-	if (f->request == NULL || !fault_request(d->faults, msg, &d->auth,
-	    f->request, &len, &f->armed))
-		return msg;
-	return span(f->request, len);
+	if (fault_armed_at(d->faults, 0) == NULL || !fault_request(d->faults,
+	    msg, &d->auth, d->request, &len, &d->fault.armed))
+		return keep_request(d, msg);
+	return span(d->request, len);
 }
 
-/* Nobody asks for the time that nobody is told. */
+/*
+ * The one before may have ended without a reply. Nobody asks for the time that
+ * nobody is told.
+ */
 static void
 begin_operation(struct device *d)
 {
+	d->fault.armed.id = 0;
+	d->fault.name[0] = '\0';
 	if (d->watch.sinks != NULL)
 		d->begun_us = clock_us();
 }
@@ -1000,6 +1006,7 @@ device_apdu(struct device *d, uint64_t channel, struct span msg,
     uint64_t now_ms)
 {
 	begin_operation(d);
+	msg = keep_request(d, msg);
 	return perform(d, auth_apdu(d->engine, channel, msg, now_ms), now_ms);
 }
 

@@ -22,7 +22,6 @@ struct pin_known {
 /* What the operation under way gets wrong on purpose, if anything. */
 struct fault_now {
 	struct fault_armed armed;	/* id 0: nothing */
-	uint8_t		*request;	/* that the engine works on instead */
 	char		 name[FAULT_NAME_MAX];	/* "": it has not happened */
 };
 
@@ -48,6 +47,11 @@ struct device {
 	struct auth_config auth;	/* of the engine */
 	void		*engine_mem;	/* wiped by auth_done() */
 	struct auth	*engine;	/* NULL: managed only */
+	/*
+	 * What the engine works on. The host's own may be gone before that is
+	 * over: what cannot be stopped goes on without it.
+	 */
+	uint8_t		 request[AUTH_MESSAGE_MAX];
 	struct key_op	*pending;	/* of the engine or the forge; the key
 					 * provider works on it */
 	struct forge	*forge;

@@ -145,8 +145,8 @@ put_uv(struct cbor_out *out, bool rk)
 }
 
 /* A new user each time; exclude: one who names the first account. */
-static uint8_t
-create_as(struct key *k, const char *rp, bool rk, bool exclude)
+static struct cbor_out
+make_request(struct key *k, const char *rp, bool rk, bool exclude)
 {
 	static uint8_t buf[4096];
 	struct cbor_out out;
@@ -180,6 +180,14 @@ create_as(struct key *k, const char *rp, bool rk, bool exclude)
 	}
 	cbor_put_uint(&out, 7);
 	put_uv(&out, rk);
+	return out;
+}
+
+static uint8_t
+create_as(struct key *k, const char *rp, bool rk, bool exclude)
+{
+	struct cbor_out out = make_request(k, rp, rk, exclude);
+
 	return transact(k, &out);
 }
 
@@ -1236,6 +1244,34 @@ watchers_hear_of_each_use(void **state)
 	key_free(&k);
 }
 
+/* What never got a reply is not what the next operation did. */
+static void
+an_operation_that_was_dropped_did_nothing(void **state)
+{
+	static const uint8_t version[] = { 0, 3, 0, 0, 0, 0, 0 };
+	struct heard h = { .sink = { .event = hear, .arg = &h } };
+	struct cbor_out out;
+	struct key k;
+
+	(void)state;
+	key_new(&k);
+	first_account(&k);
+	watch_add(device_watch(k.device), &h.sink);
+	arm(&k, "reg.exclude-ignored", 1);
+	out = make_request(&k, RP, true, true);
+	assert_int_equal(device_command(k.device, 1, cbor_out_span(&out), 0),
+	    DEVICE_USER);
+	assert_int_equal(device_power_cycle(k.device, 0), 0);
+	assert_int_equal(device_transact_apdu(k.device, span(version,
+	    sizeof(version)), k.reply, sizeof(k.reply), &k.len), 0);
+	assert_int_equal(h.operations, 1);
+	assert_string_equal(h.operation, "-");
+	assert_int_equal(h.uses, 0);
+	assert_non_null(fault_armed_at(device_faults(k.device), 0));
+	watch_remove(device_watch(k.device), &h.sink);
+	key_free(&k);
+}
+
 static void
 a_key_keeps_what_was_decided(void **state)
 {
@@ -1306,6 +1342,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(accounts_that_are_not_stored_are_mixed_up),
 		cmocka_unit_test(what_fails_stays_armed),
 		cmocka_unit_test(watchers_hear_of_each_use),
+		cmocka_unit_test(an_operation_that_was_dropped_did_nothing),
 		cmocka_unit_test(a_key_keeps_what_was_decided),
 		cmocka_unit_test(a_key_that_could_have_lied_is_refused),
 	};

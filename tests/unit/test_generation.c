@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "authenticator/device.h"
+#include "ctap/cbor.h"
 #include "tests/chip_keys.h"
 #include "tests/fake_keys.h"
 #include "tests/powerloss.h"
@@ -44,6 +45,22 @@ static const uint8_t assert_it[] = {
 	0x02, 0x58, 0x20, HASH,
 };
 
+/* with a largeBlob of its own */
+static const uint8_t make_blob[] = {
+	0x01, 0xa6,
+	0x01, 0x58, 0x20, HASH,
+	0x02, 0xa1, 0x62, 'i', 'd', 0x61, 'a',
+	0x03, 0xa1, 0x62, 'i', 'd', 0x41, 0x01,
+	0x04, 0x81, 0xa2,
+	    0x63, 'a', 'l', 'g', 0x26,
+	    0x64, 't', 'y', 'p', 'e', 0x6a, 'p', 'u', 'b', 'l', 'i', 'c',
+	    '-', 'k', 'e', 'y',
+	0x06, 0xa1, 0x69, 'l', 'a', 'r', 'g', 'e', 'B', 'l', 'o', 'b', 0xa1,
+	    0x67, 's', 'u', 'p', 'p', 'o', 'r', 't',
+	    0x68, 'r', 'e', 'q', 'u', 'i', 'r', 'e', 'd',
+	0x07, 0xa2, 0x62, 'r', 'k', 0xf5, 0x62, 'u', 'v', 0xf5,
+};
+
 static const uint8_t reset[] = { 0x07 };
 
 struct fixture {
@@ -58,6 +75,7 @@ struct fixture {
 static char msg[DEVICE_MESSAGE_LEN];
 
 static enum counter_mode counter_mode;
+static bool own_blobs;
 
 static int
 open_device(struct fixture *f, bool create, bool manage, bool look)
@@ -68,6 +86,11 @@ open_device(struct fixture *f, bool create, bool manage, bool look)
 	device_config_default(&cfg);
 	cfg.auth.attestation.kind = ATTESTATION_SELF;
 	cfg.auth.counter = counter_mode;
+	if (own_blobs) {
+		cfg.auth.features |= FEATURE_LARGE_BLOB;
+		cfg.auth.features &= ~(FEATURE_LARGE_BLOBS |
+		    FEATURE_LARGE_BLOB_KEY);
+	}
 	keys_free(f->keys);
 	f->keys = chip_keys_new(&f->chip, f->soft);
 	assert_non_null(f->keys);
@@ -576,6 +599,88 @@ test_making_up_for_it_is_waited_for(void **state)
 	assert_at(f, NEW_AT + 2);
 }
 
+static int
+take_one(void *arg, const struct credential *cred)
+{
+	*(struct credential *)arg = *cred;
+	return 1;
+}
+
+/* Writes the blob of the credential a key has; in memory that ends with it. */
+static size_t
+write_request(struct fixture *f, struct span blob, uint8_t **out)
+{
+	static const uint8_t hash[] = { HASH };
+	struct credential cred;
+	struct cbor_out w;
+
+	assert_int_equal(store_each_after(device_store(f->device), 0,
+	    take_one, &cred), 1);
+	*out = malloc(512);
+	assert_non_null(*out);
+	(*out)[0] = 0x02;
+	cbor_out_init(&w, *out + 1, 511);
+	cbor_put_map(&w, 4);
+	cbor_put_uint(&w, 1);
+	cbor_put_str(&w, "a");
+	cbor_put_uint(&w, 2);
+	cbor_put_bytes(&w, span(hash, sizeof(hash)));
+	cbor_put_uint(&w, 3);
+	cbor_put_array(&w, 1);
+	cbor_put_map(&w, 2);
+	cbor_put_str(&w, "id");
+	cbor_put_bytes(&w, span(cred.id, cred.id_len));
+	cbor_put_str(&w, "type");
+	cbor_put_str(&w, "public-key");
+	cbor_put_uint(&w, 4);
+	cbor_put_map(&w, 1);
+	cbor_put_str(&w, "largeBlob");
+	cbor_put_map(&w, 2);
+	cbor_put_str(&w, "write");
+	cbor_put_bytes(&w, blob);
+	cbor_put_str(&w, "originalSize");
+	cbor_put_uint(&w, 99);
+	assert_false(w.overflow);
+	return 1 + w.len;
+}
+
+/*
+ * can.1: what is written cannot be called back, and is what was sent, though
+ * the host that sent it is gone with all its memory.
+ */
+static void
+test_a_lost_host_has_its_blob_written(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t bytes[LARGE_BLOBS_MAX], *request;
+	struct auth_lookup q = { .kind = LOOKUP_BLOB, .blobs = bytes };
+	struct span blob = span_str("what was sent");
+	size_t len;
+
+	own_blobs = true;
+	reopen(f);
+	own_blobs = false;
+	/* made, and the counter stays behind */
+	f->chip.fails = 1;
+	assert_int_equal(ASK(f, make_blob), CTAP1_ERR_OTHER);
+	f->chip.slow = true;
+	len = write_request(f, blob, &request);
+	assert_int_equal(begin(f, span(request, len)), DEVICE_KEYS);
+	assert_int_equal(device_generation(f->device), NEW_AT + 1);
+	assert_int_equal(device_abort(f->device, 1, 1), DEVICE_KEYS);
+	memset(request, 0, len);
+	free(request);
+	assert_true(chip_answer(f->keys));
+	assert_int_equal(device_keys(f->device, 2), DEVICE_KEYS);
+	assert_true(chip_answer(f->keys));
+	assert_int_equal(end(f, device_keys(f->device, 3)), CTAP2_OK);
+	assert_at(f, NEW_AT + 2);
+	q.seq = 1;
+	assert_int_equal(store_lookup(device_store(f->device), &q), 0);
+	assert_true(q.found && q.original_size == 99);
+	assert_true(span_eq(span(bytes, q.blobs_len), blob));
+}
+
 /*
  * Losing power
  */
@@ -842,6 +947,7 @@ main(void)
 		TEST(test_power_cycle_waits_for_the_advance),
 		TEST(test_closing_does_not_wait),
 		TEST(test_making_up_for_it_is_waited_for),
+		TEST(test_a_lost_host_has_its_blob_written),
 		cmocka_unit_test(test_power_loss),
 		TEST(test_failures_are_the_providers),
 		TEST(test_pin_that_only_the_provider_has),
