@@ -278,6 +278,9 @@ configure(struct device *d, const struct device_config *cfg,
 	out->pin_in_keys = d->keys->ops->info(d->keys)->pin;
 	attestation_config(d->attestation, cfg->auth.attestation.kind,
 	    &out->attestation);
+	/* whoever asks may have those of an attestation that is gone */
+	out->enterprise = out->tpm = (struct auth_attestation){
+	    .x5c_count = 0 };
 	/* without it, check_kind() refuses FEATURE_EP */
 	(void)attestation_enterprise(d->attestation, &out->enterprise);
 	/* without it, too */
@@ -1385,21 +1388,18 @@ device_power_cycle(struct device *d, uint64_t now_ms)
 }
 
 /*
- * First the power cycle, which ends what the provider is at. What the old
- * engine's configuration points to lives as long as it: in the attestation.
+ * What the old engine's configuration points to lives as long as it: in the
+ * attestation.
  */
-int
-device_reconfigure(struct device *d, const struct auth_config *auth,
-    uint64_t now_ms)
+static int
+become(struct device *d, const struct auth_config *auth, uint64_t now_ms)
 {
 	const struct device_config cfg = { .auth = *auth };
 	struct attestation *old_att = d->attestation, *att;
 	struct auth_config old = d->auth;
 	int r;
 
-	r = device_power_cycle(d, now_ms);
-	if (r == 0)
-		r = load_attestation(d, &cfg, &att, d->line, sizeof(d->line));
+	r = load_attestation(d, &cfg, &att, d->line, sizeof(d->line));
 	if (r < 0)
 		return r;
 	d->attestation = att;
@@ -1413,6 +1413,30 @@ device_reconfigure(struct device *d, const struct auth_config *auth,
 		store_restrict(d->store, old.capacity);
 	}
 	attestation_free(r < 0 ? att : old_att);
+	return r;
+}
+
+/*
+ * First the power cycle, which ends what the provider is at. The store may
+ * have certificates of the other kind before that turns out to be impossible.
+ */
+int
+device_reconfigure(struct device *d, const struct auth_config *auth,
+    uint64_t now_ms)
+{
+	const struct auth_config old = d->auth;
+	char why[sizeof(d->line)];
+	int r;
+
+	r = device_power_cycle(d, now_ms);
+	if (r < 0)
+		return r;
+	r = become(d, auth, now_ms);
+	if (r < 0) {
+		memcpy(why, d->line, sizeof(why));
+		(void)become(d, &old, now_ms);
+		memcpy(d->line, why, sizeof(why));
+	}
 	return r;
 }
 

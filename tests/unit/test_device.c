@@ -392,6 +392,9 @@ test_enterprise_attestation_wants_its_root(void **state)
 	cfg.tpm.target = "none";
 	cfg.path = dir.path;
 	cfg.auth.features |= FEATURE_EP;
+	/* what another attestation had does not count */
+	cfg.auth.enterprise = (struct auth_attestation){
+	    .x5c = { span_str("gone") }, .x5c_count = 1 };
 	assert_int_equal(device_open(&cfg, 0, &d, msg, sizeof(msg)),
 	    -EKEYEXPIRED);
 	assert_string_equal(msg, "the enterprise attestation certificate has "
