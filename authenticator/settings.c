@@ -435,10 +435,10 @@ take_url(struct auth_config *cfg, const struct setting *s, const char *value)
 static int
 digit_of(char c)
 {
-	static const char digits[] = "0123456789abcdef";
-	const char *at = c != '\0' ? strchr(digits, c | 0x20) : NULL;
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	const char *at = c != '\0' ? strchr(digits, c) : NULL;
 
-	return at != NULL ? (int)(at - digits) : -1;
+	return at != NULL ? (int)(at - digits) % 16 : -1;
 }
 
 /* 8-4-4-4-12 hexadecimal digits, as describe_aaguid() writes them */

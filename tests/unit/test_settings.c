@@ -377,6 +377,7 @@ aaguids(void **state)
 	refuses("aaguid=2fc0579f811347eab116bb5a8db9202a", "it takes");
 	refuses("aaguid=2fc0579g-8113-47ea-b116-bb5a8db9202a", "it takes");
 	refuses("aaguid=2fc0579f-8113-47ea-b116_bb5a8db9202a", "it takes");
+	refuses("aaguid=2fc0579f-8113-47ea-b116-bb5a8db9202\x11", "it takes");
 	refuses("aaguid=-", "it takes UUID");
 }
 
