@@ -68,7 +68,7 @@ static const struct kind kinds[] = {
 	{ "subcommands of authenticatorConfig", { "01", "02", "03", "04",
 	    "FF" }, has_config },
 	{ "attestation formats", { "packed", "tpm", "fido-u2f", "android-key",
-	    "apple", "compound" }, has_format },
+	    "apple", "compound", "android-safetynet" }, has_format },
 };
 
 #define KINDS	(sizeof(kinds) / sizeof(kinds[0]))
@@ -85,6 +85,11 @@ static const struct sim_setup setups[] = {
 	    "pinComplexityPolicyURL=https://example.com/" } },
 	{ .set = { "largeBlob=on" } },
 	{ .set = { "attestation=tpm" } },
+	{ .set = { "attestation=fido-u2f" } },
+	{ .set = { "attestation=android-key" } },
+	{ .set = { "attestation=apple" } },
+	{ .set = { "attestation=compound" } },
+	{ .set = { "attestation=android-safetynet" } },
 };
 
 #define SETUPS	(sizeof(setups) / sizeof(setups[0]))
