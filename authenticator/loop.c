@@ -183,15 +183,19 @@ static enum device_want
 touched(struct loop *l, struct touch touch)
 {
 	bool verifies = device_prompt(l->device)->kind == PROMPT_VERIFICATION;
-	bool mismatch = !touch.deny && verifies &&
-	    presence_mismatches(&l->presence);
+	enum verification v = VERIFICATION_GOOD;
 
-	tell_answered(l, touch.deny ? "denied" : mismatch ? "mismatch" :
-	    "touched");
-	if (touch.deny)
+	if (verifies && !touch.deny)
+		v = presence_verification(&l->presence);
+	if (touch.deny || v == VERIFICATION_REFUSED) {
+		tell_answered(l, "denied");
 		return device_user(l->device, USER_REFUSED, l->now_ms);
-	if (mismatch)
+	}
+	if (v == VERIFICATION_MISMATCH) {
+		tell_answered(l, "mismatch");
 		return device_user(l->device, USER_MISMATCH, l->now_ms);
+	}
+	tell_answered(l, "touched");
 	return device_finger(l->device, touch.finger, l->now_ms);
 }
 

@@ -4,6 +4,8 @@
 
 const char *const presence_names[PRESENCE_MODES + 1] = { "auto", "manual",
 	"never", "deny", NULL };
+const char *const verification_names[VERIFICATION_RESULTS + 1] = { "verified",
+    "mismatch", "refused", NULL };
 
 void
 presence_init(struct presence *p, enum presence_mode mode)
@@ -32,18 +34,17 @@ presence_set(struct presence *p, enum presence_mode mode, uint64_t delay_ms,
 		presence_done(p);
 }
 
-bool
-presence_mismatches(struct presence *p)
+enum verification
+presence_verification(struct presence *p)
 {
 	struct verifications *v = &p->verifications;
-	bool mismatch = v->mismatch;
+	enum verification first = v->next[0];
 
 	if (v->count == 0)
-		return mismatch;
-	mismatch = v->next[0];
+		return v->always;
 	v->count--;
 	memmove(v->next, v->next + 1, v->count * sizeof(v->next[0]));
-	return mismatch;
+	return first;
 }
 
 /* done() may free the press, or press again: it must be unlinked before. */

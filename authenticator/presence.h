@@ -46,11 +46,22 @@ struct press {
 	struct press	*next;
 };
 
-/* How verifications end: the first as in next, and then as always. */
+/* How a verification ends, whatever it is touched with. */
+enum verification {
+	VERIFICATION_GOOD,	/* the finger decides */
+	VERIFICATION_MISMATCH,	/* nobody is recognised: a try is used up */
+	VERIFICATION_REFUSED,	/* the user does not want to */
+};
+#define VERIFICATION_RESULTS	3
+
+/* "verified", "mismatch", "refused", in that order; then NULL */
+extern const char *const verification_names[VERIFICATION_RESULTS + 1];
+
+/* How they end: the first as in next, and then as always. */
 struct verifications {
-	bool		mismatch;	/* afterwards: nobody is recognised */
+	enum verification always;
 	uint8_t		count;
-	bool		next[VERIFICATIONS_MAX];	/* true: mismatch */
+	enum verification next[VERIFICATIONS_MAX];
 };
 
 struct presence {
@@ -85,11 +96,8 @@ bool presence_ask(struct presence *p, bool polled, uint64_t now_ms,
     struct touch *answer);
 void presence_unask(struct presence *p);
 
-/*
- * The key verifies who touches it. True: it does not know them, whatever
- * they touch it with; false: their finger decides. Uses up one of next.
- */
-bool presence_mismatches(struct presence *p);
+/* The key verifies who touches it. Uses up one of next. */
+enum verification presence_verification(struct presence *p);
 
 /*
  * Somebody presses. True: *answer is the answer to the current request,

@@ -188,12 +188,6 @@ put_presence(struct request *rq)
 	return get_presence(rq);
 }
 
-static const char *
-result_name(bool mismatch)
-{
-	return mismatch ? "mismatch" : "verified";
-}
-
 static struct answer
 get_verification(struct request *rq)
 {
@@ -203,20 +197,20 @@ get_verification(struct request *rq)
 
 	for (size_t i = 0; i < v->count; i++)
 		json_array_append_new(next,
-		    json_string(result_name(v->next[i])));
+		    json_string(verification_names[v->next[i]]));
 	return answer_success(json_pack("{s:s, s:o}",
-	    "default", result_name(v->mismatch), "next", next));
+	    "default", verification_names[v->always], "next", next));
 }
 
 static bool
-take_result(const json_t *json, bool *mismatch)
+take_result(const json_t *json, enum verification *out)
 {
 	const char *name = json_string_value(json);
+	int i = name != NULL ? find_name(verification_names, name) : -1;
 
-	if (name == NULL)
-		return false;
-	*mismatch = strcmp(name, "mismatch") == 0;
-	return *mismatch || strcmp(name, "verified") == 0;
+	if (i != -1)
+		*out = i;
+	return i != -1;
 }
 
 /* {"default": "verified", "next": ["mismatch", "verified"]}, any of them */
@@ -229,7 +223,7 @@ take_verifications(json_t *json, struct verifications *v)
 	if (json_unpack(json, "{s?o, s?o !}", "default", &otherwise,
 	    "next", &next) == -1)
 		return false;
-	if (otherwise != NULL && !take_result(otherwise, &v->mismatch))
+	if (otherwise != NULL && !take_result(otherwise, &v->always))
 		return false;
 	if (next == NULL)
 		return true;
@@ -258,7 +252,7 @@ put_verification(struct request *rq)
 	json_decref(json);
 	if (!ok)
 		return answer_invalid("default, and each of next, of which "
-		    "there are 32 at most, is verified or mismatch");
+		    "there are 32 at most, is verified, mismatch or refused");
 	loop_set_verifications(rq->key->loop, &v);
 	return get_verification(rq);
 }

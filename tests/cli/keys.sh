@@ -213,6 +213,21 @@ mismatches_once()
 }
 check "or not at the first try" mismatches_once
 
+refuses_to_verify()
+{
+	call 200 '"default":"refused"' PUT /v1/keys/five/verification \
+	    '{"default": "refused"}' || return
+	# more often than there are tries
+	for i in {1..6}; do
+		create five FFFF >"$T/refused" 2>&1
+		[ $? = 1 ] && grep -q NotAllowedError "$T/refused" || return
+	done
+	call 200 '"default":"verified"' PUT /v1/keys/five/verification \
+	    '{"default": "verified"}' && create five FFFF
+}
+check "its user does not want to be verified, which costs no try" \
+    refuses_to_verify
+
 times_out()
 {
 	call 200 '"never"' PUT /v1/keys/one/presence '{"presence": "never"}' ||

@@ -226,14 +226,16 @@ verifications_end_as_foretold(void **state)
 
 	(void)state;
 	presence_init(&p, PRESENCE_AUTO);
-	assert_false(presence_mismatches(&p));
-	p.verifications = (struct verifications){ .mismatch = true,
-	    .count = 3, .next = { false, true, false } };
-	assert_false(presence_mismatches(&p));
-	assert_true(presence_mismatches(&p));
-	assert_false(presence_mismatches(&p));
-	assert_true(presence_mismatches(&p));
-	assert_true(presence_mismatches(&p));
+	assert_int_equal(presence_verification(&p), VERIFICATION_GOOD);
+	p.verifications = (struct verifications){
+	    .always = VERIFICATION_REFUSED,
+	    .count = 3, .next = { VERIFICATION_GOOD, VERIFICATION_MISMATCH,
+	    VERIFICATION_GOOD } };
+	assert_int_equal(presence_verification(&p), VERIFICATION_GOOD);
+	assert_int_equal(presence_verification(&p), VERIFICATION_MISMATCH);
+	assert_int_equal(presence_verification(&p), VERIFICATION_GOOD);
+	assert_int_equal(presence_verification(&p), VERIFICATION_REFUSED);
+	assert_int_equal(presence_verification(&p), VERIFICATION_REFUSED);
 }
 
 int
