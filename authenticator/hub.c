@@ -588,6 +588,8 @@ hub_add(struct hub *h, const struct hub_options *o, uint64_t now_ms,
 	k->kind = o->transport;
 	k->essential = o->essential;
 	choose_id(k, o->id);
+	snprintf(k->owner, sizeof(k->owner), "%s", o->owner != NULL ?
+	    o->owner : "");
 	r = start(k, o, now_ms, msg, msglen);
 	if (r < 0) {
 		free_key(k);

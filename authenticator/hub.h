@@ -26,6 +26,7 @@
 #define HUB_KEYS_MAX	256
 #define HUB_ID_MAX	48	/* characters: letters, digits, "-._~" */
 #define HUB_NAME_MAX	127	/* printable ASCII characters */
+#define HUB_OWNER_MAX	128	/* bytes */
 #define HUB_ADVANCE_MAX_MS	(UINT64_C(100) * 366 * 86400 * 1000)
 
 enum hub_transport {
@@ -39,6 +40,8 @@ struct hub_options {
 	const char	*id;		/* NULL: key1, key2, ... */
 	const char	*name;		/* what its device is called; NULL:
 					 * as the profile says */
+	const char	*owner;		/* whose it is, for who asks; NULL:
+					 * nobody's. HUB_OWNER_MAX at most */
 	const char	*state;		/* absolute; NULL: ephemeral */
 	enum presence_mode presence;
 	enum hub_transport transport;
@@ -59,6 +62,7 @@ struct hub_options {
 struct hub_key {
 	char		 id[HUB_ID_MAX + 1];
 	char		 name[HUB_NAME_MAX + 1];
+	char		 owner[HUB_OWNER_MAX + 1];	/* "": nobody */
 	struct hub	*hub;
 	struct device	*device;
 	struct loop	*loop;

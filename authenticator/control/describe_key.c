@@ -43,14 +43,15 @@ json_t *
 describe_key_briefly(struct hub_key *k)
 {
 	const struct presence *p = loop_presence(k->loop);
-	json_t *json = json_pack("{s:s, s:s, s:s, s:b, s:s, s:b, s:s}",
+	json_t *json = json_pack("{s:s, s:s, s:s, s:b, s:s, s:b, s:s, s:s?}",
 	    "key", k->id,
 	    "name", k->name,
 	    "state", device_path(k->device),
 	    "ephemeral", k->ephemeral.lock_fd != -1,
 	    "transport", hub_transport_names[k->kind],
 	    "plugged", k->transport != NULL,
-	    "presence", presence_names[p->mode]);
+	    "presence", presence_names[p->mode],
+	    "session", k->owner[0] != '\0' ? k->owner : NULL);
 
 	if (json != NULL && !add_transport(json, k)) {
 		json_decref(json);

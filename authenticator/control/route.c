@@ -17,6 +17,8 @@ static const struct {
 } tables[] = {
 	{ routes_hub,		false },
 	{ routes_events,	false },
+	{ routes_webdriver,	false },
+	{ routes_cdp,		false },
 	{ routes_key,		true },
 	{ routes_user,		true },
 	{ routes_secrets,	true },

@@ -112,6 +112,8 @@ extern const struct route routes_key_events[];	/* and of one */
 extern const struct route routes_audit[];	/* what it did */
 extern const struct route routes_faults[];	/* what it gets wrong */
 extern const struct route routes_profile[];	/* which model it is */
+extern const struct route routes_webdriver[];	/* virtual authenticators */
+extern const struct route routes_cdp[];		/* the same for browsers */
 
 /* Finds rq's route and calls it. */
 struct answer route_dispatch(struct request *rq, const char *method);

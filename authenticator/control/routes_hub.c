@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "authenticator/control/add_key.h"
 #include "authenticator/control/ask_profile.h"
 #include "authenticator/control/describe_key.h"
 #include "authenticator/control/route.h"
@@ -184,16 +185,15 @@ take_wish(const struct wish *w, struct hub_options *o,
 	return r;
 }
 
-static struct answer
-add_key(struct request *rq, json_t *json)
+int
+add_key(struct request *rq, json_t *json, const char *owner,
+    struct hub_key **out, char *msg, size_t msglen)
 {
 	struct wish w = { .transport = "uhid",
 	    .presence = "auto", .ephemeral = -1, .plugged = 1 };
-	struct hub_options o = { .audit = AUDIT_SEALED };
-	char msg[DEVICE_MESSAGE_LEN + PATH_MAX];
+	struct hub_options o = { .owner = owner, .audit = AUDIT_SEALED };
 	struct profile *profile = NULL;
 	json_error_t error;
-	struct hub_key *k;
 	int r;
 
 	if (json_unpack_ex(json, &error, 0, "{s?s, s?s, s?s, s?s, s?s, s?s,"
@@ -203,26 +203,29 @@ add_key(struct request *rq, json_t *json)
 	    "ephemeral", &w.ephemeral, "plugged", &w.plugged,
 	    "profile", &w.profile, "profileText", &w.profile_text,
 	    "settings", &w.settings) == -1)
-		return answer_invalid(error.text);
-	r = take_wish(&w, &o, &profile, msg, sizeof(msg));
+		return wrong(msg, msglen, error.text);
+	r = take_wish(&w, &o, &profile, msg, msglen);
 	if (r == 0)
-		r = hub_add(rq->hub, &o, rq->now_ms, &k, msg, sizeof(msg));
+		r = hub_add(rq->hub, &o, rq->now_ms, out, msg, msglen);
 	profile_free(profile);
-	return r < 0 ? answer_error(r, msg) :
-	    answer_success(describe_key_briefly(k));
+	return r;
 }
 
 static struct answer
 post_keys(struct request *rq)
 {
-	struct answer answer;
+	char msg[ADD_KEY_MESSAGE_LEN];
+	struct answer failed;
+	struct hub_key *k;
 	json_t *json;
+	int r;
 
-	if (!request_object(rq, true, &json, &answer))
-		return answer;
-	answer = add_key(rq, json);
+	if (!request_object(rq, true, &json, &failed))
+		return failed;
+	r = add_key(rq, json, NULL, &k, msg, sizeof(msg));
 	json_decref(json);
-	return answer;
+	return r < 0 ? answer_error(r, msg) :
+	    answer_success(describe_key_briefly(k));
 }
 
 static struct answer
