@@ -21,6 +21,7 @@
 #include "authenticator/control/control_tcp.h"
 #include "authenticator/control/route.h"
 #include "authenticator/event_ring.h"
+#include "authenticator/http_server.h"
 #include "uhid/unix.h"
 
 #define CONNECTIONS_MAX	64	/* on each socket */
@@ -525,7 +526,7 @@ run_servers(struct control *c)
 {
 	for (int i = 0; i < SERVERS; i++) {
 		if (c->mhd[i] != NULL)
-			(void)MHD_run(c->mhd[i]);
+			http_server_run(c->mhd[i]);
 	}
 }
 

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "authenticator/http_server.h"
+
 #define CONNECTIONS_MAX	64
 #define HEADERS_MAX	16384	/* bytes, of a connection */
 #define IDLE_S		10U
@@ -140,7 +142,7 @@ mds_server_fd(const struct mds_server *s)
 void
 mds_server_dispatch(struct mds_server *s)
 {
-	(void)MHD_run(s->mhd);
+	http_server_run(s->mhd);
 }
 
 uint64_t

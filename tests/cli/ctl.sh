@@ -327,7 +327,9 @@ places_are_free()
 	return 1
 }
 check "their places are free again" places_are_free
-check "slow clients are sent away" rawhost slow "$control" 60
+check "as many slow clients as there is room for are sent away" \
+    rawhost slow "$control" 64
+check "and it listens again" answers 200 '"keys"' "$base/keys"
 crowded()
 {
 	local i pids=()

@@ -241,6 +241,21 @@ garbage_is_survived()
 	gives /root.pem "200 application/x-pem-file"
 }
 check "what is no HTTP" garbage_is_survived
+# more than the server takes at once
+a_crowd_is_survived()
+{
+	local fd fds=()
+	for _ in {1..80}; do
+		exec {fd}<>"/dev/tcp/127.0.0.1/${url##*:}" || return 1
+		printf 'GET /blob.jwt HTTP/1.1\r\nHost: loc' >&"$fd"
+		fds+=("$fd")
+	done
+	for fd in "${fds[@]}"; do
+		exec {fd}>&-
+	done
+	gives /root.pem "200 application/x-pem-file"
+}
+check "a crowd that stalls and vanishes" a_crowd_is_survived
 check "two cannot have one port" exits 1 mds serve --state "$key" \
     --listen "${url#http://}"
 kill "$server"
