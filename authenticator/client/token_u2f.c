@@ -320,6 +320,8 @@ put_assertion(struct u2f_token *t, const struct span *handle,
 		return false;
 	memcpy(t->auth_data, rp_id_hash, HASH_LEN);
 	memcpy(t->auth_data + HASH_LEN, data.p, COUNTER_END);
+	/* what else the token says there is no flag of an authenticator's */
+	t->auth_data[HASH_LEN] &= AUTHDATA_UP;
 	out->auth_data = span(t->auth_data, HASH_LEN + COUNTER_END);
 	out->signature = span(data.p + COUNTER_END, data.len - COUNTER_END);
 	out->credential_id = *handle;

@@ -34,6 +34,7 @@ struct fake {
 	size_t		 answer_len;
 	int		 sw;		/* instead; 0: none */
 	int		 check_sw;	/* of its own handle */
+	uint8_t		 presence;	/* what it says of whoever signs */
 	int		 error;		/* of the wire */
 };
 
@@ -58,7 +59,7 @@ is_own(const struct span data)
 static int
 authenticate(const struct apdu *apdu, struct span data)
 {
-	static const uint8_t assertion[] = { 1, 0, 0, 0, 7, 0x30, 0x00 };
+	const uint8_t assertion[] = { f.presence, 0, 0, 0, 7, 0x30, 0x00 };
 
 	if (!is_own(data))
 		return reply(span("", 0), SW_WRONG_DATA);
@@ -138,6 +139,7 @@ setup(void **state)
 	memset(&f, 0, sizeof(f));
 	u2f_token_init(&f.u2f, &wire);
 	f.check_sw = SW_CONDITIONS_NOT_SATISFIED;
+	f.presence = 0x01;
 	*p++ = 0x05;
 	*p++ = 0x04;
 	memset(p, 0xab, 64);
@@ -311,6 +313,23 @@ the_first_that_it_knows_signs(void **state)
 	assert_int_equal(get(&req, &got), CTAP2_ERR_UNSUPPORTED_OPTION);
 }
 
+/* CTAP 2.3, 10.3: U2F knows no user that was verified, nor backups. */
+static void
+presence_is_all_that_it_can_say(void **state)
+{
+	const struct span ids[] = { span(HANDLE, HANDLES) };
+	struct token_get req = get_request(ids, 1);
+	struct token_assertion got;
+
+	(void)state;
+	f.presence = 0xff;
+	assert_int_equal(get(&req, &got), 0);
+	assert_int_equal(got.auth_data.p[32], 0x01);
+	f.presence = 0xfe;
+	assert_int_equal(get(&req, &got), 0);
+	assert_int_equal(got.auth_data.p[32], 0x00);
+}
+
 static void
 a_silent_question_signs_nothing(void **state)
 {
@@ -397,6 +416,8 @@ main(void)
 		cmocka_unit_test_setup(no_part_of_an_answer_is_an_answer,
 		    setup),
 		cmocka_unit_test_setup(the_first_that_it_knows_signs, setup),
+		cmocka_unit_test_setup(presence_is_all_that_it_can_say,
+		    setup),
 		cmocka_unit_test_setup(a_silent_question_signs_nothing,
 		    setup),
 		cmocka_unit_test_setup(nobody_waits_for_ever, setup),
