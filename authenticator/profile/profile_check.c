@@ -395,37 +395,22 @@ pin_nobody_has(const struct profile_parser *parser)
 }
 
 static bool
-finger_nobody_has(const struct profile_parser *parser)
+has_biometric(const struct profile_parser *parser)
 {
-	return has_method(parser, "fingerprint_internal") &&
+	return has_method(parser, "fingerprint_internal") ||
+	    has_method(parser, "voiceprint_internal") ||
+	    has_method(parser, "faceprint_internal") ||
+	    has_method(parser, "eyeprint_internal") ||
+	    has_method(parser, "handprint_internal");
+}
+
+static bool
+verifies_nobody(const struct profile_parser *parser)
+{
+	return (has_biometric(parser) ||
+	    has_method(parser, "passcode_internal") ||
+	    has_method(parser, "pattern_internal")) &&
 	    !asks(&parser->cfg, FEATURE_UV);
-}
-
-static bool
-code_of_nothing(const struct profile_parser *parser)
-{
-	const struct profile_metadata *md = &parser->p->metadata;
-
-	return md->code_base > 0 && !has_method(parser, "passcode_external") &&
-	    !has_method(parser, "passcode_internal");
-}
-
-static bool
-code_by_halves(const struct profile_parser *parser)
-{
-	const struct profile_metadata *md = &parser->p->metadata;
-
-	return (md->code_base > 0) != (md->code_min_length > 0);
-}
-
-static bool
-bio_of_nothing(const struct profile_parser *parser)
-{
-	return (parser->p->metadata.bio_far != NULL ||
-	    parser->p->metadata.bio_frr != NULL ||
-	    parser->p->metadata.bio_templates > 0) &&
-	    !has_method(parser, "fingerprint_internal") &&
-	    !has_method(parser, "faceprint_internal");
 }
 
 static bool
@@ -570,14 +555,8 @@ static const struct rule rules[] = {
 	    "clientPin" },
 	{ pin_nobody_has, "metadata", "userVerification",
 	    "passcode_external needs clientPin" },
-	{ finger_nobody_has, "metadata", "userVerification",
-	    "fingerprint_internal needs uv" },
-	{ code_by_halves, "metadata", "passcodeBase", "passcodeMinLength "
-	    "belongs to it, and neither can be 0" },
-	{ code_of_nothing, "metadata", "passcodeBase", "userVerification "
-	    "has no passcode" },
-	{ bio_of_nothing, "metadata", "biometricFAR", "userVerification has "
-	    "no biometric" },
+	{ verifies_nobody, "metadata", "userVerification", "fingerprint, "
+	    "passcode_internal and the like need uv" },
 	{ keys_in_two_places, "metadata", "keyProtection", "software excludes "
 	    "hardware" },
 	{ element_of_nothing, "metadata", "keyProtection", "tee and "
@@ -602,6 +581,55 @@ check_rules(struct profile_parser *parser)
 			return wrong(parser, r->section, r->key, r->why);
 	}
 	return true;
+}
+
+/*
+ * The descriptors of how good a method is (statement, 3.2 and 3.3) have keys
+ * for each of their members: none of them without the method, nor without
+ * those that a descriptor has to have.
+ */
+static bool
+check_descriptor(struct profile_parser *parser, const char *const *keys,
+    const char *why)
+{
+	for (; why != NULL && *keys != NULL; keys++)
+		if (profile_line(parser, "metadata", *keys) > 0)
+			return wrong(parser, "metadata", *keys, why);
+	return true;
+}
+
+static bool
+check_passcode(struct profile_parser *parser)
+{
+	static const char *const keys[] = { "passcodeBase",
+		"passcodeMinLength", "passcodeMaxRetries",
+		"passcodeBlockSlowdown", NULL };
+	const struct profile_metadata *md = &parser->p->metadata;
+	const char *why = NULL;
+
+	if (!has_method(parser, "passcode_external") &&
+	    !has_method(parser, "passcode_internal"))
+		why = "userVerification has no passcode";
+	else if (md->code_base == 0 || md->code_min_length == 0)
+		why = "passcodeBase and passcodeMinLength belong together, "
+		    "and neither can be 0";
+	return check_descriptor(parser, keys, why);
+}
+
+static bool
+check_biometric(struct profile_parser *parser)
+{
+	static const char *const keys[] = { "biometricFAR", "biometricFRR",
+		"biometricMaxTemplates", "biometricMaxRetries",
+		"biometricBlockSlowdown", NULL };
+	const struct profile_metadata *md = &parser->p->metadata;
+	const char *why = NULL;
+
+	if (!has_biometric(parser))
+		why = "userVerification has no biometric";
+	else if (md->bio_far == NULL && md->bio_frr == NULL)
+		why = "biometricFAR or biometricFRR belongs to it";
+	return check_descriptor(parser, keys, why);
 }
 
 /* What is missing of a set, by name: "rk and pinUvAuthToken" */
@@ -690,6 +718,7 @@ bool
 profile_check(struct profile_parser *parser)
 {
 	if (!check_needs(parser) || !check_rules(parser) ||
+	    !check_passcode(parser) || !check_biometric(parser) ||
 	    !check_engine(parser))
 		return false;
 	complete(parser);

@@ -166,9 +166,10 @@ take_rate(struct profile_parser *parser, const struct key *key, void *member)
 
 	if (strncmp(text, "0.", 2) == 0)
 		digits = strspn(text + 2, "0123456789");
-	if (digits == 0 || digits > 12 || text[2 + digits] != '\0')
-		return wrong(parser, "it takes a number below 1, like "
-		    "0.00001");
+	if (digits == 0 || digits > 12 || text[2 + digits] != '\0' ||
+	    strspn(text + 2, "0") == digits)
+		return wrong(parser, "it takes a number below 1 and above 0, "
+		    "like 0.00001");
 	return take_text(parser, key, member);
 }
 
@@ -325,12 +326,15 @@ take_statuses(struct profile_parser *parser, const struct key *key,
 
 /* --- the table -------------------------------------------------------- */
 
-/* FIDO Registry of Predefined Values 2.2, 3.1 to 3.4 */
+/*
+ * FIDO Registry of Predefined Values 2.2, 3.1 to 3.4; "all" joins the bits of
+ * methods where they are a number, which a statement has lists for
+ */
 static const char *const uv_methods[] = {
 	"presence_internal", "fingerprint_internal", "passcode_internal",
 	"voiceprint_internal", "faceprint_internal", "location_internal",
 	"eyeprint_internal", "pattern_internal", "handprint_internal",
-	"passcode_external", "pattern_external", "none", "all", NULL
+	"passcode_external", "pattern_external", "none", NULL
 };
 static const char *const key_protections[] = {
 	"software", "hardware", "tee", "secure_element", "remote_handle", NULL

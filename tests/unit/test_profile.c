@@ -256,6 +256,8 @@ takes_no_setting_that_is_none(void **state)
 }
 
 /* Who wrote them believed that the key has what it does not. */
+#define CODE	"clientPin = on\npinUvAuthProtocols = 1\n[metadata]\n" \
+	"cryptoStrength = 128\nuserVerification = passcode_external\n"
 static const struct {
 	const char *more;
 	const char *why;
@@ -322,11 +324,28 @@ static const struct {
 	{ "[metadata]\nuserVerification = passcode_external",
 	    "9: userVerification: passcode_external needs clientPin" },
 	{ "[metadata]\nuserVerification = fingerprint_internal",
-	    "9: userVerification: fingerprint_internal needs uv" },
+	    "9: userVerification: fingerprint, passcode_internal and" },
+	{ "[metadata]\nuserVerification = presence_internal+eyeprint_internal",
+	    "9: userVerification: fingerprint, passcode_internal and" },
+	{ "[metadata]\nuserVerification = pattern_internal",
+	    "9: userVerification: fingerprint, passcode_internal and" },
 	{ "[metadata]\npasscodeBase = 10\npasscodeMinLength = 4",
 	    "9: passcodeBase: userVerification has no passcode" },
-	{ "[metadata]\npasscodeBase = 10", "9: passcodeBase: "
-	    "passcodeMinLength belongs to it" },
+	{ "[metadata]\npasscodeMaxRetries = 8",
+	    "9: passcodeMaxRetries: userVerification has no passcode" },
+	{ CODE "passcodeBase = 10", "13: passcodeBase: passcodeBase and "
+	    "passcodeMinLength belong together" },
+	{ CODE "passcodeMinLength = 4", "13: passcodeMinLength: passcodeBase "
+	    "and" },
+	{ CODE "passcodeBlockSlowdown = 4", "13: passcodeBlockSlowdown: "
+	    "passcodeBase and" },
+	{ CODE "passcodeMinLength = 4\npasscodeBase = 0", "14: "
+	    "passcodeBase: passcodeBase and" },
+	{ "[metadata]\nbiometricMaxTemplates = 5", "9: "
+	    "biometricMaxTemplates: userVerification has no biometric" },
+	{ "uv = on\npinUvAuthProtocols = 1\n[metadata]\nuserVerification = "
+	    "eyeprint_internal\nbiometricMaxRetries = 5", "12: "
+	    "biometricMaxRetries: biometricFAR or biometricFRR belongs" },
 	{ "[metadata]\nbiometricFAR = 0.001", "9: biometricFAR: "
 	    "userVerification has no biometric" },
 	{ "[metadata]\nkeyProtection = software,hardware",
@@ -406,6 +425,8 @@ says_metadata_of_the_registry(void **state)
 		{ "isKeyRestricted = yes", "it takes on or off" },
 		{ "biometricFAR = 1.0", "it takes a number below 1" },
 		{ "biometricFAR = .1", "it takes a number below 1" },
+		{ "biometricFRR = 0.000", "it takes a number below 1" },
+		{ "userVerification = all", "\"all\" is none of" },
 		{ "biometricFAR = 0.1e1", "it takes a number below 1" },
 		{ "icon = http://example.com/", "icon: it takes a data: URL" },
 		{ "multiDeviceCredentialSupport = yes", "is none of "
