@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -210,7 +211,7 @@ profile_parse(const char *file, struct span text, struct profile **out,
 	m = memory_new(text);
 	parser = calloc(1, sizeof(*parser));
 	if (m == NULL || parser == NULL) {
-		profile_free(&m->profile);
+		profile_free((struct profile *)m);
 		free(parser);
 		snprintf(msg, msglen, "out of memory");
 		return -ENOMEM;
@@ -286,8 +287,10 @@ find_builtin(const char *name)
 	return NULL;
 }
 
-/* All of fd, which is closed: the length, or -errno. One byte too much is
- * enough to see that it is too much. */
+/*
+ * All of fd, which is closed: the length, or -errno. One byte too much is
+ * enough to see that it is too much. Who has a pipe open may take his time.
+ */
 static ssize_t
 read_all(int fd, char *buf, size_t room)
 {
@@ -301,7 +304,10 @@ read_all(int fd, char *buf, size_t room)
 	}
 	while (n > 0 && len < room) {
 		n = read(fd, buf + len, room - len);
-		if (n == -1 && errno == EINTR)
+		if (n == -1 && errno == EAGAIN)
+			n = poll(&(struct pollfd){ .fd = fd,
+			    .events = POLLIN }, 1, -1);
+		else if (n == -1 && errno == EINTR)
 			n = 1;
 		else if (n > 0)
 			len += (size_t)n;

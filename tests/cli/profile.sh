@@ -101,6 +101,15 @@ sed -n '/^\.SH EXAMPLE/,$p' packaging/man/sealkey-profile.5 |
 check "the manual's example is good" exits 0 profile check "$T/manual.ini"
 check "and is one" grep -q test-key "$T/manual.ini"
 check "a file is no name" exits 1 profile check bad
+mkfifo "$T/never"
+# late FILE: a writer that takes its time
+late()
+{
+	read -r -t 0.2 <>"$T/never" || true
+	cat "$1"
+}
+check "a pipe is read to its end" exits 0 profile check \
+    <(late authenticator/profile/models/u2f.ini)
 check "nothing to do is wrong use" exits 2 profile
 check "check needs a file" exits 2 profile check
 check "show takes one" exits 2 profile show u2f u2f
