@@ -17,13 +17,14 @@ cli_print_version(void)
 static void
 print_line(const char *command, const char *format, va_list ap)
 {
-	char line[2048];
+	char text[2048], line[sizeof(text)];
 	char *newline;
 
-	vsnprintf(line, sizeof(line), format, ap);
-	/* One line, whatever a path or a library put into it. */
-	while ((newline = strpbrk(line, "\r\n")) != NULL)
+	vsnprintf(text, sizeof(text), format, ap);
+	/* One line, whatever a path, a file or a library put into it. */
+	while ((newline = strpbrk(text, "\r\n")) != NULL)
 		*newline = ' ';
+	cli_clean(text, strlen(text), line, sizeof(line));
 	if (command != NULL)
 		fprintf(stderr, "sealkey: %s: %s\n", command, line);
 	else

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sealkey mds: metadata for relying parties (mds.md). */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -288,6 +290,16 @@ take_reports(const struct cli *cli, struct mds_use *use)
 	    why);
 }
 
+/* A pipe is over when it was read, or never is, and nobody else is served. */
+static bool
+can_be_read_again(const char *path)
+{
+	struct stat st;
+
+	return strcmp(path, "-") != 0 &&
+	    (stat(path, &st) == -1 || S_ISREG(st.st_mode));
+}
+
 static int
 check_use(const struct cli *cli, struct mds_use *use)
 {
@@ -307,6 +319,10 @@ check_use(const struct cli *cli, struct mds_use *use)
 		    "other");
 	if (use->verb == STATEMENT && use->models.count > 1)
 		return cli_wrong_use(cli, "statement takes one --profile");
+	if (use->verb == SERVE && use->publisher.reports_file != NULL &&
+	    !can_be_read_again(use->publisher.reports_file))
+		return cli_wrong_use(cli, "--status-file has to be a file: "
+		    "serve reads it for each request");
 	if ((use->root == NULL) != (use->root_key == NULL))
 		return cli_wrong_use(cli, "--root and --root-key go together");
 	r = take_reports(cli, use);

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "authenticator/attest/crl.h"
 #include "authenticator/cmd/mds_options.h"
 #include "authenticator/mds/server.h"
 #include "authenticator/reactor.h"
@@ -88,7 +89,8 @@ current_lists(struct service *s)
 		cli_error("mds: %s", m.msg);
 	}
 	manage_close(&m);
-	return s->lists;
+	return s->lists != NULL && now_s - s->lists_s < CRL_VALID_S ?
+	    s->lists : NULL;
 }
 
 static void

@@ -410,7 +410,7 @@ attachment(const struct mds_model *m)
 
 	if (words->count > 0)
 		return list;
-	if (transports == TRANSPORT_INTERNAL) {
+	if (transports & TRANSPORT_INTERNAL) {
 		add_word(list, "internal");
 		return list;
 	}

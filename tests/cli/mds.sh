@@ -81,6 +81,9 @@ for url in '' ftp://x/ 'http://x/,URI:http://y/' 'http://x y'; do
 done
 check "a root needs its key" wrong root --root "$T/r.pem"
 check "a descriptor is open" wrong serve --ready-fd 77
+mkfifo "$T/pipe"
+check "what serve reads again is no pipe" wrong serve --status-file "$T/pipe"
+check "nor standard input" wrong serve --status-file -
 check "nothing was made by all that" [ ! -e "$T/xdg" ]
 
 # --- statement and BLOB ---------------------------------------------------
@@ -114,6 +117,10 @@ echo '{' >"$T/bad.json"
 check "a file of statuses that is no JSON is refused" \
     exits 1 mds blob --state "$key" --status-file "$T/bad.json"
 check "by line" says 'bad.json: line'
+printf '{"a\\nb\\u001b[31m\\u009b1m": 1}' >"$T/bad.json"
+check "one that would paint terminals is" \
+    exits 1 mds blob --state "$key" --status-file "$T/bad.json"
+check "and does not paint them" says 'bad.json: a b?\[31m?1m: its reports are'
 check "one that is not there is, too" \
     exits 1 mds blob --state "$key" --status-file "$T/none.json"
 

@@ -397,6 +397,10 @@ protection_is_what_the_key_has(void **state)
 	s = statement(f, MDS_3_1_1);
 	check_words(s, "attachmentHint", "internal");
 	json_decref(s);
+	set(f, "transports=internal,hybrid");
+	s = statement(f, MDS_3_1_1);
+	check_words(s, "attachmentHint", "internal");
+	json_decref(s);
 }
 
 /* gi-14: the device's own reply, as it is plugged in with those settings */
