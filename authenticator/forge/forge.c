@@ -128,6 +128,16 @@ forge_must(const struct forge *f, const struct auth_facts *facts)
 	return facts->attestation > ATTESTATION_TPM;
 }
 
+static enum forge_want
+fail(struct forge *f, const char *why)
+{
+	f->trouble = why;
+	f->auth_data = span(NULL, 0);
+	f->failed[0] = CTAP1_ERR_OTHER;
+	f->mc.reply = f->ga.reply = span(f->failed, sizeof(f->failed));
+	return FORGE_DONE;
+}
+
 /* Taking apart, and the fault's plan. */
 
 static bool
@@ -177,23 +187,18 @@ forge_begin(struct forge *f, const struct forge_source *src)
 	f->fault = src->choice.fault;
 	f->registration = is_registration(&src->facts);
 	ok = f->registration ? begin_mc(f, src) : begin_ga(f, src);
-	if (!ok || f->memory.full) {
+	if (ok && !f->memory.full)
+		return true;
+	if (f->fault != NULL) {
 		forge_end(f);
 		return false;
 	}
+	/* never a weaker attestation than the one that was asked for */
+	(void)fail(f, "an attestation statement cannot be made");
 	return true;
 }
 
 /* What is signed. */
-
-static enum forge_want
-fail(struct forge *f, const char *why)
-{
-	f->trouble = why;
-	f->failed[0] = CTAP1_ERR_OTHER;
-	f->mc.reply = f->ga.reply = span(f->failed, sizeof(f->failed));
-	return FORGE_DONE;
-}
 
 static struct span
 with_client_data(struct forge *f, bool without)
@@ -510,6 +515,8 @@ run_ga(struct forge *f)
 enum forge_want
 forge_run(struct forge *f)
 {
+	if (f->trouble != NULL)
+		return FORGE_DONE;
 	f->auth_data = parts_write_auth_data(&f->memory, f->registration ?
 	    &f->mc.auth_data : &f->ga.auth_data);
 	if (f->auth_data.p == NULL)

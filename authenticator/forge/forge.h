@@ -58,7 +58,8 @@ bool forge_must(const struct forge *f, const struct auth_facts *facts);
 
 /*
  * Takes it apart and runs the fault's plan. False: the fault does not fit, or
- * the reply is none of the above; then there is nothing to run.
+ * the reply is none of the above; then there is nothing to run. What cannot be
+ * taken apart, and is to be forged honestly, is run, and fails.
  */
 bool forge_begin(struct forge *f, const struct forge_source *src);
 
@@ -73,6 +74,10 @@ enum forge_want forge_key_done(struct forge *f);
 /*
  * Status byte, then CBOR, until forge_end(). If it could not be made, the
  * status is CTAP1_ERR_OTHER, and forge_trouble() is a line; otherwise NULL.
+ * What the reply is about is committed by then, and there is no way back: a
+ * credential for the same account, which the new one took the place of, is
+ * gone. So whoever sends that error leaves the new one where it is, and the
+ * next registration for the account takes its place.
  */
 struct span forge_reply(const struct forge *f);
 const char *forge_trouble(const struct forge *f);
