@@ -720,33 +720,79 @@ device_trouble(struct device *d)
 	return d->trouble;
 }
 
-/*
- * The reply made anew, where it has to be. Whoever waits for it cannot be told
- * any more that nothing happened.
- */
+/* The reply made anew, where it has to be. */
 
 static void fault_happened(struct device *d, const struct auth_facts *facts);
 
-static enum device_want
-forge_on(struct device *d, enum forge_want want)
+/* Without a fault. False: what the host gets is the engine's. */
+static bool
+begin_honest(struct device *d)
 {
-	struct auth_facts facts;
+	struct forge_source src = { .reply = auth_reply(d->engine),
+	    .now_s = time(NULL) };
 
+	d->forging = HONEST;
+	return auth_facts(d->engine, &src.facts) &&
+	    forge_must(d->forge, &src.facts) && forge_begin(d->forge, &src);
+}
+
+/* The provider's own line, where it failed, says more. */
+static void
+note_forge(struct device *d, const char *what)
+{
+	char line[DEVICE_MESSAGE_LEN];
+	const char *why = forge_trouble(d->forge);
+
+	if (why == NULL || (has_failed(forge_key_op(d->forge)) &&
+	    d->trouble[0] != '\0'))
+		return;
+	snprintf(line, sizeof(line), "%s%s", what, why);
+	note_trouble(d, line);
+}
+
+/* Goes on as far as nobody waits for the key provider; false: it signs. */
+static bool
+forge_signs(struct device *d, enum forge_want want)
+{
 	while (want == FORGE_KEY) {
 		d->pending = forge_key_op(d->forge);
 		if (!d->keys->ops->start(d->keys, d->pending)) {
 			d->forging = FORGING;
-			return DEVICE_KEYS;
+			return false;
 		}
 		note_result(d, d->pending);
 		d->pending = NULL;
 		want = forge_key_done(d->forge);
 	}
-	d->forging = FORGED;
+	return true;
+}
+
+/*
+ * A fault that could not be made is left out, and stays armed. What has to be
+ * made anew without one, and cannot be, is an error: the credential, which is
+ * on disk by then, stays, as the one that it replaced is gone already.
+ */
+static enum device_want
+forge_on(struct device *d, enum forge_want want)
+{
+	struct auth_facts facts;
+
+	for (;;) {
+		if (!forge_signs(d, want))
+			return DEVICE_KEYS;
+		d->forging = FORGED;
+		if (forge_bent(d->forge) || d->fault.armed.id == 0)
+			break;
+		note_forge(d, "a fault was left out: ");
+		d->fault.armed.id = 0;
+		if (!begin_honest(d))
+			return DEVICE_REPLY;
+		want = forge_run(d->forge);
+	}
 	if (forge_bent(d->forge) && auth_facts(d->engine, &facts))
 		fault_happened(d, &facts);
-	if (forge_trouble(d->forge) != NULL && d->trouble[0] == '\0')
-		note_trouble(d, forge_trouble(d->forge));
+	note_forge(d, "a host got an error, though what it asked for is "
+	    "done: ");
 	return DEVICE_REPLY;
 }
 
@@ -835,7 +881,6 @@ begin_fault(struct device *d, struct forge_source *src)
 		d->fault.armed = armed;
 		return true;
 	}
-	src->choice = (struct fault_choice){ .fault = NULL };
 	return false;
 }
 
@@ -853,8 +898,7 @@ forge(struct device *d)
 	if (!auth_facts(d->engine, &src.facts))
 		return DEVICE_REPLY;
 	note_account(d, &src.facts);
-	if (!begin_fault(d, &src) && (!forge_must(d->forge, &src.facts) ||
-	    !forge_begin(d->forge, &src)))
+	if (!begin_fault(d, &src) && !begin_honest(d))
 		return DEVICE_REPLY;
 	return forge_on(d, forge_run(d->forge));
 }

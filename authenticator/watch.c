@@ -176,11 +176,12 @@ effect(const struct auth_facts *f)
 		    EVENT_CREDENTIAL_CREATED : EVENT_CREDENTIAL_ASSERTED;
 	if (f->command == CTAP_CLIENT_PIN)
 		return effect_of_pin(f);
+	/* it stays, even if its host is told of an error (device.c) */
+	if (f->command == CTAP_MAKE_CREDENTIAL)
+		return f->cred != NULL ? EVENT_CREDENTIAL_CREATED : -1;
 	if (f->status != CTAP2_OK)
 		return -1;
 	switch (f->command) {
-	case CTAP_MAKE_CREDENTIAL:
-		return f->cred != NULL ? EVENT_CREDENTIAL_CREATED : -1;
 	case CTAP_GET_ASSERTION:
 	case CTAP_GET_NEXT_ASSERTION:
 		return EVENT_CREDENTIAL_ASSERTED;

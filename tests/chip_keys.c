@@ -130,6 +130,12 @@ command(struct chip *chip, const struct key_op *op)
 static void
 perform(struct chip_keys *c, struct key_op *op)
 {
+	if (op->verb == KEY_SIGN) {
+		(void)c->inner->ops->start(c->inner, op);
+		if (c->chip->sign_error != 0)
+			op->result = c->chip->sign_error;
+		return;
+	}
 	op->result = command(c->chip, op);
 	op->out_blob_len = 0;
 	op->pin_failures = c->chip->failures;
@@ -147,13 +153,23 @@ is_ours(const struct key_op *op)
 }
 
 static bool
+is_sign(struct chip *chip, const struct key_op *op)
+{
+	if (op->verb != KEY_SIGN || (!chip->sign_slow &&
+	    chip->sign_error == 0))
+		return false;
+	return chip->sign_skip == 0 || chip->sign_skip-- == 0;
+}
+
+static bool
 chip_start(struct keys *k, struct key_op *op)
 {
 	struct chip_keys *c = self(k);
+	bool sign = is_sign(c->chip, op);
 
-	if (!is_ours(op))
+	if (!sign && !is_ours(op))
 		return c->inner->ops->start(c->inner, op);
-	if (!c->chip->slow) {
+	if (!(sign ? c->chip->sign_slow : c->chip->slow)) {
 		perform(c, op);
 		return true;
 	}

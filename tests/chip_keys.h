@@ -22,6 +22,10 @@ struct chip {
 	int		 fails;
 	bool		 late;
 	bool		 slow;		/* they wait for chip_answer() */
+	/* KEY_SIGN, but for so many first ones: waits as well, fails so */
+	unsigned	 sign_skip;
+	bool		 sign_slow;
+	int		 sign_error;	/* -errno; 0: it does not */
 	unsigned	 advances;	/* that it was asked for */
 	void		(*advanced)(uint64_t count);
 };
