@@ -20,7 +20,7 @@
 #include "tpm/key.h"
 
 #define DEVICE_MESSAGE_LEN	512	/* bytes, room for msg */
-#define DEVICE_BUSY_MS		3000	/* device_open() waits for others */
+#define DEVICE_BUSY_MS		8000	/* device_open() waits for others */
 
 /* Ours: random, made once, the same for every sealkey that is told no other
  * for good. */
