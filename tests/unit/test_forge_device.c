@@ -538,6 +538,30 @@ wait_for(struct device *d, const uint8_t *request, size_t len)
 	return span(reply, n);
 }
 
+/* Faults that the credential's key signs, each used when it is asked for. */
+static void
+wait_for_faults(struct device *d)
+{
+	static const char *const names[] = { "att.self-when-basic-required",
+		"att.fmt-android-key", "auth.up-clear", "auth.sig-bad" };
+	struct fault_scope scope = { .uses = 1 };
+	struct fault_choice choice;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct span got;
+
+		assert_int_equal(fault_choose(names[i], &choice, msg,
+		    sizeof(msg)), 0);
+		assert_int_equal(fault_arm(device_faults(d), choice, &scope,
+		    NULL, msg, sizeof(msg)), 0);
+		got = i < 2 ? wait_for(d, make, sizeof(make)) :
+		    wait_for(d, assert_it, sizeof(assert_it));
+		assert_int_equal(got.p[0], CTAP2_OK);
+		assert_null(fault_armed_at(device_faults(d), 0));
+		assert_null(device_trouble(d));
+	}
+}
+
 static void
 keys_in_a_tpm_sign_statements(void **state)
 {
@@ -565,8 +589,7 @@ keys_in_a_tpm_sign_statements(void **state)
 		c.reply = wait_for(d, make, sizeof(make));
 		statement_judge(&c);
 	}
-	assert_int_equal(wait_for(d, assert_it, sizeof(assert_it)).p[0],
-	    CTAP2_OK);
+	wait_for_faults(d);
 	device_close(d);
 	scratch_free(&dir);
 }
