@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctap/cbor.h"
+
 #define SEGMENTS_MAX	8
 #define SEGMENT_MAX	1400	/* bytes; a credential ID in base64url */
 
@@ -36,11 +38,28 @@ struct path {
 	size_t		 count;
 };
 
+/* What a line quotes may be cut within a code point; JSON has no such text. */
+static json_t *
+line_json(const char *line)
+{
+	char *copy = strdup(line);
+	size_t at = 0, len = strlen(line);
+	json_t *text = NULL;
+
+	while (copy != NULL && (at += cbor_utf8_cut(span(copy + at, len - at),
+	    len - at)) < len)
+		copy[at++] = '?';
+	if (copy != NULL)
+		text = json_stringn(copy, len);
+	free(copy);
+	return text;
+}
+
 struct answer
 answer_failure(unsigned status, const char *error, const char *message)
 {
 	return (struct answer){ .status = status, .body = json_pack(
-	    "{s:s, s:s}", "error", error, "message", message) };
+	    "{s:s, s:o}", "error", error, "message", line_json(message)) };
 }
 
 struct answer

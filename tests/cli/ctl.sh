@@ -288,6 +288,10 @@ if command -v curl >/dev/null; then
 	    --data "@$T/deep" "$base/keys"
 	check "text that is no UTF-8" answers 400 'invalid argument' \
 	    --data $'{"key": "\xff"}' "$base/keys"
+	check "text that an error cuts within a letter" answers 400 \
+	    'invalid argument.*keyProtection' -X PUT --data \
+	    "{\"profileText\": \"[metadata]\\nkeyProtection = $(printf \
+	    'x%s' "$(printf 'ä%.0s' {1..40})")\\n\"}" "$base/keys/one/profile"
 	check "a NUL" answers 400 'invalid argument' \
 	    --data '{"key": "a\u0000b"}' "$base/keys"
 	check "a chunked body that is too long" answers 413 \
