@@ -153,6 +153,23 @@ set_running(struct manage *m, const struct profile *p)
 	return r;
 }
 
+/* It would not start again. */
+static int
+set_at_rest(struct manage *m, const struct profile *p)
+{
+	struct auth_config cfg = { .features = 0 };
+
+	profile_apply(p, &cfg);
+	if (cfg.attestation.kind == ATTESTATION_TPM &&
+	    !device_keys_info(m->device)->tpm) {
+		snprintf(m->msg, sizeof(m->msg), "tpm attestation needs keys "
+		    "in a TPM");
+		return -ENOTSUP;
+	}
+	return profile_keep(p, device_dirfd(m->device), m->path, m->msg,
+	    sizeof(m->msg));
+}
+
 static int
 do_set(const struct profile_use *use)
 {
@@ -167,8 +184,7 @@ do_set(const struct profile_use *use)
 	if (r == 0 && m.device == NULL)
 		r = set_running(&m, p);
 	else if (r == 0)
-		r = profile_keep(p, device_dirfd(m.device), m.path, m.msg,
-		    sizeof(m.msg));
+		r = set_at_rest(&m, p);
 	if (r < 0)
 		cli_error("%s", m.msg);
 	manage_close(&m);

@@ -242,6 +242,13 @@ check "it says so" info_is run titan-v2
 check "it ends again" stop_key
 check "told another one" exits 0 profile set nitrokey-3 --state "$T/run"
 check "it will be that" info_is run nitrokey-3
+cannot()
+{
+	exits 1 profile set windows-hello --state "$T/run" &&
+	    says 'tpm attestation needs keys in a TPM'
+}
+check "it is told nothing that it cannot be" cannot
+check "and is what it was" info_is run nitrokey-3
 
 # An update of the firmware, of a key that runs: what it knew, it knows
 runs_create()
@@ -271,11 +278,6 @@ check "it is updated while it runs" exits 0 profile set \
 check "it says what it is now" info_is run yubikey-5-nfc-fw57
 check "the credential of before signs in" runs_get
 check "a new one is under the new AAGUID" runs_create yubikey-5-nfc-fw57
-cannot()
-{
-	exits 1 profile set windows-hello --state "$T/run" &&
-	    says 'tpm attestation needs keys in a TPM'
-}
 check "it cannot become what it has no TPM for" cannot
 check "and stays what it was" info_is run yubikey-5-nfc-fw57
 check "the old one still signs in" runs_get
