@@ -87,10 +87,11 @@ profile_report(const struct mds_model *m, const struct profile_status *status)
 		    t->certification_requirements);
 	}
 	if (starts_with(s, "FIPS140_CERTIFIED_L")) {
-		(void)json_object_set_new(r, "fipsRevision",
-		    json_integer(FIPS_REVISION));
+		(void)json_object_set_new(r, "fipsRevision", json_integer(
+		    t->fips_revision != 0 ? t->fips_revision : FIPS_REVISION));
 		(void)json_object_set_new(r, "fipsPhysicalSecurityLevel",
-		    json_integer(s[strlen(s) - 1] - '0'));
+		    json_integer(t->fips_physical_level != 0 ?
+		    t->fips_physical_level : s[strlen(s) - 1] - '0'));
 	}
 	return r;
 }

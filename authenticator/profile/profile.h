@@ -92,6 +92,9 @@ struct profile_metadata {
 	const char	*icon;		/* data: URL; NULL: none */
 	struct profile_status status[PROFILE_STATUSES_MAX];	/* oldest */
 	size_t		 status_count;				/* first */
+	/* of FIPS 140 statuses, each 0: not said */
+	uint16_t	 fips_revision;		/* 2: FIPS 140-2 */
+	uint16_t	 fips_physical_level;
 	/* of the certification, each NULL: not said */
 	const char	*certificate_number;
 	const char	*certification_descriptor;

@@ -414,6 +414,31 @@ verifies_nobody(const struct profile_parser *parser)
 }
 
 static bool
+fips_of_nothing(const struct profile_parser *parser)
+{
+	const struct profile_metadata *md = &parser->p->metadata;
+
+	for (size_t i = 0; i < md->status_count; i++)
+		if (strncmp(md->status[i].status, "FIPS140_", 8) == 0)
+			return false;
+	return true;
+}
+
+static bool
+revision_of_nothing(const struct profile_parser *parser)
+{
+	return parser->p->metadata.fips_revision > 0 &&
+	    fips_of_nothing(parser);
+}
+
+static bool
+level_of_nothing(const struct profile_parser *parser)
+{
+	return parser->p->metadata.fips_physical_level > 0 &&
+	    fips_of_nothing(parser);
+}
+
+static bool
 has_word(const struct profile_words *list, const char *word)
 {
 	for (size_t i = 0; i < list->count; i++)
@@ -557,6 +582,10 @@ static const struct rule rules[] = {
 	    "passcode_external needs clientPin" },
 	{ verifies_nobody, "metadata", "userVerification", "fingerprint, "
 	    "passcode_internal and the like need uv" },
+	{ revision_of_nothing, "metadata", "fipsRevision", "status has no "
+	    "FIPS140_CERTIFIED" },
+	{ level_of_nothing, "metadata", "fipsPhysicalSecurityLevel", "status "
+	    "has no FIPS140_CERTIFIED" },
 	{ keys_in_two_places, "metadata", "keyProtection", "software excludes "
 	    "hardware" },
 	{ element_of_nothing, "metadata", "keyProtection", "tee and "

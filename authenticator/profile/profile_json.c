@@ -81,6 +81,9 @@ metadata(const struct profile_metadata *md, bool *failed)
 	put_number(o, "biometricBlockSlowdown", md->bio_slowdown, failed);
 	put_text(o, "icon", md->icon, failed);
 	put(o, "status", statuses(md, failed), failed);
+	put_number(o, "fipsRevision", md->fips_revision, failed);
+	put_number(o, "fipsPhysicalSecurityLevel", md->fips_physical_level,
+	    failed);
 	put_text(o, "certificateNumber", md->certificate_number, failed);
 	put_text(o, "certificationDescriptor", md->certification_descriptor,
 	    failed);

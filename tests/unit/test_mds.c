@@ -485,6 +485,41 @@ u2f_only_is_found_by_its_certificate(void **state)
 	json_decref(entry);
 }
 
+/* MDS 3.1.3: FIPS 140 has an edition, and a level of its own for the body */
+static void
+fips_is_what_the_profile_says(void **state)
+{
+	static const struct {
+		const char *model;
+		int revision;
+	} models[] = {
+		{ "yubikey-5-nfc-fips", 2 },
+		{ "yubikey-5-nfc-fips-fw57", 3 },
+	};
+	struct fixture *f = *state;
+	struct mds_model m = { .auth = &f->auth, .anchors = f->anchors };
+	json_t *entry, *report;
+	struct profile *p;
+
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(profile_load(models[i].model, &p, f->msg,
+		    sizeof(f->msg)), 0);
+		profile_apply(p, &f->auth);
+		m.profile = p;
+		entry = mds_entry(&m, MDS_3_1_1, f->msg, sizeof(f->msg));
+		report = json_array_get(json_object_get(entry,
+		    "statusReports"), 1);
+		assert_string_equal(text(report, "status"),
+		    "FIPS140_CERTIFIED_L2");
+		assert_int_equal(json_integer_value(json_object_get(report,
+		    "fipsRevision")), models[i].revision);
+		assert_int_equal(json_integer_value(json_object_get(report,
+		    "fipsPhysicalSecurityLevel")), 3);
+		json_decref(entry);
+		profile_free(p);
+	}
+}
+
 static const char described[] =
 "[profile]\nname = described\n[device]\nproduct = A key\n"
 "[settings]\nversions = FIDO_2_0\n"
@@ -1283,6 +1318,7 @@ main(void)
 		TEST(get_info_is_what_the_key_says),
 		TEST(bytes_that_are_no_get_info_are_refused),
 		TEST(u2f_only_is_found_by_its_certificate),
+		TEST(fips_is_what_the_profile_says),
 		TEST(profile_describes_its_model),
 		TEST(two_models_of_one_aaguid_are_refused),
 		TEST(blob_verifies),

@@ -348,6 +348,9 @@ static const struct {
 	    "biometricMaxRetries: biometricFAR or biometricFRR belongs" },
 	{ "[metadata]\nbiometricFAR = 0.001", "9: biometricFAR: "
 	    "userVerification has no biometric" },
+	{ "[metadata]\nfipsRevision = 2", "9: fipsRevision: status has no" },
+	{ "[metadata]\nfipsPhysicalSecurityLevel = 3\nstatus = "
+	    "FIDO_CERTIFIED", "9: fipsPhysicalSecurityLevel: status has no" },
 	{ "[metadata]\nkeyProtection = software,hardware",
 	    "9: keyProtection: software excludes hardware" },
 	{ "[metadata]\nkeyProtection = secure_element",
@@ -426,6 +429,7 @@ says_metadata_of_the_registry(void **state)
 		{ "biometricFAR = 1.0", "it takes a number below 1" },
 		{ "biometricFAR = .1", "it takes a number below 1" },
 		{ "biometricFRR = 0.000", "it takes a number below 1" },
+		{ "fipsRevision = 4", "it takes a number from 0 to 3" },
 		{ "userVerification = all", "\"all\" is none of" },
 		{ "biometricFAR = 0.1e1", "it takes a number below 1" },
 		{ "icon = http://example.com/", "icon: it takes a data: URL" },
