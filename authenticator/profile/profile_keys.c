@@ -251,15 +251,30 @@ take_sums(struct profile_parser *parser, const struct key *key, void *member)
 }
 
 static bool
+is_base64(const char *text)
+{
+	size_t len = strlen(text);
+	size_t letters = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789+/");
+
+	return letters > 0 && len % 4 == 0 && len - letters <= 2 &&
+	    letters + strspn(text + letters, "=") == len;
+}
+
+/* Statement, 4: "icon" */
+static bool
 take_icon(struct profile_parser *parser, const struct key *key, void *member)
 {
-	static const char begin[] = "data:image/";
+	static const char *const begin[] = { "data:image/png;base64,",
+		"data:image/svg+xml;base64," };
 	const char *text = value(parser);
 
-	if (strncmp(text, begin, strlen(begin)) != 0 ||
-	    strpbrk(text, " \t\"\\<>") != NULL || strchr(text, ',') == NULL)
-		return wrong(parser, "it takes a data: URL of an image");
-	return take_text(parser, key, member);
+	for (size_t i = 0; i < sizeof(begin) / sizeof(begin[0]); i++)
+		if (strncmp(text, begin[i], strlen(begin[i])) == 0 &&
+		    is_base64(text + strlen(begin[i])))
+			return take_text(parser, key, member);
+	return wrong(parser, "it takes a data: URL of a PNG or SVG, in "
+	    "base64");
 }
 
 static const char *const statuses[] = {

@@ -433,6 +433,12 @@ says_metadata_of_the_registry(void **state)
 		{ "userVerification = all", "\"all\" is none of" },
 		{ "biometricFAR = 0.1e1", "it takes a number below 1" },
 		{ "icon = http://example.com/", "icon: it takes a data: URL" },
+		{ "icon = data:image/png,AAAA", "icon: it takes a data: URL" },
+		{ "icon = data:image/gif;base64,AAAA", "icon: it takes a" },
+		{ "icon = data:image/png;base64,", "icon: it takes a data:" },
+		{ "icon = data:image/png;base64,AAA", "icon: it takes a" },
+		{ "icon = data:image/png;base64,A===", "icon: it takes a" },
+		{ "icon = data:image/png;base64,AA=A", "icon: it takes a" },
 		{ "multiDeviceCredentialSupport = yes", "is none of "
 		    "unsupported" },
 	};
