@@ -11,7 +11,8 @@
 
 . "$(dirname "$0")/lib"
 
-export ORIGIN
+export ORIGIN TMPDIR="$work/tmp"
+mkdir "$TMPDIR" || bail "cannot make a folder"
 cp examples/adapters/*.mjs "$work" &&
     ln -s "$here/node_modules" "$work/node_modules" || bail "cannot copy"
 
@@ -274,8 +275,7 @@ test_use()
 	    --state "$work/state"
 	"$SEALKEY" attestation roots --state "$work/state/key" >"$work/pem"
 	check "have trust anchors" grep -q CERTIFICATE "$work/pem"
-	check "nothing else is left behind" same \
-	    "$(ls -d "${TMPDIR:-/tmp}"/sealkey-?????? 2>/dev/null)" ""
+	check "nothing else is left behind" same "$(ls "$TMPDIR")" ""
 	check "a report that cannot be written" status 1 lax \
 	    --only honest.none --html "$work/no/page.html"
 	check "is told" grep -q "no/page.html: No such file" "$work/error"
