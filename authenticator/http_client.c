@@ -141,6 +141,18 @@ on_body(char *data, size_t size, size_t count, void *arg)
 	return len;
 }
 
+/* libcurl asks at least once a second; anything but 0 is the end. */
+static int
+on_progress(void *arg, curl_off_t down_total, curl_off_t down,
+    curl_off_t up_total, curl_off_t up)
+{
+	(void)down_total;
+	(void)down;
+	(void)up_total;
+	(void)up;
+	return atomic_load((atomic_bool *)arg);
+}
+
 static int
 error_of(const struct http_client *c, CURLcode code)
 {
@@ -153,6 +165,8 @@ error_of(const struct http_client *c, CURLcode code)
 		return -ECONNREFUSED;
 	case CURLE_OPERATION_TIMEDOUT:
 		return -ETIMEDOUT;
+	case CURLE_ABORTED_BY_CALLBACK:
+		return -ECANCELED;
 	case CURLE_OUT_OF_MEMORY:
 		return -ENOMEM;
 	case CURLE_WRITE_ERROR:
@@ -182,6 +196,8 @@ set_up(struct http_client *c, const struct http_request *rq,
 	*headers = list;
 	lib.reset(c->easy);
 	lib.setopt(c->easy, CURLOPT_URL, rq->url);
+	/* else "/a/../b" is not what is asked for, but "/b" */
+	lib.setopt(c->easy, CURLOPT_PATH_AS_IS, 1L);
 	lib.setopt(c->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	lib.setopt(c->easy, CURLOPT_PROXY, "");
 	lib.setopt(c->easy, CURLOPT_NOSIGNAL, 1L);
@@ -190,6 +206,11 @@ set_up(struct http_client *c, const struct http_request *rq,
 	lib.setopt(c->easy, CURLOPT_TIMEOUT_MS, rq->timeout_ms);
 	lib.setopt(c->easy, CURLOPT_WRITEFUNCTION, on_body);
 	lib.setopt(c->easy, CURLOPT_WRITEDATA, c);
+	if (rq->stop != NULL) {
+		lib.setopt(c->easy, CURLOPT_NOPROGRESS, 0L);
+		lib.setopt(c->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+		lib.setopt(c->easy, CURLOPT_XFERINFODATA, rq->stop);
+	}
 	if (rq->socket_path != NULL)
 		lib.setopt(c->easy, CURLOPT_UNIX_SOCKET_PATH, rq->socket_path);
 	if (rq->body != NULL) {

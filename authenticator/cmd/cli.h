@@ -108,6 +108,7 @@ int cmd_press(int argc, char **argv);
 int cmd_deny(int argc, char **argv);
 int cmd_profile(int argc, char **argv);
 int cmd_rp_audit(int argc, char **argv);
+int cmd_webdriver(int argc, char **argv);
 int cmd_conformance(int argc, char **argv);	/* in conformance/ */
 
 #endif

@@ -37,6 +37,7 @@ static const char help[] =
 "  mds           metadata for relying parties, and a server of it\n"
 "  fault         what a key gets wrong on purpose, to test relying parties\n"
 "  press, deny   answer a running key that waits for its user\n"
+"  webdriver     a WebDriver server that adds virtual authenticators\n"
 "  conformance   judge a key: does it do what the specifications demand?\n"
 "  rp-audit      judge a relying party: does it refuse what is wrong?\n"
 "\n"
@@ -75,6 +76,7 @@ static const struct command {
 	{ "fault",		cmd_fault },
 	{ "press",		cmd_press },
 	{ "deny",		cmd_deny },
+	{ "webdriver",		cmd_webdriver },
 	{ "conformance",	cmd_conformance },
 	{ "rp-audit",		cmd_rp_audit },
 	{ "key-helper",		cmd_key_helper },

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a WebDriver server looks like to a proxy in front of it.
+
+Says "PORT\\n" on standard output. Replies with what it was asked, as JSON;
+POST /session makes sessions s1, s2, ...; /teapot is no JSON and no success;
+/big has 3 MB; /never is not answered; what a session was asked for is in its capabilities.
+"""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+sessions = 0
+
+
+class Driver(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def reply(self, status, kind, body):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def handle_any(self):
+        global sessions
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        value = {"method": self.command, "path": self.path,
+                 "length": length, "body": body[:1000].decode("latin1")}
+        if self.path == "/teapot":
+            self.reply(418, "text/x-tea; charset=utf-8", b"short\0stout")
+            return
+        if self.path == "/never":
+            print("asked", flush=True)
+            threading.Event().wait()
+        if self.path == "/big":
+            self.reply(200, "image/png", b"x" * 3000000)
+            return
+        if self.path == "/session" and self.command == "POST":
+            if not body.startswith(b"{"):
+                self.reply(400, "application/json", b'{"value":{"error":'
+                           b'"invalid argument","message":"the driver",'
+                           b'"stacktrace":""}}')
+                return
+            sessions += 1
+            value = {"sessionId": f"s{sessions}", "capabilities": {
+                "browserName": "fake", "asked": json.loads(body)}}
+        self.reply(200, "application/json; charset=utf-8",
+                   json.dumps({"value": value}).encode())
+
+    do_GET = do_POST = do_PUT = do_DELETE = handle_any
+
+    def log_message(self, *args):
+        pass
+
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Driver)
+print(server.server_address[1], flush=True)
+server.serve_forever()
