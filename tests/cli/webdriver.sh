@@ -316,6 +316,9 @@ check "resident, to one without resident keys" invalid \
     "$session/$(call 200 . POST "$session" "$(plain)" &&
     sed 's/.*:"\(.*\)"}/\1/' "$T/reply")/credential" "$(given "$resident")" \
     'no resident keys'
+check "a large blob is not taken along" call 500 \
+    '"error":"unsupported operation"' POST "$at/credential" \
+    "$(given "$resident, \"largeBlob\": \"AAAA\"")"
 check "none of that made a credential" call 200 '^{"value":\[\]}$' GET \
     "$at/credentials"
 
