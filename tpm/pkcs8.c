@@ -19,6 +19,8 @@
 
 #define POINT_MAX	(1 + 2 * ECDSA_LEN_MAX)
 #define PUB_MAX		2592	/* bytes, ML-DSA-87 */
+#define SEED_LEN	32	/* bytes, of ML-DSA */
+#define ML_DSA_AT	17	/* where its object identifiers differ */
 
 /* What a key of that type is for, in the order of preference. */
 static const struct kind {
@@ -279,6 +281,28 @@ out:
 	return r;
 }
 
+/*
+ * RFC 9881, 6: the seed alone. OpenSSL would write the expanded key beside it,
+ * which is longer than a signature.
+ */
+static int
+write_seed(const struct softalg *a, const uint8_t *secret, uint8_t *out,
+    size_t cap, size_t *len)
+{
+	uint8_t head[] = { 0x30, 0x34, 0x02, 0x01, 0x00, 0x30, 0x0b, 0x06,
+	    0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x11,
+	    0x04, 0x22, 0x80, 0x20 };
+
+	if (a->seed_len != SEED_LEN || cap < sizeof(head) + SEED_LEN)
+		return -EIO;
+	head[ML_DSA_AT] += a->alg == COSE_ML_DSA_87 ? 2 :
+	    a->alg == COSE_ML_DSA_65;
+	memcpy(out, head, sizeof(head));
+	memcpy(out + sizeof(head), secret, SEED_LEN);
+	*len = sizeof(head) + SEED_LEN;
+	return 0;
+}
+
 int
 pkcs8_write(struct softalg_tools *t, const struct softalg *a,
     const uint8_t *secret, uint8_t *out, size_t cap, size_t *len)
@@ -288,6 +312,8 @@ pkcs8_write(struct softalg_tools *t, const struct softalg *a,
 	unsigned char *der = NULL;
 	int r, n = -1;
 
+	if (a->crv == 0 && a->seed_len > 0)
+		return write_seed(a, secret, out, cap, len);
 	r = a->parse != NULL ? a->parse(t, a, secret, &key) :
 	    ec_key(a, secret, &key.key);
 	if (r != 0)

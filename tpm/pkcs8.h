@@ -13,7 +13,8 @@
 
 #include "tpm/softalg.h"
 
-#define PKCS8_MAX	4096	/* bytes; RSA-2048 has about 1220 */
+#define PKCS8_MAX	5120	/* bytes; ML-DSA-87 has about 4970 if its seed
+				 * is not all that there is of it */
 
 /*
  * The secret in der, for the algorithm alg, and its public key in op->out_pub;
@@ -26,7 +27,10 @@ int pkcs8_read(const struct softalg_tools *t, struct span der, int alg,
     const struct softalg **out, uint8_t secret[static SOFTALG_SECRET_MAX],
     struct key_op *op);
 
-/* -EIO, or what parsing the secret says; *len is at most cap. */
+/*
+ * -EIO, or what parsing the secret says; *len is at most cap, KEY_SIG_MAX is
+ * enough. Of ML-DSA, the seed alone.
+ */
 int pkcs8_write(struct softalg_tools *t, const struct softalg *a,
     const uint8_t *secret, uint8_t *out, size_t cap, size_t *len);
 

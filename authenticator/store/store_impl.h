@@ -77,8 +77,8 @@ struct store {
 	const struct store_env *env;
 	struct auth_state state;	/* as committed */
 	uint64_t	last_seq;	/* as committed; never goes back */
-	uint32_t	room;		/* credentials, in all */
-	uint32_t	limit;		/* and discoverable ones, at most */
+	uint32_t	room;		/* discoverable credentials, at most */
+	uint32_t	limit;		/* the same, by store_restrict() */
 	int		dirfd;
 	int		lock_fd;
 	struct file_id	db_id;		/* what those names stood for */

@@ -25,6 +25,7 @@
 #include <openssl/x509.h>
 
 #include "tpm/key.h"
+#include "tpm/pkcs8.h"
 
 #define BOUND	"an RP ID hash, or so"
 #define COUNT(t)	(sizeof(t) / sizeof((t)[0]))
@@ -234,6 +235,41 @@ test_what_is_written_openssl_reads(void **state)
 	}
 }
 
+/* RFC 9881, C.1: seeds alone; also where this OpenSSL knows no ML-DSA. */
+static void
+test_seeds_are_written(void **state)
+{
+	static const struct {
+		int	 alg;
+		uint8_t	 last;		/* of the object identifier */
+	} kinds[] = {
+		{ COSE_ML_DSA_44, 0x11 },
+		{ COSE_ML_DSA_65, 0x12 },
+		{ COSE_ML_DSA_87, 0x13 },
+	};
+	uint8_t want[] = { 0x30, 0x34, 0x02, 0x01, 0x00, 0x30, 0x0b, 0x06,
+	    0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x11, 0x04,
+	    0x22, 0x80, 0x20, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
+	    14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,
+	    30, 31 };
+	struct softalg_tools none = { .md_ctx = NULL };
+	uint8_t secret[SOFTALG_SECRET_MAX], out[KEY_SIG_MAX];
+	size_t len = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 32; i++)
+		secret[i] = (uint8_t)i;
+	for (size_t i = 0; i < COUNT(kinds); i++) {
+		want[17] = kinds[i].last;
+		assert_int_equal(pkcs8_write(&none, softalg_find(
+		    kinds[i].alg), secret, out, sizeof(out), &len), 0);
+		assert_true(span_eq(span(out, len), span(want,
+		    sizeof(want))));
+	}
+	assert_int_equal(pkcs8_write(&none, softalg_find(COSE_ML_DSA_44),
+	    secret, out, sizeof(want) - 1, &len), -EIO);
+}
+
 static void
 test_only_what_is_ours_is_written(void **state)
 {
@@ -313,7 +349,7 @@ refuse(struct fixture *f, EVP_PKEY *key, int error)
 }
 
 static EVP_PKEY *
-rsa(unsigned bits, unsigned long e)
+rsa_of(unsigned bits, unsigned long e, unsigned primes)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
 	BIGNUM *n = BN_new();
@@ -322,11 +358,19 @@ rsa(unsigned bits, unsigned long e)
 	assert_int_equal(EVP_PKEY_keygen_init(ctx), 1);
 	assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)bits), 1);
 	BN_set_word(n, e);
+	assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_primes(ctx, (int)primes),
+	    1);
 	assert_int_equal(EVP_PKEY_CTX_set1_rsa_keygen_pubexp(ctx, n), 1);
 	assert_int_equal(EVP_PKEY_generate(ctx, &key), 1);
 	BN_free(n);
 	EVP_PKEY_CTX_free(ctx);
 	return key;
+}
+
+static EVP_PKEY *
+rsa(unsigned bits, unsigned long e)
+{
+	return rsa_of(bits, e, 2);
 }
 
 static EVP_PKEY *
@@ -351,6 +395,7 @@ test_other_keys(void **state)
 	refuse(f, rsa(1024, 65537), -ENOTSUP);
 	refuse(f, rsa(3072, 65537), -ENOTSUP);
 	refuse(f, rsa(2048, 3), -ENOTSUP);
+	refuse(f, rsa_of(2048, 65537, 3), -ENOTSUP);
 }
 
 static void
@@ -411,6 +456,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_openssl_writes_is_read),
 		cmocka_unit_test(test_what_is_written_openssl_reads),
+		cmocka_unit_test(test_seeds_are_written),
 		cmocka_unit_test(test_only_what_is_ours_is_written),
 		cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_a_public_key_of_another),
