@@ -10,6 +10,7 @@
 #	make fuzz FUZZ_SECONDS=600		fuzzing alone
 #	make coverage				which lines the units reach
 #	make bench				figures, also in build/bench.json
+#	make load LOAD_SECONDS=600		ten keys under load
 #	make unit				build the unit tests
 #	make install, install-ci, uninstall	PREFIX=/usr/local, DESTDIR=
 #	make clean
@@ -176,6 +177,13 @@ bench:
 	    '$(BUILD)/tests/bench'
 	@'$(BUILD)/tests/bench' '$(BUILD)/sealkey' '$(BUILD)/bench.json'
 
+LOAD_SECONDS ?= 600
+load:
+	@tests/install build
+	@$(MAKE) --no-print-directory -s CCQ=@ LDQ=@ ARQ=@ all \
+	    '$(BUILD)/tests/load'
+	@'$(BUILD)/tests/load' -s '$(LOAD_SECONDS)' '$(BUILD)/sealkey'
+
 # --- installing -----------------------------------------------------------
 
 # Under sudo, what is built belongs to whom the sources belong to.
@@ -227,7 +235,7 @@ clean:
 
 -include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SRC))
 
-.PHONY: all unit tools fuzzers objects demo check fuzz coverage bench clean \
+.PHONY: all unit tools fuzzers objects demo check fuzz coverage bench load clean \
 	install install-ci uninstall
 .SECONDARY:
 .DELETE_ON_ERROR:
