@@ -149,8 +149,8 @@ accepts()
 	exits 0 tpm accept-rollback --yes --state "$T/key" || return
 	prints 'It has 1 credential, the newest made 20' || return
 	[ "$(stat -c %a "$T/key/audit.log")" = 600 ] &&
-	    [ "$(wc -l <"$T/key/audit.log")" = 1 ] &&
-	    grep -q '"event":"accept-rollback","from":' "$T/key/audit.log"
+	    [ "$(grep -c '"event":"accept-rollback","from":' \
+	    "$T/key/audit.log")" = 1 ]
 }
 check "the owner accepts it, which is written down" accepts
 check "it is what it was when copied" eval \
