@@ -20,7 +20,8 @@
 #define GATHERED_MAX	65536	/* bytes; written when there are as many */
 #define JOURNAL_FIELDS	8
 
-_Static_assert(AUDIT_LINE_MAX < GATHERED_MAX, "one line fits always");
+_Static_assert(2 * AUDIT_LINE_MAX <= GATHERED_MAX,
+    "what was lost and one line fit always");
 
 struct audit_log {
 	struct event_sink sink;

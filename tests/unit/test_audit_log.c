@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -30,6 +31,34 @@ static struct audit_log *a;
 /* What was read: "event/rpId/count" and a space for each line. */
 static char seen[4096];
 static unsigned lines;
+
+/* What the journal was told last, a field on each line; and how often. */
+static char journal[4096];
+static unsigned messages;
+
+/* Instead of libsystemd's, which sendv() is a macro for. */
+int sd_journal_sendv_with_location(const char *file, const char *line,
+    const char *func, const struct iovec *iov, int n);
+
+int
+sd_journal_sendv_with_location(const char *file, const char *line,
+    const char *func, const struct iovec *iov, int n)
+{
+	size_t len = 0;
+
+	(void)file;
+	(void)line;
+	(void)func;
+	messages++;
+	for (int i = 0; i < n; i++) {
+		assert_true(len + iov[i].iov_len + 2 < sizeof(journal));
+		memcpy(journal + len, iov[i].iov_base, iov[i].iov_len);
+		len += iov[i].iov_len;
+		journal[len++] = '\n';
+	}
+	journal[len] = '\0';
+	return 0;
+}
 
 static int
 note_line(void *arg, json_t *line)
@@ -516,6 +545,85 @@ modes(void **state)
 	assert_int_equal(audit_mode_named("on"), -1);
 }
 
+/* systemd.exec(5): DEVICE:INODE of standard error, or of something else. */
+static void
+open_in_journal(ino_t off, enum audit_mode mode)
+{
+	char stream[64];
+	struct stat sb;
+
+	assert_int_equal(fstat(STDERR_FILENO, &sb), 0);
+	snprintf(stream, sizeof(stream), "%llu:%llu",
+	    (unsigned long long)sb.st_dev,
+	    (unsigned long long)(sb.st_ino + off));
+	assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+	audit_log_close(a);
+	open_log(mode);
+	assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
+	messages = 0;
+}
+
+static void
+the_journal_has_fields(void **state)
+{
+	struct event e = { .kind = EVENT_OPERATION, .time_ms = NOW_MS,
+	    .operation = "makeCredential", .rp_id = span_str("a.example"),
+	    .result = "OK", .fault = "att.sig-bad" };
+
+	(void)state;
+	open_in_journal(0, AUDIT_SEALED);
+	audit_log_sink(a)->event(audit_log_sink(a)->arg, &e);
+	assert_int_equal(messages, 1);	/* that does not wait for others */
+	assert_string_equal(journal, "PRIORITY=6\n"
+	    "SYSLOG_IDENTIFIER=sealkey\nSEALKEY_EVENT=operation\n"
+	    "SEALKEY_OPERATION=makeCredential\nSEALKEY_RP_ID=a.example\n"
+	    "SEALKEY_RESULT=OK\nSEALKEY_FAULT=att.sig-bad\n"
+	    "MESSAGE={\"event\":\"operation\","
+	    "\"time\":\"2026-08-01T12:00:00.000Z\","
+	    "\"operation\":\"makeCredential\",\"rpId\":\"a.example\","
+	    "\"fault\":\"att.sig-bad\",\"result\":\"OK\"}\n");
+	happen("b.example");
+	assert_null(strstr(journal, "SEALKEY_FAULT"));
+	e = (struct event){ .kind = EVENT_HOST_GONE, .time_ms = NOW_MS };
+	audit_log_sink(a)->event(audit_log_sink(a)->arg, &e);
+	assert_int_equal(messages, 2);	/* what is not noted, it is not told */
+	assert_read("");
+	audit_log_flush(a);
+	assert_read("operation/a.example/0 operation/b.example/0 ");
+}
+
+/* The longest there can be, and what a field is cut to. */
+static void
+a_long_name_in_the_journal(void **state)
+{
+	char rp[2000];
+
+	(void)state;
+	memset(rp, 'x', sizeof(rp) - 1);
+	rp[sizeof(rp) - 1] = '\0';
+	open_in_journal(0, AUDIT_PLAIN);
+	happen(rp);
+	assert_int_equal(messages, 1);
+	assert_non_null(strstr(journal, "\nSEALKEY_RP_ID=xxx"));
+	assert_non_null(strstr(journal, "xxx\nSEALKEY_RESULT=OK\n"));
+	assert_non_null(strstr(journal, rp));	/* in MESSAGE */
+}
+
+static void
+no_journal_is_told_nothing(void **state)
+{
+	(void)state;
+	open_in_journal(1, AUDIT_SEALED);	/* of some other file */
+	happen("a.example");
+	assert_int_equal(messages, 0);
+	assert_int_equal(setenv("JOURNAL_STREAM", "x", 1), 0);
+	audit_log_close(a);
+	open_log(AUDIT_SEALED);
+	happen("a.example");
+	unsetenv("JOURNAL_STREAM");
+	assert_int_equal(messages, 0);
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int
@@ -537,6 +645,9 @@ main(void)
 		TEST(times),
 		TEST(a_key_keeps_it),
 		TEST(modes),
+		TEST(the_journal_has_fields),
+		TEST(a_long_name_in_the_journal),
+		TEST(no_journal_is_told_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
