@@ -33,6 +33,13 @@ installed()
 	    <(cd "$work/dest/usr/local" && find . -type f -printf '%P\n' | sort)
 }
 
+# models: of each profile, where it is installed
+models()
+{
+	(cd "$VM_REPO/authenticator/profile/models" &&
+	    printf 'share/sealkey/profiles/%s\n' *.ini)
+}
+
 rp()
 {
 	"$node" "$VM_REPO/tests/rp/cli.mjs" "$@"
@@ -78,6 +85,7 @@ node=$(node "$VM_REPO/tests/rp/runtime.mjs") || give_up "no Node.js"
 
 check "make install fills a folder" make_in "$work/dest" install
 check "with these files" installed bin/sealkey share/man/man1/sealkey.1 \
+    share/man/man5/sealkey-profile.5 $(models) \
     lib/udev/rules.d/60-sealkey.rules lib/modules-load.d/sealkey.conf \
     lib/sysusers.d/sealkey.conf lib/systemd/system/sealkey@.service
 check "its unit runs what was installed" \
