@@ -4,9 +4,8 @@
 # shellcheck disable=SC2015
 . "$(dirname "$0")/lib"
 
-commands="run webauthn profile credentials info reset attestation ca mds fault
-    press deny
-    conformance"
+commands="run ctl wait webauthn profile credentials info audit reset tpm
+    attestation ca mds fault press deny conformance rp-audit webdriver"
 
 helps()
 {
@@ -23,6 +22,19 @@ wrong()
 	exits 2 "$@"
 }
 
+# documented COMMAND: the manual has each option that its help has
+documented()
+{
+	local option missing=
+	for option in $("$SEALKEY" "$1" --help |
+	    grep -oE -- '--[a-z]+(-[a-z]+)*' | sort -u); do
+		grep -qE -- "(^|[^-])$option([^-a-z]|\$)" "$T/manual" ||
+		    missing+=" $option"
+	done
+	[ -z "$missing" ] || { echo "# not in the manual:$missing"; return 1; }
+}
+
+sed 's/\\-/-/g; s/\\f[A-Z]//g' packaging/man/sealkey.1 >"$T/manual"
 check "sealkey --help" helps
 check "sealkey --version" versions
 for command in $commands; do
@@ -30,8 +42,9 @@ for command in $commands; do
 	check "$command --version" versions "$command"
 	check "$command refuses unknown options" wrong "$command" --frobnicate
 	check "$command refuses unknown short options" wrong "$command" -x
-	[[ $command = @(conformance|ca) ]] || check \
+	[[ $command = @(conformance|ca|webdriver) ]] || check \
 	    "$command needs an argument for --state" wrong "$command" --state
+	check "the manual has all of $command" documented "$command"
 	check "help names $command" grep -q "$command" <("$SEALKEY" --help)
 done
 check "no command is wrong use" wrong
