@@ -60,6 +60,21 @@ check "list" exits 0 profile list
 check "there are 20 at least" test "$(wc -l <"$T/out")" -ge 20
 check "each file is there" test "$(awk '{ print $1 }' "$T/out")" = \
     "$(echo "$models" | LC_ALL=C sort)"
+# what enterprises have on their lists
+for aaguid in 2fc0579f-8113-47ea-b116-bb5a8db9202a \
+    fa2b99dc-9e39-4257-8f92-4a30d23c4118 \
+    cb69481e-8ff7-4039-93ec-0a2729a154a8 \
+    ee882879-721c-4913-9775-3dfcce97072a \
+    a25342c0-3cdc-4414-8e46-f4807fca511c \
+    19083c3d-8383-4b18-bc03-8f1c9ab2fd1b \
+    08987058-cadc-4b81-b6e1-30de50dcbe96 \
+    fbfc3007-154e-4ecc-8c0b-6e020557d7bd \
+    ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4 \
+    42b4fb4a-2866-43b2-9bf7-6c6669c2e5d3 \
+    d8522d9f-575b-4866-88a9-ba99fa02f35b \
+    c1f9a0bc-1dd2-404a-b27f-8e29047a43fd; do
+	check "one is $aaguid" grep -q " $aaguid " "$T/out"
+done
 list_is_json()
 {
 	exits 0 profile list --json &&
