@@ -8,8 +8,10 @@
 #include "authenticator/fault/fault_rows.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define BOM	"\xef\xbb\xbf"
+#define PORT_MAX	65535
 
 static bool
 type_get(struct client_fault *c)
@@ -140,17 +142,22 @@ longer_origin(struct client_fault *c)
 	return bend_origin(c, scheme_of(c), "", ".attacker.example");
 }
 
-/* An origin with a port is "...:PORT": another digit, and it is another. */
+/* The next port, so that it is one: more digits might be beyond 65535. */
 static bool
 port_origin(struct client_fault *c)
 {
 	const char *host = strstr(c->origin, "://");
-	bool has_port = host != NULL && strrchr(host + 3, ':') != NULL &&
-	    strrchr(host + 3, ':') > strrchr(host, ']');
+	const char *colon = host != NULL ? strrchr(host + 3, ':') : NULL;
+	unsigned long port;
 
-	if (has_port && strlen(strrchr(host, ':')) > 5)
-		return false;	/* no room for a digit below 65536 */
-	return bend_origin(c, scheme_of(c), "", has_port ? "1" : ":8444");
+	if (colon == NULL || strchr(colon, ']') != NULL)
+		return bend_origin(c, scheme_of(c), "", ":8444");
+	port = strtoul(colon + 1, NULL, 10);
+	snprintf(c->text, sizeof(c->text), "%.*s:%lu",
+	    (int)(colon - c->origin), c->origin,
+	    port < PORT_MAX ? port + 1 : port - 1);
+	c->origin = c->text;
+	return true;
 }
 
 static bool

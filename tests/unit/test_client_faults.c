@@ -307,6 +307,31 @@ test_each_changes_one_thing(void **state)
 	assert_true(n >= COUNT(expected));
 }
 
+/* Another port is a port, whatever it was. */
+static void
+test_ports(void **state)
+{
+	static const char *const origins[][2] = {
+		{ "https://a.example", "https://a.example:8444" },
+		{ "https://a.example:3000", "https://a.example:3001" },
+		{ "http://localhost:8080", "http://localhost:8081" },
+		{ "https://a.example:65535", "https://a.example:65534" },
+		{ "https://[::1]", "https://[::1]:8444" },
+		{ "https://[::1]:8443", "https://[::1]:8444" },
+	};
+	const struct fault *fault = fault_find("reg.origin-port");
+	struct client_fault c;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(origins); i++) {
+		assert_true(client_fault_init(&c, "webauthn.create",
+		    span("", 0), origins[i][0]));
+		assert_true(fault->client.create(&c));
+		assert_string_equal(c.origin, origins[i][1]);
+		client_fault_done(&c);
+	}
+}
+
 /* What is around client data, and what is left of it. */
 static const struct {
 	const char *name;
@@ -534,6 +559,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_each_changes_one_thing),
+		TEST(test_ports),
 		TEST(test_texts_of_client_data),
 		TEST(test_frames_of_attestation_objects),
 		TEST(test_replay),
