@@ -110,6 +110,7 @@ ceremony_with_fault(struct bench *b, const struct fault *f, bool create,
     const struct bench_user *user, bool *fits)
 {
 	enum bench_step step;
+	char said[sizeof(b->why)];
 	bool made;
 
 	step = bench_ceremony(b, create, user, f, &made);
@@ -118,8 +119,13 @@ ceremony_with_fault(struct bench *b, const struct fault *f, bool create,
 	if ((step != BENCH_ACCEPTED && step != BENCH_REFUSED) || made)
 		return step;
 	*fits = false;
-	snprintf(b->why, sizeof(b->why),
-	    "the fault does not fit what this relying party asks for");
+	memcpy(said, b->why, sizeof(said));
+	if (step == BENCH_ACCEPTED)
+		snprintf(b->why, sizeof(b->why), "the fault does not fit "
+		    "what this relying party asks for");
+	else if (snprintf(b->why, sizeof(b->why),
+	    "refused without the fault: %s", said) < 0)
+		return BENCH_FAILED;
 	return BENCH_IMPOSSIBLE;
 }
 

@@ -317,6 +317,19 @@ take_why(struct bench *b, const json_t *said, const char *otherwise)
 	    text != NULL && text[0] != '\0' ? text : otherwise);
 }
 
+static enum bench_step
+take_options(struct bench *b, json_t *said, json_t **options)
+{
+	if (!json_is_object(said)) {
+		snprintf(b->why, sizeof(b->why),
+		    "its options are no JSON object");
+		b->broken = RP_NONSENSE;
+		return BENCH_BROKEN;
+	}
+	*options = json_incref(said);
+	return BENCH_ACCEPTED;
+}
+
 /*
  * Options, bare or in a member, and what the relying party wants to be given
  * back with the response.
@@ -346,7 +359,8 @@ ask_options(struct bench *b, bool create, const struct bench_user *user,
 		step = BENCH_REFUSED;
 	} else {
 		inner = json_object_get(answer, "options");
-		*options = json_incref(inner != NULL ? inner : answer);
+		step = take_options(b, inner != NULL ? inner : answer,
+		    options);
 		*state = json_incref(json_object_get(answer, "state"));
 	}
 	json_decref(answer);

@@ -204,8 +204,15 @@ test_misbehaviour()
 	check "one that refuses to give options refuses" \
 	    status 1 audit \
 	    'while read -r l; do echo "{\"error\":\"closed\"}"; done' \
-	    --json --only honest.none
+	    --json --only honest.none --only reg.origin
 	check "and says why" so "row('honest.none').why === 'closed'"
+	check "a fault that was never sent is none that was caught" so \
+	    "row('reg.origin').outcome === 'not applicable' && \
+	    row('reg.origin').why === 'refused without the fault: closed'"
+	check "options that are no object are a failure" status 1 audit \
+	    'while read -r l; do echo "{\"options\":7}"; done' \
+	    --json --only honest.none
+	check "and nonsense" so "row('honest.none').outcome === 'nonsense'"
 	check "one may leave things out" status 0 audit \
 	    'while read -r l; do echo "{\"skip\":\"no such thing\"}"; done' \
 	    --json --only honest.none
