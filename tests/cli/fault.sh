@@ -132,6 +132,14 @@ happens_once()
 }
 check "a registration has the fault, the next one does not" happens_once
 
+# notes DIR FAULT COUNT: so many lines of the log say that a reply had it
+notes()
+{
+	exits 0 audit --json --operation makeCredential --state "$1" &&
+	    [ "$(grep -c "\"fault\":\"$2\"" "$T/out")" = "$3" ]
+}
+check "the log tells of it, and of no other" notes "$dir" reg.bs-without-be 1
+
 happens_elsewhere()
 {
 	exits 0 fault arm reg.be-bs --rp example.org --state "$dir" || return
