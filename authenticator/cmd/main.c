@@ -6,10 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -155,6 +158,15 @@ flush_output(int status)
 	return status == CLI_DONE ? CLI_FAILED : status;
 }
 
+/* JSON comes with private keys and PINs in it, and goes with them. */
+static void
+free_json(void *p)
+{
+	if (p != NULL)
+		explicit_bzero(p, malloc_usable_size(p));
+	free(p);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -167,6 +179,7 @@ main(int argc, char **argv)
 
 	if (status != CLI_DONE)
 		return status;
+	json_set_alloc_funcs(malloc, free_json);
 	if (cli_next(&cli) == CLI_STOP)
 		return flush_output(cli.status);
 	if (optind >= argc)

@@ -26,7 +26,8 @@
 
 #define CONNECTIONS_MAX	64	/* on each socket */
 #define WAITING_MAX	48	/* of them all, that take their time */
-#define HEADERS_MAX	16384	/* bytes */
+#define HEADERS_MAX	40960	/* bytes; above 32 KiB libmicrohttpd unmaps the
+				 * memory, which bodies pass through */
 #define BODY_FIRST	1024	/* bytes, room to begin with */
 #define ARRIVE_MAX_MS	2000	/* for a request to be there as a whole */
 #define ANSWER_MAX_MS	15000	/* from then on; a press waits 10 s */
@@ -182,6 +183,14 @@ shape(const struct request *rq, unsigned status, json_t *body)
 	return json_pack("{s:o}", "value", body);
 }
 
+/* It may have been a private key. */
+static void
+free_text(void *text)
+{
+	explicit_bzero(text, strlen(text));
+	free(text);
+}
+
 /* Consumes body; NULL: out of memory. */
 static struct MHD_Response *
 to_response(const struct request *rq, unsigned status, json_t *body)
@@ -195,10 +204,10 @@ to_response(const struct request *rq, unsigned status, json_t *body)
 	json_decref(body);
 	if (text == NULL)
 		return NULL;
-	rp = MHD_create_response_from_buffer(strlen(text), text,
-	    MHD_RESPMEM_MUST_FREE);
+	rp = MHD_create_response_from_buffer_with_free_callback(strlen(text),
+	    text, free_text);
 	if (rp == NULL) {
-		free(text);
+		free_text(text);
 		return NULL;
 	}
 	MHD_add_response_header(rp, MHD_HTTP_HEADER_CONTENT_TYPE,
@@ -263,6 +272,15 @@ end_slow_clients(struct control *c)
 	}
 }
 
+/* It may have a private key in it, or a PIN. */
+static void
+free_body(struct request *rq)
+{
+	if (rq->buffer != NULL)
+		explicit_bzero(rq->buffer, rq->size);
+	free(rq->buffer);
+}
+
 /* What is too long is read and dropped, so that the answer is read as well. */
 static bool
 take_body(struct request *rq, const char *data, size_t len)
@@ -277,9 +295,12 @@ take_body(struct request *rq, const char *data, size_t len)
 	while (size < rq->body_len + len)
 		size = size > 0 ? size * 2 : BODY_FIRST;
 	if (size != rq->size) {
-		grown = realloc(rq->buffer, size);
+		grown = malloc(size);	/* realloc() would leave a copy */
 		if (grown == NULL)
 			return false;
+		if (rq->body_len > 0)
+			memcpy(grown, rq->buffer, rq->body_len);
+		free_body(rq);
 		rq->buffer = grown;
 		rq->body = grown;
 		rq->size = size;
@@ -398,7 +419,7 @@ on_completed(void *arg, struct MHD_Connection *connection, void **ctx,
 	c->waiting_count -= rq->waits;
 	if (rq->done != NULL)
 		rq->done(rq->own);
-	free(rq->buffer);
+	free_body(rq);
 	free(rq->url);
 	free(rq);
 	*ctx = NULL;

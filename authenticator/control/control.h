@@ -6,7 +6,7 @@
  * connections and their limits; what requests do is in route.h.
  *
  * Limits: 64 connections at once on either socket, of one request each;
- * REQUEST_BODY_MAX bytes of request body, 16 KiB of request headers, 2 s for
+ * REQUEST_BODY_MAX bytes of request body, 40 KiB of request headers, 2 s for
  * a request to arrive and 15 s to answer it; 48 requests that wait for
  * something to happen.
  *

@@ -35,7 +35,7 @@ get_bytes(const char *text, size_t len, enum virtual_coding coding,
     struct span *out)
 {
 	uint8_t *bytes = len <= TEXT_MAX ? malloc(2 * len + 1) : NULL;
-	size_t got = 0;
+	size_t got = 0, size = len;
 	char *copy;
 	bool ok;
 
@@ -49,6 +49,8 @@ get_bytes(const char *text, size_t len, enum virtual_coding coding,
 		copy[i] = coding == CODING_BASE64URL ? text[i] :
 		    text[i] == '+' ? '-' : text[i] == '/' ? '_' : text[i];
 	ok = base64url_decode(span((uint8_t *)copy, len), bytes, &got);
+	/* private keys are among them: no copy of the text stays */
+	explicit_bzero(bytes + got, 2 * size + 1 - got);
 	if (!ok)
 		free(bytes);
 	else
