@@ -65,8 +65,8 @@ is_noted(const struct event *e)
 	case EVENT_HOST_CONNECTED:
 	case EVENT_HOST_GONE:
 	case EVENT_LOST:
-	case EVENT_FAULT_USED:
 		return false;
+	case EVENT_FAULT_USED:
 	case EVENT_CREDENTIAL_CREATED:
 	case EVENT_CREDENTIAL_ASSERTED:
 	case EVENT_CREDENTIAL_UPDATED:

@@ -149,5 +149,6 @@ token_open_local(const char *path, const struct auth_config *auth,
 struct device *
 token_local_device(struct token *t)
 {
-	return ((struct local_token *)t)->device;
+	return u2f_token_is(t) ? ((struct local_u2f *)t)->device :
+	    ((struct local_token *)t)->device;
 }

@@ -421,3 +421,9 @@ u2f_token_init(struct u2f_token *t, const struct u2f_wire *wire)
 	t->token.ops = &u2f_ops;
 	t->wire = wire;
 }
+
+bool
+u2f_token_is(const struct token *token)
+{
+	return token->ops == &u2f_ops;
+}

@@ -40,6 +40,8 @@ struct u2f_token {
 
 /* The members of t that are the same for each kind. */
 void u2f_token_init(struct u2f_token *t, const struct u2f_wire *wire);
+/* Whether it is one of these. */
+bool u2f_token_is(const struct token *token);
 
 /* The two of a wire that takes real time. */
 void u2f_pause(struct u2f_token *t);

@@ -317,6 +317,23 @@ arm_fault(struct webauthn_use *use, struct token *token)
 	return CLI_DONE;
 }
 
+/*
+ * The key knows of what it gets wrong itself, and has its events. What the
+ * client got wrong is told here, of a key in this process.
+ */
+static void
+tell_fault(const struct webauthn_use *use, const struct webauthn_client *c)
+{
+	struct event e = { .kind = EVENT_FAULT_USED, .owner = true };
+	char name[FAULT_NAME_MAX];
+
+	if (!c->fault_made || use->socket != NULL || use->device != NULL)
+		return;
+	fault_choice_name(use->fault, name);
+	e.fault = name;
+	watch_tell(device_watch(token_local_device(c->token)), &e);
+}
+
 /* CTAP 2.3, 6.5.1: 4 code points or more, at most 63 bytes of UTF-8. */
 static bool
 is_pin(struct span pin)
@@ -413,6 +430,7 @@ perform(const struct webauthn_use *use, struct webauthn_client *c,
 		return dom_fail(err, "NotSupportedError", "the fault %s does "
 		    "not fit this ceremony, which went well",
 		    use->fault.fault->name);
+	tell_fault(use, c);
 	return true;
 }
 

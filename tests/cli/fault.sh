@@ -287,6 +287,22 @@ check "webauthn: no fault on the way" client_refuses hid.timeout \
     'sealkey fault arm'
 check "webauthn: no such fault" client_refuses reg.nothing 'no such fault'
 
+client_is_noted()
+{
+	with noted reg.origin && [ "$status" = 0 ] || return
+	exits 0 audit --json --state "$T/noted" &&
+	    [ "$(grep -c '"fault":"reg.origin"' "$T/out")" = 1 ]
+}
+check "webauthn: what the client gets wrong is in the log" client_is_noted
+
+# its replies stay honest, and a response with no fault in it is none
+u2f_is_told()
+{
+	with u2f reg.trailing --set versions=U2F_V2
+	[ "$status" = 1 ] && one_line
+}
+check "webauthn: a key of the time before FIDO2 says so" u2f_is_told
+
 client_never()
 {
 	with honest reg.up-clear
