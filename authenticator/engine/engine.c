@@ -79,7 +79,7 @@ sessions_wipe(struct auth *au)
 static struct auth_session *
 session_find(struct auth *au, uint64_t channel)
 {
-	for (size_t i = 0; i < HOSTS_MAX; i++)
+	for (size_t i = 0; i < au->sessions_end; i++)
 		if (au->session[i].open &&
 		    au->session[i].host == (uint32_t)(channel >> 32))
 			return &au->session[i];
@@ -105,6 +105,8 @@ session_open(struct auth *au, struct auth_op *op, uint64_t expires_ms)
 	if (op->session == NULL) {
 		op->session = session_victim(au);
 		explicit_bzero(op->session, sizeof(*op->session));
+		if ((size_t)(op->session - au->session) >= au->sessions_end)
+			au->sessions_end = op->session - au->session + 1;
 		op->session->open = true;
 		op->session->host = (uint32_t)(op->channel >> 32);
 		op->session->used_ms = op->now_ms;
@@ -122,7 +124,7 @@ sessions_sweep(struct auth *au, uint64_t now_ms)
 	uint64_t next, list;
 
 	au->sweep_ms = UINT64_MAX;
-	for (size_t i = 0; i < HOSTS_MAX; i++) {
+	for (size_t i = 0; i < au->sessions_end; i++) {
 		ses = &au->session[i];
 		if (!ses->open)
 			continue;

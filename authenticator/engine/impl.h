@@ -298,6 +298,7 @@ struct auth {
 	struct auth_op	op;
 	struct pin_agreement *agreement[PIN_PROTOCOL_MAX];
 	struct auth_session session[HOSTS_MAX];
+	size_t		sessions_end;	/* none behind it was ever open */
 	uint64_t	sweep_ms;	/* nothing expires before that */
 	struct blobs_pending pending;
 	struct bio_enrolment enrolment;
