@@ -296,6 +296,15 @@ int keys_perform(struct keys *k, struct key_op *op);
  */
 int keys_open_software(int dirfd, bool create, struct keys **out);
 
+/*
+ * The same without a file, for as long as the process: a fresh root secret,
+ * unlocked, for about so many keys (epochs) at a time. It starts no children:
+ * whoever asks it for an RSA key waits for that. copy has the same storage
+ * key, for another thread. -ENOMEM, -EIO.
+ */
+int keys_open_memory(size_t epochs, struct keys **out);
+int keys_copy_memory(const struct keys *k, struct keys **out);
+
 #define KEYS_EMBEDDED	"embedded"	/* a target */
 
 /*

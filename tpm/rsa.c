@@ -50,8 +50,8 @@ rsa_search_done(struct rsa_search *rs)
 }
 
 /* In the child: finds a key, takes its primes. */
-static int
-find_primes(uint8_t primes[static 2 * RSA_PRIME_LEN])
+int
+rsa_find_primes(uint8_t primes[static 2 * RSA_PRIME_LEN])
 {
 	static const char *const names[] = {
 		OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_FACTOR2,
@@ -97,7 +97,7 @@ child_main(int out, pid_t parent)
 	if (getppid() != parent)
 		_exit(1);
 	close_others(out);
-	if (find_primes(primes) != 0)
+	if (rsa_find_primes(primes) != 0)
 		_exit(1);
 	/* Less than PIPE_BUF into an empty pipe: all of it, at once. */
 	_exit(write(out, primes, sizeof(primes)) != sizeof(primes));

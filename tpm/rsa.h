@@ -43,6 +43,8 @@ int rsa_search_start(struct rsa_search *rs, unsigned int deadline_ms);
  */
 int rsa_search_poll(struct rsa_search *rs,
     uint8_t primes[static 2 * RSA_PRIME_LEN]);
+/* Looks for them in this process, however long it takes. 0 or -EIO. */
+int rsa_find_primes(uint8_t primes[static 2 * RSA_PRIME_LEN]);
 /* Kills the child, if there is one. */
 void rsa_search_stop(struct rsa_search *rs);
 

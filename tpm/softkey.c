@@ -59,6 +59,7 @@ struct softkeys {
 	EVP_MAC		*hmac;
 	struct rsa_search search;
 	struct key_op	*pending;
+	bool		 waits;		/* for RSA keys, in this thread */
 };
 
 bool
@@ -331,6 +332,20 @@ out:
 	return r;
 }
 
+/* Here and now. */
+static int
+create_rsa(struct softkeys *sk, struct key_op *op)
+{
+	uint8_t primes[SOFTALG_SECRET_MAX];
+	int r;
+
+	r = rsa_find_primes(primes);
+	if (r == 0)
+		r = finish_create(sk, op, primes);
+	explicit_bzero(primes, sizeof(primes));
+	return r;
+}
+
 static bool
 sizes_ok(const struct key_op *op)
 {
@@ -371,6 +386,10 @@ softkey_start(struct softkeys *sk, struct key_op *op)
 	}
 	if (alg->generate != NULL) {
 		op->result = do_create(sk, w, alg, op);
+		return true;
+	}
+	if (sk->waits) {
+		op->result = create_rsa(sk, op);
 		return true;
 	}
 	op->result = rsa_search_start(&sk->search, RSA_DEADLINE_MS);
@@ -438,6 +457,13 @@ softkey_new(struct softkeys **out)
 	}
 	*out = sk;
 	return 0;
+}
+
+int
+softkey_share(struct softkeys *sk, size_t epochs)
+{
+	sk->waits = true;
+	return wraps_more(&sk->wraps, epochs);
 }
 
 void

@@ -29,6 +29,11 @@ struct softkeys;
 int softkey_new(struct softkeys **out);
 void softkey_free(struct softkeys *sk);		/* accepts NULL */
 
+/*
+ * For many keys, of about so many epochs, in a process of many threads: no
+ * children then, softkey_start() always finishes. Before any other. -ENOMEM.
+ */
+int softkey_share(struct softkeys *sk, size_t epochs);
 /* Needed before any of the rest, once. */
 void softkey_unlock(struct softkeys *sk,
     const uint8_t storage_key[static SEAL_KEY_LEN]);

@@ -42,6 +42,9 @@ _Static_assert(WRAPPED_LEN <= KEY_WRAPPED_MAX, "fits");
 struct software {
 	struct keys		 base;
 	uint8_t			 root[ROOT_LEN];
+	size_t			 epochs;	/* 0: not for many keys */
+	uint8_t			 wrapped[WRAPPED_LEN];	/* then, the storage
+							 * key */
 	bool			 unlocked;
 	struct seal_storage	 storage;
 	struct softkeys		*softkeys;
@@ -234,14 +237,18 @@ storage_box(struct software *sw, struct seal_box *box)
 static int
 lock_again(struct software *sw)
 {
-	struct softkeys *fresh;
+	struct softkeys *fresh = NULL;
 	int r;
 
 	if (!sw->unlocked)
 		return 0;
 	r = softkey_new(&fresh);
-	if (r != 0)
+	if (r == 0 && sw->epochs > 0)
+		r = softkey_share(fresh, sw->epochs);
+	if (r != 0) {
+		softkey_free(fresh);
 		return r;
+	}
 	softkey_free(sw->softkeys);
 	sw->softkeys = fresh;
 	seal_storage_done(&sw->storage);
@@ -468,6 +475,74 @@ keys_open_software(int dirfd, bool create, struct keys **out)
 	}
 	if (r == 0)
 		r = softkey_new(&sw->softkeys);
+	if (r != 0) {
+		keys_free(&sw->base);
+		return r;
+	}
+	*out = &sw->base;
+	return 0;
+}
+
+/* Not unlocked yet; for so many epochs. */
+static int
+new_memory(size_t epochs, struct software **out)
+{
+	struct software *sw = seal_memory_new(sizeof(*sw));
+	int r;
+
+	if (sw == NULL)
+		return -ENOMEM;
+	sw->base.ops = &software_ops;
+	sw->epochs = epochs;
+	r = softkey_new(&sw->softkeys);
+	if (r == 0)
+		r = softkey_share(sw->softkeys, epochs);
+	if (r != 0) {
+		keys_free(&sw->base);
+		return r;
+	}
+	*out = sw;
+	return 0;
+}
+
+int
+keys_open_memory(size_t epochs, struct keys **out)
+{
+	uint8_t wrapped[KEY_WRAPPED_MAX];
+	struct software *sw;
+	size_t len;
+	int r;
+
+	r = new_memory(epochs, &sw);
+	if (r != 0)
+		return r;
+	if (RAND_priv_bytes(sw->root, sizeof(sw->root)) != 1)
+		r = -EIO;
+	if (r == 0)
+		r = software_new_storage_key(&sw->base, wrapped, &len);
+	if (r != 0) {
+		keys_free(&sw->base);
+		return r;
+	}
+	memcpy(sw->wrapped, wrapped, sizeof(sw->wrapped));
+	*out = &sw->base;
+	return 0;
+}
+
+int
+keys_copy_memory(const struct keys *k, struct keys **out)
+{
+	const struct software *from = (const struct software *)k;
+	struct software *sw;
+	int r;
+
+	r = new_memory(from->epochs, &sw);
+	if (r != 0)
+		return r;
+	memcpy(sw->root, from->root, sizeof(sw->root));
+	memcpy(sw->wrapped, from->wrapped, sizeof(sw->wrapped));
+	r = software_unlock(&sw->base, span(sw->wrapped,
+	    sizeof(sw->wrapped)));
 	if (r != 0) {
 		keys_free(&sw->base);
 		return r;

@@ -35,6 +35,9 @@ wraps_done(struct wraps *ws)
 {
 	for (size_t i = 0; i < WRAP_EPOCHS; i++)
 		wrap_done(ws, &ws->wrap[i]);
+	for (size_t i = 0; i < ws->more_count; i++)
+		wrap_done(ws, &ws->more[i]);
+	seal_memory_free(ws->more, ws->more_count * sizeof(*ws->more));
 	explicit_bzero(ws, sizeof(*ws));
 }
 
@@ -65,15 +68,55 @@ wrap_init(const struct wraps *ws, struct wrap *w, struct span epoch)
 }
 
 int
-wraps_find(struct wraps *ws, struct span epoch, struct wrap **out)
+wraps_more(struct wraps *ws, size_t epochs)
+{
+	/* twice as many: then hardly any are in each other's way */
+	size_t count = (2 * epochs + WRAP_WAYS) / WRAP_WAYS * WRAP_WAYS;
+
+	ws->more = seal_memory_new(count * sizeof(*ws->more));
+	if (ws->more == NULL)
+		return -ENOMEM;
+	ws->more_count = count;
+	return 0;
+}
+
+static bool
+is_of(const struct wrap *w, struct span epoch)
+{
+	return w->used &&
+	    CRYPTO_memcmp(w->epoch, epoch.p, sizeof(w->epoch)) == 0;
+}
+
+/* Where it is, or where it can be. Epochs are random, and are no hashes. */
+static struct wrap *
+place(struct wraps *ws, struct span epoch)
 {
 	static const uint8_t zeros[KEY_EPOCH_LEN];
-	struct wrap *w;
+	struct wrap *set, *empty = NULL;
+	uint32_t hash;
+
+	if (CRYPTO_memcmp(epoch.p, zeros, sizeof(zeros)) == 0)
+		return &ws->wrap[0];
+	if (ws->more == NULL)
+		return &ws->wrap[1];
+	memcpy(&hash, epoch.p, sizeof(hash));
+	set = &ws->more[hash % (ws->more_count / WRAP_WAYS) * WRAP_WAYS];
+	for (size_t i = 0; i < WRAP_WAYS; i++) {
+		if (is_of(&set[i], epoch))
+			return &set[i];
+		if (!set[i].used)
+			empty = &set[i];
+	}
+	return empty != NULL ? empty : &set[ws->turn++ % WRAP_WAYS];
+}
+
+int
+wraps_find(struct wraps *ws, struct span epoch, struct wrap **out)
+{
+	struct wrap *w = place(ws, epoch);
 	int r;
 
-	w = &ws->wrap[CRYPTO_memcmp(epoch.p, zeros, sizeof(zeros)) != 0];
-	if (!w->used ||
-	    CRYPTO_memcmp(w->epoch, epoch.p, sizeof(w->epoch)) != 0) {
+	if (!is_of(w, epoch)) {
 		wrap_done(ws, w);
 		r = wrap_init(ws, w, epoch);
 		if (r != 0)

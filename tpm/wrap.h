@@ -38,6 +38,8 @@ struct wrap {
 	const struct wrap_kind *kind;
 };
 
+#define WRAP_WAYS	4	/* places that an epoch can have, of more */
+
 /* Belongs in seal_memory_new(). */
 struct wraps {
 	const struct wrap_kind *kind;
@@ -47,10 +49,19 @@ struct wraps {
 	bool		 unlocked;
 	uint8_t		 storage_key[SEAL_KEY_LEN];
 	struct wrap	 wrap[WRAP_EPOCHS];
+	struct wrap	*more;		/* instead of the second; NULL: none */
+	size_t		 more_count;	/* a multiple of WRAP_WAYS */
+	size_t		 turn;		/* whose place is taken next */
 };
 
 void wraps_init(struct wraps *ws, const struct wrap_kind *kind,
     void (*forget)(void *arg, const struct wrap *w), void *arg);
+/*
+ * For the provider of many keys, each with an epoch of its own: room for
+ * about so many at a time. What is left of an old epoch is driven out by
+ * chance then. Before the first is used. -ENOMEM.
+ */
+int wraps_more(struct wraps *ws, size_t epochs);
 /* Needed before the rest, once. */
 void wraps_unlock(struct wraps *ws,
     const uint8_t storage_key[static SEAL_KEY_LEN]);

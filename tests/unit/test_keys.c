@@ -1645,10 +1645,67 @@ es256_costs_little_more_than_the_signature(void **state)
 	free(made);
 }
 
+/* What has no file: signs as the other one does, and a copy can what it can. */
+static void
+a_provider_without_a_file(void **state)
+{
+	struct key_op made, op;
+	struct keys *k, *copy, *other;
+
+	(void)state;
+	assert_int_equal(keys_open_memory(3, &k), 0);
+	assert_int_equal(keys_copy_memory(k, &copy), 0);
+	assert_int_equal(keys_open_memory(3, &other), 0);
+	for (size_t i = 0; i < ALGS; i++) {
+		made = create_op(all_algs[i], "12345678");
+		assert_int_equal(keys_perform(k, &made), 0);
+		op = sign_op(&made);
+		assert_int_equal(keys_perform(copy, &op), 0);
+		op = sign_op(&made);
+		assert_int_equal(keys_perform(other, &op), -EBADMSG);
+	}
+	keys_free(k);
+	op = sign_op(&made);
+	assert_int_equal(keys_perform(copy, &op), 0);
+	keys_free(copy);
+	keys_free(other);
+}
+
+/* More than there is room for: what was driven out comes back. */
+static void
+many_epochs_at_a_time(void **state)
+{
+	enum { EPOCHS = 60 };
+	static struct key_op made[EPOCHS];
+	uint8_t epoch[EPOCHS][KEY_EPOCH_LEN];
+	struct key_op op;
+	struct keys *k;
+
+	(void)state;
+	assert_int_equal(keys_open_memory(4, &k), 0);
+	for (int i = 0; i < EPOCHS; i++) {
+		memset(epoch[i], i + 1, KEY_EPOCH_LEN);
+		made[i] = create_op(COSE_ES256, "12345678");
+		made[i].epoch = span(epoch[i], KEY_EPOCH_LEN);
+		assert_int_equal(keys_perform(k, &made[i]), 0);
+	}
+	for (int i = 0; i < EPOCHS; i++) {
+		op = sign_op(&made[i]);
+		op.epoch = span(epoch[i], KEY_EPOCH_LEN);
+		assert_int_equal(keys_perform(k, &op), 0);
+		op = sign_op(&made[i]);
+		op.epoch = span(epoch[(i + 1) % EPOCHS], KEY_EPOCH_LEN);
+		assert_int_equal(keys_perform(k, &op), -EBADMSG);
+	}
+	keys_free(k);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_provider_without_a_file),
+		cmocka_unit_test(many_epochs_at_a_time),
 		cmocka_unit_test(signatures_verify_under_the_public_key),
 		cmocka_unit_test(either_half_of_the_message_may_be_empty),
 		cmocka_unit_test(open_tells_algorithm_and_meta),
