@@ -558,6 +558,29 @@ open_patiently(struct device *d, const struct device_config *cfg,
 	}
 }
 
+/* What open_parts() does for a directory. */
+static int
+open_memory(struct device *d, const struct device_config *cfg,
+    uint64_t now_ms, char *msg, size_t msglen)
+{
+	int r;
+
+	d->dirfd = -1;
+	d->keys = cfg->keys;
+	d->keys_lent = true;
+	d->store = cfg->store;
+	r = commit_open(&d->commit, d->keys, d->store, false, msg, msglen);
+	if (r == 0)
+		learn_pin(d);
+	if (r == 0)
+		r = open_faults(d, cfg, msg, msglen);
+	if (r == 0)
+		r = start_engine(d, cfg, now_ms, msg, msglen);
+	if (r < 0)
+		close_parts(d);
+	return r;
+}
+
 int
 device_open(const struct device_config *cfg, uint64_t now_ms,
     struct device **out, char *msg, size_t msglen)
@@ -567,10 +590,15 @@ device_open(const struct device_config *cfg, uint64_t now_ms,
 
 	if (d == NULL || (d->path = strdup(cfg->path)) == NULL) {
 		free(d);
+		store_close(cfg->store);
 		snprintf(msg, msglen, "out of memory");
 		return r;
 	}
 	d->lock_fd = -1;
+	if (cfg->store != NULL) {
+		r = open_memory(d, cfg, now_ms, msg, msglen);
+		goto out;
+	}
 	r = d->dirfd = paths_open_dir(cfg->path, cfg->create, msg, msglen);
 	if (r < 0)
 		goto out;

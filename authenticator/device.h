@@ -55,6 +55,12 @@ struct device_config {
 	 * the directory says; and see store_impl.h */
 	struct keys	*keys;
 	const struct store_env *env;
+	/*
+	 * A key without a directory: path is what it is called, keys have
+	 * been unlocked, and this store, of store_open_memory(), the device
+	 * takes over, whether it can be opened or not. No audit log.
+	 */
+	struct store	*store;
 };
 
 struct device;

@@ -182,6 +182,11 @@ int token_open_local(const char *path, const struct auth_config *auth,
 struct device;
 struct device *token_local_device(struct token *t);
 
+/* The same for a key as device_open() takes it. */
+struct device_config;
+int token_open_config(const struct device_config *cfg, struct token **out,
+    char *msg, size_t msglen);
+
 /*
  * The token behind a hidraw device, or behind a SEQPACKET socket that
  * carries one report per packet. As above.

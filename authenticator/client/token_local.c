@@ -129,12 +129,20 @@ token_open_local(const char *path, const struct auth_config *auth,
 {
 	struct device_config cfg = { .path = path, .create = true,
 	    .auth = *auth, .audit = AUDIT_SEALED };
-	struct device *d;
-	int r;
 
 	if (tpm != NULL)
 		cfg.tpm = *tpm;
-	r = device_open(&cfg, now_ms(), &d, msg, msglen);
+	return token_open_config(&cfg, out, msg, msglen);
+}
+
+int
+token_open_config(const struct device_config *cfg, struct token **out,
+    char *msg, size_t msglen)
+{
+	struct device *d;
+	int r;
+
+	r = device_open(cfg, now_ms(), &d, msg, msglen);
 	if (r < 0)
 		return r;
 	*out = make_token(d);

@@ -17,6 +17,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -216,7 +217,7 @@ store_lock(int dirfd, const char *path, int *out, char *msg, size_t msglen)
 int
 store_lock_note(struct store *st, const char *text)
 {
-	int r = write_note(st->lock_fd, text);
+	int r = st->memory != NULL ? 0 : write_note(st->lock_fd, text);
 
 	if (r == 0)
 		return 0;
@@ -273,7 +274,9 @@ store_free(struct store *st, bool fold)
 {
 	if (st == NULL)
 		return;
-	store_disconnect(st, fold);
+	if (st->memory == NULL)
+		store_disconnect(st, fold);
+	memory_free(st->memory);
 	if (st->lock_fd >= 0) {
 		(void)!ftruncate(st->lock_fd, 0);
 		close(st->lock_fd);
@@ -511,6 +514,24 @@ store_open(int dirfd, const char *path, struct keys *keys,
 	}
 	if (cfg->lock != NULL)
 		*cfg->lock = -1;
+	*out = st;
+	return 0;
+}
+
+int
+store_open_memory(struct keys *keys, struct store **out)
+{
+	static const struct store_config cfg;
+	struct store *st = store_new("memory", keys, &cfg);
+	int r = st != NULL ? memory_new(&st->memory) : -ENOMEM;
+
+	if (r == 0 && getrandom(st->state.epoch, sizeof(st->state.epoch), 0)
+	    != sizeof(st->state.epoch))
+		r = -EIO;
+	if (r != 0) {
+		free(st);
+		return r;
+	}
 	*out = st;
 	return 0;
 }

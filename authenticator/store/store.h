@@ -59,6 +59,17 @@ int store_open(int dirfd, const char *path, struct keys *keys,
     const struct store_config *cfg, struct store **out,
     char *msg, size_t msglen);
 
+/*
+ * A store without a directory, whose contents end with it: nothing is written
+ * anywhere. keys are unlocked already, and outlive the store. -ENOMEM.
+ */
+int store_open_memory(struct keys *keys, struct store **out);
+/*
+ * What was put under names in from, to, both without a directory, and with
+ * the same storage key. -ENOMEM.
+ */
+int store_copy_blobs(struct store *from, struct store *to);
+
 /* Closes, after folding the log into the database. Accepts NULL. */
 void store_close(struct store *st);
 

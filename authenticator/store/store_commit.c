@@ -453,6 +453,8 @@ store_commit(struct store *st, const struct auth_change *chg, uint64_t *seq)
 	struct pending p = { st->state, st->last_seq };
 	int r;
 
+	if (st->memory != NULL)
+		return memory_commit(st, chg, seq);
 	if (chg->state != NULL)
 		p.state = *chg->state;
 	p.state.credentials = st->state.credentials;
@@ -479,7 +481,7 @@ is_counted(struct store *st, const struct credential *cred)
 	struct credential old;
 	bool counted = false;
 
-	if (cred->seq > INT64_MAX)
+	if (st->memory != NULL || cred->seq > INT64_MAX)
 		return false;
 	sqlite3_bind_int64(st->stmt[STMT_BY_SEQ], 1, (int64_t)cred->seq);
 	if (store_step(st, STMT_BY_SEQ, "read") <= 0)
@@ -507,6 +509,8 @@ store_rewrap(struct store *st, struct span wrapped)
 {
 	int r;
 
+	if (st->memory != NULL)
+		return 0;		/* there is no storage key to keep */
 	if (wrapped.len == 0 || wrapped.len > KEY_WRAPPED_MAX)
 		return store_fail(st, -EINVAL, "%s: a storage key of %zu "
 		    "bytes", st->path, wrapped.len);
@@ -524,6 +528,8 @@ store_put(struct store *st, const char *name, struct span value)
 {
 	int r;
 
+	if (st->memory != NULL)
+		return memory_put(st, name, value);
 	if ((r = begin(st)) != 0)
 		return r;
 	return finish(st, write_blob(st, name, value));
@@ -561,6 +567,8 @@ store_get(struct store *st, const char *name, uint8_t **out, size_t *len)
 	size_t ad_len;
 	int r;
 
+	if (st->memory != NULL)
+		return memory_get(st, name, out, len);
 	if (!blob_ad(st, STMT_BLOB_GET, name, ad, &ad_len))
 		return -EINVAL;
 	if ((r = store_step(st, STMT_BLOB_GET, "read")) < 0)

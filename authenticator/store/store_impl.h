@@ -70,7 +70,10 @@ struct file_id {
 	ino_t		ino;
 };
 
+struct store_memory;
+
 struct store {
+	struct store_memory *memory;	/* NULL: a database, as follows */
 	sqlite3		*db;
 	sqlite3_stmt	*stmt[STMT_COUNT];
 	struct keys	*keys;
@@ -175,6 +178,18 @@ bool store_only_counts(const struct store *st,
 /* Whether new is old but for a counter of its own, which only rises. */
 bool store_only_counted(const struct credential *old,
     const struct credential *new);
+
+/* store_memory.c: what a store without a database does instead */
+int memory_new(struct store_memory **out);
+void memory_free(struct store_memory *m);	/* accepts NULL */
+int memory_lookup(struct store *st, struct auth_lookup *q);
+int memory_each_after(struct store *st, uint64_t after,
+    int (*each)(void *arg, const struct credential *cred), void *arg);
+int memory_commit(struct store *st, const struct auth_change *chg,
+    uint64_t *seq);
+int memory_put(struct store *st, const char *name, struct span value);
+int memory_get(struct store *st, const char *name, uint8_t **out,
+    size_t *len);
 
 /*
  * store_query.c: the newest credential of a site with that protection that

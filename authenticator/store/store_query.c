@@ -291,6 +291,8 @@ store_lookup(struct store *st, struct auth_lookup *q)
 {
 	q->found = false;
 	q->count = q->room = 0;
+	if (st->memory != NULL && q->kind != LOOKUP_COUNT)
+		return q->result = memory_lookup(st, q);
 	switch (q->kind) {
 	case LOOKUP_ID:
 	case LOOKUP_ID_ANY:
@@ -331,6 +333,8 @@ store_each_after(struct store *st, uint64_t after,
 	struct credential cred = { .seq = after };
 	int r;
 
+	if (st->memory != NULL)
+		return memory_each_after(st, after, each, arg);
 	if (after > INT64_MAX)
 		return 0;		/* nothing can come after it */
 	do {
