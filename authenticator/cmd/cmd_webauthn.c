@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sealkey webauthn: the client's role, for pipes. See webauthn.h. */
 #include "authenticator/cmd/cli.h"
+#include "authenticator/attest/pem_file.h"
 #include "authenticator/device.h"
 #include "authenticator/fault/armed.h"
+#include "authenticator/fleet/fleet.h"
 #include "authenticator/paths.h"
 #include "authenticator/cmd/profile_option.h"
 #include "authenticator/cmd/tpm_options.h"
@@ -22,6 +24,7 @@
 static const char help[] =
 "Usage: sealkey webauthn create --origin ORIGIN [OPTION]... < options.json\n"
 "       sealkey webauthn get --origin ORIGIN [OPTION]... < options.json\n"
+"       sealkey webauthn --batch --keys N --origin ORIGIN [OPTION]... < lines\n"
 "\n"
 "Plays the browser: options of a relying party on standard input (JSON as\n"
 "PublicKeyCredential.parseCreationOptionsFromJSON() takes it, bare or under\n"
@@ -52,6 +55,15 @@ static const char help[] =
 "  --batch             one JSON object a line in, one a line out; a line that\n"
 "                      fails gives {\"error\": {\"name\", \"message\"}};\n"
 "                      blank lines are skipped\n"
+"  --keys N            with --batch: be N keys, each with an identity of its\n"
+"                      own, made when it is first used: in memory, or in\n"
+"                      DIR/keys of --state. Lines go to one key after the\n"
+"                      other. Without create or get before the options, a\n"
+"                      line says what it is and, if it likes, for which key,\n"
+"                      from 0: {\"key\": 17, \"create\": {...}}\n"
+"  --jobs J            with --keys: so many work at a time (default 1)\n"
+"  --attestation-root CERT.pem, --attestation-root-key KEY.pem\n"
+"                      with --keys: a root for all of them to attest under\n"
 "  --help, --version\n"
 "\n"
 "Exit status: 0 done, 1 failed (with --batch: any of them), 2 wrong use.\n";
@@ -68,6 +80,10 @@ enum {
 	OPT_FAULT,
 	OPT_NO_FAULTS,
 	OPT_BATCH,
+	OPT_KEYS,
+	OPT_JOBS,
+	OPT_ROOT,
+	OPT_ROOT_KEY,
 };
 
 static const struct option options[] = {
@@ -82,6 +98,10 @@ static const struct option options[] = {
 	{ "fault", required_argument, NULL, OPT_FAULT },
 	{ "no-faults", no_argument, NULL, OPT_NO_FAULTS },
 	{ "batch", no_argument, NULL, OPT_BATCH },
+	{ "keys", required_argument, NULL, OPT_KEYS },
+	{ "jobs", required_argument, NULL, OPT_JOBS },
+	{ "attestation-root", required_argument, NULL, OPT_ROOT },
+	{ "attestation-root-key", required_argument, NULL, OPT_ROOT_KEY },
 	TPM_OPTIONS,
 	CLI_SET,
 	CLI_COMMON,
@@ -106,6 +126,10 @@ struct webauthn_use {
 	struct fault_choice fault;	/* fault NULL: none */
 	struct fault_set *faults;	/* of the key, if it is the key's */
 	bool		 batch;
+	unsigned long	 keys;		/* 0: one, and no fleet */
+	unsigned long	 jobs;		/* 0: not said */
+	const char	*root;
+	const char	*root_key;
 };
 
 static const char *const attachment_names[] = {
@@ -133,6 +157,21 @@ take_fault(const struct cli *cli, struct webauthn_use *use)
 		return cli_wrong_use(cli, "only one --fault at a time");
 	if (fault_choose(optarg, &use->fault, msg, sizeof(msg)) < 0)
 		return cli_wrong_use(cli, "%s", msg);
+	return CLI_DONE;
+}
+
+static int
+take_number(const struct cli *cli, const char *option, unsigned long max,
+    unsigned long *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoul(optarg, &end, 10);
+	if (optarg[0] < '0' || optarg[0] > '9' || *end != '\0' ||
+	    errno != 0 || *out == 0 || *out > max)
+		return cli_wrong_use(cli, "%s is a number from 1 to %lu",
+		    option, max);
 	return CLI_DONE;
 }
 
@@ -172,6 +211,16 @@ take_option(const struct cli *cli, int opt, struct webauthn_use *use)
 		break;
 	case OPT_BATCH:
 		use->batch = true;
+		break;
+	case OPT_KEYS:
+		return take_number(cli, "--keys", FLEET_KEYS_MAX, &use->keys);
+	case OPT_JOBS:
+		return take_number(cli, "--jobs", FLEET_JOBS_MAX, &use->jobs);
+	case OPT_ROOT:
+		use->root = optarg;
+		break;
+	case OPT_ROOT_KEY:
+		use->root_key = optarg;
 		break;
 	}
 	return tpm_options_take(cli, opt, &use->tpm);
@@ -217,6 +266,31 @@ check_fault(const struct cli *cli, const struct webauthn_use *use)
 	return CLI_DONE;
 }
 
+/* What is said of a fleet, and what cannot be said of one. */
+static int
+check_fleet(const struct cli *cli, const struct webauthn_use *use)
+{
+	if (use->keys == 0 && (use->jobs != 0 || use->root != NULL ||
+	    use->root_key != NULL))
+		return cli_wrong_use(cli, "--jobs and --attestation-root are "
+		    "for --keys");
+	if (use->keys == 0)
+		return CLI_DONE;
+	if (!use->batch)
+		return cli_wrong_use(cli, "--keys is for --batch");
+	if (use->socket != NULL || use->device != NULL || use->tpm.given ||
+	    use->pin_file != NULL)
+		return cli_wrong_use(cli, "--keys are software keys without a "
+		    "PIN: not --socket, --device, --tpm or --pin-file");
+	if (use->fault.fault != NULL)
+		return cli_wrong_use(cli, "--fault is for one key, not for "
+		    "--keys");
+	if ((use->root == NULL) != (use->root_key == NULL))
+		return cli_wrong_use(cli, "--attestation-root and "
+		    "--attestation-root-key go together");
+	return CLI_DONE;
+}
+
 static int
 check_use(const struct cli *cli, struct webauthn_use *use)
 {
@@ -236,7 +310,9 @@ check_use(const struct cli *cli, struct webauthn_use *use)
 	    use->state == NULL)
 		return cli_wrong_use(cli, "--profile, --set, --attestation, "
 		    "--no-faults and --tpm are for a key from --state");
-	status = check_fault(cli, use);
+	status = check_fleet(cli, use);
+	if (status == CLI_DONE)
+		status = check_fault(cli, use);
 	if (status == CLI_DONE)
 		status = profile_option_check(cli, &use->profile);
 	use->ready = status == CLI_DONE;
@@ -276,7 +352,7 @@ read_use(struct cli *cli, struct webauthn_use *use)
 		if (status != CLI_DONE)
 			return status;
 	}
-	if (use->run == NULL)
+	if (use->run == NULL && use->keys == 0)
 		return cli_wrong_use(cli, "say create or get first");
 	return check_use(cli, use);
 }
@@ -553,6 +629,57 @@ run_client(const struct webauthn_use *use, struct token *token)
 	return status;
 }
 
+static int
+keep_profile(void *arg, const char *path, char *msg, size_t msglen)
+{
+	const struct webauthn_use *use = arg;
+
+	return profile_option_keep(&use->profile, path, msg, msglen);
+}
+
+/* What comes and goes on standard input and output is whole lines. */
+static int
+run_fleet(struct webauthn_use *use)
+{
+	char msg[DEVICE_MESSAGE_LEN] = "", path[PATH_MAX];
+	struct fleet_plan plan = { .keys = use->keys,
+	    .jobs = use->jobs > 0 ? use->jobs : 1, .auth = &use->auth,
+	    .origin = &use->origin, .platform = use->platform,
+	    .opened = keep_profile, .arg = use };
+	struct attestation_root root;
+	struct pem_files pems = { 0 };
+	struct fleet *fleet = NULL;
+	bool failed = false;
+	int r = 0;
+
+	if (use->run != NULL)
+		plan.verb = use->run == webauthn_create ? FLEET_CREATE :
+		    FLEET_GET;
+	if (plan.jobs > plan.keys)
+		plan.jobs = plan.keys;
+	if (use->state != NULL) {
+		r = paths_state(use->state, path, msg, sizeof(msg));
+		plan.state = path;
+	}
+	if (r == 0 && use->root != NULL) {
+		r = pem_files_read(&pems, use->root, use->root_key, msg,
+		    sizeof(msg));
+		root.cert = span(pems.cert, pems.cert_len);
+		root.key = span(pems.key, pems.key_len);
+		plan.root = &root;
+	}
+	if (r == 0)
+		r = fleet_open(&plan, &fleet, msg, sizeof(msg));
+	if (r == 0)
+		r = fleet_run(fleet, STDIN_FILENO, STDOUT_FILENO, &failed,
+		    msg, sizeof(msg));
+	fleet_close(fleet);
+	pem_files_done(&pems);
+	if (r != 0)
+		return cli_error("webauthn: %s", msg);
+	return failed ? CLI_FAILED : CLI_DONE;
+}
+
 int
 cmd_webauthn(int argc, char **argv)
 {
@@ -574,6 +701,10 @@ cmd_webauthn(int argc, char **argv)
 	memset(&err, 0, sizeof(err));
 	if (!origin_is_usable(&use.origin, &err)) {
 		status = cli_error("webauthn: %s: %s", err.name, err.message);
+		goto out;
+	}
+	if (use.keys > 0) {
+		status = run_fleet(&use);
 		goto out;
 	}
 	status = open_token(&use, &token);
