@@ -55,5 +55,7 @@ double bench_get(struct device *d, size_t i);
  * report, false: some ratio is beyond its budget. sealkey is the program.
  */
 bool bench_tpm(json_t *report, const char *sealkey);
+/* The same for a fleet, beside raw OpenSSL. */
+bool bench_fleet(json_t *report, const char *sealkey);
 
 #endif
