@@ -3,6 +3,7 @@
 
 #include "authenticator/base64url.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,48 +35,67 @@ type_error(struct options_in *in, const char *path, const char *what)
 	return dom_fail(in->err, "TypeError", "%s %s", path, what);
 }
 
+static bool
+is(const struct json *v, enum json_kind kind)
+{
+	return v != NULL && v->kind == kind;
+}
+
+/* Of an array or object, which may be NULL: not there. */
+static const struct json *
+first_of(const struct json *v)
+{
+	return v != NULL ? v->first : NULL;
+}
+
+static size_t
+count_of(const struct json *v)
+{
+	return v != NULL ? v->count : 0;
+}
+
 /*
  * The member of obj that path ends with ("rp.id": "id"), or NULL. The whole
  * path is for the message.
  */
-static json_t *
-in_member(struct options_in *in, const json_t *obj, const char *path,
+static const struct json *
+in_member(struct options_in *in, const struct json *obj, const char *path,
     enum need need)
 {
 	const char *dot = strrchr(path, '.');
-	json_t *v;
+	const struct json *v;
 
 	if (failed(in))
 		return NULL;
-	v = json_object_get(obj, dot != NULL ? dot + 1 : path);
+	v = json_get_member(obj, dot != NULL ? dot + 1 : path);
 	if (v == NULL && need == REQUIRED)
 		type_error(in, path, "is missing");
 	return v;
 }
 
-static json_t *
-in_dict(struct options_in *in, const json_t *obj, const char *path,
+static const struct json *
+in_dict(struct options_in *in, const struct json *obj, const char *path,
     enum need need)
 {
-	json_t *v = in_member(in, obj, path, need);
+	const struct json *v = in_member(in, obj, path, need);
 
 	if (v == NULL)
 		return NULL;
-	if (json_is_null(v) && need == OPTIONAL)
+	if (is(v, JSON_KIND_NULL) && need == OPTIONAL)
 		return NULL;	/* Web IDL: null is an empty dictionary */
-	if (json_is_object(v))
+	if (is(v, JSON_KIND_OBJECT))
 		return v;
 	type_error(in, path, "is not an object");
 	return NULL;
 }
 
-static json_t *
-in_array(struct options_in *in, const json_t *obj, const char *path,
+static const struct json *
+in_array(struct options_in *in, const struct json *obj, const char *path,
     enum need need)
 {
-	json_t *v = in_member(in, obj, path, need);
+	const struct json *v = in_member(in, obj, path, need);
 
-	if (v == NULL || json_is_array(v))
+	if (v == NULL || is(v, JSON_KIND_ARRAY))
 		return v;
 	type_error(in, path, "is not an array");
 	return NULL;
@@ -83,26 +103,25 @@ in_array(struct options_in *in, const json_t *obj, const char *path,
 
 /* Web IDL makes text of these without surprises. */
 static bool
-is_text(const json_t *v)
+is_text(const struct json *v)
 {
-	return json_is_string(v) || json_is_integer(v) ||
-	    json_is_boolean(v) || json_is_null(v);
+	return v->kind <= JSON_KIND_INTEGER || v->kind == JSON_KIND_STRING;
 }
 
-/* Into the arena, which is twice as long as the options: it fits. */
+/* Into the arena, which is twice as long as the options: it fits, as what
+ * was escaped is in the first half of it. */
 static void
-convert(struct options_in *in, const json_t *v, struct span *out)
+convert(struct options_in *in, const struct json *v, struct span *out)
 {
 	struct options_memory *mem = in->mem;
 	char *p = (char *)mem->arena + mem->used, text[24];
 	int n;
 
-	if (json_is_integer(v))
-		n = snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT,
-		    json_integer_value(v));
+	if (is(v, JSON_KIND_INTEGER))
+		n = snprintf(text, sizeof(text), "%" PRId64, v->integer);
 	else
-		n = snprintf(text, sizeof(text), "%s", json_is_null(v) ?
-		    "null" : json_is_true(v) ? "true" : "false");
+		n = snprintf(text, sizeof(text), "%s", is(v, JSON_KIND_NULL) ?
+		    "null" : is(v, JSON_KIND_TRUE) ? "true" : "false");
 	if ((size_t)n > mem->cap - mem->used) {
 		dom_fail(in->err, "UnknownError", "out of memory");
 		return;
@@ -113,15 +132,15 @@ convert(struct options_in *in, const json_t *v, struct span *out)
 }
 
 static void
-in_string(struct options_in *in, const json_t *obj, const char *path,
+in_string(struct options_in *in, const struct json *obj, const char *path,
     enum need need, struct span *out)
 {
-	json_t *v = in_member(in, obj, path, need);
+	const struct json *v = in_member(in, obj, path, need);
 
 	if (v == NULL)
 		return;
-	if (json_is_string(v))
-		*out = span(json_string_value(v), json_string_length(v));
+	if (is(v, JSON_KIND_STRING))
+		*out = v->text;
 	else if (is_text(v))
 		convert(in, v, out);
 	else
@@ -145,62 +164,59 @@ decode(struct options_in *in, struct span text, struct span *out)
 }
 
 static void
-in_bytes(struct options_in *in, const json_t *obj, const char *path,
+in_bytes(struct options_in *in, const struct json *obj, const char *path,
     enum need need, struct span *out)
 {
-	json_t *v = in_member(in, obj, path, need);
-	struct span text;
+	const struct json *v = in_member(in, obj, path, need);
 
 	if (v == NULL)
 		return;
-	text = span(json_string_value(v), json_string_length(v));
-	if (text.p == NULL)
+	if (v->kind != JSON_KIND_STRING)
 		type_error(in, path, "is not a string");
-	else if (!decode(in, text, out))
+	else if (!decode(in, v->text, out))
 		dom_fail(in->err, "EncodingError",
 		    "%s is not base64url without padding", path);
 }
 
 static bool
-in_bool(struct options_in *in, const json_t *obj, const char *path)
+in_bool(struct options_in *in, const struct json *obj, const char *path)
 {
-	json_t *v = in_member(in, obj, path, OPTIONAL);
+	const struct json *v = in_member(in, obj, path, OPTIONAL);
 
 	/* Web IDL, ToBoolean: null, 0 and "" are false, the rest is true */
-	if (json_is_number(v))
-		return json_number_value(v) != 0;
-	if (json_is_string(v))
-		return json_string_length(v) > 0;
-	return v != NULL && !json_is_null(v) && !json_is_false(v);
+	if (is(v, JSON_KIND_INTEGER) || is(v, JSON_KIND_FRACTION))
+		return !v->zero;
+	if (is(v, JSON_KIND_STRING))
+		return v->text.len > 0;
+	return v != NULL && v->kind > JSON_KIND_FALSE;
 }
 
 /* fallback: absent, null, or a word that is not in the list. */
 static int
-in_word(struct options_in *in, const json_t *obj, const char *path,
+in_word(struct options_in *in, const struct json *obj, const char *path,
     const struct word *words, int fallback)
 {
-	json_t *v = in_member(in, obj, path, OPTIONAL);
+	const struct json *v = in_member(in, obj, path, OPTIONAL);
 
-	if (v == NULL || json_is_null(v))
+	if (v == NULL || is(v, JSON_KIND_NULL))
 		return fallback;
 	if (!is_text(v)) {
 		type_error(in, path, "is not a string");
 		return fallback;
 	}
-	for (; json_is_string(v) && words->s != NULL; words++)
-		if (strcmp(words->s, json_string_value(v)) == 0)
+	for (; is(v, JSON_KIND_STRING) && words->s != NULL; words++)
+		if (span_eq(v->text, span_str(words->s)))
 			return words->value;
 	return fallback;
 }
 
 /* Members that are only looked at: they change nothing here. */
 static void
-skip_strings(struct options_in *in, const json_t *obj, const char *path)
+skip_strings(struct options_in *in, const struct json *obj, const char *path)
 {
-	json_t *v = in_array(in, obj, path, OPTIONAL), *item;
-	size_t i;
+	const struct json *v = in_array(in, obj, path, OPTIONAL), *item;
 
-	json_array_foreach(v, i, item)
+	for (item = first_of(v); item != NULL; item = item->next)
 		if (!is_text(item))
 			type_error(in, path, "has what is not a string");
 }
@@ -212,12 +228,12 @@ is_public_key(struct span type)
 }
 
 static void
-in_descriptor(struct options_in *in, const json_t *item,
+in_descriptor(struct options_in *in, const struct json *item,
     struct credential_list *list)
 {
 	struct span type = { NULL, 0 }, id = { NULL, 0 };
 
-	if (!json_is_object(item)) {
+	if (!is(item, JSON_KIND_OBJECT)) {
 		type_error(in, "credential descriptor", "is not an object");
 		return;
 	}
@@ -231,19 +247,18 @@ in_descriptor(struct options_in *in, const json_t *item,
 }
 
 static void
-in_descriptors(struct options_in *in, const json_t *obj, const char *path,
+in_descriptors(struct options_in *in, const struct json *obj, const char *path,
     struct credential_list *list)
 {
-	json_t *v = in_array(in, obj, path, OPTIONAL), *item;
-	size_t i;
+	const struct json *v = in_array(in, obj, path, OPTIONAL), *item;
 
-	list->given = json_array_size(v) > 0;
-	if (json_array_size(v) > WEBAUTHN_LIST_MAX) {
+	list->given = count_of(v) > 0;
+	if (count_of(v) > WEBAUTHN_LIST_MAX) {
 		dom_fail(in->err, "NotSupportedError",
 		    "%s has more than %d entries", path, WEBAUTHN_LIST_MAX);
 		return;
 	}
-	json_array_foreach(v, i, item)
+	for (item = first_of(v); item != NULL; item = item->next)
 		in_descriptor(in, item, list);
 }
 
@@ -263,12 +278,13 @@ add_alg(struct options_in *in, struct create_options *o, int alg)
 }
 
 static void
-in_param(struct options_in *in, const json_t *item, struct create_options *o)
+in_param(struct options_in *in, const struct json *item,
+    struct create_options *o)
 {
 	struct span type = { NULL, 0 };
-	json_t *alg;
+	const struct json *alg;
 
-	if (!json_is_object(item)) {
+	if (!is(item, JSON_KIND_OBJECT)) {
 		type_error(in, "pubKeyCredParams", "has what is no object");
 		return;
 	}
@@ -276,25 +292,26 @@ in_param(struct options_in *in, const json_t *item, struct create_options *o)
 	alg = in_member(in, item, "pubKeyCredParams.alg", REQUIRED);
 	if (failed(in))
 		return;
-	if (!json_is_integer(alg) || json_integer_value(alg) < INT32_MIN ||
-	    json_integer_value(alg) > INT32_MAX)
+	if (alg->kind != JSON_KIND_INTEGER || alg->integer < INT32_MIN ||
+	    alg->integer > INT32_MAX)
 		type_error(in, "pubKeyCredParams.alg", "is not a long");
 	else if (is_public_key(type))
-		add_alg(in, o, (int)json_integer_value(alg));
+		add_alg(in, o, (int)alg->integer);
 }
 
 /* WebAuthn Level 3, 5.1.3, "credTypesAndPubKeyAlgs": empty means these two */
 static void
-in_params(struct options_in *in, const json_t *obj, struct create_options *o)
+in_params(struct options_in *in, const struct json *obj,
+    struct create_options *o)
 {
-	json_t *v = in_array(in, obj, "pubKeyCredParams", REQUIRED), *item;
-	size_t i;
+	const struct json *v = in_array(in, obj, "pubKeyCredParams",
+	    REQUIRED), *item;
 
-	json_array_foreach(v, i, item)
+	for (item = first_of(v); item != NULL; item = item->next)
 		in_param(in, item, o);
 	if (failed(in) || o->alg_count > 0)
 		return;
-	if (json_array_size(v) > 0) {
+	if (count_of(v) > 0) {
 		dom_fail(in->err, "NotSupportedError",
 		    "pubKeyCredParams has no entry of type public-key");
 		return;
@@ -333,10 +350,11 @@ static const struct word policies[] = {
 };
 
 static void
-in_selection(struct options_in *in, const json_t *obj,
+in_selection(struct options_in *in, const struct json *obj,
     struct create_options *o)
 {
-	json_t *v = in_dict(in, obj, "authenticatorSelection", OPTIONAL);
+	const struct json *v = in_dict(in, obj, "authenticatorSelection",
+	    OPTIONAL);
 	bool required;
 
 	required = in_bool(in, v, "authenticatorSelection.requireResidentKey");
@@ -352,7 +370,8 @@ in_selection(struct options_in *in, const json_t *obj,
 }
 
 static void
-in_prf_values(struct options_in *in, const json_t *v, struct salt_inputs *out)
+in_prf_values(struct options_in *in, const struct json *v,
+    struct salt_inputs *out)
 {
 	in_bytes(in, v, "prf.eval.first", REQUIRED, &out->first);
 	in_bytes(in, v, "prf.eval.second", OPTIONAL, &out->second);
@@ -360,10 +379,11 @@ in_prf_values(struct options_in *in, const json_t *v, struct salt_inputs *out)
 
 /* WebAuthn Level 3, 10.1.4, registration */
 static void
-in_create_prf(struct options_in *in, const json_t *ext,
+in_create_prf(struct options_in *in, const struct json *ext,
     struct create_options *o)
 {
-	json_t *prf = in_dict(in, ext, "extensions.prf", OPTIONAL), *eval;
+	const struct json *prf = in_dict(in, ext, "extensions.prf",
+	    OPTIONAL), *eval;
 
 	if (prf == NULL)
 		return;
@@ -381,7 +401,8 @@ in_create_prf(struct options_in *in, const json_t *ext,
  * errors (CTAP 2.3, 12.1, client extension input).
  */
 static void
-in_protect(struct options_in *in, const json_t *ext, struct create_options *o)
+in_protect(struct options_in *in, const struct json *ext,
+    struct create_options *o)
 {
 	const char *path = "extensions.credentialProtectionPolicy";
 
@@ -396,7 +417,7 @@ in_protect(struct options_in *in, const json_t *ext, struct create_options *o)
 
 /* An extension, or a member of one, that the other ceremony has. */
 static void
-refuse(struct options_in *in, const json_t *obj, const char *path,
+refuse(struct options_in *in, const struct json *obj, const char *path,
     const char *other)
 {
 	if (in_member(in, obj, path, OPTIONAL) != NULL)
@@ -412,10 +433,11 @@ static const struct word supports[] = {
 
 /* WebAuthn Level 3, 10.1.5, registration */
 static void
-in_create_large_blob(struct options_in *in, const json_t *ext,
+in_create_large_blob(struct options_in *in, const struct json *ext,
     struct create_options *o)
 {
-	json_t *v = in_dict(in, ext, "extensions.largeBlob", OPTIONAL);
+	const struct json *v = in_dict(in, ext, "extensions.largeBlob",
+	    OPTIONAL);
 
 	if (v == NULL)
 		return;
@@ -428,10 +450,10 @@ in_create_large_blob(struct options_in *in, const json_t *ext,
 }
 
 static void
-in_create_extensions(struct options_in *in, const json_t *obj,
+in_create_extensions(struct options_in *in, const struct json *obj,
     struct create_options *o)
 {
-	json_t *ext = in_dict(in, obj, "extensions", OPTIONAL);
+	const struct json *ext = in_dict(in, obj, "extensions", OPTIONAL);
 
 	o->cred_props = in_bool(in, ext, "extensions.credProps");
 	o->hmac_create_secret = in_bool(in, ext,
@@ -447,10 +469,11 @@ in_create_extensions(struct options_in *in, const json_t *obj,
 }
 
 static void
-in_create(struct options_in *in, const json_t *obj, struct create_options *o)
+in_create(struct options_in *in, const struct json *obj,
+    struct create_options *o)
 {
-	json_t *rp = in_dict(in, obj, "rp", REQUIRED);
-	json_t *user = in_dict(in, obj, "user", REQUIRED);
+	const struct json *rp = in_dict(in, obj, "rp", REQUIRED);
+	const struct json *user = in_dict(in, obj, "user", REQUIRED);
 
 	in_string(in, rp, "rp.name", REQUIRED, &o->rp_name);
 	in_string(in, rp, "rp.id", OPTIONAL, &o->rp_id);
@@ -483,22 +506,22 @@ is_listed(const struct credential_list *list, struct span id)
 
 /* WebAuthn Level 3, 10.1.4, assertion: the two errors, in this order */
 static void
-in_by_credential(struct options_in *in, const json_t *prf,
+in_by_credential(struct options_in *in, const struct json *prf,
     struct get_options *o)
 {
-	json_t *by = in_dict(in, prf, "prf.evalByCredential", OPTIONAL), *v;
+	const struct json *by = in_dict(in, prf, "prf.evalByCredential",
+	    OPTIONAL), *v;
 	struct prf_entry entry;
-	const char *key;
 
-	if (json_object_size(by) > 0 && !o->allow.given)
+	if (count_of(by) > 0 && !o->allow.given)
 		dom_fail(in->err, "NotSupportedError",
 		    "prf.evalByCredential needs allowCredentials");
-	json_object_foreach(by, key, v) {
+	for (v = first_of(by); v != NULL; v = v->next) {
 		memset(&entry, 0, sizeof(entry));
 		if (failed(in))
 			return;
 		/* Listed and distinct: never more than the list can hold. */
-		if (!decode(in, span_str(key), &entry.id) ||
+		if (!decode(in, v->name, &entry.id) ||
 		    !is_listed(&o->allow, entry.id) ||
 		    o->prf_count == WEBAUTHN_LIST_MAX) {
 			dom_fail(in->err, "SyntaxError",
@@ -506,7 +529,7 @@ in_by_credential(struct options_in *in, const json_t *prf,
 			    "not in allowCredentials");
 			return;
 		}
-		if (!json_is_object(v))
+		if (!is(v, JSON_KIND_OBJECT))
 			type_error(in, "prf.evalByCredential",
 			    "has what is not an object");
 		in_prf_values(in, v, &entry.in);
@@ -515,9 +538,10 @@ in_by_credential(struct options_in *in, const json_t *prf,
 }
 
 static void
-in_get_prf(struct options_in *in, const json_t *ext, struct get_options *o)
+in_get_prf(struct options_in *in, const struct json *ext, struct get_options *o)
 {
-	json_t *prf = in_dict(in, ext, "extensions.prf", OPTIONAL), *eval;
+	const struct json *prf = in_dict(in, ext, "extensions.prf",
+	    OPTIONAL), *eval;
 
 	if (prf == NULL)
 		return;
@@ -529,10 +553,11 @@ in_get_prf(struct options_in *in, const json_t *ext, struct get_options *o)
 }
 
 static void
-in_hmac_get_secret(struct options_in *in, const json_t *ext,
+in_hmac_get_secret(struct options_in *in, const struct json *ext,
     struct get_options *o)
 {
-	json_t *v = in_dict(in, ext, "extensions.hmacGetSecret", OPTIONAL);
+	const struct json *v = in_dict(in, ext, "extensions.hmacGetSecret",
+	    OPTIONAL);
 	struct salt_inputs *salt = &o->hmac_get_secret;
 
 	if (v == NULL)
@@ -550,10 +575,11 @@ in_hmac_get_secret(struct options_in *in, const json_t *ext,
 
 /* WebAuthn Level 3, 10.1.5, assertion; listed: entries of allowCredentials */
 static void
-in_get_large_blob(struct options_in *in, const json_t *ext, size_t listed,
+in_get_large_blob(struct options_in *in, const struct json *ext, size_t listed,
     struct get_options *o)
 {
-	json_t *v = in_dict(in, ext, "extensions.largeBlob", OPTIONAL);
+	const struct json *v = in_dict(in, ext, "extensions.largeBlob",
+	    OPTIONAL);
 	bool read = in_member(in, v, "largeBlob.read", OPTIONAL) != NULL;
 
 	refuse(in, v, "largeBlob.support", "registrations");
@@ -572,9 +598,9 @@ in_get_large_blob(struct options_in *in, const json_t *ext, size_t listed,
 }
 
 static void
-in_get(struct options_in *in, const json_t *obj, struct get_options *o)
+in_get(struct options_in *in, const struct json *obj, struct get_options *o)
 {
-	json_t *ext;
+	const struct json *ext;
 
 	in_bytes(in, obj, "challenge", REQUIRED, &o->challenge);
 	in_string(in, obj, "rpId", OPTIONAL, &o->rp_id);
@@ -586,15 +612,15 @@ in_get(struct options_in *in, const json_t *obj, struct get_options *o)
 	in_get_prf(in, ext, o);
 	in_hmac_get_secret(in, ext, o);
 	o->cred_blob = in_bool(in, ext, "extensions.getCredBlob");
-	in_get_large_blob(in, ext, json_array_size(json_object_get(obj,
+	in_get_large_blob(in, ext, count_of(json_get_member(obj,
 	    "allowCredentials")), o);
 	in_string(in, ext, "extensions.appid", OPTIONAL, &o->app_id);
 	refuse(in, ext, "extensions.appidExclude", "registrations");
 }
 
-/* jansson quotes what it stumbled over: only plain characters of that. */
 static void
-syntax_error(struct options_in *in, struct span text, json_error_t *why)
+syntax_error(struct options_in *in, struct span text,
+    const struct json_in_error *why)
 {
 	size_t i;
 
@@ -606,21 +632,17 @@ syntax_error(struct options_in *in, struct span text, json_error_t *why)
 		    "no options on standard input");
 		return;
 	}
-	for (i = 0; why->text[i] != '\0'; i++) {
-		if (why->text[i] < 0x20 || why->text[i] > 0x7e)
-			why->text[i] = '?';
-	}
 	dom_fail(in->err, "SyntaxError", "the options are not a JSON object: "
-	    "line %d, column %d: %s", why->line, why->column, why->text);
+	    "line %zu, column %zu: %s", why->line, why->column, why->why);
 }
 
 /* The dictionary itself, or NULL with *in failed. */
-static json_t *
+static const struct json *
 load(struct options_in *in, struct span text)
 {
 	struct options_memory *mem = in->mem;
-	json_error_t why;
-	json_t *obj;
+	const struct json *root;
+	struct json_in_error why;
 
 	if (text.len > WEBAUTHN_INPUT_MAX) {
 		dom_fail(in->err, "NotSupportedError",
@@ -628,26 +650,32 @@ load(struct options_in *in, struct span text)
 		    WEBAUTHN_INPUT_MAX);
 		return NULL;
 	}
-	mem->json = json_loadb((const char *)text.p, text.len,
-	    JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
-	if (mem->json == NULL) {
-		syntax_error(in, text, &why);
-		return NULL;
-	}
 	mem->cap = 2 * text.len;
-	mem->arena = malloc(mem->cap);
+	mem->arena = malloc(mem->cap + 1);
 	if (mem->arena == NULL) {
 		dom_fail(in->err, "UnknownError", "out of memory");
 		return NULL;
 	}
-	if (!json_is_object(mem->json)) {
+	root = json_in_parse(&mem->json, text, mem->arena, &mem->used, &why);
+	if (root == NULL) {
+		syntax_error(in, text, &why);
+		return NULL;
+	}
+	if (root->kind != JSON_KIND_OBJECT) {
 		type_error(in, "options", "are not an object");
 		return NULL;
 	}
-	if (json_object_get(mem->json, "publicKey") == NULL)
-		return mem->json;
-	obj = in_dict(in, mem->json, "publicKey", REQUIRED);
-	return obj;
+	if (json_get_member(root, "publicKey") == NULL)
+		return root;
+	return in_dict(in, root, "publicKey", REQUIRED);
+}
+
+static void
+memory_init(struct options_memory *mem)
+{
+	mem->json.used = mem->used = mem->cap = 0;
+	mem->json.blocks = NULL;
+	mem->arena = NULL;
 }
 
 bool
@@ -655,9 +683,9 @@ create_options_parse(struct span text, struct options_memory *mem,
     struct create_options *out, struct dom_error *err)
 {
 	struct options_in in = { mem, err };
-	json_t *obj;
+	const struct json *obj;
 
-	memset(mem, 0, sizeof(*mem));
+	memory_init(mem);
 	memset(out, 0, sizeof(*out));
 	obj = load(&in, text);
 	if (obj != NULL)
@@ -670,9 +698,9 @@ get_options_parse(struct span text, struct options_memory *mem,
     struct get_options *out, struct dom_error *err)
 {
 	struct options_in in = { mem, err };
-	json_t *obj;
+	const struct json *obj;
 
-	memset(mem, 0, sizeof(*mem));
+	memory_init(mem);
 	memset(out, 0, sizeof(*out));
 	obj = load(&in, text);
 	if (obj != NULL)
@@ -683,7 +711,7 @@ get_options_parse(struct span text, struct options_memory *mem,
 void
 options_memory_done(struct options_memory *mem)
 {
-	json_decref(mem->json);
+	json_in_done(&mem->json);
 	free(mem->arena);
-	memset(mem, 0, sizeof(*mem));
+	memory_init(mem);
 }

@@ -23,10 +23,9 @@
 #define AUTHENTICATOR_WEBAUTHN_OPTIONS_H
 
 #include "authenticator/credential.h"
+#include "authenticator/client/json_in.h"
 #include "authenticator/client/webauthn_error.h"
 #include "ctap/span.h"
-
-#include <jansson.h>
 
 #define WEBAUTHN_INPUT_MAX	(1024 * 1024)	/* bytes of options */
 #define WEBAUTHN_LIST_MAX	64	/* descriptors, as Chromium */
@@ -125,17 +124,19 @@ struct get_options {
 	struct span	app_id;			/* p NULL: not given */
 };
 
-/* What the spans of parsed options point into. */
+/* What the spans of parsed options point into, beside the text itself. */
 struct options_memory {
-	json_t		*json;
-	uint8_t		*arena;		/* what base64url stood for */
+	struct json_in	 json;
+	uint8_t		*arena;		/* what escapes, and base64url, stood
+					 * for */
 	size_t		 used;
 	size_t		 cap;
 };
 
 /*
- * Each parses text, at most WEBAUTHN_INPUT_MAX bytes. mem is to be emptied
- * with options_memory_done() in any case.
+ * Each parses text, at most WEBAUTHN_INPUT_MAX bytes, which has to stay as
+ * long as out does. mem is to be emptied with options_memory_done() in any
+ * case.
  */
 bool create_options_parse(struct span text, struct options_memory *mem,
     struct create_options *out, struct dom_error *err);
