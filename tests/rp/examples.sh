@@ -63,6 +63,7 @@ test_languages()
 	shows "shell/signin.sh" shell/signin.sh
 	shows "python/test_touch.py" \
 	    /usr/bin/python3 -m unittest discover python
+	shows "load/load.py, load/fleet.py" load/load.py
 	shows "go/key_test.go, go/site_test.go (go.mod)" go_test
 }
 
