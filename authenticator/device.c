@@ -1165,7 +1165,15 @@ device_host_gone(struct device *d, uint32_t host)
 size_t
 device_info(struct device *d, uint64_t channel, uint8_t *out, size_t cap)
 {
-	return auth_info(d->engine, channel, out, cap);
+	const struct auth_facts facts = { .channel = channel,
+	    .command = CTAP_GET_INFO, .status = CTAP2_OK };
+	uint64_t begun_us = d->watch.sinks != NULL ? clock_us() : 0;
+	size_t len = auth_info(d->engine, channel, out, cap);
+
+	if (len > 0 && d->watch.sinks != NULL)
+		watch_operation(&d->watch, &facts, span(out, len), NULL,
+		    clock_us() - begun_us);
+	return len;
 }
 
 uint64_t

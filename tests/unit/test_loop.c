@@ -732,6 +732,22 @@ events_tell_who_waits_for_whom(void **state)
 	    "operation:KEEPALIVE_CANCEL host-gone ");
 }
 
+/* What is answered past an operation is one, too. */
+static void
+no_operation_is_missed(void **state)
+{
+	static const uint8_t info[] = { 0x04 };	/* getInfo */
+	struct bench *b = *state;
+	struct computer *c = plug(b, 0), *other = plug(b, 1);
+
+	watch(b);
+	ask(b, c, selection, sizeof(selection));
+	ask(b, other, info, sizeof(info));
+	assert_seen(b, "user-wanted:select operation:OK ");
+	press(b, false);
+	assert_seen(b, "user-answered:touched operation:OK ");
+}
+
 /* A press that was kept: nobody had to be asked for. */
 static void
 a_kept_press_is_not_asked_for(void **state)
@@ -1499,6 +1515,7 @@ main(void)
 		MANUAL(cancel_ends_a_request_that_waits),
 		MANUAL(init_ends_a_request_without_reply),
 		MANUAL(events_tell_who_waits_for_whom),
+		MANUAL(no_operation_is_missed),
 		MANUAL(a_kept_press_is_not_asked_for),
 		MANUAL(polling_is_one_request),
 		MANUAL(a_power_cut_is_told),
