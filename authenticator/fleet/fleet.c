@@ -18,6 +18,7 @@
 #define CHUNKS		3	/* one is read, one answered, one written */
 #define HEAP_KEPT	(64 << 20)	/* bytes that are not given back */
 #define HEAP_STEP	(1 << 20)
+#define HEAP_OWN_PAGES	(8 << 20)	/* from so many bytes on */
 #define READ_LEN	(256 * 1024)	/* bytes at once */
 #define BUFFER_LEN	(FLEET_LINE_MAX + READ_LEN)
 
@@ -74,6 +75,9 @@ fleet_open(const struct fleet_plan *plan, struct fleet **out, char *msg,
 	/* what a line needs, the next one needs, too */
 	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
 	mallopt(M_TOP_PAD, HEAP_STEP);
+	/* pages of its own for each key put what is used of all of them at
+	 * the same place in a page, and so in a few lines of the cache */
+	mallopt(M_MMAP_THRESHOLD, HEAP_OWN_PAGES);
 	f->plan = plan;
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->done, NULL);
