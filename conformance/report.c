@@ -206,31 +206,6 @@ report_end(struct report *rp)
 	    (unsigned long long)rp->took_ms % 1000 / 100);
 }
 
-void
-report_escape(FILE *f, const char *text)
-{
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		switch (c) {
-		case '&':
-			fputs("&amp;", f);
-			break;
-		case '<':
-			fputs("&lt;", f);
-			break;
-		case '>':
-			fputs("&gt;", f);
-			break;
-		case '"':
-			fputs("&quot;", f);
-			break;
-		default:
-			putc(c < 0x20 || c > 0x7e ? '?' : c, f);
-		}
-	}
-}
-
 int
 report_write(const struct report *rp, const char *path,
     void (*write)(const struct report *rp, FILE *f))

@@ -45,7 +45,7 @@ put_message(FILE *f, const char *what, const char *text)
 	if (text == NULL)
 		return;
 	fprintf(f, "<pre>%s: ", what);
-	report_escape(f, text);
+	markup_escape(f, text);
 	fputs("</pre>", f);
 }
 
@@ -55,16 +55,16 @@ put_row(FILE *f, const struct report_row *row)
 	const char *name = outcome_names[row->outcome];
 
 	fprintf(f, "<tr><td class=\"%s\">%s</td><td>", name, name);
-	report_escape(f, row->title);
+	markup_escape(f, row->title);
 	if (row->why != NULL) {
 		fprintf(f, "<div class=\"%s\">", name);
-		report_escape(f, row->why);
+		markup_escape(f, row->why);
 		fputs("</div>", f);
 	}
 	put_message(f, "sent", row->sent);
 	put_message(f, "received", row->received);
 	fputs("</td><td>", f);
-	report_escape(f, row->covers);
+	markup_escape(f, row->covers);
 	fprintf(f, "</td><td class=\"n\">%llu ms</td></tr>\n",
 	    (unsigned long long)row->took_ms);
 }
@@ -78,9 +78,9 @@ put_files(const struct report *rp, FILE *f)
 		count_file(rp, i, &end, counts);
 		fprintf(f, "<details%s id=\"",
 		    counts[OUTCOME_FAILED] > 0 ? " open" : "");
-		report_escape(f, rp->rows[i].file);
+		markup_escape(f, rp->rows[i].file);
 		fputs("\"><summary>", f);
-		report_escape(f, rp->rows[i].file);
+		markup_escape(f, rp->rows[i].file);
 		for (int o = 0; o < 3; o++)
 			fprintf(f, " <span class=\"%s\">%u %s</span>",
 			    outcome_names[o], counts[o], outcome_names[o]);
@@ -97,7 +97,7 @@ write_html(const struct report *rp, FILE *f)
 {
 	fputs(head, f);
 	fputs("<p>", f);
-	report_escape(f, rp->target);
+	markup_escape(f, rp->target);
 	fprintf(f, ": <span class=\"passed\">%u passed</span>, "
 	    "<span class=\"failed\">%u failed</span>, "
 	    "<span class=\"skipped\">%u skipped</span>, %llu.%llu s</p>\n",

@@ -3,6 +3,7 @@
 #ifndef CONFORMANCE_REPORT_IMPL_H
 #define CONFORMANCE_REPORT_IMPL_H
 
+#include "authenticator/markup.h"
 #include "conformance/report.h"
 
 /* One case that was run; every pointer is its own. */
@@ -26,8 +27,6 @@ struct report {
 	uint64_t	 took_ms;	/* together */
 };
 
-/* Text in XML and HTML; what XML forbids becomes '?'. */
-void report_escape(FILE *f, const char *text);
 /* Opens path, lets write() fill it, and closes it. -errno. */
 int report_write(const struct report *rp, const char *path,
     void (*write)(const struct report *rp, FILE *f));

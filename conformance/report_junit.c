@@ -6,7 +6,7 @@ static void
 put_attribute(FILE *f, const char *name, const char *value)
 {
 	fprintf(f, " %s=\"", name);
-	report_escape(f, value);
+	markup_escape(f, value);
 	putc('"', f);
 }
 
@@ -25,9 +25,9 @@ put_failure(FILE *f, const struct report_row *row)
 	putc('>', f);
 	if (row->sent != NULL) {
 		fputs("sent: ", f);
-		report_escape(f, row->sent);
+		markup_escape(f, row->sent);
 		fputs("\nreceived: ", f);
-		report_escape(f, row->received != NULL ? row->received : "");
+		markup_escape(f, row->received != NULL ? row->received : "");
 	}
 	fputs("</failure>\n    ", f);
 }

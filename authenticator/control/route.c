@@ -166,6 +166,16 @@ request_query_number(struct request *rq, const char *name, uint64_t *out)
 	return errno == 0 && *end == '\0';
 }
 
+int
+request_choice(const char *const *names, const char *word)
+{
+	for (int i = 0; names[i] != NULL; i++) {
+		if (strcmp(names[i], word) == 0)
+			return i;
+	}
+	return -1;
+}
+
 static bool
 split(const char *url, struct path *path)
 {

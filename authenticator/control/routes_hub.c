@@ -44,16 +44,6 @@ struct wish {
 	json_t		*settings;
 };
 
-static int
-find_name(const char *const *names, const char *name)
-{
-	for (int i = 0; names[i] != NULL; i++) {
-		if (strcmp(names[i], name) == 0)
-			return i;
-	}
-	return -1;
-}
-
 /* As text, as the command line has it. */
 static bool
 setting_text(const json_t *value, char *out, size_t size)
@@ -110,7 +100,7 @@ static int
 take_place(const struct wish *w, struct hub_options *o, char *msg,
     size_t msglen)
 {
-	int transport = find_name(hub_transport_names, w->transport);
+	int transport = request_choice(hub_transport_names, w->transport);
 
 	if (w->ephemeral > 0 && w->state != NULL)
 		return wrong(msg, msglen, "a key is ephemeral, or has a state "
@@ -157,7 +147,7 @@ static int
 take_wish(const struct wish *w, struct hub_options *o,
     struct profile **profile, char *msg, size_t msglen)
 {
-	int presence = find_name(presence_names, w->presence);
+	int presence = request_choice(presence_names, w->presence);
 	struct device_config defaults;
 	bool choice = false;
 	int r;

@@ -153,16 +153,6 @@ get_presence(struct request *rq)
 	    "delayMs", (json_int_t)p->delay_ms));
 }
 
-static int
-find_name(const char *const *names, const char *name)
-{
-	for (int i = 0; names[i] != NULL; i++) {
-		if (strcmp(names[i], name) == 0)
-			return i;
-	}
-	return -1;
-}
-
 /* {"presence": "auto", "delayMs": 500} */
 static struct answer
 put_presence(struct request *rq)
@@ -178,7 +168,7 @@ put_presence(struct request *rq)
 		return failed;
 	if (json_unpack(json, "{s:s, s?I !}", "presence", &name,
 	    "delayMs", &delay) == 0)
-		mode = find_name(presence_names, name);
+		mode = request_choice(presence_names, name);
 	json_decref(json);
 	if (mode == -1 || delay < 0 || delay > PRESENCE_DELAY_MAX_MS)
 		return answer_invalid("presence is auto, manual, never or "
@@ -206,7 +196,7 @@ static bool
 take_result(const json_t *json, enum verification *out)
 {
 	const char *name = json_string_value(json);
-	int i = name != NULL ? find_name(verification_names, name) : -1;
+	int i = name != NULL ? request_choice(verification_names, name) : -1;
 
 	if (i != -1)
 		*out = i;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The results for machines that build software: JUnit XML, and a page. */
+#include "authenticator/markup.h"
 #include "authenticator/rpaudit/result.h"
 
 #include <string.h>
@@ -25,32 +26,6 @@ static const char head[] =
 "<body>\n"
 "<h1>sealkey rp-audit</h1>\n";
 
-/* Text in XML and HTML; what XML forbids becomes '?'. */
-static void
-escape(FILE *f, const char *text)
-{
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		switch (c) {
-		case '&':
-			fputs("&amp;", f);
-			break;
-		case '<':
-			fputs("&lt;", f);
-			break;
-		case '>':
-			fputs("&gt;", f);
-			break;
-		case '"':
-			fputs("&quot;", f);
-			break;
-		default:
-			putc(c < 0x20 || c > 0x7e ? '?' : c, f);
-		}
-	}
-}
-
 static const char *
 class_of(const struct rp_row *row)
 {
@@ -63,7 +38,7 @@ static void
 put_cell(FILE *f, const char *text)
 {
 	fputs("<td>", f);
-	escape(f, text);
+	markup_escape(f, text);
 	fputs("</td>", f);
 }
 
@@ -73,21 +48,21 @@ put_row(FILE *f, const struct rp_row *row)
 	fprintf(f, "<tr><td class=\"%s\">%s</td><td>%s</td><td><code>",
 	    class_of(row), rp_outcome_name(row->outcome),
 	    rp_level_name(row->level));
-	escape(f, row->name);
+	markup_escape(f, row->name);
 	fputs("</code></td><td>", f);
-	escape(f, row->breaks);
+	markup_escape(f, row->breaks);
 	if (row->why != NULL) {
 		fputs("<div class=\"said\">", f);
-		escape(f, row->why);
+		markup_escape(f, row->why);
 		fputs("</div>", f);
 	}
 	fputs("</td>", f);
 	put_cell(f, row->check);
 	fputs("<td>", f);
-	escape(f, row->section);
+	markup_escape(f, row->section);
 	if (row->references != NULL) {
 		fputs("<div class=\"said\">", f);
-		escape(f, row->references);
+		markup_escape(f, row->references);
 		fputs("</div>", f);
 	}
 	fprintf(f, "</td><td class=\"n\">%llu ms</td></tr>\n",
@@ -118,7 +93,7 @@ rp_results_html(const struct rp_results *rs, FILE *f)
 {
 	fputs(head, f);
 	fputs("<p>", f);
-	escape(f, rs->target);
+	markup_escape(f, rs->target);
 	fprintf(f, ": %zu checks in %llu.%llu s</p>\n", rs->count,
 	    (unsigned long long)rs->took_ms / 1000,
 	    (unsigned long long)rs->took_ms % 1000 / 100);
@@ -135,7 +110,7 @@ static void
 put_attribute(FILE *f, const char *name, const char *value)
 {
 	fprintf(f, " %s=\"", name);
-	escape(f, value);
+	markup_escape(f, value);
 	putc('"', f);
 }
 
@@ -152,15 +127,15 @@ put_failure(FILE *f, const struct rp_row *row)
 	fprintf(f, "\n      <failure type=\"%s\"", rp_level_name(row->level));
 	put_attribute(f, "message", rp_outcome_name(row->outcome));
 	putc('>', f);
-	escape(f, row->breaks);
+	markup_escape(f, row->breaks);
 	fputs(" It has to: ", f);
-	escape(f, row->check);
+	markup_escape(f, row->check);
 	fputs(" (", f);
-	escape(f, row->section);
+	markup_escape(f, row->section);
 	fputs(")", f);
 	if (row->why != NULL) {
 		fputs("; it said: ", f);
-		escape(f, row->why);
+		markup_escape(f, row->why);
 	}
 	fputs("</failure>\n    ", f);
 }

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text of somebody else's making in what we write for browsers and CI. */
+#ifndef AUTHENTICATOR_MARKUP_H
+#define AUTHENTICATOR_MARKUP_H
+
+#include <stdio.h>
+
+/* In XML and HTML, attributes as well; what is not printable ASCII: '?'. */
+void markup_escape(FILE *f, const char *text);
+
+#endif
