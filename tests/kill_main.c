@@ -19,10 +19,13 @@
  * killed fails, once; what comes next works.
  *
  * Half of the kills come while the program starts, which takes as long as it
- * last took undisturbed, half in the 60 ms after that. Kills that all came too
- * early would find nothing to lose: a quarter of the rounds must have got as
- * far as ready, and as many registrations and sign-ins must have been
- * acknowledged, or the test has failed.
+ * last took undisturbed, half at work: in the middle of an operation, or
+ * between two, after some number of them. So it does not matter how fast the
+ * machine is. Kills that all came too early would find nothing to lose: a
+ * quarter of the rounds must have got as far as ready, and as many
+ * registrations and sign-ins must have been acknowledged, or the test has
+ * failed. A start that is going to be killed has KILL_COMES=1 in its
+ * environment, for programs that shall behave differently then.
  *
  * Prints TAP. The load goes through the socket, as a client's.
  */
@@ -46,7 +49,7 @@
 #define FRESH_EVERY	40	/* rounds between new state directories */
 #define RECHECK		8	/* credentials looked at after each kill */
 #define CREDENTIALS_MAX	20000
-#define LOAD_MAX_US	60000	/* from ready to the kill */
+#define WORK_MAX	24	/* operations before a kill at work */
 #define START_MAX_US	5000000	/* whoever takes longer hangs */
 #define FLOOR(rounds)	(((rounds) + 3) / 4)
 #define HELPER_FLOOR(rounds) (((rounds) + 9) / 10)
@@ -82,6 +85,9 @@ struct world {
 	size_t		 count;
 	uint32_t	 counter;
 	uint32_t	 start_us;	/* of the last start without a kill */
+	uint32_t	 operation_us;	/* of the last one that was answered */
+	bool		 doomed;	/* this start, by on_alarm() */
+	bool		 at_work;	/* and not while it starts */
 	enum pin_known	 pin;
 	int		 pin_failures;	/* at least */
 	unsigned	 creates, gets, kills_ready, starts_killed;
@@ -159,7 +165,8 @@ run_program(struct world *w, int ready_fd)
 	char fd[16];
 
 	snprintf(fd, sizeof(fd), "%d", ready_fd);
-	if (freopen(w->said, "w", stderr) == NULL)
+	if (freopen(w->said, "w", stderr) == NULL ||
+	    (w->doomed && setenv("KILL_COMES", "1", 1) != 0))
 		_exit(1);
 	/* without a target, that is where the arguments end */
 	execl(w->sealkey, w->sealkey, "run", "--state", w->state, "--socket",
@@ -321,10 +328,49 @@ load_once(struct world *w, struct token *t)
 	return 0;
 }
 
+static uint64_t
+now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static void
+set_alarm(uint32_t us)
+{
+	const struct itimerval when = { .it_value = { us / 1000000,
+	    us % 1000000 } };
+
+	setitimer(ITIMER_REAL, &when, NULL);
+}
+
+/* In one of the next operations, or behind it. */
+static void
+kill_soon(const struct world *w)
+{
+	set_alarm(1 + (uint32_t)rand() % (2 * w->operation_us + 1));
+}
+
+/* load_once(), and how long it takes. */
+static int
+load_timed(struct world *w, struct token *t)
+{
+	uint64_t from_us = now_us(), took_us;
+	int r = load_once(w, t);
+
+	took_us = now_us() - from_us;
+	if (r == 0 && took_us < START_MAX_US)
+		w->operation_us = (uint32_t)took_us;
+	return r;
+}
+
 /* Until the token is gone. */
 static int
 load(struct world *w)
 {
+	int before = w->at_work ? rand() % (WORK_MAX + 1) : -1;
 	bool forgiven = false;
 	char msg[256];
 	struct token *t;
@@ -333,7 +379,9 @@ load(struct world *w)
 	if (token_open_socket(w->socket, &t, msg, sizeof(msg)) != 0)
 		return 0;
 	while (r == 0) {
-		r = load_once(w, t);
+		if (before-- == 0)
+			kill_soon(w);
+		r = load_timed(w, t);
 		if (r > 0 && helper_killed && !forgiven) {
 			forgiven = true;
 			w->failed++;
@@ -343,15 +391,6 @@ load(struct world *w)
 	token_free(t);
 	/* a broken connection is what the kill does; an answer is not */
 	return r == -EIO || r == -ENODEV ? 0 : r;
-}
-
-static uint64_t
-now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
 /* start() when nobody kills, which is the time to measure it. */
@@ -451,50 +490,57 @@ empty(struct world *w)
 	w->pin_failures = 0;
 }
 
-/* Of half the rounds while it starts, of the others after that. */
-static struct timeval
-kill_delay(const struct world *w)
+/* Whom, and while it starts or, as often, at work. */
+static void
+draw_kill(struct world *w, unsigned round)
 {
-	uint32_t us = 1;
-
-	if (rand() % 2 == 0)
-		us += (uint32_t)rand() % (w->start_us + 1);
-	else
-		us += w->start_us + (uint32_t)rand() % LOAD_MAX_US;
-	return (struct timeval){ us / 1000000, us % 1000000 };
+	w->at_work = round % 2 == 0 ? rand() % 2 == 0 : !w->at_work;
+	prey = w->target != NULL ? rand() % 3 : PREY_KEY;
+	/* at work: load() will, unless there is no coming to it */
+	set_alarm(w->at_work ? START_MAX_US :
+	    1 + (uint32_t)rand() % (w->start_us + 1));
 }
 
 static bool
-round_of(struct world *w)
+killed_starting(struct world *w)
 {
-	struct itimerval when = { 0 };
-	int r;
+	int status = reap(w);
 
-	when.it_value = kill_delay(w);
-	prey = w->target != NULL ? rand() % 3 : PREY_KEY;
-	setitimer(ITIMER_REAL, &when, NULL);
-	if (!start(w)) {
-		/* before it was ready, and only because of the kill */
-		w->starts_killed++;
-		r = reap(w);
-		if (!helper_killed &&
-		    (!WIFSIGNALED(r) || WTERMSIG(r) != SIGKILL))
-			return bad(w, "it did not start", r);
-	} else {
-		r = load(w);
-		if (r != 0)
-			return bad(w, r == -ERANGE ?
-			    "the signature counter went back" :
-			    "the key answered with an error", r);
-		kill(w->pid, SIGKILL);
-		reap(w);
-		w->kills_ready++;
-	}
-	memset(&when, 0, sizeof(when));
-	setitimer(ITIMER_REAL, &when, NULL);
+	w->starts_killed++;
+	/* before it was ready, and only because of the kill */
+	return helper_killed ||
+	    (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) ||
+	    bad(w, "it did not start", status);
+}
+
+static bool
+killed_at_work(struct world *w)
+{
+	int r = load(w);
+
+	if (r != 0)
+		return bad(w, r == -ERANGE ?
+		    "the signature counter went back" :
+		    "the key answered with an error", r);
+	kill(w->pid, SIGKILL);
+	reap(w);
+	w->kills_ready++;
+	return true;
+}
+
+static bool
+round_of(struct world *w, unsigned round)
+{
+	bool ok;
+
+	w->doomed = true;
+	draw_kill(w, round);
+	ok = start(w) ? killed_at_work(w) : killed_starting(w);
+	set_alarm(0);
+	w->doomed = false;
 	w->helpers_killed += helper_killed;
 	fired = helper_killed = 0;
-	return true;
+	return ok;
 }
 
 /* Whether there was enough to lose. */
@@ -525,7 +571,7 @@ run(struct world *w, unsigned rounds)
 				return false;
 			empty(w);
 		}
-		if (!round_of(w))
+		if (!round_of(w, i))
 			return false;
 		if (i % 4 == 3 && !check(w, RECHECK))
 			return false;
