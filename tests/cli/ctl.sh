@@ -240,14 +240,15 @@ check "it ends" ctl remove tpm
 # events, live
 listening()
 {
-	ctl events >"$T/events" &
+	# not by ctl(), which would be a shell of its own that is killed
+	"$SEALKEY" ctl --control "$control" events >"$T/events" &
 	local listener=$! i
 	running+=("$listener")
 	for i in {1..100}; do
 		ctl --key one power-cycle || return
 		[ -s "$T/events" ] && break
 	done
-	kill "$listener"
+	kill "$listener" && wait "$listener"
 	grep -q '"event":"power-cycled"' "$T/events"
 }
 check "events come as they happen" listening
