@@ -64,6 +64,8 @@ is_noted(const struct event *e)
 	case EVENT_USER_ANSWERED:
 	case EVENT_HOST_CONNECTED:
 	case EVENT_HOST_GONE:
+	case EVENT_REMOVED:
+	case EVENT_ENDED:
 	case EVENT_LOST:
 		return false;
 	case EVENT_FAULT_USED:

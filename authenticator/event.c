@@ -39,6 +39,8 @@ static const struct {
 	[EVENT_FAULT_USED] = { "fault-used", NULL },
 	[EVENT_FAULT_CLEARED] = { "fault-cleared", NULL },
 	[EVENT_POWER_CYCLED] = { "power-cycled", NULL },
+	[EVENT_REMOVED] = { "removed", NULL },
+	[EVENT_ENDED] = { "ended", NULL },
 	[EVENT_LOST] = { "lost", NULL },
 };
 

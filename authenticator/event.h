@@ -41,6 +41,8 @@ enum event_kind {
 	EVENT_FAULT_USED,
 	EVENT_FAULT_CLEARED,
 	EVENT_POWER_CYCLED,
+	EVENT_REMOVED,			/* the daemon has that key no more */
+	EVENT_ENDED,			/* the daemon itself ends */
 	EVENT_LOST,			/* this reader missed count of them */
 };
 #define EVENT_KINDS	(EVENT_LOST + 1)

@@ -127,17 +127,28 @@ wants(const struct event_reader *rd, const struct entry *e)
 	return rd->key[0] == '\0' || strcmp(rd->key, e->key) == 0;
 }
 
+/* Whether event seq is the last that there can be for rd. */
+static bool
+is_last(const struct event_reader *rd, const struct entry *e, uint64_t seq)
+{
+	if (rd->live == 0 || seq < rd->live)
+		return false;
+	return e->kind == EVENT_ENDED || (e->kind == EVENT_REMOVED &&
+	    rd->key[0] != '\0' && strcmp(rd->key, e->key) == 0);
+}
+
 bool
 event_ring_read(const struct event_ring *r, struct event_reader *rd,
     struct span *line, uint64_t *lost)
 {
 	const struct entry *e;
 
-	*lost = rd->next < r->first ? r->first - rd->next : 0;
+	*lost = rd->next < r->first && !rd->over ? r->first - rd->next : 0;
 	rd->next += *lost;
-	while (rd->next < r->end) {
-		e = &r->entry[rd->next++ % RING_EVENTS];
-		if (!wants(rd, e))
+	while (rd->next < r->end && !rd->over) {
+		e = &r->entry[rd->next % RING_EVENTS];
+		rd->over = is_last(rd, e, rd->next++);
+		if (!rd->over && !wants(rd, e))
 			continue;
 		*line = span(e->text, e->len);
 		return true;

@@ -34,6 +34,13 @@ struct event_reader {
 	uint64_t	 next;		/* number of the event to come */
 	uint32_t	 kinds;		/* 1 << kind; 0: every kind */
 	char		 key[RING_KEY_LEN];	/* "": every key */
+	/*
+	 * From this number on, the end of key, or of the daemon, is told
+	 * whatever is wanted, and is the last line; 0: they are events like
+	 * others.
+	 */
+	uint64_t	 live;
+	bool		 over;		/* that line was read */
 };
 
 /*

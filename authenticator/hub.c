@@ -610,6 +610,7 @@ hub_add(struct hub *h, const struct hub_options *o, uint64_t now_ms,
 void
 hub_remove(struct hub_key *k)
 {
+	const struct event e = { .kind = EVENT_REMOVED, .owner = true };
 	struct hub *h = k->hub;
 	struct hub_key **at = &h->keys;
 
@@ -617,6 +618,7 @@ hub_remove(struct hub_key *k)
 		pull_out(k);
 		tell_plugged(k, false);
 	}
+	watch_tell(device_watch(k->device), &e);
 	if (h->events.removed != NULL)
 		h->events.removed(h->events.arg, k);
 	while (*at != k)

@@ -371,19 +371,26 @@ raw(const struct cli *cli, const struct daemon_option *o, int argc,
 	return status;
 }
 
-/* Whoever reads them wants each at once. */
+enum { GONE = 1 };	/* of events, in place of 0: these were all */
+
+/* Whoever reads them wants each at once. arg: struct daemon_option. */
 static int
 print_event(void *arg, const char *line)
 {
-	(void)arg;
-	return puts(line) == EOF || fflush(stdout) == EOF ? 1 : 0;
+	const struct daemon_option *o = arg;
+	json_t *json = json_loads(line, 0, NULL);
+	const char *event = json_string_value(json_object_get(json, "event"));
+	bool gone = o->key != NULL && event != NULL &&
+	    event_find(event) == EVENT_REMOVED;
+
+	json_decref(json);
+	return puts(line) == EOF || fflush(stdout) == EOF || gone ? GONE : 0;
 }
 
 static int
-events(const struct cli *cli, const struct daemon_option *o, int argc,
-    char **argv)
+events(const struct cli *cli, struct daemon_option *o, int argc, char **argv)
 {
-	const struct control_lines lines = { .each = print_event };
+	const struct control_lines lines = { .each = print_event, .arg = o };
 	char *target = NULL, msg[1024];
 	int r;
 

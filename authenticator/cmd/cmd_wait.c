@@ -33,7 +33,7 @@ static const char help[] =
 "Waits until a key is plugged in and the caller can open it, and prints\n"
 "where it is: /dev/hidrawN, or its socket. Or until an event happens, such\n"
 "as user-wanted, credential-created or credential-asserted, and prints it as\n"
-"JSON. Exit status 1 if that takes too long.\n"
+"JSON. Exit status 1 if that takes too long, or the key is removed.\n"
 "\n"
 DAEMON_HELP
 "  --rp ID             only events of this RP\n"
@@ -213,6 +213,9 @@ wait_ready(struct wait *w)
 	return CLI_DONE;
 }
 
+enum { HIT = 1, GONE };	/* what a line can be, if it is not 0 */
+
+/* Of one key, its end is told though nobody waits for that: control.md. */
 static int
 judge_line(void *arg, const char *line)
 {
@@ -226,7 +229,7 @@ judge_line(void *arg, const char *line)
 	json_decref(json);
 	if (hit)
 		puts(line);
-	return hit;
+	return hit ? HIT : event == EVENT_REMOVED ? GONE : 0;
 }
 
 /*
@@ -254,7 +257,7 @@ ask_whether_wanted(void *arg)
 		printf("{\"event\":\"user-wanted\",\"key\":\"%s\"}\n",
 		    text_of(info, "key"));
 	json_decref(info);
-	return wanted;
+	return wanted ? HIT : 0;
 }
 
 static int
@@ -281,6 +284,9 @@ wait_event(struct wait *w)
 	free(target);
 	if (r == -ETIMEDOUT)
 		return cli_error("%s has not happened in time", w->what);
+	if (r == GONE)
+		return cli_error("%s cannot happen any more: the key is gone",
+		    w->what);
 	return r < 0 ? cli_error("%s", w->msg) : CLI_DONE;
 }
 

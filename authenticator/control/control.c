@@ -22,6 +22,7 @@
 #include "authenticator/control/route.h"
 #include "authenticator/event_ring.h"
 #include "authenticator/http_server.h"
+#include "authenticator/watch.h"
 #include "uhid/unix.h"
 
 #define CONNECTIONS_MAX	64	/* on each socket */
@@ -31,6 +32,8 @@
 #define BODY_FIRST	1024	/* bytes, room to begin with */
 #define ARRIVE_MAX_MS	2000	/* for a request to be there as a whole */
 #define ANSWER_MAX_MS	15000	/* from then on; a press waits 10 s */
+#define LAST_ROUNDS	4	/* until a reply that is there is sent, and its
+				 * end, too */
 #define SERVERS		2	/* UNIX, TCP */
 
 struct control {
@@ -551,6 +554,17 @@ run_servers(struct control *c)
 	}
 }
 
+/* The last line of who reads events. */
+static void
+tell_ended(struct event_ring *ring)
+{
+	const struct event e = { .kind = EVENT_ENDED };
+	struct event_sink sink = { .event = event_ring_put, .arg = ring };
+	struct watch w = { .sinks = &sink };
+
+	watch_tell(&w, &e);
+}
+
 void
 control_close(struct control *c)
 {
@@ -559,12 +573,14 @@ control_close(struct control *c)
 	if (c == NULL)
 		return;
 	event_ring_watch(hub_ring(c->hub), NULL, NULL);
+	tell_ended(hub_ring(c->hub));
 	for (rq = c->sleeping; rq != NULL; rq = next) {
 		next = rq->next;
 		rq->ending = true;
 		request_wake(rq);
 	}
-	run_servers(c);
+	for (int i = 0; i < LAST_ROUNDS; i++)
+		run_servers(c);
 	unix_unlink(c->path, &c->name);
 	/* libmicrohttpd cannot stop with somebody asleep */
 	for (rq = c->sleeping; rq != NULL; rq = next) {

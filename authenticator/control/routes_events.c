@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GET events: a line of JSON for each event, as long as the client reads. A
- * stream keeps no more than the line that it is in the middle of; all else is
- * in the hub's ring, which waits for nobody.
+ * GET events: a line of JSON for each event, as long as the client reads and
+ * the key is there. A stream keeps no more than the line that it is in the
+ * middle of; all else is in the hub's ring, which waits for nobody.
  */
 #include <errno.h>
 #include <microhttpd.h>
@@ -46,7 +46,10 @@ take_line(struct stream *s, const char *text, size_t len)
 	return s->line != NULL;
 }
 
-/* A line to send, or false: there is none. One that was lost comes before. */
+/*
+ * A line to send, or false: there is none. What was lost comes before, and is
+ * all that was read then.
+ */
 static bool
 next_line(struct stream *s)
 {
@@ -60,10 +63,19 @@ next_line(struct stream *s)
 	if (lost > 0) {
 		snprintf(text, sizeof(text), "{\"event\":\"lost\",\"count\":"
 		    "%llu}\n", (unsigned long long)lost);
-		s->reader.next = before.next + lost;
+		s->reader = before;
+		s->reader.next += lost;
 		return take_line(s, text, strlen(text));
 	}
 	return there && take_line(s, (const char *)line.p, line.len);
+}
+
+/* Nothing comes any more. The line that says so may be among those lost. */
+static bool
+is_over(const struct stream *s)
+{
+	return s->rq->ending || s->reader.over || (s->reader.key[0] != '\0' &&
+	    hub_find(s->rq->hub, s->reader.key) == NULL);
 }
 
 static ssize_t
@@ -73,7 +85,7 @@ read_stream(void *arg, uint64_t pos, char *buf, size_t max)
 	size_t done = 0, n;
 
 	(void)pos;
-	if (s->rq->hung_up || s->rq->ending)
+	if (s->rq->hung_up)
 		return MHD_CONTENT_READER_END_OF_STREAM;
 	while (done < max && (s->sent < s->len || next_line(s))) {
 		n = s->len - s->sent < max - done ? s->len - s->sent :
@@ -82,7 +94,7 @@ read_stream(void *arg, uint64_t pos, char *buf, size_t max)
 		s->sent += n;
 		done += n;
 	}
-	if (done == 0 && !request_sleep(s->rq))
+	if (done == 0 && (is_over(s) || !request_sleep(s->rq)))
 		return MHD_CONTENT_READER_END_OF_STREAM;
 	return (ssize_t)done;
 }
@@ -127,6 +139,7 @@ take_query(struct request *rq, struct stream *s)
 	    since >= event_ring_end(s->ring))
 		return "since is the number of an event that was";
 	s->reader.next = since + 1;
+	s->reader.live = event_ring_end(s->ring);
 	snprintf(s->reader.key, sizeof(s->reader.key), "%s",
 	    key != NULL ? key : "");
 	return NULL;

@@ -253,6 +253,34 @@ listening()
 }
 check "events come as they happen" listening
 
+# goes_while ARGS...: a key is removed while sealkey ARGS reads its events,
+# with its output in $T/gone.out and $T/gone.err; its status
+goes_while()
+{
+	ctl add going transport=socket socket="$T/going.sock" || return
+	timeout 20 "$SEALKEY" "$1" --control "$control" --key going "${@:2}" \
+	    >"$T/gone.out" 2>"$T/gone.err" &
+	local reader=$!
+	until grep -q " 03 *[0-9]* $control\$" /proc/net/unix; do
+		kill -0 "$reader" || return
+	done
+	ctl --key going power-cycle && ctl remove going && wait "$reader"
+}
+gone_while_waited_for()
+{
+	goes_while wait reset
+	[ $? = 1 ] && [ "$(wc -l <"$T/gone.err")" = 1 ] &&
+	    grep -q '^sealkey: reset cannot.*the key is gone$' "$T/gone.err"
+}
+check "who waits for a key hears that it is gone" gone_while_waited_for
+events_end()
+{
+	goes_while ctl events && [ ! -s "$T/gone.err" ] &&
+	    tail -n 1 "$T/gone.out" | grep -q '"removed".*"key":"going"'
+}
+check "so does who reads its events" events_end
+check "whose end others see as well" waits --since 0 removed
+
 base=http://localhost/v1
 curl_control()
 {
@@ -409,5 +437,23 @@ ends_with_it()
 	! wait "$waiting" && grep -q 'sealkey: ' "$T/ended"
 }
 check "who waits hears that it ended" ends_with_it
+
+tells_the_end()
+{
+	local reader line headers
+	mkfifo "$T/headers" && start_key key || return
+	exec {headers}<>"$T/headers"
+	curl -sN --max-time 20 -D "$T/headers" -o "$T/last" --unix-socket \
+	    "$(sed -n 's/^control //p' "$T/key/lock")" \
+	    'http://localhost/v1/events?kind=reset' &
+	reader=$!
+	read -r -t 20 line <&"$headers" && stop_key && wait "$reader" &&
+	    tail -n 1 "$T/last" | grep -q '^{"seq":[0-9]*,"event":"ended",'
+}
+if command -v curl >/dev/null; then
+	check "the last line says that the daemon ended" tells_the_end
+else
+	skip "the last line says that the daemon ended" "curl is missing"
+fi
 
 plan

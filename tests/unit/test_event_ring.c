@@ -85,6 +85,37 @@ readers_get_what_they_want(void **state)
 	event_ring_free(r);
 }
 
+/* The end of the one key that a reader is there for, or of the daemon. */
+static void
+the_end_is_told(void **state)
+{
+	struct event_ring *r = new_ring();
+	struct event_reader of_a = { .next = 1, .live = 2, .key = "a",
+	    .kinds = 1 << EVENT_RESET };
+	struct event_reader all = { .next = 1, .live = 2 };
+	uint64_t lost;
+
+	(void)state;
+	put(r, EVENT_REMOVED, "a");	/* another one of that name, before */
+	put(r, EVENT_REMOVED, "b");
+	put(r, EVENT_RESET, "a");
+	assert_int_equal(next(r, &of_a, &lost), 3);
+	assert_false(of_a.over);
+	put(r, EVENT_REMOVED, "a");
+	put(r, EVENT_RESET, "a");	/* and after */
+	assert_int_equal(next(r, &of_a, &lost), 4);
+	assert_true(of_a.over);
+	for (int i = 0; i < RING_EVENTS; i++)
+		put(r, EVENT_RESET, "a");
+	assert_int_equal(next(r, &of_a, &lost), 0);
+	assert_true(lost == 0);
+	put(r, EVENT_ENDED, NULL);
+	while (next(r, &all, &lost) != 0)
+		assert_int_equal(all.over, all.next == event_ring_end(r));
+	assert_true(all.over);
+	event_ring_free(r);
+}
+
 static void
 who_comes_too_late_is_told(void **state)
 {
@@ -159,6 +190,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(readers_read_in_their_own_time),
 		cmocka_unit_test(readers_get_what_they_want),
+		cmocka_unit_test(the_end_is_told),
 		cmocka_unit_test(who_comes_too_late_is_told),
 		cmocka_unit_test(text_is_bounded),
 		cmocka_unit_test(whoever_sleeps_is_woken),
