@@ -150,17 +150,22 @@ out:
 	l->polled_ms = polled ? l->now_ms : 0;
 }
 
+/* e is a user_event(), of a while ago if the operation is gone meanwhile. */
 static void
-tell_answered(struct loop *l, const char *answer)
+tell_answer(struct loop *l, struct event e, const char *answer)
 {
-	struct event e = user_event(l, EVENT_USER_ANSWERED);
-
 	if (!l->wanted)
 		return;
 	l->wanted = false;
 	l->polled_ms = 0;
 	e.answer = answer;
 	watch_tell(device_watch(l->device), &e);
+}
+
+static void
+tell_answered(struct loop *l, const char *answer)
+{
+	tell_answer(l, user_event(l, EVENT_USER_ANSWERED), answer);
 }
 
 /* The operation waits no more: if nobody had answered, nobody will. */
@@ -736,16 +741,18 @@ loop_set_verifications(struct loop *l, const struct verifications *v)
 	l->presence.verifications = *v;
 }
 
-/* The key is another one than before, and whoever waits for it does so in
- * vain. */
+/*
+ * The key is another one than before, and whoever waits for it does so in
+ * vain: hosts, and the user_event() of the request that is gone.
+ */
 static void
-begin_anew(struct loop *l, uint64_t now_ms)
+begin_anew(struct loop *l, struct event gone, uint64_t now_ms)
 {
 	struct loop_host *lh;
 
 	l->now_ms = now_ms;
 	presence_unask(&l->presence);
-	l->wanted = false;
+	tell_answer(l, gone, "cancelled");
 	l->active = NULL;
 	l->busy = false;
 	TAILQ_FOREACH(lh, &l->hosts, all) {
@@ -759,10 +766,11 @@ begin_anew(struct loop *l, uint64_t now_ms)
 int
 loop_power_cycle(struct loop *l, uint64_t now_ms)
 {
+	struct event gone = user_event(l, EVENT_USER_ANSWERED);
 	int r = device_power_cycle(l->device, now_ms);
 
 	if (r == 0)
-		begin_anew(l, now_ms);
+		begin_anew(l, gone, now_ms);
 	return r;
 }
 
@@ -771,10 +779,11 @@ int
 loop_reconfigure(struct loop *l, const struct auth_config *auth,
     uint64_t now_ms)
 {
+	struct event gone = user_event(l, EVENT_USER_ANSWERED);
 	int r = device_reconfigure(l->device, auth, now_ms);
 
 	if (r == 0 || device_idle(l->device))
-		begin_anew(l, now_ms);
+		begin_anew(l, gone, now_ms);
 	return r;
 }
 
