@@ -458,13 +458,13 @@ write_note(struct hub_key *k, char *msg, size_t msglen)
 
 /* What it looks like to a machine. p: NULL: sealkey itself. */
 static void
-take_identity(struct hub_key *k, const struct profile *p, const char *name)
+take_identity(struct hub_key *k, const struct profile *p)
 {
 	bool numbers = p != NULL && p->device.vendor_id != 0;
 
-	if (name == NULL)
-		name = p != NULL ? p->device.product : DEVICE_NAME;
-	snprintf(k->name, sizeof(k->name), "%s", name);
+	if (!k->named)
+		snprintf(k->name, sizeof(k->name), "%s", p != NULL ?
+		    p->device.product : DEVICE_NAME);
 	k->vendor_id = numbers ? p->device.vendor_id : VENDOR_ID;
 	k->product_id = numbers ? p->device.product_id : PRODUCT_ID;
 	watch_label_profile(device_watch(k->device),
@@ -479,7 +479,7 @@ start(struct hub_key *k, const struct hub_options *o, uint64_t now_ms,
 
 	if (r < 0)
 		return r;
-	take_identity(k, o->profile, o->name);
+	take_identity(k, o->profile);
 	if (o->keep_profile && o->profile != NULL)
 		r = profile_keep(o->profile, device_dirfd(k->device),
 		    device_path(k->device), msg, msglen);
@@ -546,7 +546,7 @@ hub_set_profile(struct hub_key *k, const struct profile *p, uint64_t now_ms,
 		snprintf(msg, msglen, "the key is another one until it is "
 		    "stopped, and then what it was: %s", why);
 	hub_unplug(k, now_ms);
-	take_identity(k, p, NULL);
+	take_identity(k, p);
 	watch_tell(device_watch(k->device), &e);
 	if (plugged && (plug = hub_plug(k, now_ms, why, sizeof(why))) < 0 &&
 	    r == 0) {
@@ -588,6 +588,8 @@ hub_add(struct hub *h, const struct hub_options *o, uint64_t now_ms,
 	k->kind = o->transport;
 	k->essential = o->essential;
 	choose_id(k, o->id);
+	k->named = o->name != NULL;
+	snprintf(k->name, sizeof(k->name), "%s", k->named ? o->name : "");
 	snprintf(k->owner, sizeof(k->owner), "%s", o->owner != NULL ?
 	    o->owner : "");
 	r = start(k, o, now_ms, msg, msglen);

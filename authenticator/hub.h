@@ -38,8 +38,9 @@ enum hub_transport {
 /* What a key is to be. Everything is copied. */
 struct hub_options {
 	const char	*id;		/* NULL: key1, key2, ... */
-	const char	*name;		/* what its device is called; NULL:
-					 * as the profile says */
+	const char	*name;		/* what its device is called, as long
+					 * as it is there; NULL: as its
+					 * profile says */
 	const char	*owner;		/* whose it is, for who asks; NULL:
 					 * nobody's. HUB_OWNER_MAX at most */
 	const char	*state;		/* absolute; NULL: ephemeral */
@@ -73,6 +74,7 @@ struct hub_key {
 	struct ephemeral ephemeral;
 	bool		 essential;
 	/* private from here */
+	bool		 named;		/* whatever a profile says */
 	uint16_t	 vendor_id;	/* USB */
 	uint16_t	 product_id;
 	bool		 failed;	/* to be unplugged */

@@ -89,7 +89,15 @@ check "nor a text that contradicts itself" refuses_profile \
     "[profile]\nname = mine\n[device]\nproduct = Mine\n[settings]\nversions = FIDO_2_0\nalgorithms = ES256\ncredMgmt = on"}'
 check "after all of that it is what it was" call 200 '"profile":"mine"' \
     GET /v1/keys/four/info
-for id in four five six; do
+renamed()
+{
+	add named '"name": "Mine alone", "profile": "titan-v2"' &&
+	    call 200 '"name":"u2f"' PUT /v1/keys/named/profile \
+	    '{"profile": "u2f"}' &&
+	    call 200 '"name":"Mine alone"' GET /v1/keys/named
+}
+check "a name that was given stays" renamed
+for id in four five six named; do
 	check "key $id goes" call 200 '^{}$' DELETE "/v1/keys/$id"
 done
 # refuses_key TEXT MEMBERS
