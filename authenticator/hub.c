@@ -300,8 +300,10 @@ pull_out(struct hub_key *k)
 void
 hub_unplug(struct hub_key *k, uint64_t now_ms)
 {
-	if (k->transport == NULL)
+	if (k->transport == NULL) {
+		k->failed = false;	/* it may have failed while it went */
 		return;
+	}
 	pull_out(k);
 	(void)watch_timers(k);
 	/* what it was about to do ends now, not when its power is back */

@@ -508,13 +508,28 @@ free_control(struct control *c)
 	free(c);
 }
 
+static bool
+may_listen(const struct control_config *config)
+{
+	size_t len = config->token != NULL ? strlen(config->token) : 0;
+
+	return config->tcp == NULL || (len >= CONTROL_TOKEN_MIN &&
+	    len < CONTROL_TOKEN_MAX);
+}
+
 int
 control_open(const struct control_config *config, struct control **out,
     char *msg, size_t msglen)
 {
-	struct control *c = calloc(1, sizeof(*c));
+	struct control *c;
 	int r;
 
+	if (!may_listen(config)) {
+		snprintf(msg, msglen, "%s: nothing listens on TCP without a "
+		    "token of 16 to 511 characters", config->tcp);
+		return -EINVAL;
+	}
+	c = calloc(1, sizeof(*c));
 	if (c == NULL) {
 		snprintf(msg, msglen, "out of memory");
 		return -ENOMEM;

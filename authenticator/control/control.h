@@ -25,13 +25,13 @@ struct control_config {
 	const char	*path;		/* of the UNIX socket */
 	const char	*tcp;		/* "127.0.0.1:PORT", "[::1]:PORT"; NULL:
 					 * not on TCP */
-	const char	*token;		/* for tcp */
+	const char	*token;		/* without which there is no tcp */
 };
 
 #define CONTROL_TOKEN_MIN	16	/* bytes */
-#define CONTROL_TOKEN_MAX	512
+#define CONTROL_TOKEN_MAX	512	/* with the NUL */
 
-/* On error, -errno and one line in msg. */
+/* On error, -errno and one line in msg; -EINVAL: tcp, and no such token. */
 int control_open(const struct control_config *config, struct control **out,
     char *msg, size_t msglen);
 /* Accepts NULL. Who waits is answered: nothing came. */

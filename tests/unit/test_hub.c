@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Several keys in one daemon: what becomes of them, and of what they leave. */
+/*
+ * Several keys in one daemon: what becomes of them, and of what they leave;
+ * and who may control it.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "authenticator/control/control.h"
 #include "authenticator/hub.h"
 #include "authenticator/note.h"
 #include "uhid/unix.h"
@@ -267,6 +271,66 @@ a_transport_that_fails_is_unplugged(void **state)
 	assert_true(answers(one));
 }
 
+static uint64_t
+at_once(const void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+static void
+stop_at_the_third(void *arg, uint64_t now_ms)
+{
+	static unsigned turns;
+
+	if (++turns == 3)
+		stop_reactor(arg, now_ms);
+}
+
+/* Or the daemon would be busy with it for good. */
+static void
+what_fails_late_is_forgotten(void **state)
+{
+	struct daemon *d = *state;
+	struct hub_key *k = add(d, NULL);
+	struct source stop = { .fd = -1, .deadline = at_once,
+	    .tick = stop_at_the_third, .arg = &d->reactor };
+
+	hub_unplug(k, 0);
+	loop_events.failed(k->loop, -EIO, "it was gone already");
+	assert_true(k->failed);
+	assert_int_equal(reactor_add(&d->reactor, &stop), 0);
+	assert_int_equal(reactor_run(&d->reactor), 0);
+	reactor_remove(&d->reactor, &stop);
+	assert_false(k->failed);
+	assert_int_equal(hub_plug(k, 0, msg, sizeof(msg)), 0);
+	assert_true(answers(k));
+}
+
+static void
+a_token_is_needed_on_tcp(void **state)
+{
+	static const char *const tokens[] = { NULL, "", "too short a one" };
+	struct daemon *d = *state;
+	char path[80];
+	struct control_config c = { .hub = d->hub, .path = path,
+	    .tcp = "127.0.0.1:0" };
+	struct control *control = NULL;
+
+	snprintf(path, sizeof(path), "%s/control", d->dir);
+	for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
+		c.token = tokens[i];
+		assert_int_equal(control_open(&c, &control, msg, sizeof(msg)),
+		    -EINVAL);
+		assert_null(control);
+		assert_non_null(strstr(msg, "token"));
+		assert_int_equal(access(path, F_OK), -1);
+	}
+	c.token = "just long enough";
+	assert_int_equal(control_open(&c, &control, msg, sizeof(msg)), 0);
+	control_close(control);
+}
+
 static void
 each_has_a_clock(void **state)
 {
@@ -335,6 +399,8 @@ main(void)
 		TEST(what_cannot_be_is_refused),
 		TEST(plugs),
 		TEST(a_transport_that_fails_is_unplugged),
+		TEST(what_fails_late_is_forgotten),
+		TEST(a_token_is_needed_on_tcp),
 		TEST(each_has_a_clock),
 		TEST(each_lock_says_which_key),
 		TEST(what_others_left_is_swept),
