@@ -93,7 +93,7 @@ show_is_json()
 	exits 0 profile show titan-v2 --json && value '
 	    o.aaguid == "42b4fb4a-2866-43b2-9bf7-6c6669c2e5d3" &&
 	    o.settings.transports == "usb,nfc" &&
-	    o.metadata.status[0].effectiveDate == "2023-06-12"'
+	    o.metadata.status[0].effectiveDate == "2026-01-01"'
 }
 check "show --json" show_is_json
 check "show knows no others" exits 1 profile show yubikey-6

@@ -471,6 +471,13 @@ each_that_is_shipped_is_good(void **state)
 			assert_non_null(strstr(p->device.product,
 			    "(test profile)"));
 		assert_true(p->metadata.status_count > 0);
+		/* whoever finds it somewhere sees what it is */
+		if (p->metadata.certificate_number != NULL)
+			assert_non_null(strstr(
+			    p->metadata.certificate_number, "TEST"));
+		if (p->metadata.certification_descriptor != NULL)
+			assert_non_null(strstr(
+			    p->metadata.certification_descriptor, "TEST"));
 		assert_true(p->metadata.key_protection.count > 0);
 		assert_true(p->metadata.matcher_protection.count > 0);
 		assert_true(p->metadata.attachment_hint.count > 0);
