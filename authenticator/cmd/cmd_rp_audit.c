@@ -13,6 +13,7 @@
 #include "authenticator/device.h"
 #include "authenticator/paths.h"
 #include "authenticator/rpaudit/audit.h"
+#include "ctap/cbor.h"
 
 static const char help[] =
 "Usage: sealkey rp-audit --origin ORIGIN --options CMD|URL --verify CMD|URL\n"
@@ -50,7 +51,8 @@ static const char help[] =
 "  --list              print what is checked, and ask nobody\n"
 "  --help, --version\n"
 "\n"
-"Exit status: 0 no failure, 1 a failure, 2 wrong use.\n";
+"Exit status: 0 no failure, 1 a failure, or every check that was selected was\n"
+"not applicable (unless it is to fail never), 2 wrong use.\n";
 
 enum {
 	OPT_ORIGIN = CLI_OPT_FIRST,
@@ -239,6 +241,12 @@ take_option(const struct cli *cli, int opt, struct rp_audit_use *use)
 	}
 }
 
+static bool
+is_utf8(const char *s)
+{
+	return cbor_utf8_cut(span_str(s), strlen(s)) == strlen(s);
+}
+
 static int
 check_use(const struct cli *cli, struct rp_audit_use *use)
 {
@@ -253,6 +261,9 @@ check_use(const struct cli *cli, struct rp_audit_use *use)
 	if (use->audit.options == NULL || use->audit.verify == NULL)
 		return cli_wrong_use(cli, "say who the relying party is: "
 		    "--options and --verify, or --rp");
+	if (use->json && !is_utf8(use->audit.verify))
+		return cli_wrong_use(cli, "--json: the report names the "
+		    "relying party, whose name is not UTF-8");
 	return CLI_DONE;
 }
 
@@ -336,6 +347,17 @@ write_file(const struct rp_results *rs, const char *path,
 	    CLI_DONE;
 }
 
+/* Or nobody would notice a pipeline that has not checked anything for years. */
+static bool
+nothing_was_checked(const struct rp_audit_use *use,
+    const struct rp_results *rs)
+{
+	for (size_t i = 0; i < rs->count; i++)
+		if (rs->rows[i].outcome != RP_NOT_APPLICABLE)
+			return false;
+	return use->fail_on != FAIL_ON_NEVER;
+}
+
 /* Every form that was asked for, even if one of them cannot be had. */
 static int
 tell(const struct rp_audit_use *use, const struct rp_results *rs)
@@ -353,6 +375,10 @@ tell(const struct rp_audit_use *use, const struct rp_results *rs)
 	for (size_t i = 0; i < rs->count; i++)
 		if (is_failure(use, &rs->rows[i]))
 			status = CLI_FAILED;
+	if (nothing_was_checked(use, rs))
+		status = cli_error("rp-audit: nothing was checked: every "
+		    "check that was selected is not applicable; the report "
+		    "says why");
 	return status;
 }
 

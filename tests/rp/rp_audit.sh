@@ -213,10 +213,15 @@ test_misbehaviour()
 	    'while read -r l; do echo "{\"options\":7}"; done' \
 	    --json --only honest.none
 	check "and nonsense" so "row('honest.none').outcome === 'nonsense'"
-	check "one may leave things out" status 0 audit \
-	    'while read -r l; do echo "{\"skip\":\"no such thing\"}"; done' \
-	    --json --only honest.none
-	check "which is told" so "row('honest.none').outcome === \
+	skips='while read -r l; do echo "{\"skip\":\"no such thing\"}"; done'
+	check "one may leave things out, but not everything" \
+	    status 1 audit "$skips" --json --only honest.none
+	check "which is told in one line" same "$(cat "$work/error")" \
+	    "sealkey: rp-audit: nothing was checked: every check that was \
+selected is not applicable; the report says why"
+	check "unless nothing is to fail" \
+	    status 0 audit "$skips" --json --only honest.none --fail-on never
+	check "and by what was left out" so "row('honest.none').outcome === \
 	    'not applicable' && row('honest.none').why === 'no such thing'"
 }
 
@@ -273,6 +278,8 @@ test_use()
 	check "a bad time with a unit" wrong "1 to 3600 seconds" --timeout 1s
 	check "a bad attachment" wrong "cannot be" --attachment usb
 	check "a list with nothing in it" wrong "empty name" --fail-on a,,b
+	check "a name that JSON has no text for" wrong "not UTF-8" --json \
+	    --origin "$ORIGIN" --rp "$(printf 'rp\377')"
 	check "an operand" wrong "unexpected" extra
 	check "no such check" status 1 lax --only nothing
 	check "is told" grep -q "no check has such a name" "$work/error"
