@@ -154,8 +154,7 @@ find(void *arg, const char *path, struct mds_document *out)
 static void
 on_requests(void *arg, uint64_t now_ms)
 {
-	(void)now_ms;
-	mds_server_dispatch(((struct service *)arg)->server);
+	mds_server_dispatch(((struct service *)arg)->server, now_ms);
 }
 
 static uint64_t

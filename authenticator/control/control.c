@@ -40,7 +40,7 @@ struct control {
 	struct hub	*hub;
 	struct MHD_Daemon *mhd[SERVERS];	/* NULL: is not there */
 	int		 epfd;		/* libmicrohttpd's, and who sleeps */
-	struct client	*clients;
+	struct http_clients clients;
 	char		*path;
 	char		*token;
 	struct unix_name name;
@@ -49,33 +49,6 @@ struct control {
 	unsigned	 waiting_count;	/* that sleep, did so or will */
 	bool		 woken;		/* one of them; nobody else wakes us */
 };
-
-/*
- * A connection, which is good for one request. libmicrohttpd only ends those
- * that say nothing; one that says a byte a second would keep its place.
- */
-struct client {
-	int		 fd;
-	uint64_t	 deadline_ms;	/* UINT64_MAX: it was told to go */
-	struct client	*next;
-};
-
-static int
-connection_fd(struct MHD_Connection *connection)
-{
-	return MHD_get_connection_info(connection,
-	    MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-}
-
-static void
-set_deadline(struct request *rq, uint64_t deadline_ms)
-{
-	struct client *client = MHD_get_connection_info(rq->connection,
-	    MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
-
-	if (client != NULL)
-		client->deadline_ms = deadline_ms;
-}
 
 /* Others have to get through while all that may are waiting. */
 static bool
@@ -106,8 +79,8 @@ request_sleep(struct request *rq)
 		rq->next->prev = &rq->next;
 	c->sleeping = rq;
 	rq->asleep = true;
-	(void)epoll_ctl(c->epfd, EPOLL_CTL_ADD, connection_fd(rq->connection),
-	    &ev);
+	(void)epoll_ctl(c->epfd, EPOLL_CTL_ADD,
+	    http_connection_fd(rq->connection), &ev);
 	MHD_suspend_connection(rq->connection);
 	return true;
 }
@@ -121,8 +94,8 @@ end_sleep(struct request *rq)
 	if (rq->next != NULL)
 		rq->next->prev = rq->prev;
 	rq->asleep = false;
-	(void)epoll_ctl(c->epfd, EPOLL_CTL_DEL, connection_fd(rq->connection),
-	    NULL);
+	(void)epoll_ctl(c->epfd, EPOLL_CTL_DEL,
+	    http_connection_fd(rq->connection), NULL);
 }
 
 void
@@ -140,7 +113,7 @@ request_lasts(struct request *rq)
 {
 	if (!may_wait(rq))
 		return false;
-	set_deadline(rq, UINT64_MAX);
+	http_client_until(rq->connection, UINT64_MAX);
 	(void)MHD_set_connection_option(rq->connection,
 	    MHD_CONNECTION_OPTION_TIMEOUT, 0U);
 	return true;
@@ -235,46 +208,6 @@ send_answer(struct request *rq, struct answer answer)
 	return r;
 }
 
-static void
-on_connection(void *arg, struct MHD_Connection *connection, void **ctx,
-    enum MHD_ConnectionNotificationCode what)
-{
-	struct control *c = arg;
-	struct client **at = &c->clients;
-	struct client *client = *ctx;
-
-	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		*ctx = client = calloc(1, sizeof(*client));
-		if (client == NULL)
-			return;		/* it has libmicrohttpd's limits */
-		client->fd = connection_fd(connection);
-		client->deadline_ms = c->now_ms + ARRIVE_MAX_MS;
-		client->next = c->clients;
-		c->clients = client;
-		return;
-	}
-	while (*at != NULL && *at != client)
-		at = &(*at)->next;
-	if (*at != NULL)
-		*at = client->next;
-	free(client);
-	*ctx = NULL;
-}
-
-/* libmicrohttpd closes what it finds shut. */
-static void
-end_slow_clients(struct control *c)
-{
-	struct client *client;
-
-	for (client = c->clients; client != NULL; client = client->next) {
-		if (client->deadline_ms > c->now_ms)
-			continue;
-		client->deadline_ms = UINT64_MAX;
-		(void)shutdown(client->fd, SHUT_RDWR);
-	}
-}
-
 /* It may have a private key in it, or a PIN. */
 static void
 free_body(struct request *rq)
@@ -348,7 +281,7 @@ answer(struct request *rq, const char *method)
 
 	rq->now_ms = rq->control->now_ms;
 	if (!rq->arrived)
-		set_deadline(rq, rq->now_ms + ANSWER_MAX_MS);
+		http_client_until(rq->connection, rq->now_ms + ANSWER_MAX_MS);
 	rq->arrived = true;
 	reply = rq->too_long ? too_long() : route_dispatch(rq, method);
 	if (reply.status == 0 && rq->asleep)
@@ -439,7 +372,8 @@ start_server(struct control *c, int listen_fd, MHD_AccessHandlerCallback take,
 	    0, NULL, NULL, take, c,
 	    MHD_OPTION_LISTEN_SOCKET, listen_fd,
 	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, c,
-	    MHD_OPTION_NOTIFY_CONNECTION, on_connection, c,
+	    MHD_OPTION_NOTIFY_CONNECTION, http_clients_notify,
+	    &c->clients,
 	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
 	    MHD_OPTION_CONNECTION_TIMEOUT, ANSWER_MAX_MS / 1000U,
@@ -535,6 +469,7 @@ control_open(const struct control_config *config, struct control **out,
 		return -ENOMEM;
 	}
 	c->hub = config->hub;
+	c->clients.arrive_ms = ARRIVE_MAX_MS;
 	c->epfd = epoll_create1(EPOLL_CLOEXEC);
 	c->path = strdup(config->path);
 	c->token = strdup(config->token != NULL ? config->token : "");
@@ -617,7 +552,7 @@ control_dispatch(struct control *c, uint64_t now_ms)
 	c->now_ms = now_ms;
 	c->woken = false;
 	find_hung_up(c);
-	end_slow_clients(c);
+	http_clients_tick(&c->clients, now_ms);
 	run_servers(c);
 }
 
@@ -625,8 +560,7 @@ uint64_t
 control_deadline(const struct control *c, uint64_t now_ms)
 {
 	MHD_UNSIGNED_LONG_LONG timeout_ms;
-	const struct client *client;
-	uint64_t first = UINT64_MAX;
+	uint64_t first = http_clients_deadline(&c->clients);
 
 	if (c->woken)
 		return now_ms;
@@ -635,10 +569,6 @@ control_deadline(const struct control *c, uint64_t now_ms)
 		    MHD_get_timeout(c->mhd[i], &timeout_ms) == MHD_YES &&
 		    now_ms + timeout_ms < first)
 			first = now_ms + timeout_ms;
-	}
-	for (client = c->clients; client != NULL; client = client->next) {
-		if (client->deadline_ms < first)
-			first = client->deadline_ms;
 	}
 	return first;
 }

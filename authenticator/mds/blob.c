@@ -338,13 +338,45 @@ find_entry(json_t *entries, const char *id)
 	return NULL;
 }
 
-int
-mds_add_reports(json_t *entries, const json_t *reports, char *msg,
-    size_t msglen)
+static bool
+any_is_undated(const json_t *reports)
 {
-	json_t *list, *entry, *all;
+	for (size_t i = 0; i < json_array_size(reports); i++)
+		if (json_object_get(json_array_get(reports, i),
+		    "effectiveDate") == NULL)
+			return true;
+	return false;
+}
+
+/* To entry; false: out of memory. */
+static bool
+add_reports(json_t *entry, json_t *added, const char *today)
+{
+	json_t *all = json_object_get(entry, "statusReports");
+	const char *before = json_string_value(json_object_get(entry,
+	    "timeOfLastStatusChange"));
+	bool now = any_is_undated(added) ||
+	    (before != NULL && strcmp(before, today) == 0);
+	const char *last;
+
+	if (json_array_extend(all, added) == -1)
+		return false;
+	last = last_change(all);
+	if (now && strcmp(today, last) > 0)
+		last = today;
+	return json_object_set_new(entry, "timeOfLastStatusChange",
+	    json_string(last)) == 0;
+}
+
+int
+mds_add_reports(json_t *entries, const json_t *reports, int64_t now_s,
+    char *msg, size_t msglen)
+{
+	char today[MDS_DATE_LEN];
+	json_t *list, *entry;
 	const char *id;
 
+	mds_date(now_s, today);
 	json_object_foreach((json_t *)reports, id, list) {
 		entry = find_entry(entries, id);
 		if (entry == NULL) {
@@ -352,10 +384,7 @@ mds_add_reports(json_t *entries, const json_t *reports, char *msg,
 			    "a status of", id);
 			return -EINVAL;
 		}
-		all = json_object_get(entry, "statusReports");
-		if (json_array_extend(all, list) == -1 ||
-		    json_object_set_new(entry, "timeOfLastStatusChange",
-		    json_string(last_change(all))) == -1) {
+		if (!add_reports(entry, list, today)) {
 			snprintf(msg, msglen, "out of memory");
 			return -ENOMEM;
 		}

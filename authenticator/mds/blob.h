@@ -31,9 +31,13 @@ const char *mds_judge_reports(const json_t *reports, enum mds_shape shape,
 /* "AAGUID=STATUS" or "AAGUID=STATUS@2026-01-05", into such an object. */
 const char *mds_take_report(const char *text, enum mds_shape shape,
     json_t *reports, char *msg, size_t msglen);
-/* -EINVAL with one line in msg: there is no such entry. */
-int mds_add_reports(json_t *entries, const json_t *reports, char *msg,
-    size_t msglen);
+/*
+ * What has no date is effective while it is there (3.1.3), and so changes the
+ * status on the day that is now. -EINVAL with one line in msg: there is no such
+ * entry.
+ */
+int mds_add_reports(json_t *entries, const json_t *reports, int64_t now_s,
+    char *msg, size_t msglen);
 
 struct mds_blob_plan {
 	struct mds_authority *authority;

@@ -44,7 +44,8 @@ read_reports(const char *path, enum mds_shape shape, char *msg,
 
 /* The entries as they are now: a new reference. */
 static json_t *
-current_entries(struct mds_publisher *p, char *msg, size_t msglen)
+current_entries(struct mds_publisher *p, int64_t now_s, char *msg,
+    size_t msglen)
 {
 	json_t *entries, *reports = NULL;
 	int r = 0;
@@ -57,11 +58,12 @@ current_entries(struct mds_publisher *p, char *msg, size_t msglen)
 	snprintf(msg, msglen, "out of memory");
 	entries = json_deep_copy(p->entries);
 	if (entries != NULL && p->reports != NULL)
-		r = mds_add_reports(entries, p->reports, msg, msglen);
+		r = mds_add_reports(entries, p->reports, now_s, msg,
+		    msglen);
 	if (entries != NULL && r == 0 && p->reports_file != NULL) {
 		reports = read_reports(p->reports_file, p->shape, msg, msglen);
 		r = reports == NULL ? -EINVAL : mds_add_reports(entries,
-		    reports, msg, msglen);
+		    reports, now_s, msg, msglen);
 	}
 	json_decref(reports);
 	if (r == 0)
@@ -83,7 +85,7 @@ int
 mds_publish(struct mds_publisher *p, int64_t now_s, const char **blob,
     char *msg, size_t msglen)
 {
-	json_t *entries = current_entries(p, msg, msglen);
+	json_t *entries = current_entries(p, now_s, msg, msglen);
 	struct mds_blob_plan plan = {
 		.authority = p->authority,
 		.entries = entries,

@@ -12,10 +12,14 @@
 #define CONNECTIONS_MAX	64
 #define HEADERS_MAX	16384	/* bytes, of a connection */
 #define IDLE_S		10U
+#define ARRIVE_MAX_MS	2000	/* for a request to be there as a whole */
+#define ANSWER_MAX_MS	15000	/* and for its reply to be taken */
 
 struct mds_server {
 	struct MHD_Daemon *mhd;
 	int		 fd;		/* libmicrohttpd's epoll */
+	struct http_clients clients;
+	uint64_t	 now_ms;
 	void		(*find)(void *arg, const char *path,
 			    struct mds_document *out);
 	void		*arg;
@@ -35,6 +39,7 @@ send_document(struct MHD_Connection *connection, struct mds_document *doc)
 	MHD_add_response_header(rp, MHD_HTTP_HEADER_CONTENT_TYPE, doc->type);
 	MHD_add_response_header(rp, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
 	MHD_add_response_header(rp, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(rp, MHD_HTTP_HEADER_CONNECTION, "close");
 	r = MHD_queue_response(connection, (unsigned)doc->status, rp);
 	MHD_destroy_response(rp);
 	return r;
@@ -72,6 +77,7 @@ on_request(void *arg, struct MHD_Connection *connection, const char *url,
 		*size = 0;	/* nobody wants it */
 		return MHD_YES;
 	}
+	http_client_until(connection, s->now_ms + ANSWER_MAX_MS);
 	if (!loopback_is_host(MHD_lookup_connection_value(connection,
 	    MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST)))
 		return refuse(connection, 403, "this server is for this "
@@ -104,8 +110,10 @@ mds_server_open(struct sockaddr_storage *addr, socklen_t len,
 	}
 	s->find = find;
 	s->arg = arg;
+	s->clients.arrive_ms = ARRIVE_MAX_MS;
 	s->mhd = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, s,
 	    MHD_OPTION_LISTEN_SOCKET, fd,
+	    MHD_OPTION_NOTIFY_CONNECTION, http_clients_notify, &s->clients,
 	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
 	    MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_END);
@@ -140,17 +148,21 @@ mds_server_fd(const struct mds_server *s)
 }
 
 void
-mds_server_dispatch(struct mds_server *s)
+mds_server_dispatch(struct mds_server *s, uint64_t now_ms)
 {
+	s->now_ms = now_ms;
+	http_clients_tick(&s->clients, now_ms);
 	http_server_run(s->mhd);
 }
 
 uint64_t
 mds_server_deadline(const struct mds_server *s, uint64_t now_ms)
 {
+	uint64_t first = http_clients_deadline(&s->clients);
 	MHD_UNSIGNED_LONG_LONG timeout_ms;
 
-	if (MHD_get_timeout(s->mhd, &timeout_ms) == MHD_YES)
-		return now_ms + timeout_ms;
-	return UINT64_MAX;
+	if (MHD_get_timeout(s->mhd, &timeout_ms) == MHD_YES &&
+	    now_ms + timeout_ms < first)
+		first = now_ms + timeout_ms;
+	return first;
 }

@@ -2,7 +2,9 @@
 /*
  * A small HTTP server for this machine alone: documents that are made when
  * somebody asks for them. GET and HEAD, and nothing that a web page of another
- * site could reach (loopback.h). Others wait while a document is made.
+ * site could reach (loopback.h). Others wait while a document is made. A
+ * connection is good for one request, which must be there within 2 s, and its
+ * reply be taken within 15 s.
  */
 #ifndef AUTHENTICATOR_MDS_SERVER_H
 #define AUTHENTICATOR_MDS_SERVER_H
@@ -29,7 +31,7 @@ void mds_server_close(struct mds_server *s);	/* accepts NULL */
 
 /* For a reactor's source. */
 int mds_server_fd(const struct mds_server *s);
-void mds_server_dispatch(struct mds_server *s);
+void mds_server_dispatch(struct mds_server *s, uint64_t now_ms);
 uint64_t mds_server_deadline(const struct mds_server *s, uint64_t now_ms);
 
 #endif

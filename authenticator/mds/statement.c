@@ -196,9 +196,21 @@ types_of_kind(enum attestation_kind kind)
 	}
 }
 
+/* What the choice of "packed" makes of a key of that kind. */
+static unsigned
+types_of_packed(enum attestation_kind kind)
+{
+	unsigned usual = types_of_kind(kind);
+
+	return usual == BASIC_SURROGATE ? BASIC_SURROGATE :
+	    usual == BASIC_FULL ? BASIC_FULL : 0;
+}
+
 /*
  * 4: attestationTypes. What relying parties get by default or for being who
- * they are, and what they may choose: the formats that getInfo lists.
+ * they are, and what they may choose: the formats that getInfo lists. Models
+ * with a CA of their platform's have that alone, and a relying party that
+ * makes the key say something else finds it unlisted.
  */
 static unsigned
 attestation_types(const struct mds_model *m, const json_t *info)
@@ -222,8 +234,7 @@ attestation_types(const struct mds_model *m, const json_t *info)
 		if (format != NULL && strcmp(format, "tpm") == 0)
 			types |= ATTCA;
 		if (format != NULL && strcmp(format, "packed") == 0)
-			types |= kind == ATTESTATION_SELF ? BASIC_SURROGATE :
-			    kind == ATTESTATION_NONE ? 0 : BASIC_FULL;
+			types |= types_of_packed(kind);
 	}
 	/* nothing is what everybody gets who asks for nothing */
 	return types == NONE ? NONE : types & ~(unsigned)NONE;

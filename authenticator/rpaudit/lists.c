@@ -82,7 +82,7 @@ serve(void *arg)
 		if (poll(fds, 2, patience(l->server)) == -1 &&
 		    errno != EINTR)
 			break;
-		mds_server_dispatch(l->server);
+		mds_server_dispatch(l->server, clock_ms());
 	}
 	return NULL;
 }

@@ -263,6 +263,20 @@ a_crowd_is_survived()
 	gives /root.pem "200 application/x-pem-file"
 }
 check "a crowd that stalls and vanishes" a_crowd_is_survived
+# one that says a byte now and then, for as long as it may
+a_slow_client_is_sent_away()
+{
+	local fd i answer
+	exec {fd}<>"/dev/tcp/127.0.0.1/${url##*:}" || return 1
+	for i in {1..30}; do
+		printf G >&"$fd" || break
+		read -r -t 0.2 answer <&"$fd"
+		[ $? -le 128 ] && break
+	done 2>/dev/null
+	exec {fd}>&-
+	[ "$i" -lt 30 ] && gives /root.pem "200 application/x-pem-file"
+}
+check "who is slow to ask is sent away" a_slow_client_is_sent_away
 check "two cannot have one port" exits 1 mds serve --state "$key" \
     --listen "${url#http://}"
 kill "$server"

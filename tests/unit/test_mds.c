@@ -251,8 +251,11 @@ attestation_types_follow_formats(void **state)
 		{ "attestation=none", "attestationFor=example.com:packed",
 		    "basic_full", true },
 		{ "attestation=fido-u2f", NULL, "basic_full", true },
-		{ "attestation=apple", NULL, "basic_full anonca", true },
-		{ "attestation=android-key", NULL, "basic_full anonca", true },
+		{ "attestation=apple", NULL, "anonca", true },
+		{ "attestation=android-key", NULL, "anonca", true },
+		{ "attestation=android-safetynet", NULL, "anonca", true },
+		{ "attestation=apple", "attestationFor=example.com:packed",
+		    "basic_full anonca", true },
 	};
 	struct fixture *f = *state;
 
@@ -275,6 +278,11 @@ attestation_types_follow_formats(void **state)
 	json_object_set_new(f->anchors, "tpm", json_true());
 	json_t *s = statement(f, MDS_3_1_1);
 	check_words(s, "attestationTypes", "basic_full attca");
+	json_decref(s);
+	/* one that does so by itself is of no batch */
+	set(f, "attestation=tpm");
+	s = statement(f, MDS_3_1_1);
+	check_words(s, "attestationTypes", "attca");
 	json_decref(s);
 }
 
@@ -1005,6 +1013,8 @@ brought_root_signs_and_its_key_is_not_kept(void **state)
 
 /* Reports. */
 
+#define DAY_2027_02_03	INT64_C(1801612800)	/* seconds since 1970 */
+
 static void
 reports_are_added(void **state)
 {
@@ -1016,7 +1026,7 @@ reports_are_added(void **state)
 	    reports, f->msg, sizeof(f->msg)));
 	assert_null(mds_take_report(OURS "=UPDATE_AVAILABLE", MDS_3_1_1,
 	    reports, f->msg, sizeof(f->msg)));
-	assert_int_equal(mds_add_reports(entries, reports, f->msg,
+	assert_int_equal(mds_add_reports(entries, reports, 0, f->msg,
 	    sizeof(f->msg)), 0);
 	list = json_object_get(entry, "statusReports");
 	assert_int_equal(json_array_size(list), 3);
@@ -1024,10 +1034,18 @@ reports_are_added(void **state)
 	    "REVOKED");
 	assert_string_equal(text(entry, "timeOfLastStatusChange"),
 	    "2027-01-01");
+	/* what has no date is so since now, whatever is added beside it */
+	assert_int_equal(mds_add_reports(entries, reports, DAY_2027_02_03,
+	    f->msg, sizeof(f->msg)), 0);
+	json_array_remove(json_object_get(reports, OURS), 1);
+	assert_int_equal(mds_add_reports(entries, reports, DAY_2027_02_03,
+	    f->msg, sizeof(f->msg)), 0);
+	assert_string_equal(text(entry, "timeOfLastStatusChange"),
+	    "2027-02-03");
 	json_object_clear(reports);
 	assert_null(mds_take_report("00000000-0000-0000-0000-000000000000="
 	    "REVOKED", MDS_3_1_1, reports, f->msg, sizeof(f->msg)));
-	assert_int_equal(mds_add_reports(entries, reports, f->msg,
+	assert_int_equal(mds_add_reports(entries, reports, 0, f->msg,
 	    sizeof(f->msg)), -EINVAL);
 	assert_string_equal(f->msg, "there is no entry 00000000-0000-0000-"
 	    "0000-000000000000 to report a status of");
