@@ -50,9 +50,26 @@ take_from(json_t *set, json_t *taken, bool *fits)
 	return NULL;
 }
 
-/* Leaves those that fit; those of the first of them are what was matched. */
+/* WebDriver 7.2, merging capabilities: each is asked for in one place. */
 static const char *
-take_first_match(json_t *list, json_t *matched)
+check_merge(const json_t *common, json_t *taken)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(taken, name, value)
+		if (json_object_get(common, name) != NULL)
+			return "a capability is in alwaysMatch and in "
+			    "firstMatch as well";
+	return NULL;
+}
+
+/*
+ * Leaves those that fit; those of the first of them are matched, beside
+ * common. "": none does.
+ */
+static const char *
+take_first_match(json_t *list, const json_t *common, json_t *matched)
 {
 	bool first = true, fits;
 	json_t *set, *taken;
@@ -65,6 +82,8 @@ take_first_match(json_t *list, json_t *matched)
 		fits = true;
 		taken = json_object();
 		why = take_from(set, taken, &fits);
+		if (why == NULL)
+			why = check_merge(common, taken);
 		if (!fits)
 			json_array_remove(list, i);
 		else if (first)
@@ -91,19 +110,22 @@ capabilities_take(json_t *parameters, json_t **matched, const char **error)
 	json_t *asked = json_object_get(parameters, "capabilities");
 	json_t *always = json_object_get(asked, "alwaysMatch");
 	json_t *first = json_object_get(asked, "firstMatch");
+	json_t *common = json_object();
 	const char *why = NULL;
 	bool fits = true;
 
 	*matched = json_object();
 	if (json_is_object(always))
-		why = take_from(always, *matched, &fits);
-	if (why == NULL && fits && json_array_size(first) > 0)
-		why = take_first_match(first, *matched);
+		why = take_from(always, common, &fits);
+	if (why == NULL && json_array_size(first) > 0)
+		why = take_first_match(first, common, *matched);
+	json_object_update(*matched, common);
+	json_decref(common);
 	if (why == NULL && fits)
 		return NULL;
 	json_decref(*matched);
 	*matched = NULL;
-	if (!fits || why[0] == '\0')
+	if (why == NULL || why[0] == '\0')
 		return fail(error, "session not created", "there is no virtual "
 		    "authenticator with that extension");
 	return fail(error, "invalid argument", why);

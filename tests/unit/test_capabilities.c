@@ -119,6 +119,25 @@ test_refuses_other_types(void **state)
 	}
 }
 
+/* Whatever they say, and whether it fits or not. */
+static void
+test_refuses_the_same_twice(void **state)
+{
+	(void)state;
+	refuses("{\"alwaysMatch\": {\"" PRF "\": true}, \"firstMatch\": "
+	    "[{\"" PRF "\": true}]}", "invalid argument");
+	refuses("{\"alwaysMatch\": {\"" PRF "\": true}, \"firstMatch\": "
+	    "[{\"" ALL "\": true}, {\"" PRF "\": false}]}",
+	    "invalid argument");
+	refuses("{\"alwaysMatch\": {\"" NONE "\": true}, \"firstMatch\": "
+	    "[{\"" NONE "\": true}]}", "invalid argument");
+	/* of one another, those that come first may be */
+	takes("{\"alwaysMatch\": {\"" PRF "\": true}, \"firstMatch\": "
+	    "[{\"" ALL "\": true}, {\"" ALL "\": false}]}",
+	    "{\"alwaysMatch\": {}, \"firstMatch\": [{}, {}]}",
+	    "{\"" ALL "\": true, \"" PRF "\": true}");
+}
+
 static void
 test_puts_them_into_replies(void **state)
 {
@@ -148,6 +167,7 @@ main(void)
 		cmocka_unit_test(test_takes_ours_out),
 		cmocka_unit_test(test_leaves_out_what_does_not_fit),
 		cmocka_unit_test(test_refuses_other_types),
+		cmocka_unit_test(test_refuses_the_same_twice),
 		cmocka_unit_test(test_puts_them_into_replies),
 	};
 
