@@ -42,10 +42,12 @@ static const char help[] =
 "  properties ID NAME=VALUE...   backupEligibility, backupState, signCount\n"
 "  pin [PIN], remove-pin         whether it has one; a new one, or none\n"
 "  profile [NAME]                which model it is; another one from now on\n"
-"  roots                         its trust anchors\n"
+"  roots, crls                   its trust anchors; its revocation lists, DER\n"
+"                                in base64\n"
 "  audit                         what it did, the oldest first\n"
 "  faults                        which are armed\n"
-"  arm FAULT [USES [RP_ID]]      one more; disarm: none any more\n"
+"  arm FAULT [USES [RP_ID]]      one more\n"
+"  disarm [ID]                   not that one any more; none at all\n"
 "  events [NAME,...]             what happens, as it happens\n"
 "\n"
 DAEMON_HELP
@@ -66,7 +68,7 @@ static const struct option options[] = {
 
 /*
  * Paths that begin with '/' are the daemon's, others of one key; '*' is the
- * first operand, an ID.
+ * first operand, an ID. Without operands, one at the end is not there.
  */
 static const struct verb {
 	const char	*name;
@@ -105,9 +107,10 @@ static const struct verb {
 	{ "profile", "GET", "PUT", "profile", true, { "profile" } },
 	{ "faults", "GET", NULL, "faults", false, { NULL } },
 	{ "arm", NULL, "POST", "faults", true, { "fault", "uses", "rpId" } },
-	{ "disarm", "DELETE", NULL, "faults", false, { NULL } },
+	{ "disarm", "DELETE", "DELETE", "faults/*", false, { NULL } },
 	{ "audit", "GET", NULL, "audit", false, { NULL } },
 	{ "roots", "GET", NULL, "attestation/roots", false, { NULL } },
+	{ "crls", "GET", NULL, "attestation/crls", false, { NULL } },
 };
 
 struct call {
@@ -251,13 +254,15 @@ is_item(const char *s)
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~") == strlen(s);
 }
 
-/* The path with id in place of '*'; NULL: out of memory. */
+/* The path with id in place of '*'; id NULL: none. NULL: out of memory. */
 static char *
 fill_path(const char *path, const char *id)
 {
 	size_t len = strcspn(path, "*");
 	char *out;
 
+	if (id == NULL)
+		return strndup(path, len - 1);
 	return asprintf(&out, "%.*s%s%s", (int)len, path, id,
 	    path + len + 1) < 0 ? NULL : out;
 }
@@ -274,12 +279,14 @@ make_call(const struct cli *cli, const struct verb *v,
 	if (argc > 0 && v->method == NULL)
 		return cli_wrong_use(cli, "%s takes no operand", v->name);
 	call->method = argc > 0 ? v->method : v->bare;
-	if (item && ((argc > 1 && !v->free) || !is_item(argv[0])))
+	if (item && argc > 0 && ((argc > 1 && !v->free) || !is_item(argv[0])))
 		return cli_wrong_use(cli, "%s takes one ID", v->name);
 	if (item) {
-		path = fill_path(v->path, argv[0]);
+		path = fill_path(v->path, argc > 0 ? argv[0] : NULL);
 		if (path == NULL)
 			return cli_error("out of memory");
+	}
+	if (item && argc > 0) {
 		argc--;
 		argv++;
 	}

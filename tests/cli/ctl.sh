@@ -129,6 +129,19 @@ check "power-cycle" tells '^{}$' power-cycle --key 2 --json
 check "reset" tells '^{}$' reset --key 2 --json
 check "roots" tells 'BEGIN CERTIFICATE' roots --key 2
 check "faults" tells '"armed":\[\]' faults --key 2 --json
+check "crls" tells '^intermediate: [A-Za-z0-9+/=]*$' crls --key 2
+disarmed()
+{
+	local id
+	ctl arm --key 2 reg.up-clear && ctl arm --key 2 reg.rpidhash ||
+	    return
+	id=$(ctl faults --key 2 --json | sed 's/.*"id":\([0-9]*\).*/\1/')
+	tells '^{}$' disarm --key 2 --json "$id" || return
+	ctl faults --key 2 >"$T/armed"
+	[ "$(grep -c '"id"' "$T/armed")" = 1 ] && ctl disarm --key 2 &&
+	    tells '"armed":\[\]' faults --key 2 --json
+}
+check "one fault is disarmed, then all are" disarmed
 check "audit" tells '"operation"' audit --key one --json
 check "a raw call" tells '"keys":' GET /v1/keys
 check "a raw call with a body" tells '"delayMs":7' PUT \
