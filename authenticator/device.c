@@ -492,6 +492,8 @@ close_parts(struct device *d)
 	free(d->other);
 	free(d->accounts);
 	d->accounts = NULL;
+	free(d->counters);
+	d->counters = NULL;
 	d->other = NULL;
 	attestation_free(d->attestation);
 	d->attestation = NULL;
@@ -673,6 +675,8 @@ stop_engine(struct device *d)
 		settle = auth_settle(d->engine);
 	if (settle != NULL)
 		(void)commit_now(&d->commit, settle);
+	if (d->counters != NULL)
+		fault_told_save(d->counters, d->store);
 	auth_done(d->engine);
 }
 
@@ -855,6 +859,37 @@ note_account(struct device *d, const struct auth_facts *facts)
 		fault_account_note(d->accounts, facts);
 }
 
+static bool
+is_reset(const struct auth_facts *facts)
+{
+	return !facts->u2f && facts->command == CTAP_RESET &&
+	    facts->status == CTAP2_OK;
+}
+
+struct fault_told *
+device_told(struct device *d)
+{
+	if (d->counters != NULL || fault_set_forbidden(d->faults))
+		return d->counters;
+	d->counters = calloc(1, sizeof(*d->counters));
+	if (d->counters != NULL)
+		fault_told_load(d->counters, d->store);
+	return d->counters;
+}
+
+/* What its relying party knows of it from now on. */
+static void
+note_told(struct device *d, const struct auth_facts *facts)
+{
+	struct fault_told *told = facts->cred != NULL ||
+	    is_reset(facts) ? device_told(d) : NULL;
+
+	if (told != NULL && is_reset(facts))
+		fault_told_clear(told);
+	else if (told != NULL)
+		fault_told_note(told, facts, d->fault.happened);
+}
+
 /* Memory: until replied. */
 static void
 find_other(struct device *d, struct forge_source *src)
@@ -899,6 +934,8 @@ begin_fault(struct device *d, struct forge_source *src)
 	    (src->facts.auth_data.p[32] & AUTHDATA_UP) == 0)
 		return false;
 	find_other(d, src);
+	if (device_told(d) != NULL)
+		src->told = fault_told(d->counters, src->facts.cred);
 	for (; fault_next(d->faults, stage, src->facts.rp_id, after, &armed);
 	    after = armed.id) {
 		src->choice = armed.choice;
@@ -960,6 +997,7 @@ fault_happened(struct device *d, const struct auth_facts *facts)
 	    .rp_id_hash = facts->rp_id_hash };
 
 	fault_choice_name(d->fault.armed.choice, d->fault.name);
+	d->fault.happened = d->fault.armed.choice.fault;
 	fault_used(d->faults, d->fault.armed.id);
 	d->fault.armed.id = 0;
 	watch_tell(&d->watch, &e);
@@ -1063,6 +1101,7 @@ begin_operation(struct device *d)
 {
 	d->fault.armed.id = 0;
 	d->fault.name[0] = '\0';
+	d->fault.happened = NULL;
 	if (d->watch.sinks != NULL)
 		d->begun_us = clock_us();
 }
@@ -1255,11 +1294,15 @@ device_replied(struct device *d)
 {
 	struct auth_facts facts;
 
-	if (d->watch.sinks != NULL && device_facts(d, &facts))
-		watch_operation(&d->watch, &facts, device_reply(d),
-		    device_fault(d), clock_us() - d->begun_us);
+	if (device_facts(d, &facts)) {
+		if (d->watch.sinks != NULL)
+			watch_operation(&d->watch, &facts, device_reply(d),
+			    device_fault(d), clock_us() - d->begun_us);
+		note_told(d, &facts);
+	}
 	d->fault.armed.id = 0;
 	d->fault.name[0] = '\0';
+	d->fault.happened = NULL;
 	forget_forged(d);
 	auth_replied(d->engine);
 	if (d->commit.diverged && device_tell_engine(d) == 0)
@@ -1444,6 +1487,8 @@ device_reset(struct device *d)
 		return r;
 	watch_tell(&d->watch, &(struct event){ .kind = EVENT_RESET,
 	    .owner = true });
+	if (device_told(d) != NULL)
+		fault_told_clear(d->counters);
 	return forget_pin(d);
 }
 

@@ -10,6 +10,7 @@
 
 #include "authenticator/fault/armed.h"
 #include "authenticator/fault/fault.h"
+#include "authenticator/fault/told.h"
 #include "authenticator/store/commit.h"
 #include "authenticator/watch.h"
 
@@ -22,6 +23,7 @@ struct pin_known {
 /* What the operation under way gets wrong on purpose, if anything. */
 struct fault_now {
 	struct fault_armed armed;	/* id 0: nothing */
+	const struct fault *happened;	/* NULL: it has not */
 	char		 name[FAULT_NAME_MAX];	/* "": it has not happened */
 };
 
@@ -58,6 +60,7 @@ struct device {
 	enum forging	 forging;
 	struct fault_account *other;	/* of find_other(); NULL: not yet */
 	struct fault_accounts *accounts;	/* NULL: none */
+	struct fault_told *counters;	/* NULL: not yet looked at */
 	char		 line[DEVICE_MESSAGE_LEN];	/* device_strerror() */
 	char		 trouble[DEVICE_MESSAGE_LEN];	/* "": none */
 	bool		 told;			/* device_trouble() was */
@@ -85,6 +88,8 @@ void device_note_pin(struct device *d, const struct key_op *op);
 int device_load_state(struct device *d, struct auth_state *state);
 /* The state as it is now, to the engine, which is idle. */
 int device_tell_engine(struct device *d);
+/* NULL: a key that never gets anything wrong, or no memory. */
+struct fault_told *device_told(struct device *d);
 void device_random(void *arg, uint8_t *out, size_t len);
 
 #endif

@@ -160,22 +160,24 @@ sig_raw(struct forge_ga *ga)
 }
 
 /*
- * The counter. One that is 0 does not count: there is nothing to go back to.
+ * The counter. One that the relying party does not know, or knows as 0, does
+ * not count: there is nothing to go back to. What the key has counted since,
+ * for others, is not known there.
  */
 
 static bool
 counter_same(struct forge_ga *ga)
 {
-	if (ga->auth_data.counter < 2)
+	if (ga->told == 0)
 		return false;
-	ga->auth_data.counter--;
+	ga->auth_data.counter = ga->told;
 	return true;
 }
 
 static bool
 counter_lower(struct forge_ga *ga)
 {
-	if (ga->auth_data.counter < 3)
+	if (ga->told < 2)
 		return false;
 	ga->auth_data.counter = 1;
 	return true;
@@ -184,7 +186,7 @@ counter_lower(struct forge_ga *ga)
 static bool
 counter_zero(struct forge_ga *ga)
 {
-	if (ga->auth_data.counter < 2)
+	if (ga->told == 0)
 		return false;
 	ga->auth_data.counter = 0;
 	return true;
@@ -193,6 +195,8 @@ counter_zero(struct forge_ga *ga)
 static bool
 counter_jump(struct forge_ga *ga)
 {
+	if (ga->auth_data.counter > UINT32_MAX - JUMP)
+		return false;	/* it would be back at its beginning */
 	ga->auth_data.counter += JUMP;
 	return true;
 }
@@ -208,7 +212,7 @@ counter_max(struct forge_ga *ga)
 static bool
 cloned(struct forge_ga *ga)
 {
-	if (ga->auth_data.counter <= ga->value + 1)
+	if (ga->told <= ga->value)
 		return false;
 	ga->auth_data.counter = ga->value + 1;
 	return true;
@@ -413,7 +417,8 @@ static const struct fault rows[] = {
 	{ .name = "auth.counter-same", .stage = FAULT_AUTHENTICATION,
 	  .ga.plan = counter_same,
 	  .needs = FAULT_NEEDS_EARLIER,
-	  .breaks = "The signature counter is the one of before.",
+	  .breaks = "The signature counter is the one that the relying party "
+	    "was told last of this credential.",
 	  .check = "notice that it did not rise",
 	  .section = "7.2 step 22: signCount",
 	  .references = "conformance Assertion-Resp-3 F-5",

@@ -6,6 +6,7 @@
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/rsa.h>
 #include <string.h>
 
@@ -265,14 +266,28 @@ alg_not_offered(struct fault_request *rq)
 	return fault_request_with(rq, CTAP_MC_PARAMS, cbor_out_span(&out));
 }
 
+/* Statements of that kind name the algorithm that the key has now: that they
+ * disagree with it would be another fault. */
+static void
+name_alg(struct forge_mc *mc, enum attestation_kind kind, int64_t alg)
+{
+	for (size_t i = 0; i < mc->statements; i++) {
+		if (mc->statement[i].kind == kind)
+			mc->statement[i].alg = alg;
+	}
+}
+
 static bool
 set_alg(struct forge_mc *mc, int64_t alg)
 {
 	struct key key;
 	int64_t is;
 
-	return read_key(mc, &key) && int_at(&key, ALG, &is) && is != alg &&
-	    set_int(&key, ALG, alg) && write_key(mc, &key);
+	if (!read_key(mc, &key) || !int_at(&key, ALG, &is) || is == alg ||
+	    !set_int(&key, ALG, alg) || !write_key(mc, &key))
+		return false;
+	name_alg(mc, ATTESTATION_SELF, alg);
+	return true;
 }
 
 static bool
@@ -350,18 +365,46 @@ kty_nobodys(struct forge_mc *mc)
  * The point
  */
 
+/* A certificate has the credential's key, too, and cannot have one that is no
+ * point: they would differ, and who compares them need not look at the key. */
+static bool
+is_certified(const struct forge_mc *mc)
+{
+	for (size_t i = 0; i < mc->statements; i++) {
+		if (mc->statement[i].kind == ATTESTATION_APPLE ||
+		    mc->statement[i].kind == ATTESTATION_ANDROID_KEY)
+			return true;
+	}
+	return false;
+}
+
+/* That point, in pubArea as well. */
+static bool
+set_point(struct forge_mc *mc, struct key *key, struct span x, struct span y)
+{
+	if (is_certified(mc) || !set_bytes(key, X, x) ||
+	    !set_bytes(key, Y, y) || !write_key(mc, key))
+		return false;
+	for (size_t i = 0; i < mc->statements; i++) {
+		mc->statement[i].tpm.x = x;
+		mc->statement[i].tpm.y = y;
+	}
+	return true;
+}
+
 static bool
 off_curve(struct forge_mc *mc)
 {
 	struct key key;
 	size_t len = 0;
-	uint8_t *y;
+	uint8_t *x, *y;
 
 	if (!read_kind(mc, KTY_EC2, &key) ||
+	    (x = bytes_at(&key, X, &len)) == NULL ||
 	    (y = bytes_at(&key, Y, &len)) == NULL)
 		return false;
 	y[len - 1] ^= 0x01;
-	return set_bytes(&key, Y, span(y, len)) && write_key(mc, &key);
+	return set_point(mc, &key, span(x, len), span(y, len));
 }
 
 static bool
@@ -375,8 +418,7 @@ zero_point(struct forge_mc *mc)
 	    (zero = bytes_at(&key, X, &len)) == NULL)
 		return false;
 	memset(zero, 0, len);
-	return set_bytes(&key, X, span(zero, len)) &&
-	    set_bytes(&key, Y, span(zero, len)) && write_key(mc, &key);
+	return set_point(mc, &key, span(zero, len), span(zero, len));
 }
 
 static bool
@@ -574,47 +616,88 @@ rsa_new(unsigned bits, unsigned e)
 	return key;
 }
 
-/* The key that signs as well, where the credential's key does. */
+/* A TPM's statement is about the key that it is now. */
 static bool
-use_rsa(struct forge_mc *mc, unsigned bits, unsigned e)
+certify_rsa(struct forge_mc *mc)
 {
-	EVP_PKEY *key = rsa_new(bits, e);
+	BIGNUM *e = NULL;
 
-	if (key == NULL || !set_rsa(mc, number_of(mc, key,
-	    OSSL_PKEY_PARAM_RSA_N), number_of(mc, key,
-	    OSSL_PKEY_PARAM_RSA_E))) {
+	if (!forge_mc_kind(mc, ATTESTATION_TPM) ||
+	    EVP_PKEY_get_bn_param(mc->credential_key, OSSL_PKEY_PARAM_RSA_E,
+	    &e) != 1)
+		return false;
+	if (!BN_is_word(e, RSA_F4))
+		mc->statement[0].tpm.exponent = (uint32_t)BN_get_word(e);
+	BN_free(e);
+	return true;
+}
+
+/*
+ * The key that signs as well, where the credential's key does, and that is
+ * certified; U2F has no RSA. Takes key, which may be NULL.
+ */
+static bool
+use_rsa(struct forge_mc *mc, EVP_PKEY *key)
+{
+	if (key == NULL || forge_mc_is(mc) == ATTESTATION_FIDO_U2F ||
+	    !set_rsa(mc, number_of(mc, key, OSSL_PKEY_PARAM_RSA_N),
+	    number_of(mc, key, OSSL_PKEY_PARAM_RSA_E))) {
 		EVP_PKEY_free(key);
 		return false;
 	}
 	mc->credential_key = key;
-	return true;
+	name_alg(mc, ATTESTATION_SELF, COSE_RS256);
+	name_alg(mc, ATTESTATION_ANDROID_KEY, COSE_RS256);
+	return forge_mc_is(mc) != ATTESTATION_TPM || certify_rsa(mc);
 }
 
 static bool
 weak_rsa(struct forge_mc *mc)
 {
-	return use_rsa(mc, WEAK_RSA_BITS, 65537);
+	return use_rsa(mc, rsa_new(WEAK_RSA_BITS, 65537));
 }
 
 static bool
 rsa_e3(struct forge_mc *mc)
 {
-	return use_rsa(mc, 8 * MODULUS_LEN, 3);
+	return use_rsa(mc, rsa_new(8 * MODULUS_LEN, 3));
 }
 
-/* x^1 is x: whoever has the key signs, and so does everybody else. */
+/* d is e: x^1 is x, either way. */
+static EVP_PKEY *
+rsa_of_one(const BIGNUM *n)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
+	OSSL_PARAM *params = NULL;
+	EVP_PKEY *key = NULL;
+
+	if (bld != NULL &&
+	    OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
+	    OSSL_PARAM_BLD_push_uint(bld, OSSL_PKEY_PARAM_RSA_E, 1) == 1 &&
+	    OSSL_PARAM_BLD_push_uint(bld, OSSL_PKEY_PARAM_RSA_D, 1) == 1)
+		params = OSSL_PARAM_BLD_to_param(bld);
+	if (ctx == NULL || params == NULL || EVP_PKEY_fromdata_init(ctx) != 1 ||
+	    EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) != 1)
+		key = NULL;
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(bld);
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
+/* Whoever has the key signs, and so does everybody else. */
 static bool
 rsa_e1(struct forge_mc *mc)
 {
-	uint8_t *n = forge_room(mc->memory, MODULUS_LEN);
-	struct span random = forge_random(mc->memory, MODULUS_LEN);
+	BIGNUM *n = BN_new();
+	EVP_PKEY *key = NULL;
 
-	if (n == NULL || random.p == NULL)
-		return false;
-	memcpy(n, random.p, MODULUS_LEN);
-	n[0] |= 0x80;
-	n[MODULUS_LEN - 1] |= 0x01;
-	return set_rsa(mc, span(n, MODULUS_LEN), span("\x01", 1));
+	if (n != NULL && BN_rand(n, 8 * MODULUS_LEN, BN_RAND_TOP_ONE,
+	    BN_RAND_BOTTOM_ODD) == 1)
+		key = rsa_of_one(n);
+	BN_free(n);
+	return use_rsa(mc, key);
 }
 
 static const struct fault rows[] = {

@@ -150,12 +150,19 @@ set_aaguid(struct forge_mc *mc, const uint8_t aaguid[static 16])
 		memcpy(mc->statement[i].chain.leaf.aaguid, aaguid, 16);
 }
 
+/* One that is not zero would be against fido-u2f, whatever it is. */
+static bool
+has_aaguid(const struct forge_mc *mc)
+{
+	return forge_mc_is(mc) != ATTESTATION_FIDO_U2F;
+}
+
 static bool
 aaguid_unknown(struct forge_mc *mc)
 {
 	struct span random = forge_random(mc->memory, 16);
 
-	if (random.p == NULL)
+	if (random.p == NULL || !has_aaguid(mc))
 		return false;
 	set_aaguid(mc, random.p);
 	return true;
@@ -166,6 +173,8 @@ aaguid_zero(struct forge_mc *mc)
 {
 	static const uint8_t zero[16];
 
+	if (!has_aaguid(mc))
+		return false;
 	set_aaguid(mc, zero);
 	return true;
 }
@@ -173,6 +182,8 @@ aaguid_zero(struct forge_mc *mc)
 static bool
 aaguid_unapproved(struct forge_mc *mc)
 {
+	if (!has_aaguid(mc))
+		return false;
 	set_aaguid(mc, somebodys_aaguid);
 	return true;
 }

@@ -39,7 +39,12 @@ aik(struct forge_mc *mc)
 static bool
 not_restricted(struct forge_mc *mc)
 {
-	return tpm(mc) != NULL;
+	struct forge_statement *st = tpm(mc);
+
+	if (st == NULL)
+		return false;
+	st->tpm.restricted = false;
+	return true;
 }
 
 /* certInfo */

@@ -49,6 +49,10 @@ struct forge {
 	size_t		 next;		/* statement to be signed */
 	EVP_PKEY	*leaf_ec, *leaf_rsa;	/* made when first needed; for
 						 * as long as the key runs */
+	union {
+		struct forge_mc	mc;
+		struct forge_ga	ga;
+	}		 honest;	/* mc or ga, before the fault's plan */
 	bool		 refused;	/* the fault did not fit after all */
 	const char	*trouble;	/* NULL: none */
 	uint8_t		 failed[1];	/* the reply then */
@@ -140,12 +144,37 @@ fail(struct forge *f, const char *why)
 
 /* Taking apart, and the fault's plan. */
 
+/* A plan that is as it was breaks nothing, unless what follows does. */
+static bool
+bend_mc(struct forge *f)
+{
+	const struct fault *fault = f->fault;
+
+	if (fault == NULL || fault->mc.plan == NULL)
+		return true;
+	memcpy(&f->honest.mc, &f->mc, sizeof(f->mc));
+	return fault->mc.plan(&f->mc) && (fault->mc.sign != NULL ||
+	    fault->mc.frame != NULL ||
+	    memcmp(&f->honest.mc, &f->mc, sizeof(f->mc)) != 0);
+}
+
+static bool
+bend_ga(struct forge *f)
+{
+	const struct fault *fault = f->fault;
+
+	if (fault == NULL || fault->ga.plan == NULL)
+		return true;
+	memcpy(&f->honest.ga, &f->ga, sizeof(f->ga));
+	return fault->ga.plan(&f->ga) && (fault->ga.sign != NULL ||
+	    fault->ga.frame != NULL ||
+	    memcmp(&f->honest.ga, &f->ga, sizeof(f->ga)) != 0);
+}
+
 static bool
 begin_mc(struct forge *f, const struct forge_source *src)
 {
-	if (!honest_mc(&f->memory, &f->cfg, src, &f->mc) ||
-	    (f->fault != NULL && f->fault->mc.plan != NULL &&
-	    !f->fault->mc.plan(&f->mc)))
+	if (!honest_mc(&f->memory, &f->cfg, src, &f->mc) || !bend_mc(f))
 		return false;
 	/* its own key has no part in what is wrong */
 	for (size_t i = 0; f->fault != NULL && i < f->mc.statements; i++)
@@ -163,7 +192,8 @@ begin_ga(struct forge *f, const struct forge_source *src)
 	    .rp_id = src->facts.rp_id,
 	    .client_data_hash = src->facts.client_data_hash,
 	    .value = src->choice.value, .other_id = src->other_id,
-	    .other_user_id = src->other_user_id, .now_s = src->now_s,
+	    .other_user_id = src->other_user_id, .told = src->told,
+	    .now_s = src->now_s,
 	    .credential_id = span(cred->id, cred->id_len),
 	    .signer = FORGE_BY_CREDENTIAL };
 	if (!parts_auth_data(src->facts.auth_data, span(NULL, 0),
@@ -171,8 +201,7 @@ begin_ga(struct forge *f, const struct forge_source *src)
 		return false;
 	if (f->rest.user.p != NULL)
 		f->ga.user_id = span(cred->user.id, cred->user.id_len);
-	return f->fault == NULL || f->fault->ga.plan == NULL ||
-	    f->fault->ga.plan(&f->ga);
+	return bend_ga(f);
 }
 
 bool

@@ -42,6 +42,7 @@ struct forge_source {
 	struct fault_choice choice;	/* fault NULL: forge an honest one */
 	struct span	other_id;	/* see plan.h; NULL: none */
 	struct span	other_user_id;
+	uint32_t	told;		/* of an assertion, see plan.h */
 	int64_t		now_s;		/* seconds since 1970 */
 };
 

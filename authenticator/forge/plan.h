@@ -17,7 +17,8 @@
  * Bytes that a hook makes come from forge_room() or forge_copy(): they live
  * until the reply is gone. Spans that were there before live as long. A hook
  * returns false for an operation that it does not fit, and then has changed
- * nothing.
+ * nothing. Nor does one fit whose plan, all there is of it, left everything as
+ * it was: it would have broken nothing.
  */
 #ifndef AUTHENTICATOR_FORGE_PLAN_H
 #define AUTHENTICATOR_FORGE_PLAN_H
@@ -218,6 +219,10 @@ struct forge_tpm {
 	struct span	cert_info;		/* NULL: of the above */
 	bool		tpmt_signature;		/* false: bare, see tpmSignature
 						 */
+	bool		restricted;		/* true: who signs can sign
+						 * nothing else. No byte tells:
+						 * it is in the certificate's
+						 * promise alone */
 };
 
 /* Claims of android-safetynet's JWS (WebAuthn Level 3, 8.5.1). */
@@ -311,6 +316,9 @@ struct forge_ga {
 	uint32_t	value;
 	struct span	other_id;	/* as above */
 	struct span	other_user_id;	/* NULL: none */
+	uint32_t	told;		/* the counter that the relying party
+					 * knows of this credential; 0: none,
+					 * or nobody knows */
 	int64_t		now_s;
 
 	struct forge_auth_data auth_data;	/* attested: false */

@@ -69,6 +69,7 @@ tpm_honest(struct forge_memory *m, struct span cose, struct forge_tpm *out)
 		.magic = TPM_MAGIC, .attest_type = TPM_CERTIFY,
 		.clock = CLOCK_MS, .reset_count = 1, .safe = 1,
 		.firmware = UINT64_C(1) << 48, .attested_alg = TPM_SHA256,
+		.restricted = true,
 	};
 
 	if (!take_key(cose, &key))

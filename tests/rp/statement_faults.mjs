@@ -2,7 +2,8 @@
 /*
  * statement_faults: each fault of an attestation statement breaks what it
  * says, and nothing else (TAP). A key registers with each of them, and
- * format_judges, which knows nothing of faults, finds that one thing.
+ * format_judges, which knows nothing of faults, finds that one thing. Faults
+ * of the key that signs break no statement.
  *
  * SEALKEY names the program; build/sealkey.
  */
@@ -150,11 +151,16 @@ function compare(found, wanted)
 	return fits ? null : `found: ${found.join('; ') || 'nothing'}`;
 }
 
-function tryFault(name, [format, ...wanted], roots)
+/* With these the key signs and is certified as it is: every statement is as it
+ * should be, and what is wrong with the key is all there is to find. */
+const KEYS = ['key.weak-rsa', 'key.rsa-e3', 'key.rsa-e1'];
+const KINDS = ['packed', 'self', 'android-key', 'apple', 'compound'];
+
+function tryFault(name, [format, ...wanted], roots, ...args)
 {
 	try {
-		const made = create('--fault', name);
-		report(name, compare(judge(made, { format, roots }).findings,
+		const made = create('--fault', name, ...args);
+		report([name, ...args].join(' '), compare(judge(made, { format, roots }).findings,
 		    wanted));
 	} catch (err) {
 		report(name, String(err.stderr ?? err.stack)
@@ -184,6 +190,10 @@ try {
 	report('every one is here', listed());
 	for (const [name, row] of Object.entries(FAULTS))
 		tryFault(name, row, roots);
+	for (const kind of KINDS)
+		for (const name of KEYS)
+			tryFault(name, [kind], roots,
+			    '--set', `attestation=${kind}`);
 	report('afterwards it is honest',
 	    compare(judge(create(), { format: 'packed', roots }).findings, []));
 } finally {

@@ -25,6 +25,7 @@
 #include <openssl/x509v3.h>
 
 #include "authenticator/attest/attestation.h"
+#include "authenticator/attest/certificate.h"
 #include "authenticator/device.h"
 #include "authenticator/fault/armed.h"
 #include "ctap/authdata.h"
@@ -542,23 +543,62 @@ aaguid_in(X509 *leaf, uint8_t out[static 16])
 	memcpy(out, ASN1_STRING_get0_data(value) + 2, 16);
 }
 
-/* packed by the credential's own key, which is that of the newest one */
-static void
-judge_self(struct key *k, const cbor_item_t *statement, struct span ad,
-    struct findings *f)
+/* The key that a registration tells, EC2 or RSA; NULL: none of these. *alg is
+ * 0 where it says none. To be freed. */
+static EVP_PKEY *
+told_key(struct span ad, int64_t *alg)
+{
+	size_t head = 55 + (size_t)(ad.p[53] << 8 | ad.p[54]);
+	struct cbor_load_result result;
+	cbor_item_t *key = ad.len > head ? cbor_load(ad.p + head,
+	    ad.len - head, &result) : NULL;
+	EVP_PKEY *pkey = NULL;
+
+	*alg = 0;
+	for (size_t i = 0; key != NULL && i < cbor_map_size(key); i++) {
+		const struct cbor_pair *p = &cbor_map_handle(key)[i];
+
+		if (int_of(p->key) == 3 && cbor_is_int(p->value))
+			*alg = int_of(p->value);
+	}
+	if (*alg == COSE_RS256 || *alg == COSE_ES256)
+		pkey = certificate_cose_key(span(ad.p + head, ad.len - head));
+	if (key != NULL)
+		cbor_decref(&key);
+	return pkey;
+}
+
+/* The key that the newest credential really has. */
+static EVP_PKEY *
+newest_key(struct key *k)
 {
 	struct credential cred;
 	struct auth_lookup q = { .kind = LOOKUP_RP, .before = UINT64_MAX,
 	    .protect_max = PROTECT_REQUIRED, .cred = &cred };
-	EVP_PKEY *key;
 
 	SHA256((const uint8_t *)RP, strlen(RP), q.rp_id_hash);
 	assert_int_equal(store_lookup(device_store(k->device), &q), 0);
 	assert_true(q.found);
-	if (cred.alg != COSE_ES256)
-		return;
-	key = import_cose(span(cred.pub, cred.pub_len));
-	if (!verifies(key, bytes_in(statement, "sig", 0), ad,
+	return cred.alg == COSE_ES256 ?
+	    import_cose(span(cred.pub, cred.pub_len)) : NULL;
+}
+
+/* packed by the credential's own key: the one that it tells, if that is one,
+ * and says of it what the COSE_Key says */
+static void
+judge_self(struct key *k, const cbor_item_t *statement, struct span ad,
+    struct findings *f)
+{
+	int64_t alg = 0;
+	EVP_PKEY *key = NULL;
+
+	if (ad.p[32] & AUTHDATA_AT && ad.len > 55)
+		key = told_key(ad, &alg);
+	if (alg != 0 && int_of(member(statement, "alg", 0)) != alg)
+		find(f, "att-alg");
+	if (key == NULL)
+		key = newest_key(k);
+	if (key != NULL && !verifies(key, bytes_in(statement, "sig", 0), ad,
 	    span(client_data_hash, 32)))
 		find(f, "att-sig");
 	EVP_PKEY_free(key);
@@ -913,18 +953,11 @@ registrations_break_one_thing(void **state)
 	key_free(&k);
 }
 
-/* The key says so, but another one signs: here nobody can check that. */
+/* There is no certificate for it to differ from. */
 static bool
 fits_self(const char *name)
 {
-	static const char *const others[] = { "reg.aaguid-vs-cert",
-		"key.weak-rsa", "key.rsa-e3", "key.rsa-e1" };
-
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		if (strcmp(name, others[i]) == 0)
-			return false;
-	}
-	return true;
+	return strcmp(name, "reg.aaguid-vs-cert") != 0;
 }
 
 /* Signed anew by the credential's key, or by nobody. */
@@ -1153,6 +1186,181 @@ what_does_not_fit_stays_armed(void **state)
 	key_free(&k);
 }
 
+/* A key of that kind, whose credentials are synced. */
+static void
+key_new_synced(struct key *k, enum attestation_kind kind)
+{
+	struct device_config cfg = { .create = true };
+
+	memset(k, 0, sizeof(*k));
+	k->kind = kind;
+	scratch_new(&k->dir);
+	device_config_default(&cfg);
+	cfg.auth.attestation.kind = kind;
+	cfg.auth.backup_eligible = cfg.auth.backup_state = true;
+	cfg.path = k->dir.path;
+	cfg.tpm.target = "none";
+	if (device_open(&cfg, 0, &k->device, msg, sizeof(msg)) != 0)
+		fail_msg("%s", msg);
+}
+
+/* What is so already, or would be wrong twice, is no fault of that key. */
+static void
+nothing_is_broken_twice_or_not_at_all(void **state)
+{
+	static const struct {
+		enum attestation_kind kind;
+		const char *name;
+	} rows[] = {
+		{ ATTESTATION_PACKED, "reg.be-bs" },
+		{ ATTESTATION_SELF, "att.self-when-basic-required" },
+		{ ATTESTATION_NONE, "att.none-when-direct" },
+		{ ATTESTATION_FIDO_U2F, "reg.aaguid-zero" },
+		{ ATTESTATION_FIDO_U2F, "reg.aaguid-unknown" },
+		{ ATTESTATION_FIDO_U2F, "reg.aaguid-unapproved" },
+		{ ATTESTATION_FIDO_U2F, "key.weak-rsa" },
+		{ ATTESTATION_FIDO_U2F, "key.rsa-e3" },
+		{ ATTESTATION_FIDO_U2F, "key.rsa-e1" },
+		{ ATTESTATION_APPLE, "key.off-curve" },
+		{ ATTESTATION_ANDROID_KEY, "key.zero-point" },
+		{ ATTESTATION_ANDROID_KEY, "att.fmt-android-key" },
+		{ ATTESTATION_COMPOUND, "key.off-curve" },
+		{ ATTESTATION_COMPOUND, "att.fmt-compound" },
+	};
+	const struct fault_armed *armed;
+	struct key k;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		key_new_synced(&k, rows[i].kind);
+		arm(&k, rows[i].name, 1);
+		assert_int_equal(create(&k, false), 0);
+		armed = fault_armed_at(device_faults(k.device), 0);
+		if (armed == NULL || armed->used != 0)
+			fail_msg("%s of %s: has happened", rows[i].name,
+			    auth_attestation_format(rows[i].kind));
+		key_free(&k);
+	}
+}
+
+static uint32_t
+counter_with(struct key *k, const char *fault)
+{
+	cbor_item_t *reply;
+	uint32_t counter;
+
+	if (fault != NULL)
+		arm(k, fault, 1);
+	assert_int_equal(get(k, true), 0);
+	reply = load_reply(k);
+	counter = counter_of(bytes_in(reply, NULL, 2));
+	cbor_decref(&reply);
+	return counter;
+}
+
+/* Other accounts sign in, and the counter that all share goes on. */
+static void
+others_sign_in(struct key *k)
+{
+	uint8_t id[CREDENTIAL_ID_MAX];
+	size_t id_len = k->id_len;
+
+	memcpy(id, k->id, id_len);
+	first_account(k);
+	for (int i = 0; i < 3; i++)
+		(void)counter_with(k, NULL);
+	memcpy(k->id, id, id_len);
+}
+
+static const char *const counters[] = { "auth.counter-same",
+	"auth.counter-lower", "auth.counter-zero", "auth.clone" };
+
+static bool
+is_armed(struct key *k)
+{
+	return fault_armed_at(device_faults(k->device), 0) != NULL;
+}
+
+/*
+ * A relying party compares with what it was told of that credential, whatever
+ * the key did for others since: every counter goes back there, or the fault
+ * does not fit.
+ */
+static void
+counters_go_back_where_they_are_compared(void **state)
+{
+	struct key k;
+	uint32_t told;
+
+	(void)state;
+	key_new(&k);
+	first_account(&k);
+	others_sign_in(&k);
+	/* it was told 0, which is no counter */
+	for (size_t i = 0; i < 4; i++)
+		arm(&k, counters[i], 1);
+	told = counter_with(&k, NULL);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(fault_armed_at(device_faults(k.device),
+		    i)->used, 0);
+	fault_clear_all(device_faults(k.device));
+	others_sign_in(&k);
+	assert_int_equal(counter_with(&k, counters[0]), told);
+	/* that one was refused */
+	assert_int_equal(counter_with(&k, counters[0]), told);
+	assert_int_equal(counter_with(&k, counters[1]), 1);
+	assert_int_equal(counter_with(&k, counters[2]), 0);
+	assert_int_equal(counter_with(&k, counters[3]), 1);
+	/* these are accepted, and known from then on */
+	told = counter_with(&k, "auth.counter-jump");
+	assert_int_equal(counter_with(&k, counters[0]), told);
+	assert_false(is_armed(&k));
+	key_free(&k);
+}
+
+static void
+reopen(struct key *k)
+{
+	struct device_config cfg = { .create = false };
+
+	device_close(k->device);
+	device_config_default(&cfg);
+	cfg.path = k->dir.path;
+	cfg.tpm.target = "none";
+	if (device_open(&cfg, 0, &k->device, msg, sizeof(msg)) != 0)
+		fail_msg("%s", msg);
+}
+
+/* Each sealkey webauthn is a process of its own. */
+static void
+what_was_told_is_known_afterwards(void **state)
+{
+	struct key k;
+	uint32_t told;
+
+	(void)state;
+	key_new(&k);
+	first_account(&k);
+	told = counter_with(&k, NULL);
+	others_sign_in(&k);
+	reopen(&k);
+	assert_int_equal(counter_with(&k, counters[0]), told);
+	key_free(&k);
+}
+
+static void
+the_greatest_counter_is_told(void **state)
+{
+	struct key k;
+
+	(void)state;
+	key_new(&k);
+	first_account(&k);
+	assert_int_equal(counter_with(&k, "auth.counter-max"), UINT32_MAX);
+	assert_int_equal(counter_with(&k, counters[0]), UINT32_MAX);
+	key_free(&k);
+}
+
 /* One that the store does not have is remembered. */
 static void
 accounts_that_are_not_stored_are_mixed_up(void **state)
@@ -1339,6 +1547,10 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_clone_counts),
 		cmocka_unit_test(every_fault_is_expected),
 		cmocka_unit_test(what_does_not_fit_stays_armed),
+		cmocka_unit_test(nothing_is_broken_twice_or_not_at_all),
+		cmocka_unit_test(counters_go_back_where_they_are_compared),
+		cmocka_unit_test(what_was_told_is_known_afterwards),
+		cmocka_unit_test(the_greatest_counter_is_told),
 		cmocka_unit_test(accounts_that_are_not_stored_are_mixed_up),
 		cmocka_unit_test(what_fails_stays_armed),
 		cmocka_unit_test(watchers_hear_of_each_use),

@@ -381,12 +381,14 @@ take_memory(struct forge_memory *m)
 static bool
 little_memory_mc(struct forge_mc *mc)
 {
+	mc->auth_data.flags |= 0x02;	/* a plan breaks something */
 	return take_memory(mc->memory);
 }
 
 static bool
 little_memory_ga(struct forge_ga *ga)
 {
+	ga->auth_data.flags |= 0x02;
 	return take_memory(ga->memory);
 }
 
@@ -506,6 +508,38 @@ refuse_ga(struct forge_ga *ga)
 {
 	(void)ga;
 	return false;
+}
+
+static bool
+idle_mc(struct forge_mc *mc)
+{
+	mc->auth_data.flags |= AUTHDATA_UP;
+	return true;
+}
+
+static bool
+idle_ga(struct forge_ga *ga)
+{
+	ga->auth_data.flags |= AUTHDATA_UP;
+	return true;
+}
+
+static void
+a_plan_that_bends_nothing_does_not_fit(void **state)
+{
+	static const struct fault idle = { .name = "test.idle",
+		.mc.plan = idle_mc, .ga.plan = idle_ga };
+	struct rig *r = *state;
+
+	r->src.choice.fault = &idle;
+	for (size_t i = 0; i < KINDS; i++) {
+		r->src.facts.attestation = kinds[i];
+		assert_false(forge_begin(r->f, &r->src));
+	}
+	device_replied(r->d);
+	answer(r, assert_it, sizeof(assert_it));
+	r->src.choice.fault = &idle;
+	assert_false(forge_begin(r->f, &r->src));
 }
 
 static void
@@ -655,6 +689,7 @@ main(void)
 		RIGGED(what_cannot_be_taken_apart_is_an_error),
 		RIGGED(running_out_of_memory_is_an_error),
 		RIGGED(no_reply_is_longer_than_a_message),
+		RIGGED(a_plan_that_bends_nothing_does_not_fit),
 		RIGGED(a_hook_that_refuses_late_has_bent_nothing),
 		cmocka_unit_test(under_a_brought_root),
 		cmocka_unit_test(u2f_under_a_brought_root),

@@ -1271,6 +1271,14 @@ a_fault_answers_with_a_status(void **state)
 		int status;
 	} faults[] = {
 		{ "ctap.pin-blocked", CTAP2_ERR_PIN_BLOCKED },
+		{ "ctap.pin-auth-blocked", CTAP2_ERR_PIN_AUTH_BLOCKED },
+		{ "ctap.uv-blocked", CTAP2_ERR_UV_BLOCKED },
+		{ "ctap.excluded", CTAP2_ERR_CREDENTIAL_EXCLUDED },
+		{ "ctap.denied", CTAP2_ERR_OPERATION_DENIED },
+		{ "ctap.user-timeout", CTAP2_ERR_USER_ACTION_TIMEOUT },
+		{ "ctap.unsupported-algorithm",
+		    CTAP2_ERR_UNSUPPORTED_ALGORITHM },
+		{ "auth.reset-token", CTAP2_ERR_NO_CREDENTIALS },
 		{ "ctap.store-full", CTAP2_ERR_KEY_STORE_FULL },
 		{ "ctap.no-credentials", CTAP2_ERR_NO_CREDENTIALS },
 		{ "ctap.error", CTAP2_ERR_OPERATION_DENIED },
