@@ -911,7 +911,7 @@ find_other(struct device *d, struct forge_source *src)
 static bool
 is_forged(const struct fault *f)
 {
-	return f->mc.plan != NULL || f->mc.sign != NULL ||
+	return f->mc.kinds != 0 || f->mc.plan != NULL || f->mc.sign != NULL ||
 	    f->mc.frame != NULL || f->ga.plan != NULL ||
 	    f->ga.sign != NULL || f->ga.frame != NULL;
 }

@@ -113,6 +113,12 @@ struct fault {
 	const char	*references;	/* CVEs and the like; NULL: none */
 
 	struct {
+		/*
+		 * Kinds of attestation that it is about, 1 << enum
+		 * attestation_kind each; 0: all. Before plan, whatever the key
+		 * gives else is made an honest one of the first of them.
+		 */
+		unsigned kinds;
 		bool	(*request)(struct fault_request *rq);
 		bool	(*plan)(struct forge_mc *mc);
 		bool	(*sign)(struct forge_mc *mc);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Faults of attestation statements, but for tpm's. One that is about packed
- * attestation, or about another format, has the key make that: an honest one
- * otherwise, whatever the key usually gives.
+ * Faults of attestation statements, but for tpm's.
  */
 #include <openssl/ec.h>
 
 #include "authenticator/attest/crl.h"
 #include "authenticator/fault/fault_rows.h"
+#include "authenticator/fault/fault_statement.h"
 #include "authenticator/forge/plan.h"
 #include "ctap/cose.h"
 
@@ -18,44 +17,21 @@
 #define CRL_OF_NOBODY	"http://127.0.0.1:9/sealkey-test.crl"
 #define HOUR_MS		3600000LL
 
-/* The one statement of that kind; NULL: the credential cannot have it. */
-static struct forge_statement *
-of_kind(struct forge_mc *mc, enum attestation_kind kind)
-{
-	if (forge_mc_is(mc) != kind && !forge_mc_kind(mc, kind))
-		return NULL;
-	return &mc->statement[0];
-}
-
-static struct forge_statement *
-packed(struct forge_mc *mc)
-{
-	return of_kind(mc, ATTESTATION_PACKED);
-}
-
-/* As the key gives it if that is one that is signed, or else packed. */
-static struct forge_statement *
-signed_one(struct forge_mc *mc)
-{
-	return !mc->compound && mc->statement[0].sig_there ?
-	    &mc->statement[0] : packed(mc);
-}
-
 /* The signature. */
 
 static bool
-plan_signed(struct forge_mc *mc)
+flip_signature(struct forge_mc *mc, size_t i)
 {
-	return signed_one(mc) != NULL;
-}
-
-static bool
-sign_bad(struct forge_mc *mc)
-{
-	struct forge_statement *st = &mc->statement[0];
+	struct forge_statement *st = &mc->statement[i];
 
 	st->sig = forge_flip(mc->memory, st->sig, -1);
 	return st->sig.p != NULL;
+}
+
+bool
+fault_sign_bad(struct forge_mc *mc)
+{
+	return flip_signature(mc, 0);
 }
 
 static bool
@@ -63,12 +39,6 @@ sign_empty(struct forge_mc *mc)
 {
 	mc->statement[0].sig = span("", 0);
 	return true;
-}
-
-static bool
-plan_packed(struct forge_mc *mc)
-{
-	return packed(mc) != NULL;
 }
 
 /* r and s of P-256, as other protocols have them. */
@@ -92,22 +62,14 @@ sign_raw(struct forge_mc *mc)
 static bool
 sig_wrong_key(struct forge_mc *mc)
 {
-	struct forge_statement *st = signed_one(mc);
-
-	if (st == NULL)
-		return false;
-	st->signer = FORGE_BY_STRANGER;
+	mc->statement[0].signer = FORGE_BY_STRANGER;
 	return true;
 }
 
 static bool
 sig_authdata_only(struct forge_mc *mc)
 {
-	struct forge_statement *st = signed_one(mc);
-
-	if (st == NULL)
-		return false;
-	st->without_client_data = true;
+	mc->statement[0].without_client_data = true;
 	return true;
 }
 
@@ -116,21 +78,15 @@ sig_authdata_only(struct forge_mc *mc)
 static bool
 alg_mismatch_basic(struct forge_mc *mc)
 {
-	struct forge_statement *st = packed(mc);
-
-	if (st == NULL)
-		return false;
-	st->alg = COSE_RS256;
+	mc->statement[0].alg = COSE_RS256;
 	return true;
 }
 
 static bool
 alg_mismatch_self(struct forge_mc *mc)
 {
-	struct forge_statement *st = of_kind(mc, ATTESTATION_SELF);
+	struct forge_statement *st = &mc->statement[0];
 
-	if (st == NULL)
-		return false;
 	st->alg = st->alg == COSE_RS256 ? COSE_ES256 : COSE_RS256;
 	return true;
 }
@@ -138,88 +94,62 @@ alg_mismatch_self(struct forge_mc *mc)
 static bool
 alg_missing(struct forge_mc *mc)
 {
-	struct forge_statement *st = packed(mc);
-
-	if (st == NULL)
-		return false;
-	st->alg_there = false;
+	mc->statement[0].alg_there = false;
 	return true;
 }
 
 static bool
 alg_unknown(struct forge_mc *mc)
 {
-	struct forge_statement *st = packed(mc);
-
-	if (st == NULL)
-		return false;
-	st->alg = ALG_UNKNOWN;
+	mc->statement[0].alg = ALG_UNKNOWN;
 	return true;
 }
 
-/* The chain. NULL: the credential cannot have one. */
+/* The chain. */
 
-static struct forge_chain *
-chain(struct forge_mc *mc)
+bool
+fault_untrusted_root(struct forge_mc *mc)
 {
-	struct forge_statement *st = packed(mc);
-
-	return st != NULL ? &st->chain : NULL;
-}
-
-static bool
-untrusted_root(struct forge_mc *mc)
-{
-	struct forge_chain *c = chain(mc);
-
-	if (c == NULL)
-		return false;
-	c->anchor = FORGE_TO_STRANGER;
+	mc->statement[0].chain.anchor = FORGE_TO_STRANGER;
 	return true;
 }
 
 static bool
 own_root_in_x5c(struct forge_mc *mc)
 {
-	if (!untrusted_root(mc))
-		return false;
 	mc->statement[0].chain.with_anchor = true;
-	return true;
+	return fault_untrusted_root(mc);
 }
 
 static bool
 leaf_self_signed(struct forge_mc *mc)
 {
-	struct forge_chain *c = chain(mc);
-
-	if (c == NULL)
-		return false;
-	c->anchor = FORGE_TO_ITSELF;
+	mc->statement[0].chain.anchor = FORGE_TO_ITSELF;
 	return true;
 }
 
 static bool
 anchor_in_x5c(struct forge_mc *mc)
 {
-	struct forge_chain *c = chain(mc);
+	mc->statement[0].chain.with_anchor = true;
+	return true;
+}
 
-	if (c == NULL)
-		return false;
-	c->with_anchor = true;
+static bool
+plan_two(struct forge_mc *mc)
+{
+	struct forge_chain *c = &mc->statement[0].chain;
+
+	if (c->certificates < 2)
+		c->certificates = 2;
 	return true;
 }
 
 static bool
 missing_intermediate(struct forge_mc *mc)
 {
-	struct forge_chain *c = chain(mc);
-
-	if (c == NULL)
-		return false;
-	if (c->certificates < 2)
-		c->certificates = 2;
-	c->leaf_only = true;
-	return true;
+	mc->statement[0].chain.leaf_only = true;
+	return plan_two(mc);
 }
 
 static bool
@@ -239,18 +169,6 @@ sign_x5c_garbage(struct forge_mc *mc)
 }
 
 static bool
-plan_two(struct forge_mc *mc)
-{
-	struct forge_chain *c = chain(mc);
-
-	if (c == NULL)
-		return false;
-	if (c->certificates < 2)
-		c->certificates = 2;
-	return true;
-}
-
-static bool
 sign_x5c_order(struct forge_mc *mc)
 {
 	struct forge_chain *c = &mc->statement[0].chain;
@@ -264,33 +182,20 @@ sign_x5c_order(struct forge_mc *mc)
 static bool
 crl_ssrf(struct forge_mc *mc)
 {
-	struct forge_leaf *leaf;
+	struct forge_leaf *l = &mc->statement[0].chain.leaf;
 
-	if (!untrusted_root(mc))
-		return false;
-	leaf = &mc->statement[0].chain.leaf;
-	if (leaf->crl_url == NULL)
-		leaf->crl_url = CRL_OF_NOBODY;
-	return true;
+	if (l->crl_url == NULL)
+		l->crl_url = CRL_OF_NOBODY;
+	return fault_untrusted_root(mc);
 }
 
-/* The leaf. NULL: the credential cannot have one. */
-
-static struct forge_leaf *
-leaf(struct forge_mc *mc)
-{
-	struct forge_chain *c = chain(mc);
-
-	return c != NULL ? &c->leaf : NULL;
-}
+/* The leaf. */
 
 static bool
 leaf_expired(struct forge_mc *mc)
 {
-	struct forge_leaf *l = leaf(mc);
+	struct forge_leaf *l = &mc->statement[0].chain.leaf;
 
-	if (l == NULL)
-		return false;
 	l->not_before_s = mc->now_s - YEAR_S;
 	l->not_after_s = mc->now_s - DAY_S;
 	return true;
@@ -299,10 +204,8 @@ leaf_expired(struct forge_mc *mc)
 static bool
 leaf_not_yet(struct forge_mc *mc)
 {
-	struct forge_leaf *l = leaf(mc);
+	struct forge_leaf *l = &mc->statement[0].chain.leaf;
 
-	if (l == NULL)
-		return false;
 	l->not_before_s = mc->now_s + 2 * DAY_S;
 	l->not_after_s = mc->now_s + YEAR_S;
 	return true;
@@ -311,10 +214,8 @@ leaf_not_yet(struct forge_mc *mc)
 static bool
 leaf_revoked(struct forge_mc *mc)
 {
-	struct forge_leaf *l = leaf(mc);
+	struct forge_leaf *l = &mc->statement[0].chain.leaf;
 
-	if (l == NULL)
-		return false;
 	memcpy(l->serial, crl_revoked_serial, CRL_SERIAL_LEN);
 	l->serial_len = CRL_SERIAL_LEN;
 	return true;
@@ -323,29 +224,21 @@ leaf_revoked(struct forge_mc *mc)
 static bool
 leaf_bad_signature(struct forge_mc *mc)
 {
-	struct forge_leaf *l = leaf(mc);
-
-	if (l == NULL)
-		return false;
-	l->bad_signature = true;
+	mc->statement[0].chain.leaf.bad_signature = true;
 	return true;
 }
 
 static bool
 leaf_ou(struct forge_mc *mc)
 {
-	struct forge_leaf *l = leaf(mc);
-
-	return l != NULL && forge_leaf_name(l, "OU",
+	return forge_leaf_name(&mc->statement[0].chain.leaf, "OU",
 	    "Authenticator TEST Attestation");
 }
 
 static bool
 leaf_without(struct forge_mc *mc, const char *oid)
 {
-	struct forge_leaf *l = leaf(mc);
-
-	return l != NULL && forge_leaf_name(l, oid, NULL);
+	return forge_leaf_name(&mc->statement[0].chain.leaf, oid, NULL);
 }
 
 static bool
@@ -370,124 +263,85 @@ leaf_c(struct forge_mc *mc)
 static bool
 leaf_c_unknown(struct forge_mc *mc)
 {
-	struct forge_leaf *l = leaf(mc);
-
-	return l != NULL && forge_leaf_name(l, "C", "AA");
+	return forge_leaf_name(&mc->statement[0].chain.leaf, "C", "AA");
 }
 
 static bool
 leaf_v1(struct forge_mc *mc)
 {
-	struct forge_leaf *l = leaf(mc);
-
-	if (l == NULL)
-		return false;
-	l->version = 1;
+	mc->statement[0].chain.leaf.version = 1;
 	return true;
 }
 
-static bool
-leaf_ca(struct forge_mc *mc)
+bool
+fault_leaf_ca(struct forge_mc *mc)
 {
-	struct forge_leaf *l = leaf(mc);
-
-	if (l == NULL)
-		return false;
-	l->ca = true;
+	mc->statement[0].chain.leaf.ca = true;
 	return true;
 }
 
-static bool
-leaf_no_constraints(struct forge_mc *mc)
+bool
+fault_leaf_no_constraints(struct forge_mc *mc)
 {
-	struct forge_leaf *l = leaf(mc);
-
-	if (l == NULL)
-		return false;
-	l->constraints = FORGE_ABSENT;
+	mc->statement[0].chain.leaf.constraints = FORGE_ABSENT;
 	return true;
 }
 
 static bool
 leaf_aaguid_critical(struct forge_mc *mc)
 {
-	struct forge_leaf *l = leaf(mc);
-
-	if (l == NULL)
-		return false;
-	l->aaguid_there = FORGE_CRITICAL;
+	mc->statement[0].chain.leaf.aaguid_there = FORGE_CRITICAL;
 	return true;
 }
 
 static bool
 leaf_aaguid_other(struct forge_mc *mc)
 {
-	struct forge_leaf *l = leaf(mc);
+	struct forge_leaf *l = &mc->statement[0].chain.leaf;
 
-	if (l == NULL)
-		return false;
 	l->aaguid[sizeof(l->aaguid) - 1] ^= 1;
 	return true;
 }
 
 /* The format. */
 
+/* Another kind than the key gives, which is what is wrong with it. */
+static bool
+give(struct forge_mc *mc, enum attestation_kind kind)
+{
+	return forge_mc_is(mc) != kind && forge_mc_kind(mc, kind);
+}
+
 static bool
 self(struct forge_mc *mc)
 {
-	return forge_mc_is(mc) != ATTESTATION_SELF &&
-	    forge_mc_kind(mc, ATTESTATION_SELF);
+	return give(mc, ATTESTATION_SELF);
 }
 
 static bool
 none(struct forge_mc *mc)
 {
-	return forge_mc_is(mc) != ATTESTATION_NONE &&
-	    forge_mc_kind(mc, ATTESTATION_NONE);
+	return give(mc, ATTESTATION_NONE);
 }
 
 /* "test": 1, which is where it belongs in the order of a packed statement */
-static const uint8_t unknown_member[] = { 0x64, 't', 'e', 's', 't', 0x01 };
-
-static bool
-none_with_statement(struct forge_mc *mc)
-{
-	struct forge_statement *st = of_kind(mc, ATTESTATION_NONE);
-
-	if (st == NULL)
-		return false;
-	st->extra = span(unknown_member, sizeof(unknown_member));
-	return true;
-}
-
 static bool
 extra_member(struct forge_mc *mc)
 {
-	struct forge_statement *st = packed(mc);
-
-	if (st == NULL)
-		return false;
-	st->extra = span(unknown_member, sizeof(unknown_member));
+	mc->statement[0].extra = span("\x64" "test" "\x01", 6);
 	return true;
 }
 
 static bool
 statement_empty(struct forge_mc *mc)
 {
-	static const uint8_t empty_map[] = { 0xa0 };
-	struct forge_statement *st = packed(mc);
-
-	if (st == NULL)
-		return false;
-	st->cbor = span(empty_map, sizeof(empty_map));
+	mc->statement[0].cbor = span("\xa0", 1);	/* a map */
 	return true;
 }
 
 static bool
 format_unknown(struct forge_mc *mc)
 {
-	if (packed(mc) == NULL)
-		return false;
 	mc->fmt = "sealkey-test";
 	return true;
 }
@@ -495,8 +349,6 @@ format_unknown(struct forge_mc *mc)
 static bool
 u2f_aaguid(struct forge_mc *mc)
 {
-	if (of_kind(mc, ATTESTATION_FIDO_U2F) == NULL)
-		return false;
 	memcpy(mc->auth_data.aaguid, mc->aaguid, sizeof(mc->aaguid));
 	return true;
 }
@@ -505,10 +357,8 @@ u2f_aaguid(struct forge_mc *mc)
 static bool
 u2f_two_certificates(struct forge_mc *mc)
 {
-	struct forge_statement *st = of_kind(mc, ATTESTATION_FIDO_U2F);
+	struct forge_statement *st = &mc->statement[0];
 
-	if (st == NULL)
-		return false;
 	st->signer = FORGE_BY_LEAF;
 	st->chain.certificates = 2;
 	return true;
@@ -517,21 +367,12 @@ u2f_two_certificates(struct forge_mc *mc)
 static bool
 compound(struct forge_mc *mc)
 {
-	return forge_mc_is(mc) != ATTESTATION_COMPOUND &&
-	    forge_mc_kind(mc, ATTESTATION_COMPOUND);
-}
-
-static bool
-plan_compound(struct forge_mc *mc)
-{
-	return of_kind(mc, ATTESTATION_COMPOUND) != NULL;
+	return give(mc, ATTESTATION_COMPOUND);
 }
 
 static bool
 compound_one(struct forge_mc *mc)
 {
-	if (!plan_compound(mc))
-		return false;
 	mc->statements = 1;
 	return true;
 }
@@ -539,80 +380,56 @@ compound_one(struct forge_mc *mc)
 static bool
 sign_compound_bad(struct forge_mc *mc)
 {
-	struct forge_statement *st = &mc->statement[1];
-
-	st->sig = forge_flip(mc->memory, st->sig, -1);
-	return st->sig.p != NULL;
+	return flip_signature(mc, 1);
 }
 
 static bool
 android_key(struct forge_mc *mc)
 {
-	return forge_mc_is(mc) != ATTESTATION_ANDROID_KEY &&
-	    forge_mc_kind(mc, ATTESTATION_ANDROID_KEY);
+	return give(mc, ATTESTATION_ANDROID_KEY);
 }
 
-/* What phones say. NULL: the credential cannot have it. */
-
-static struct forge_key_description *
-description(struct forge_mc *mc)
-{
-	struct forge_statement *st = of_kind(mc, ATTESTATION_ANDROID_KEY);
-
-	return st != NULL ? &st->chain.leaf.description : NULL;
-}
+/* What phones say. */
 
 static bool
 android_challenge(struct forge_mc *mc)
 {
-	struct forge_key_description *d = description(mc);
+	struct span *challenge =
+	    &mc->statement[0].chain.leaf.description.challenge;
 
-	if (d == NULL)
-		return false;
-	d->challenge = forge_random(mc->memory, 32);
-	return d->challenge.p != NULL;
+	*challenge = forge_random(mc->memory, 32);
+	return challenge->p != NULL;
 }
 
 static bool
 android_all_applications(struct forge_mc *mc)
 {
-	struct forge_key_description *d = description(mc);
-
-	if (d == NULL)
-		return false;
-	d->all_applications = true;
+	mc->statement[0].chain.leaf.description.all_applications = true;
 	return true;
 }
 
 static bool
 android_origin(struct forge_mc *mc)
 {
-	struct forge_key_description *d = description(mc);
-
-	if (d == NULL)
-		return false;
-	d->origin = 2;	/* KM_ORIGIN_IMPORTED */
+	/* KM_ORIGIN_IMPORTED */
+	mc->statement[0].chain.leaf.description.origin = 2;
 	return true;
 }
 
 static bool
 android_purpose(struct forge_mc *mc)
 {
-	struct forge_key_description *d = description(mc);
-
-	if (d == NULL)
-		return false;
-	d->purpose = 1;	/* KM_PURPOSE_DECRYPT */
+	/* KM_PURPOSE_DECRYPT */
+	mc->statement[0].chain.leaf.description.purpose = 1;
 	return true;
 }
 
 static bool
 android_software(struct forge_mc *mc)
 {
-	struct forge_key_description *d = description(mc);
+	struct forge_key_description *d =
+	    &mc->statement[0].chain.leaf.description;
 
-	if (d == NULL)
-		return false;
 	d->security_level = 0;
 	d->in_tee = false;
 	return true;
@@ -620,57 +437,28 @@ android_software(struct forge_mc *mc)
 
 /* The certificate is another key's. */
 static bool
-other_certified(struct forge_mc *mc, enum attestation_kind kind)
+other_certified(struct forge_mc *mc)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
-	struct forge_statement *st = key != NULL ? of_kind(mc, kind) : NULL;
 
-	if (st == NULL) {
-		EVP_PKEY_free(key);
-		return false;
-	}
-	st->chain.leaf.key = key;
-	return true;
-}
-
-static bool
-android_other_key(struct forge_mc *mc)
-{
-	return other_certified(mc, ATTESTATION_ANDROID_KEY);
-}
-
-static bool
-apple_other_key(struct forge_mc *mc)
-{
-	return other_certified(mc, ATTESTATION_APPLE);
+	mc->statement[0].chain.leaf.key = key;
+	return key != NULL;
 }
 
 static bool
 apple_nonce(struct forge_mc *mc)
 {
-	struct forge_statement *st = of_kind(mc, ATTESTATION_APPLE);
+	struct span *nonce = &mc->statement[0].chain.leaf.nonce;
 
-	if (st == NULL)
-		return false;
-	st->chain.leaf.nonce = forge_random(mc->memory, 32);
-	return st->chain.leaf.nonce.p != NULL;
-}
-
-static struct forge_safetynet *
-safetynet(struct forge_mc *mc)
-{
-	struct forge_statement *st = of_kind(mc, ATTESTATION_SAFETYNET);
-
-	return st != NULL ? &st->safetynet : NULL;
+	*nonce = forge_random(mc->memory, 32);
+	return nonce->p != NULL;
 }
 
 static bool
 safetynet_nonce(struct forge_mc *mc)
 {
-	struct forge_safetynet *net = safetynet(mc);
+	struct forge_safetynet *net = &mc->statement[0].safetynet;
 
-	if (net == NULL)
-		return false;
 	net->nonce = forge_random(mc->memory, 32);
 	return net->nonce.p != NULL;
 }
@@ -678,34 +466,29 @@ safetynet_nonce(struct forge_mc *mc)
 static bool
 safetynet_cts(struct forge_mc *mc)
 {
-	struct forge_safetynet *net = safetynet(mc);
-
-	if (net == NULL)
-		return false;
-	net->cts_profile_match = false;
+	mc->statement[0].safetynet.cts_profile_match = false;
 	return true;
 }
 
 static bool
 safetynet_old(struct forge_mc *mc)
 {
-	struct forge_safetynet *net = safetynet(mc);
-
-	if (net == NULL)
-		return false;
-	net->timestamp_ms -= HOUR_MS;
+	mc->statement[0].safetynet.timestamp_ms -= HOUR_MS;
 	return true;
 }
 
 static bool
 safetynet_host(struct forge_mc *mc)
 {
-	if (safetynet(mc) == NULL)
-		return false;
 	mc->statement[0].chain.leaf.dns = "attest.example";
 	return forge_leaf_name(&mc->statement[0].chain.leaf, "CN",
 	    "attest.example");
 }
+
+/* One that is signed; packed first. */
+#define OF_SIGNED	.mc.kinds = FAULT_KIND(PACKED) | FAULT_KIND(SELF) | \
+	FAULT_KIND(TPM) | FAULT_KIND(FIDO_U2F) | FAULT_KIND(ANDROID_KEY) | \
+	FAULT_KIND(SAFETYNET)
 
 /*
  * Chromium hands statements on unread; of packed, so does Firefox, and stops
@@ -722,32 +505,33 @@ safetynet_host(struct forge_mc *mc)
 
 static const struct fault rows[] = {
 	{ .name = "att.sig-bad", PACKED_SEEN,
-	  .mc.plan = plan_signed, .mc.sign = sign_bad,
+	  OF_SIGNED, .mc.sign = fault_sign_bad,
 	  .breaks = "The last bit of the attestation signature is another "
 	    "one.",
 	  .check = "verify the signature",
 	  .section = "8.2: verification procedure",
 	  .references = "conformance Resp-5" },
 	{ .name = "att.sig-empty", PACKED_SEEN,
-	  .mc.plan = plan_signed, .mc.sign = sign_empty,
+	  OF_SIGNED, .mc.sign = sign_empty,
 	  .breaks = "The attestation signature has no bytes.",
 	  .check = "verify the signature",
 	  .section = "8.2: verification procedure",
 	  .references = "conformance Resp-5" },
 	{ .name = "att.sig-raw-rs", PACKED_SEEN,
-	  .mc.plan = plan_packed, .mc.sign = sign_raw,
+	  FAULT_OF(PACKED), .mc.sign = sign_raw,
 	  .breaks = "The ECDSA signature is r and s, and not DER.",
 	  .check = "take ECDSA signatures in DER alone",
 	  .section = "6.5.5: signature formats",
 	  .references = "conformance Resp-5" },
-	{ .name = "att.sig-wrong-key", PACKED, .mc.plan = sig_wrong_key,
+	{ .name = "att.sig-wrong-key", PACKED,
+	  OF_SIGNED, .mc.plan = sig_wrong_key,
 	  .breaks = "The attestation signature is by another key than the "
 	    "certificate's.",
 	  .check = "verify the signature with the key of the certificate",
 	  .section = "8.2: verification procedure",
 	  .references = "conformance Resp-5" },
 	{ .name = "att.sig-authdata-only", PACKED,
-	  .mc.plan = sig_authdata_only,
+	  OF_SIGNED, .mc.plan = sig_authdata_only,
 	  .breaks = "The attestation signature is over authenticator data "
 	    "alone, without the hash of the client data.",
 	  .check = "verify the signature over both: it would be good for any "
@@ -755,92 +539,98 @@ static const struct fault rows[] = {
 	  .section = "8.2: verification procedure",
 	  .references = "conformance Resp-5" },
 	{ .name = "att.alg-mismatch-basic", PACKED_SEEN,
-	  .mc.plan = alg_mismatch_basic,
+	  FAULT_OF(PACKED), .mc.plan = alg_mismatch_basic,
 	  .breaks = "The statement says RS256, and the certificate has a "
 	    "P-256 key, which signed with ES256.",
 	  .check = "verify with the algorithm that the statement names, and "
 	    "refuse a key that is not of it",
 	  .section = "8.2: verification procedure" },
 	{ .name = "att.alg-mismatch-self", PACKED,
-	  .mc.plan = alg_mismatch_self,
+	  FAULT_OF(SELF), .mc.plan = alg_mismatch_self,
 	  .breaks = "The statement of self attestation names another "
 	    "algorithm than the credential's key.",
 	  .check = "compare alg with that of credentialPublicKey",
 	  .section = "8.2: verification procedure, self attestation",
 	  .references = "py_webauthn, webauthn4j and fido2-net-lib do" },
-	{ .name = "att.alg-missing", UNREAD, .mc.plan = alg_missing,
+	{ .name = "att.alg-missing", UNREAD,
+	  FAULT_OF(PACKED), .mc.plan = alg_missing,
 	  .breaks = "The packed statement has no member alg.",
 	  .check = "refuse a statement that is not of its syntax",
 	  .section = "8.2: syntax",
 	  .references = "conformance Resp-5" },
 	{ .name = "att.alg-unknown", OTHER_SEEN,
-	  .mc.plan = alg_unknown,
+	  FAULT_OF(PACKED), .mc.plan = alg_unknown,
 	  .breaks = "The statement names an algorithm that nobody has "
 	    "registered.",
 	  .check = "refuse an algorithm that it does not know",
 	  .section = "8.2: verification procedure",
 	  .references = "conformance Resp-5" },
-	{ .name = "att.untrusted-root", PACKED, .mc.plan = untrusted_root,
+	{ .name = "att.untrusted-root", PACKED,
+	  FAULT_OF(PACKED), .mc.plan = fault_untrusted_root,
 	  .breaks = "The chain leads to a root that nobody trusts.",
 	  .check = "require a trust anchor of its own at the end of the "
 	    "chain",
 	  .section = "7.1: trust anchors",
 	  .references = "fido2-net-lib#158" },
 	{ .name = "att.self-signed-root-in-x5c", PACKED,
-	  .mc.plan = own_root_in_x5c,
+	  FAULT_OF(PACKED), .mc.plan = own_root_in_x5c,
 	  .breaks = "The chain leads to a root that nobody trusts, which it "
 	    "brings along.",
 	  .check = "take trust anchors from its own list, never from x5c",
 	  .section = "7.1: trust anchors",
 	  .references = "GHSA-6hxq-p678-4hr2" },
 	{ .name = "att.leaf-self-signed", PACKED,
-	  .mc.plan = leaf_self_signed,
+	  FAULT_OF(PACKED), .mc.plan = leaf_self_signed,
 	  .breaks = "The attestation certificate is signed by its own key.",
 	  .check = "require a trust anchor of its own at the end of the "
 	    "chain",
 	  .section = "7.1: trust anchors" },
-	{ .name = "att.anchor-in-x5c", PACKED, .mc.plan = anchor_in_x5c,
+	{ .name = "att.anchor-in-x5c", PACKED,
+	  FAULT_OF(PACKED), .mc.plan = anchor_in_x5c,
 	  .verdict = FAULT_TOLERATE,
 	  .breaks = "The chain has the root in it, which is not needed.",
 	  .check = "survive it; accepting is up to the relying party",
 	  .section = "7.1: trust anchors" },
 	{ .name = "att.missing-intermediate", PACKED,
-	  .mc.plan = missing_intermediate,
+	  FAULT_OF(PACKED), .mc.plan = missing_intermediate,
 	  .breaks = "The certificate of the CA between leaf and root is not "
 	    "sent.",
 	  .check = "refuse a chain with a gap",
 	  .section = "7.1: trust anchors" },
 	{ .name = "att.x5c-empty", .needs = FAULT_NEEDS_DIRECT,
 	  .chromium = FAULT_PASSES, .firefox = FAULT_CHANGED,
-	  .mc.plan = plan_packed, .mc.sign = sign_x5c_empty,
+	  FAULT_OF(PACKED), .mc.sign = sign_x5c_empty,
 	  .breaks = "The list x5c is there, without a certificate in it.",
 	  .check = "refuse a statement that is not of its syntax, and not "
 	    "take it for self attestation",
 	  .section = "8.2: syntax",
 	  .references = "conformance Resp-5" },
 	{ .name = "att.x5c-garbage", PACKED_SEEN,
-	  .mc.plan = plan_packed, .mc.sign = sign_x5c_garbage,
+	  FAULT_OF(PACKED), .mc.sign = sign_x5c_garbage,
 	  .breaks = "The attestation certificate is random bytes.",
 	  .check = "survive a certificate that cannot be parsed",
 	  .section = "8.2: syntax",
 	  .references = "conformance Resp-5" },
 	{ .name = "att.x5c-order", PACKED,
-	  .mc.plan = plan_two, .mc.sign = sign_x5c_order,
+	  FAULT_OF(PACKED), .mc.plan = plan_two, .mc.sign = sign_x5c_order,
 	  .breaks = "The CA's certificate comes before the leaf.",
 	  .check = "take the first certificate for the one that signs",
 	  .section = "8.2: syntax" },
-	{ .name = "att.leaf-expired", PACKED, .mc.plan = leaf_expired,
+	{ .name = "att.leaf-expired", PACKED,
+	  FAULT_OF(PACKED), .mc.plan = leaf_expired,
 	  .breaks = "The attestation certificate expired yesterday.",
 	  .check = "refuse certificates that have expired",
 	  .section = "7.1: trust anchors; RFC 5280, 6.1.3",
 	  .references = "conformance Resp-5" },
-	{ .name = "att.leaf-notyet", PACKED, .mc.plan = leaf_not_yet,
+	{ .name = "att.leaf-notyet", PACKED,
+	  FAULT_OF(PACKED), .mc.plan = leaf_not_yet,
 	  .breaks = "The attestation certificate is not valid before the day "
 	    "after tomorrow.",
 	  .check = "refuse certificates that are not valid yet",
 	  .section = "7.1: trust anchors; RFC 5280, 6.1.3",
 	  .references = "conformance Resp-5" },
-	{ .name = "att.leaf-revoked", .mc.plan = leaf_revoked,
+	{ .name = "att.leaf-revoked",
+	  FAULT_OF(PACKED), .mc.plan = leaf_revoked,
 	  .needs = FAULT_NEEDS_DIRECT | FAULT_NEEDS_CRL,
 	  .chromium = FAULT_LIKELY, .firefox = FAULT_LIKELY,
 	  .verdict = FAULT_POLICY,
@@ -849,7 +639,8 @@ static const struct fault rows[] = {
 	  .check = "look into the CRL",
 	  .section = "7.1: trust anchors; RFC 5280, 6.3",
 	  .references = "GHSA-2g3p-m8c9-hhwh" },
-	{ .name = "att.crl-ssrf", PACKED, .mc.plan = crl_ssrf,
+	{ .name = "att.crl-ssrf", PACKED,
+	  FAULT_OF(PACKED), .mc.plan = crl_ssrf,
 	  .breaks = "The chain leads to a root that nobody trusts, and says "
 	    "where its revocation list is to be fetched.",
 	  .check = "fetch nothing for a chain that does not end in a trust "
@@ -857,60 +648,69 @@ static const struct fault rows[] = {
 	  .section = "7.1: trust anchors",
 	  .references = "GHSA-j3h4-m3m2-7p7j" },
 	{ .name = "att.leaf-bad-signature", PACKED,
-	  .mc.plan = leaf_bad_signature,
+	  FAULT_OF(PACKED), .mc.plan = leaf_bad_signature,
 	  .breaks = "The signature of the CA on the attestation certificate "
 	    "is wrong.",
 	  .check = "verify every signature of the chain",
 	  .section = "7.1: trust anchors; RFC 5280, 6.1.3" },
-	{ .name = "att.leaf-ou", PACKED, .mc.plan = leaf_ou,
+	{ .name = "att.leaf-ou", PACKED,
+	  FAULT_OF(PACKED), .mc.plan = leaf_ou,
 	  .breaks = "The certificate's OU is not \"Authenticator "
 	    "Attestation\".",
 	  .check = "compare Subject-OU with that text",
 	  .section = "8.2.1: Subject-OU",
 	  .references = "conformance Resp-5" },
-	{ .name = "att.leaf-o", PACKED, .mc.plan = leaf_o,
+	{ .name = "att.leaf-o", PACKED,
+	  FAULT_OF(PACKED), .mc.plan = leaf_o,
 	  .breaks = "The certificate names no organisation.",
 	  .check = "require Subject-O",
 	  .section = "8.2.1: Subject-O",
 	  .references = "conformance Resp-5" },
-	{ .name = "att.leaf-cn", PACKED, .mc.plan = leaf_cn,
+	{ .name = "att.leaf-cn", PACKED,
+	  FAULT_OF(PACKED), .mc.plan = leaf_cn,
 	  .breaks = "The certificate has no common name.",
 	  .check = "require Subject-CN",
 	  .section = "8.2.1: Subject-CN",
 	  .references = "conformance Resp-5" },
-	{ .name = "att.leaf-c", PACKED, .mc.plan = leaf_c,
+	{ .name = "att.leaf-c", PACKED,
+	  FAULT_OF(PACKED), .mc.plan = leaf_c,
 	  .breaks = "The certificate names no country.",
 	  .check = "require Subject-C",
 	  .section = "8.2.1: Subject-C",
 	  .references = "conformance Resp-5" },
-	{ .name = "att.leaf-c-unknown", PACKED, .mc.plan = leaf_c_unknown,
+	{ .name = "att.leaf-c-unknown", PACKED,
+	  FAULT_OF(PACKED), .mc.plan = leaf_c_unknown,
 	  .verdict = FAULT_POLICY,
 	  .breaks = "The certificate's country is \"AA\", which is none.",
 	  .check = "compare Subject-C with ISO 3166",
 	  .section = "8.2.1: Subject-C",
 	  .references = "go-webauthn does" },
-	{ .name = "att.leaf-v1", PACKED, .mc.plan = leaf_v1,
+	{ .name = "att.leaf-v1", PACKED,
+	  FAULT_OF(PACKED), .mc.plan = leaf_v1,
 	  .breaks = "The certificate says that it is of version 1.",
 	  .check = "require version 3",
 	  .section = "8.2.1: version",
 	  .references = "conformance Resp-5" },
-	{ .name = "att.leaf-ca-true", PACKED, .mc.plan = leaf_ca,
+	{ .name = "att.leaf-ca-true", PACKED,
+	  FAULT_OF(PACKED), .mc.plan = fault_leaf_ca,
 	  .breaks = "The attestation certificate says that it is a CA's.",
 	  .check = "require that basicConstraints says CA is false",
 	  .section = "8.2.1: Basic Constraints",
 	  .references = "conformance Resp-5" },
-	{ .name = "att.leaf-no-bc", PACKED, .mc.plan = leaf_no_constraints,
+	{ .name = "att.leaf-no-bc", PACKED,
+	  FAULT_OF(PACKED), .mc.plan = fault_leaf_no_constraints,
 	  .breaks = "The certificate has no basicConstraints.",
 	  .check = "require them",
 	  .section = "8.2.1: Basic Constraints",
 	  .references = "go iso3166; fido2-lib crashes" },
 	{ .name = "att.leaf-aaguid-critical", PACKED,
-	  .mc.plan = leaf_aaguid_critical,
+	  FAULT_OF(PACKED), .mc.plan = leaf_aaguid_critical,
 	  .breaks = "The extension id-fido-gen-ce-aaguid is critical.",
 	  .check = "refuse it if it is marked critical",
 	  .section = "8.2.1: extension",
 	  .references = "python-fido2 and webauthn-rs do" },
-	{ .name = "att.leaf-aaguid", PACKED, .mc.plan = leaf_aaguid_other,
+	{ .name = "att.leaf-aaguid", PACKED,
+	  FAULT_OF(PACKED), .mc.plan = leaf_aaguid_other,
 	  .breaks = "The certificate has another AAGUID than the "
 	    "authenticator data.",
 	  .check = "compare id-fido-gen-ce-aaguid with it",
@@ -930,36 +730,37 @@ static const struct fault rows[] = {
 	  .section = "7.1: none is acceptable by policy",
 	  .references = "vertx-auth#697" },
 	{ .name = "att.fmt-none-with-stmt", OTHER_SEEN,
-	  .mc.plan = none_with_statement,
+	  FAULT_OF(NONE), .mc.plan = extra_member,
 	  .breaks = "The format is none, and the statement is not empty.",
 	  .check = "require an empty map",
 	  .section = "8.7: syntax",
 	  .references = "conformance Resp-7" },
 	{ .name = "att.stmt-empty", OTHER_SEEN,
-	  .mc.plan = statement_empty,
+	  FAULT_OF(PACKED), .mc.plan = statement_empty,
 	  .breaks = "The format is packed, and the statement is empty.",
 	  .check = "refuse a statement that is not of its syntax",
 	  .section = "8.2: syntax",
 	  .references = "conformance Resp-5" },
 	{ .name = "att.stmt-extra-key", PACKED_SEEN,
-	  .mc.plan = extra_member,
+	  FAULT_OF(PACKED), .mc.plan = extra_member,
 	  .verdict = FAULT_TOLERATE,
 	  .breaks = "The packed statement has a member \"test\".",
 	  .check = "survive it; the standard does not say more",
 	  .section = "8.2: syntax" },
 	{ .name = "att.fmt-unknown", OTHER_SEEN,
-	  .mc.plan = format_unknown,
+	  FAULT_OF(PACKED), .mc.plan = format_unknown,
 	  .breaks = "The format is one that nobody has registered.",
 	  .check = "refuse a format that it does not know",
 	  .section = "7.1: attestation statement format",
 	  .references = "conformance Resp-8 F-1" },
-	{ .name = "att.fmt-u2f-aaguid", PACKED, .mc.plan = u2f_aaguid,
+	{ .name = "att.fmt-u2f-aaguid", PACKED,
+	  FAULT_OF(FIDO_U2F), .mc.plan = u2f_aaguid,
 	  .breaks = "The format is fido-u2f, and there is an AAGUID.",
 	  .check = "require the AAGUID of U2F, which is all zero",
 	  .section = "6.5.1: aaguid of U2F; 8.6",
 	  .references = "conformance Resp-6" },
 	{ .name = "att.u2f-two-certs", PACKED,
-	  .mc.plan = u2f_two_certificates,
+	  FAULT_OF(FIDO_U2F), .mc.plan = u2f_two_certificates,
 	  .breaks = "The fido-u2f statement has two certificates.",
 	  .check = "require exactly one",
 	  .section = "8.6: verification procedure",
@@ -970,12 +771,13 @@ static const struct fault rows[] = {
 	  .breaks = "The statement is a compound one, of two that are good.",
 	  .check = "verify both, or refuse a format that it does not know",
 	  .section = "8.9" },
-	{ .name = "att.compound-one", OTHER, .mc.plan = compound_one,
+	{ .name = "att.compound-one", OTHER,
+	  FAULT_OF(COMPOUND), .mc.plan = compound_one,
 	  .breaks = "The compound statement consists of one.",
 	  .check = "require two or more",
 	  .section = "8.9: syntax" },
 	{ .name = "att.compound-second-bad", OTHER,
-	  .mc.plan = plan_compound, .mc.sign = sign_compound_bad,
+	  FAULT_OF(COMPOUND), .mc.sign = sign_compound_bad,
 	  .verdict = FAULT_POLICY,
 	  .breaks = "Of two statements of a compound one, the signature of "
 	    "the second is wrong.",
@@ -988,67 +790,76 @@ static const struct fault rows[] = {
 	  .check = "verify it, or refuse a format that it does not know",
 	  .section = "8.4" },
 	{ .name = "att.android-challenge", OTHER,
-	  .mc.plan = android_challenge,
+	  FAULT_OF(ANDROID_KEY), .mc.plan = android_challenge,
 	  .breaks = "The attestationChallenge in the certificate is not the "
 	    "hash of the client data.",
 	  .check = "compare them",
 	  .section = "8.4: verification procedure",
 	  .references = "conformance Resp-A" },
 	{ .name = "att.android-key-other", OTHER,
-	  .mc.plan = android_other_key,
+	  FAULT_OF(ANDROID_KEY), .mc.plan = other_certified,
 	  .breaks = "The first certificate is of another key than the "
 	    "credential's.",
 	  .check = "compare it with credentialPublicKey",
 	  .section = "8.4: verification procedure" },
 	{ .name = "att.android-all-apps", OTHER,
-	  .mc.plan = android_all_applications,
+	  FAULT_OF(ANDROID_KEY), .mc.plan = android_all_applications,
 	  .breaks = "The key may be used by all applications.",
 	  .check = "refuse allApplications in either list",
 	  .section = "8.4: verification procedure" },
-	{ .name = "att.android-origin", OTHER, .mc.plan = android_origin,
+	{ .name = "att.android-origin", OTHER,
+	  FAULT_OF(ANDROID_KEY), .mc.plan = android_origin,
 	  .breaks = "The key was imported, not generated.",
 	  .check = "require the origin KM_ORIGIN_GENERATED",
 	  .section = "8.4: verification procedure" },
-	{ .name = "att.android-purpose", OTHER, .mc.plan = android_purpose,
+	{ .name = "att.android-purpose", OTHER,
+	  FAULT_OF(ANDROID_KEY), .mc.plan = android_purpose,
 	  .breaks = "The key is there to decrypt.",
 	  .check = "require the purpose KM_PURPOSE_SIGN",
 	  .section = "8.4: verification procedure" },
-	{ .name = "att.android-software", OTHER, .mc.plan = android_software,
+	{ .name = "att.android-software", OTHER,
+	  FAULT_OF(ANDROID_KEY), .mc.plan = android_software,
 	  .verdict = FAULT_POLICY,
 	  .breaks = "The key is enforced by software, in no trusted "
 	    "environment.",
 	  .check = "look at teeEnforced alone, where a trusted environment "
 	    "is required",
 	  .section = "8.4: verification procedure" },
-	{ .name = "att.apple-nonce", OTHER, .mc.plan = apple_nonce,
+	{ .name = "att.apple-nonce", OTHER,
+	  FAULT_OF(APPLE), .mc.plan = apple_nonce,
 	  .breaks = "The nonce in the certificate is not the hash of this "
 	    "registration.",
 	  .check = "compare it with SHA-256 of authenticator data and hash "
 	    "of the client data",
 	  .section = "8.8: verification procedure" },
-	{ .name = "att.apple-key-other", OTHER, .mc.plan = apple_other_key,
+	{ .name = "att.apple-key-other", OTHER,
+	  FAULT_OF(APPLE), .mc.plan = other_certified,
 	  .breaks = "The certificate is of another key than the "
 	    "credential's.",
 	  .check = "compare it with credentialPublicKey",
 	  .section = "8.8: verification procedure" },
-	{ .name = "att.safetynet-nonce", OTHER, .mc.plan = safetynet_nonce,
+	{ .name = "att.safetynet-nonce", OTHER,
+	  FAULT_OF(SAFETYNET), .mc.plan = safetynet_nonce,
 	  .breaks = "The nonce in the response is not the hash of this "
 	    "registration.",
 	  .check = "compare it",
 	  .section = "8.5: verification procedure",
 	  .references = "conformance Resp-B" },
-	{ .name = "att.safetynet-cts", OTHER, .mc.plan = safetynet_cts,
+	{ .name = "att.safetynet-cts", OTHER,
+	  FAULT_OF(SAFETYNET), .mc.plan = safetynet_cts,
 	  .verdict = FAULT_POLICY,
 	  .breaks = "The response says that ctsProfileMatch is false.",
 	  .check = "require that it is true",
 	  .section = "8.5: verification procedure",
 	  .references = "conformance Resp-B" },
-	{ .name = "att.safetynet-old", OTHER, .mc.plan = safetynet_old,
+	{ .name = "att.safetynet-old", OTHER,
+	  FAULT_OF(SAFETYNET), .mc.plan = safetynet_old,
 	  .breaks = "The response is an hour old.",
 	  .check = "require that timestampMs is of this minute",
 	  .section = "8.5: verification procedure",
 	  .references = "conformance Resp-B" },
-	{ .name = "att.safetynet-host", OTHER, .mc.plan = safetynet_host,
+	{ .name = "att.safetynet-host", OTHER,
+	  FAULT_OF(SAFETYNET), .mc.plan = safetynet_host,
 	  .breaks = "The certificate is of another host than "
 	    "attest.android.com.",
 	  .check = "require that name",

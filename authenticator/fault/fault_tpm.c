@@ -6,6 +6,7 @@
  * as good as any.
  */
 #include "authenticator/fault/fault_rows.h"
+#include "authenticator/fault/fault_statement.h"
 #include "authenticator/forge/plan.h"
 #include "ctap/cose.h"
 
@@ -17,67 +18,30 @@
 #define TPM_RSA		0x0001
 #define FIXED		0x00000032	/* fixedTPM, fixedParent,
 					 * sensitiveDataOrigin */
+#define CLIENT_AUTH	"1.3.6.1.5.5.7.3.2"
 #define TRAILING_LEN	16		/* bytes */
-
-static struct forge_statement *
-tpm(struct forge_mc *mc)
-{
-	if (forge_mc_is(mc) != ATTESTATION_TPM &&
-	    !forge_mc_kind(mc, ATTESTATION_TPM))
-		return NULL;
-	return &mc->statement[0];
-}
-
-static struct forge_leaf *
-aik(struct forge_mc *mc)
-{
-	struct forge_statement *st = tpm(mc);
-
-	return st != NULL ? &st->chain.leaf : NULL;
-}
-
-static bool
-not_restricted(struct forge_mc *mc)
-{
-	struct forge_statement *st = tpm(mc);
-
-	if (st == NULL)
-		return false;
-	st->tpm.restricted = false;
-	return true;
-}
 
 /* certInfo */
 
 static bool
 magic(struct forge_mc *mc)
 {
-	struct forge_statement *st = tpm(mc);
-
-	if (st == NULL)
-		return false;
-	st->tpm.magic ^= 1;
+	mc->statement[0].tpm.magic ^= 1;
 	return true;
 }
 
 static bool
 type_quote(struct forge_mc *mc)
 {
-	struct forge_statement *st = tpm(mc);
-
-	if (st == NULL)
-		return false;
-	st->tpm.attest_type = TPM_QUOTE;
+	mc->statement[0].tpm.attest_type = TPM_QUOTE;
 	return true;
 }
 
 static bool
 extra_data(struct forge_mc *mc)
 {
-	struct forge_statement *st = tpm(mc);
+	struct forge_statement *st = &mc->statement[0];
 
-	if (st == NULL)
-		return false;
 	st->tpm.extra_data = forge_random(mc->memory, 32);
 	return st->tpm.extra_data.p != NULL;
 }
@@ -87,10 +51,8 @@ static bool
 name(struct forge_mc *mc)
 {
 	static const uint8_t alg[] = { 0x00, TPM_SHA256 };
-	struct forge_statement *st = tpm(mc);
+	struct forge_statement *st = &mc->statement[0];
 
-	if (st == NULL)
-		return false;
 	st->tpm.name = forge_join(mc->memory, span(alg, sizeof(alg)),
 	    forge_random(mc->memory, 32));
 	return st->tpm.name.p != NULL;
@@ -99,21 +61,15 @@ name(struct forge_mc *mc)
 static bool
 name_alg(struct forge_mc *mc)
 {
-	struct forge_statement *st = tpm(mc);
-
-	if (st == NULL)
-		return false;
-	st->tpm.attested_alg = TPM_SHA1;
+	mc->statement[0].tpm.attested_alg = TPM_SHA1;
 	return true;
 }
 
 static bool
 cert_info_trailing(struct forge_mc *mc)
 {
-	struct forge_statement *st = tpm(mc);
+	struct forge_statement *st = &mc->statement[0];
 
-	if (st == NULL)
-		return false;
 	st->tpm.cert_info_trailing = forge_random(mc->memory, TRAILING_LEN);
 	return st->tpm.cert_info_trailing.p != NULL;
 }
@@ -121,11 +77,7 @@ cert_info_trailing(struct forge_mc *mc)
 static bool
 clock_unsafe(struct forge_mc *mc)
 {
-	struct forge_statement *st = tpm(mc);
-
-	if (st == NULL)
-		return false;
-	st->tpm.safe = 0;
+	mc->statement[0].tpm.safe = 0;
 	return true;
 }
 
@@ -134,11 +86,7 @@ clock_unsafe(struct forge_mc *mc)
 static bool
 attributes(struct forge_mc *mc)
 {
-	struct forge_statement *st = tpm(mc);
-
-	if (st == NULL)
-		return false;
-	st->tpm.attributes &= ~(uint32_t)FIXED;
+	mc->statement[0].tpm.attributes &= ~(uint32_t)FIXED;
 	return true;
 }
 
@@ -146,12 +94,9 @@ attributes(struct forge_mc *mc)
 static bool
 pub_area_key(struct forge_mc *mc)
 {
-	struct forge_statement *st = tpm(mc);
-	struct span *part;
+	struct forge_statement *st = &mc->statement[0];
+	struct span *part = st->tpm.type == TPM_RSA ? &st->tpm.n : &st->tpm.x;
 
-	if (st == NULL)
-		return false;
-	part = st->tpm.type == TPM_RSA ? &st->tpm.n : &st->tpm.x;
 	*part = forge_flip(mc->memory, *part, -1);
 	return part->p != NULL;
 }
@@ -159,10 +104,8 @@ pub_area_key(struct forge_mc *mc)
 static bool
 pub_area_trailing(struct forge_mc *mc)
 {
-	struct forge_statement *st = tpm(mc);
+	struct forge_statement *st = &mc->statement[0];
 
-	if (st == NULL)
-		return false;
 	st->tpm.pub_area_trailing = forge_random(mc->memory, TRAILING_LEN);
 	return st->tpm.pub_area_trailing.p != NULL;
 }
@@ -170,10 +113,8 @@ pub_area_trailing(struct forge_mc *mc)
 static bool
 pub_area_scheme(struct forge_mc *mc)
 {
-	struct forge_statement *st = tpm(mc);
+	struct forge_statement *st = &mc->statement[0];
 
-	if (st == NULL)
-		return false;
 	st->tpm.scheme = st->tpm.type == TPM_RSA ? TPM_RSASSA : TPM_ECDSA;
 	st->tpm.scheme_hash = TPM_SHA256;
 	return true;
@@ -184,20 +125,16 @@ pub_area_scheme(struct forge_mc *mc)
 static bool
 version(struct forge_mc *mc)
 {
-	struct forge_statement *st = tpm(mc);
-
-	if (st == NULL)
-		return false;
-	st->tpm.ver = "1.2";
+	mc->statement[0].tpm.ver = "1.2";
 	return true;
 }
 
 static bool
 alg_rs1(struct forge_mc *mc)
 {
-	struct forge_statement *st = tpm(mc);
+	struct forge_statement *st = &mc->statement[0];
 
-	if (st == NULL || st->key_alg == COSE_RS1)
+	if (st->key_alg == COSE_RS1)
 		return false;
 	st->key_alg = COSE_RS1;
 	st->alg = COSE_RS1;
@@ -208,10 +145,8 @@ alg_rs1(struct forge_mc *mc)
 static bool
 alg_vs_aik(struct forge_mc *mc)
 {
-	struct forge_statement *st = tpm(mc);
+	struct forge_statement *st = &mc->statement[0];
 
-	if (st == NULL)
-		return false;
 	st->key_alg = COSE_ES256;
 	st->alg = COSE_RS256;
 	return true;
@@ -220,42 +155,25 @@ alg_vs_aik(struct forge_mc *mc)
 static bool
 sig_tpmt(struct forge_mc *mc)
 {
-	struct forge_statement *st = tpm(mc);
+	struct forge_statement *st = &mc->statement[0];
 
-	if (st == NULL || st->tpm.tpmt_signature)
+	if (st->tpm.tpmt_signature)
 		return false;
 	st->tpm.tpmt_signature = true;
 	return true;
 }
 
 static bool
-sign_bad(struct forge_mc *mc)
+not_restricted(struct forge_mc *mc)
 {
-	struct forge_statement *st = &mc->statement[0];
-
-	st->sig = forge_flip(mc->memory, st->sig, -1);
-	return st->sig.p != NULL;
+	mc->statement[0].tpm.restricted = false;
+	return true;
 }
 
 static bool
 x5c_missing(struct forge_mc *mc)
 {
-	struct forge_statement *st = tpm(mc);
-
-	if (st == NULL)
-		return false;
-	st->chain.there = false;
-	return true;
-}
-
-static bool
-untrusted_root(struct forge_mc *mc)
-{
-	struct forge_statement *st = tpm(mc);
-
-	if (st == NULL)
-		return false;
-	st->chain.anchor = FORGE_TO_STRANGER;
+	mc->statement[0].chain.there = false;
 	return true;
 }
 
@@ -264,31 +182,21 @@ untrusted_root(struct forge_mc *mc)
 static bool
 aik_subject(struct forge_mc *mc)
 {
-	struct forge_leaf *leaf = aik(mc);
-
-	return leaf != NULL && forge_leaf_name(leaf, "CN",
+	return forge_leaf_name(&mc->statement[0].chain.leaf, "CN",
 	    "sealkey TEST attestation key");
 }
 
 static bool
 san_missing(struct forge_mc *mc)
 {
-	struct forge_leaf *leaf = aik(mc);
-
-	if (leaf == NULL)
-		return false;
-	leaf->tpm_there = FORGE_ABSENT;
+	mc->statement[0].chain.leaf.tpm_there = FORGE_ABSENT;
 	return true;
 }
 
 static bool
 san_not_critical(struct forge_mc *mc)
 {
-	struct forge_leaf *leaf = aik(mc);
-
-	if (leaf == NULL)
-		return false;
-	leaf->tpm_there = FORGE_PLAIN;
+	mc->statement[0].chain.leaf.tpm_there = FORGE_PLAIN;
 	return true;
 }
 
@@ -296,96 +204,54 @@ san_not_critical(struct forge_mc *mc)
 static bool
 san_manufacturer(struct forge_mc *mc)
 {
-	struct forge_leaf *leaf = aik(mc);
-
-	if (leaf == NULL)
-		return false;
-	leaf->manufacturer = "id:00001014";
+	mc->statement[0].chain.leaf.manufacturer = "id:00001014";
 	return true;
 }
 
 static bool
 san_model_missing(struct forge_mc *mc)
 {
-	struct forge_leaf *leaf = aik(mc);
-
-	if (leaf == NULL)
-		return false;
-	leaf->model = NULL;
+	mc->statement[0].chain.leaf.model = NULL;
 	return true;
 }
 
 static bool
 eku_missing(struct forge_mc *mc)
 {
-	struct forge_leaf *leaf = aik(mc);
-
-	if (leaf == NULL)
-		return false;
-	leaf->purposes_there = FORGE_ABSENT;
+	mc->statement[0].chain.leaf.purposes_there = FORGE_ABSENT;
 	return true;
 }
 
 static bool
 eku_other(struct forge_mc *mc)
 {
-	struct forge_leaf *leaf = aik(mc);
-
-	if (leaf == NULL)
-		return false;
-	leaf->purposes[0] = "1.3.6.1.5.5.7.3.2";	/* clientAuth */
+	mc->statement[0].chain.leaf.purposes[0] = CLIENT_AUTH;
 	return true;
 }
 
 static bool
 eku_second(struct forge_mc *mc)
 {
-	struct forge_leaf *leaf = aik(mc);
+	struct forge_leaf *leaf = &mc->statement[0].chain.leaf;
 
-	if (leaf == NULL)
-		return false;
 	leaf->purposes[1] = leaf->purposes[0];
-	leaf->purposes[0] = "1.3.6.1.5.5.7.3.2";
-	return true;
-}
-
-static bool
-aik_ca(struct forge_mc *mc)
-{
-	struct forge_leaf *leaf = aik(mc);
-
-	if (leaf == NULL)
-		return false;
-	leaf->ca = true;
-	return true;
-}
-
-static bool
-aik_no_constraints(struct forge_mc *mc)
-{
-	struct forge_leaf *leaf = aik(mc);
-
-	if (leaf == NULL)
-		return false;
-	leaf->constraints = FORGE_ABSENT;
+	leaf->purposes[0] = CLIENT_AUTH;
 	return true;
 }
 
 static bool
 aik_aaguid(struct forge_mc *mc)
 {
-	struct forge_leaf *leaf = aik(mc);
+	struct forge_leaf *leaf = &mc->statement[0].chain.leaf;
 
-	if (leaf == NULL)
-		return false;
 	leaf->aaguid_there = FORGE_PLAIN;
 	leaf->aaguid[sizeof(leaf->aaguid) - 1] ^= 1;
 	return true;
 }
 
 /* Chromium does not look into it, Firefox knows no such format. */
-#define TPM	.needs = FAULT_NEEDS_DIRECT, .chromium = FAULT_LIKELY, \
-	.firefox = FAULT_UNLIKELY
+#define TPM	FAULT_OF(TPM), .needs = FAULT_NEEDS_DIRECT, \
+	.chromium = FAULT_LIKELY, .firefox = FAULT_UNLIKELY
 
 static const struct fault rows[] = {
 	{ .name = "tpm.magic", TPM, .mc.plan = magic,
@@ -474,8 +340,7 @@ static const struct fault rows[] = {
 	    "sends.",
 	  .check = "take one form or the other, and no mixture",
 	  .section = "8.3: syntax" },
-	{ .name = "tpm.sig-bad", TPM, .mc.plan = not_restricted,
-	  .mc.sign = sign_bad,
+	{ .name = "tpm.sig-bad", TPM, .mc.sign = fault_sign_bad,
 	  .breaks = "The signature over certInfo is wrong.",
 	  .check = "verify the signature",
 	  .section = "8.3: verification procedure",
@@ -485,7 +350,7 @@ static const struct fault rows[] = {
 	  .check = "refuse a statement that is not of its syntax",
 	  .section = "8.3: syntax",
 	  .references = "conformance Resp-9" },
-	{ .name = "tpm.untrusted-root", TPM, .mc.plan = untrusted_root,
+	{ .name = "tpm.untrusted-root", TPM, .mc.plan = fault_untrusted_root,
 	  .breaks = "The attestation key's chain leads to a root that nobody "
 	    "trusts.",
 	  .check = "require a trust anchor of its own at the end of the "
@@ -545,13 +410,13 @@ static const struct fault rows[] = {
 	  .check = "look at all of them",
 	  .section = "8.3.1: Extended Key Usage",
 	  .references = "simplewebauthn and py_webauthn look at the first" },
-	{ .name = "tpm.aik-ca-true", TPM, .mc.plan = aik_ca,
+	{ .name = "tpm.aik-ca-true", TPM, .mc.plan = fault_leaf_ca,
 	  .breaks = "The certificate of the attestation key says that it is "
 	    "a CA's.",
 	  .check = "require that basicConstraints says CA is false",
 	  .section = "8.3.1: Basic Constraints",
 	  .references = "conformance Resp-9" },
-	{ .name = "tpm.aik-no-bc", TPM, .mc.plan = aik_no_constraints,
+	{ .name = "tpm.aik-no-bc", TPM, .mc.plan = fault_leaf_no_constraints,
 	  .breaks = "The certificate of the attestation key has no "
 	    "basicConstraints.",
 	  .check = "require them",

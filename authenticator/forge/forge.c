@@ -144,17 +144,31 @@ fail(struct forge *f, const char *why)
 
 /* Taking apart, and the fault's plan. */
 
+/* Of one of these kinds, the first of them if it is of none. */
+static bool
+have_kind(struct forge_mc *mc, unsigned kinds)
+{
+	unsigned kind = 0;
+
+	if (kinds == 0 || (kinds & 1u << forge_mc_is(mc)) != 0)
+		return true;
+	while ((kinds & 1u << kind) == 0)
+		kind++;
+	return forge_mc_kind(mc, kind);
+}
+
 /* A plan that is as it was breaks nothing, unless what follows does. */
 static bool
 bend_mc(struct forge *f)
 {
 	const struct fault *fault = f->fault;
 
-	if (fault == NULL || fault->mc.plan == NULL)
+	if (fault == NULL)
 		return true;
 	memcpy(&f->honest.mc, &f->mc, sizeof(f->mc));
-	return fault->mc.plan(&f->mc) && (fault->mc.sign != NULL ||
-	    fault->mc.frame != NULL ||
+	return have_kind(&f->mc, fault->mc.kinds) &&
+	    (fault->mc.plan == NULL || fault->mc.plan(&f->mc)) &&
+	    (fault->mc.sign != NULL || fault->mc.frame != NULL ||
 	    memcmp(&f->honest.mc, &f->mc, sizeof(f->mc)) != 0);
 }
 

@@ -41,8 +41,9 @@ hooks_of(const struct fault *f, enum fault_stage stage)
 {
 	switch (stage) {
 	case FAULT_REGISTRATION:
-		return (f->mc.request != NULL) + (f->mc.plan != NULL) +
-		    (f->mc.sign != NULL) + (f->mc.frame != NULL);
+		return (f->mc.kinds != 0) + (f->mc.request != NULL) +
+		    (f->mc.plan != NULL) + (f->mc.sign != NULL) +
+		    (f->mc.frame != NULL);
 	case FAULT_AUTHENTICATION:
 		return (f->ga.plan != NULL) + (f->ga.sign != NULL) +
 		    (f->ga.frame != NULL);
