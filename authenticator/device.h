@@ -212,8 +212,9 @@ int device_set_properties(struct device *d, uint64_t seq,
 
 /*
  * Sets the PIN, whatever it was, or takes it away (NULL). Tokens end. -EINVAL:
- * no PIN that a host could set; -ENOTSUP: the key has none. Interrupted, it has
- * the old one, none, or the new one.
+ * no PIN that a host could set; -ENOTSUP: the key has none. If it fails, or is
+ * interrupted, it has the old one or the new one; or none, where the provider
+ * keeps it (keys_info.pin).
  */
 int device_set_pin(struct device *d, const char *pin);
 struct device_pin {

@@ -399,14 +399,21 @@ clear_pin(struct device *d)
 	return r == 0 ? perform_pin(d, KEY_PIN_CLEAR, span(NULL, 0)) : r;
 }
 
+/*
+ * In one step; but a provider takes another PIN from nobody who does not know
+ * the one that it has.
+ */
 static int
 put_pin(struct device *d, const char *pin, uint8_t points)
 {
 	uint8_t hash[SHA256_DIGEST_LENGTH];
-	int r;
+	int r = 0;
 
 	(void)SHA256((const uint8_t *)pin, strlen(pin), hash);
-	r = perform_pin(d, KEY_PIN_SET, span(hash, PIN_HASH_LEN));
+	if (d->keys->ops->info(d->keys)->pin)
+		r = clear_pin(d);
+	if (r == 0)
+		r = perform_pin(d, KEY_PIN_SET, span(hash, PIN_HASH_LEN));
 	if (r == 0)
 		r = commit_pin(d, hash, points);
 	explicit_bzero(hash, sizeof(hash));
@@ -438,9 +445,7 @@ device_set_pin(struct device *d, const char *pin)
 	int r = check_pin(d, pin, &points);
 
 	if (r == 0)
-		r = clear_pin(d);
-	if (r == 0 && pin != NULL)
-		r = put_pin(d, pin, points);
+		r = pin != NULL ? put_pin(d, pin, points) : clear_pin(d);
 	if (r == 0)
 		watch_tell(&d->watch, &(struct event){
 		    .kind = EVENT_PIN_CHANGED, .owner = true });

@@ -674,7 +674,8 @@ auth_store_changed(struct auth *au, const struct auth_state *state)
 {
 	assert(!au->busy);
 	au->state = *state;
-	if (!state->pin_set)
+	/* it counts some of these failures: perhaps it is another PIN */
+	if (!state->pin_set || state->pin_failures == 0)
 		au->pin_mismatches = 0;
 	sessions_wipe(au);
 }

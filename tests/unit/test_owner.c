@@ -421,24 +421,70 @@ test_pin(void **state)
 	assert_int_equal(device_set_pin(f->d, "1234"), -ENOTSUP);
 }
 
+/* A key with a chip instead of its own provider. */
+struct chip_bench {
+	struct scratch	 dir, soft_dir;
+	struct keys	*soft;
+};
+
+static void
+begin_chip(struct fixture *f, struct chip *chip, struct chip_bench *b)
+{
+	scratch_new(&b->dir);
+	scratch_new(&b->soft_dir);
+	assert_int_equal(keys_open_software(b->soft_dir.fd, true, &b->soft),
+	    0);
+	device_close(f->d);
+	f->cfg.keys = chip_keys_new(chip, b->soft);
+	f->cfg.path = b->dir.path;
+	f->cfg.create = true;
+	assert_int_equal(device_open(&f->cfg, 0, &f->d, msg, sizeof(msg)), 0);
+}
+
+static void
+end_chip(struct fixture *f, struct chip_bench *b)
+{
+	device_close(f->d);
+	keys_free(f->cfg.keys);
+	f->cfg.keys = NULL;
+	keys_free(b->soft);
+	scratch_free(&b->soft_dir);
+	scratch_free(&b->dir);
+	open_key(f, false);
+}
+
+/* One change of the store, so that there is nothing between old and new. */
+static void
+test_pin_is_replaced_in_one_step(void **state)
+{
+	struct fixture *f = *state;
+	struct chip chip = { .counter = true, .count = 5 };
+	struct auth_state old, now;
+	struct chip_bench b;
+	uint64_t before;
+
+	begin_chip(f, &chip, &b);
+	assert_int_equal(device_set_pin(f->d, "1234"), 0);
+	before = chip.count;
+	assert_int_equal(store_load(device_store(f->d), &old), 0);
+	assert_int_equal(device_set_pin(f->d, "567890"), 0);
+	assert_int_equal(chip.count - before, 1);
+	assert_int_equal(store_load(device_store(f->d), &now), 0);
+	assert_true(now.pin_set && now.pin_length == 6);
+	assert_memory_not_equal(now.pin_hash, old.pin_hash, PIN_HASH_LEN);
+	end_chip(f, &b);
+}
+
 /* pin.12: the provider has it, and nothing of it is in the state. */
 static void
 test_pin_of_the_provider(void **state)
 {
 	struct fixture *f = *state;
 	struct chip chip = { .counter = true, .count = 5, .pin = true };
-	struct scratch dir, soft_dir;
+	struct chip_bench b;
 	struct auth_state st;
-	struct keys *soft;
 
-	scratch_new(&dir);
-	scratch_new(&soft_dir);
-	assert_int_equal(keys_open_software(soft_dir.fd, true, &soft), 0);
-	device_close(f->d);
-	f->cfg.keys = chip_keys_new(&chip, soft);
-	f->cfg.path = dir.path;
-	f->cfg.create = true;
-	assert_int_equal(device_open(&f->cfg, 0, &f->d, msg, sizeof(msg)), 0);
+	begin_chip(f, &chip, &b);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(device_set_pin(f->d, "1234"), 0);
 		assert_true(chip.pin_set && pin_of(f).set);
@@ -449,13 +495,7 @@ test_pin_of_the_provider(void **state)
 	}
 	assert_int_equal(device_set_pin(f->d, NULL), 0);
 	assert_false(chip.pin_set || pin_of(f).set);
-	device_close(f->d);
-	keys_free(f->cfg.keys);
-	f->cfg.keys = NULL;
-	keys_free(soft);
-	scratch_free(&soft_dir);
-	scratch_free(&dir);
-	open_key(f, false);
+	end_chip(f, &b);
 }
 
 /* A key at rest says what it was; then it runs again. */
@@ -546,6 +586,7 @@ main(int argc, char **argv)
 		OWNER_TEST(test_keys_of_a_tpm_stay_there),
 		OWNER_TEST(test_properties),
 		OWNER_TEST(test_pin),
+		OWNER_TEST(test_pin_is_replaced_in_one_step),
 		OWNER_TEST(test_pin_of_the_provider),
 		OWNER_TEST(test_another_kind),
 		OWNER_TEST(test_another_kind_that_cannot_be),
