@@ -196,11 +196,12 @@ put_list_max(const struct auth *au, struct cbor_out *out)
 	cbor_put_uint(out, au->cfg.list_max);
 }
 
+/* imp.1: ours are shorter, but imported ones may be as long as they can be */
 static void
 put_id_max(const struct auth *au, struct cbor_out *out)
 {
 	(void)au;
-	cbor_put_uint(out, KEY_BLOB_MAX);
+	cbor_put_uint(out, CREDENTIAL_ID_MAX);
 }
 
 static void
