@@ -329,7 +329,7 @@ take_rest(struct hub_key *k, json_t *json, struct parameters *p,
 	    take_counter(json, NULL, &p->in.counting, &p->in.counter, failed);
 }
 
-/* WebDriver has one error for all of them. */
+/* WebDriver has one error for all of them, but for a key that is full. */
 static bool
 import(struct hub_key *k, const struct device_import *in,
     struct answer *failed)
@@ -339,7 +339,8 @@ import(struct hub_key *k, const struct device_import *in,
 	hub_tell_trouble(k);
 	if (r < 0)
 		*failed = answer_error(r == -EEXIST || r == -ENOTSUP ?
-		    -EINVAL : r, device_strerror(k->device));
+		    -EINVAL : r == -ENOSPC ? -EIO : r,
+		    device_strerror(k->device));
 	return r == 0;
 }
 

@@ -265,6 +265,7 @@ store_new(const char *path, struct keys *keys,
 	st->env = cfg->env != NULL ? cfg->env : &real_env;
 	st->room = cfg->limit != 0 ? cfg->limit : STORE_LIMIT;
 	st->limit = st->room;
+	st->unlisted = st->room < STORE_UNLISTED ? st->room : STORE_UNLISTED;
 	snprintf(st->path, sizeof(st->path), "%s", path);
 	return st;
 }

@@ -330,6 +330,25 @@ insert_row(struct store *st, uint64_t seq, const struct credential *cred,
 	return store_run(st, STMT_SITE_ADD, "write");
 }
 
+/* Nobody is told how many there are: they are counted once it can matter. */
+static int
+check_unlisted(struct store *st, const struct pending *p)
+{
+	int64_t rows;
+	int r;
+
+	if (p->last_seq < st->unlisted)
+		return 0;
+	if ((r = store_step(st, STMT_ROWS, "write")) < 0)
+		return r;
+	rows = sqlite3_column_int64(st->stmt[STMT_ROWS], 0);
+	store_reset(st, STMT_ROWS);
+	if (rows - (int64_t)p->state.credentials < (int64_t)st->unlisted)
+		return 0;
+	return store_fail(st, -ENOSPC, "%s: the key is full (%u credentials "
+	    "that are not discoverable)", st->path, st->unlisted);
+}
+
 static int
 add_one(struct store *st, struct pending *p, const struct credential *cred)
 {
@@ -342,6 +361,8 @@ add_one(struct store *st, struct pending *p, const struct credential *cred)
 	    p->last_seq >= INT64_MAX)
 		return store_fail(st, -ENOSPC, "%s: the key is full (%u "
 		    "credentials)", st->path, p->state.credentials);
+	if (!cred->discoverable && (r = check_unlisted(st, p)) != 0)
+		return r;
 	if ((r = store_tags(st, cred, &tags)) != 0 ||
 	    (r = store_seal_row(st, cred, p->last_seq + 1, &tags, sealed,
 	    &len)) != 0)

@@ -22,6 +22,7 @@
 #define APPLICATION_ID	0x7365616b	/* "seak", in the database header */
 #define STORE_SMALL_LEN	(1 << 20)	/* bytes; read whole when opened */
 #define STORE_LIMIT	10000000	/* credentials */
+#define STORE_UNLISTED	  100000	/* those that are not discoverable */
 #define ROW_MAX		5376		/* bytes, serialised credential */
 #define LARGE_BLOBS	"large blobs"	/* its name among the blobs */
 /* A credential's own, with its seq; which is never given twice */
@@ -48,6 +49,7 @@ enum stmt {
 	STMT_BY_ID, STMT_BY_USER, STMT_BY_SEQ, STMT_AFTER,
 	STMT_SITE, STMT_SITE_NEXT, STMT_SITE_COUNT, STMT_NEWEST,
 	STMT_INSERT, STMT_UPDATE, STMT_DELETE, STMT_CLEAR, STMT_CLEAR_SITES,
+	STMT_ROWS,
 	STMT_SITE_ADD, STMT_SITE_SUB, STMT_SITE_PRUNE,
 	STMT_STATE, STMT_BLOB_GET, STMT_BLOB_PUT, STMT_BLOB_DELETE,
 	STMT_BLOB_CLEAR, STMT_META_GET, STMT_WRAPPED,
@@ -82,6 +84,7 @@ struct store {
 	uint64_t	last_seq;	/* as committed; never goes back */
 	uint32_t	room;		/* discoverable credentials, at most */
 	uint32_t	limit;		/* the same, by store_restrict() */
+	uint32_t	unlisted;	/* others, at most */
 	int		dirfd;
 	int		lock_fd;
 	struct file_id	db_id;		/* what those names stood for */

@@ -478,15 +478,22 @@ static int
 check_put(struct store *st, const struct auth_change *chg)
 {
 	uint32_t there = chg->reset ? 0 : st->state.credentials;
+	size_t unlisted = chg->reset ? 0 : st->memory->count - there;
 	struct credential other;
 	struct mem_row *row;
 	int r;
 
-	if (!chg->reset && chg->remove != 0)
-		there -= find_seq(st->memory, chg->remove)->site != NULL;
+	if (!chg->reset && chg->remove != 0) {
+		row = find_seq(st->memory, chg->remove);
+		there -= row->site != NULL;
+		unlisted -= row->site == NULL;
+	}
 	if (chg->put->discoverable && there >= st->limit)
 		return store_fail(st, -ENOSPC, "the key is full (%u "
 		    "credentials)", there);
+	if (!chg->put->discoverable && unlisted >= st->unlisted)
+		return store_fail(st, -ENOSPC, "the key is full (%u "
+		    "credentials that are not discoverable)", st->unlisted);
 	r = find_id(st, span(chg->put->id, chg->put->id_len), &row, &other);
 	explicit_bzero(&other, sizeof(other));
 	if (r > 0 && !chg->reset && row->seq != chg->remove)

@@ -76,6 +76,7 @@ static const char *const sql[STMT_COUNT] = {
 	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 	[STMT_UPDATE] = "UPDATE credential SET sealed = ?2 WHERE seq = ?1",
 	[STMT_DELETE] = "DELETE FROM credential WHERE seq = ?1",
+	[STMT_ROWS] = "SELECT count(*) FROM credential",
 	[STMT_CLEAR] = "DELETE FROM credential",
 	[STMT_CLEAR_SITES] = "DELETE FROM site",
 	[STMT_SITE_ADD] = "INSERT INTO site VALUES"

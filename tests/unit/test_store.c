@@ -760,6 +760,36 @@ test_limit(void **state)
 	assert_int_equal(store_commit(f->st, &chg, NULL), 0);
 }
 
+static int
+put_unlisted(struct store *st, unsigned user)
+{
+	struct credential c;
+	const struct auth_change chg = { .put = &c };
+
+	fixture_credential(&c, user, 1);
+	c.discoverable = false;
+	return store_commit(st, &chg, NULL);
+}
+
+/* Others are counted by themselves. */
+static void
+test_limit_of_the_unlisted(void **state)
+{
+	struct fixture *f = *state;
+	const struct auth_change remove = { .remove = 2 };
+
+	f->st->unlisted = 2;
+	assert_int_equal(fixture_put(f->st, 1, 1), 0);
+	assert_int_equal(put_unlisted(f->st, 2), 0);
+	assert_int_equal(put_unlisted(f->st, 3), 0);
+	assert_int_equal(put_unlisted(f->st, 4), -ENOSPC);
+	assert_non_null(strstr(store_strerror(f->st), "full"));
+	assert_int_equal(fixture_put(f->st, 5, 1), 0);
+	assert_int_equal(store_commit(f->st, &remove, NULL), 0);
+	assert_int_equal(put_unlisted(f->st, 4), 0);
+	assert_int_equal(put_unlisted(f->st, 6), -ENOSPC);
+}
+
 static void
 test_blobs(void **state)
 {
@@ -1398,6 +1428,7 @@ main(void)
 		STORE_TEST(test_storage_key_wrapped_anew),
 		STORE_TEST(test_seq_never_comes_back),
 		STORE_TEST(test_limit),
+		STORE_TEST(test_limit_of_the_unlisted),
 		STORE_TEST(test_blobs),
 		STORE_TEST(test_large_blobs),
 		STORE_TEST(test_large_blobs_change_with_the_rest),

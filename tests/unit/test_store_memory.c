@@ -325,6 +325,28 @@ test_a_name_has_its_limit(void **state)
 	    span(long_value, STORE_BLOB_MAX)), 0);
 }
 
+/* As on a disk. */
+static void
+test_the_unlisted_have_a_limit(void **state)
+{
+	struct pair *p = *state;
+	struct store *both[] = { p->memory, p->disk };
+	struct credential c;
+	const struct auth_change put = { .put = &c },
+	    instead = { .put = &c, .remove = 1 };
+
+	for (size_t i = 0; i < 2; i++) {
+		both[i]->unlisted = 1;
+		fixture_credential(&c, 1, 1);
+		c.discoverable = false;
+		assert_int_equal(store_commit(both[i], &put, NULL), 0);
+		fixture_credential(&c, 2, 1);
+		c.discoverable = false;
+		assert_int_equal(store_commit(both[i], &put, NULL), -ENOSPC);
+		assert_int_equal(store_commit(both[i], &instead, NULL), 0);
+	}
+}
+
 int
 main(void)
 {
@@ -334,6 +356,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_no_two_have_an_epoch,
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_are_copied,
+		    setup, teardown),
+		cmocka_unit_test_setup_teardown(test_the_unlisted_have_a_limit,
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_name_has_its_limit,
 		    setup, teardown),
