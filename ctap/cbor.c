@@ -244,11 +244,41 @@ cbor_utf8_cut(struct span s, size_t max)
 	return at;
 }
 
+/* Which row of the table the key of a member names, or count. */
+static size_t
+member_row(const struct cbor_member *table, size_t count,
+    const struct item *key)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (table[i].name == NULL) {
+			if (key->kind == CBOR_UINT && table[i].key >= 0 &&
+			    key->val == (uint64_t)table[i].key)
+				return i;
+			if (key->kind == CBOR_NEGINT && table[i].key < 0 &&
+			    key->val == (uint64_t)(-1 - table[i].key))
+				return i;
+		} else if (key->kind == CBOR_TEXT &&
+		    span_eq(key->str, span_str(table[i].name))) {
+			return i;
+		}
+	}
+	return count;
+}
+
+/* The map whose members may stand anywhere, see cbor_check_loose(). */
+struct loose {
+	uint8_t		key;	/* in the outermost map */
+	const struct cbor_member *table;
+	size_t		count;
+};
+
 /* An array or map that is open while walking. */
 struct level {
 	uint64_t	left;	/* items, counting keys and values */
 	bool		map;
 	struct span	key;	/* the one before, encoded */
+	const struct loose *loose;	/* NULL: all keep the order */
+	uint32_t	seen;		/* rows of its table */
 };
 
 /* CTAP 2.3, 8: by major type, then by length, then bytewise. */
@@ -264,16 +294,41 @@ key_follows(struct span key, struct span before)
 	return memcmp(key.p, before.p, key.len) > 0;
 }
 
-/* Takes note of a key; false if it is out of order or not a plain one. */
+/* Whether its place does not matter; then *twice says if it was there. */
+static bool
+is_loose(struct level *lv, const struct item *key, bool *twice)
+{
+	uint32_t bit;
+	size_t row;
+
+	if (lv->loose == NULL)
+		return false;
+	row = member_row(lv->loose->table, lv->loose->count, key);
+	if (row == lv->loose->count)
+		return false;
+	bit = UINT32_C(1) << row;
+	*twice = (lv->seen & bit) != 0;
+	lv->seen |= bit;
+	return true;
+}
+
+/*
+ * Takes note of a key; false if it is out of order, there already, or not a
+ * plain one.
+ */
 static bool
 check_key(struct level *lv, const struct item *it, const uint8_t *start)
 {
 	struct span key = span(start, it->read);
+	bool twice;
 
 	if (!lv->map || lv->left % 2 != 0)
 		return true;
 	if (it->kind == CBOR_ARRAY || it->kind == CBOR_MAP)
 		return false;
+	/* msg.9 */
+	if (is_loose(lv, it, &twice))
+		return !twice;
 	if (!key_follows(key, lv->key))
 		return false;
 	lv->key = key;
@@ -300,9 +355,19 @@ open_level(struct level *lv, const struct item *it, size_t bytes_left)
 	return true;
 }
 
+/* Level 1 is what the outermost item has inside. */
+static bool
+opens_loose(const struct loose *loose, const struct level *outer,
+    size_t depth, const struct item *it)
+{
+	return loose != NULL && depth == 1 && outer->map &&
+	    outer->key.len == 1 && outer->key.p[0] == loose->key &&
+	    it->kind == CBOR_MAP;
+}
+
 /* msg.2 */
-bool
-cbor_check_deep(struct span msg, size_t depth_max)
+static bool
+walk(struct span msg, size_t depth_max, const struct loose *loose)
 {
 	struct level stack[CBOR_DEPTH_COMPOUND + 1] = { { .left = 1 } };
 	struct item it;
@@ -322,15 +387,33 @@ cbor_check_deep(struct span msg, size_t depth_max)
 		if (it.kind != CBOR_ARRAY && it.kind != CBOR_MAP)
 			continue;
 		if (depth == depth_max ||
-		    !open_level(&stack[++depth], &it, msg.len))
+		    !open_level(&stack[depth + 1], &it, msg.len))
 			return false;
+		if (opens_loose(loose, &stack[depth], depth, &it))
+			stack[depth + 1].loose = loose;
+		depth++;
 	}
+}
+
+bool
+cbor_check_deep(struct span msg, size_t depth_max)
+{
+	return walk(msg, depth_max, NULL);
 }
 
 bool
 cbor_check(struct span msg)
 {
-	return cbor_check_deep(msg, CBOR_DEPTH_MAX);
+	return walk(msg, CBOR_DEPTH_MAX, NULL);
+}
+
+bool
+cbor_check_loose(struct span msg, uint8_t key,
+    const struct cbor_member *table, size_t count)
+{
+	struct loose loose = { key, table, count };
+
+	return walk(msg, CBOR_DEPTH_MAX, &loose);
 }
 
 void
@@ -493,27 +576,6 @@ cbor_any(struct cbor_in *in, struct span *out)
 	if (out != NULL)
 		*out = span(start.p, start.len - in->rest.len);
 	return true;
-}
-
-/* Which row of the table the key of a member names, or count. */
-static size_t
-member_row(const struct cbor_member *table, size_t count,
-    const struct item *key)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (table[i].name == NULL) {
-			if (key->kind == CBOR_UINT && table[i].key >= 0 &&
-			    key->val == (uint64_t)table[i].key)
-				return i;
-			if (key->kind == CBOR_NEGINT && table[i].key < 0 &&
-			    key->val == (uint64_t)(-1 - table[i].key))
-				return i;
-		} else if (key->kind == CBOR_TEXT &&
-		    span_eq(key->str, span_str(table[i].name))) {
-			return i;
-		}
-	}
-	return count;
 }
 
 /* msg.3 to msg.5 */

@@ -23,6 +23,8 @@
 /* in which a compound statement (WebAuthn Level 3, 8.9) has no room: */
 #define CBOR_DEPTH_COMPOUND 6
 
+struct cbor_member;
+
 enum cbor_kind {
 	CBOR_UINT,
 	CBOR_NEGINT,
@@ -39,6 +41,13 @@ enum cbor_kind {
 bool cbor_check(struct span msg);
 /* The same to another depth, at most CBOR_DEPTH_COMPOUND. */
 bool cbor_check_deep(struct span msg, size_t depth_max);
+/*
+ * The same but for one map, if the item is a map, too: in the value of its
+ * member key (0 to 23), what table has a row for, at most 32 names, may
+ * stand anywhere, each once. Other members keep the order among themselves.
+ */
+bool cbor_check_loose(struct span msg, uint8_t key,
+    const struct cbor_member *table, size_t count);
 
 /* Length in bytes of the valid UTF-8 prefix of s that fits max bytes and
  * does not end inside a code point. */

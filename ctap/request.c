@@ -909,6 +909,19 @@ static const struct {
 	{ CTAP_CONFIG,			TABLE(management) },
 };
 
+/*
+ * msg.9: Firefox (authenticator-rs) writes "uv" before "up" where it wants
+ * both, which is at every sign-in with a key of CTAP 2.0 that verifies the
+ * user by itself. CTAP 2.3, 8 only says that decoders SHOULD refuse that, and
+ * one that does never signs in there. Nothing else is known to need it.
+ */
+static bool
+check(uint8_t cmd, struct span body)
+{
+	return cmd == CTAP_GET_ASSERTION ?
+	    cbor_check_loose(body, 0x05, TABLE(options)) : cbor_check(body);
+}
+
 enum ctap_status
 ctap_decode(uint8_t cmd, struct span body, union ctap_request *out)
 {
@@ -923,7 +936,7 @@ ctap_decode(uint8_t cmd, struct span body, union ctap_request *out)
 	/* gi.2 */
 	if (commands[i].table == NULL)
 		return body.len == 0 ? CTAP2_OK : CTAP1_ERR_INVALID_LENGTH;
-	if (!cbor_check(body))
+	if (!check(cmd, body))
 		return CTAP2_ERR_INVALID_CBOR;
 	memset(out, 0, sizeof(*out));
 	cbor_in_init(&in, body);

@@ -126,6 +126,83 @@ others_do_not(void **state)
 			fail_msg("passed: %s", bad[i]);
 }
 
+static bool
+take_nothing(struct cbor_in *in, void *arg)
+{
+	(void)arg;
+	return cbor_any(in, NULL);
+}
+
+/* Rows "a" (6161), "b" (6162) and 32 for the map in member 5. */
+static bool
+check_loose(const char *text)
+{
+	static const struct cbor_member table[] = {
+		{ 0, "a", false, take_nothing },
+		{ 0, "b", true, take_nothing },
+		{ 32, NULL, false, take_nothing },
+	};
+	struct span msg = hex(text);
+	bool ok = cbor_check_loose(msg, 5, table, COUNT(table));
+
+	hex_free(msg);
+	return ok;
+}
+
+static void
+known_members_of_one_map_may_stand_anywhere(void **state)
+{
+	static const char *const any[] = {
+		"a1 05 a0", "a1 05 a2 6161 00 6162 00",
+		"a1 05 a2 6162 00 6161 00", "a1 05 a2 6162 00 1820 00",
+		"a1 05 a3 6162 00 1820 00 6161 00",
+		/* the others are in order, and do not see the known ones */
+		"a1 05 a4 6162 00 6163 00 6161 00 6164 00",
+		"a1 05 a3 6163 00 6161 00 6162 00",
+		"a1 05 a3 6162 00 00 00 6161 00",
+		/* 5 of another map, or no map */
+		"a1 05 f5", "a1 05 82 6162 6161",
+		"a2 05 a2 6162 00 6161 00 06 00",
+	};
+	static const char *const not[] = {
+		/* twice, beside each other or not */
+		"a1 05 a2 6161 00 6161 00", "a1 05 a3 6162 00 6161 00 6162 00",
+		"a1 05 a3 1820 00 6161 00 1820 00",
+		/* the others out of order, or twice */
+		"a1 05 a2 6164 00 6163 00",
+		"a1 05 a4 6162 00 6164 00 6161 00 6163 00",
+		"a1 05 a3 6163 00 6161 00 6163 00",
+		/* in other members, deeper, further out, in arrays */
+		"a1 04 a2 6162 00 6161 00", "a1 06 a2 6162 00 6161 00",
+		"a1 05 a1 6161 a2 6162 00 6161 00",
+		"a1 05 a1 05 a2 6162 00 6161 00",
+		"a1 00 a1 05 a2 6162 00 6161 00",
+		"a1 05 81 a2 6162 00 6161 00", "81 a2 6162 00 6161 00",
+		"82 05 a2 6162 00 6161 00", "a2 6162 00 6161 00",
+		"a1 24 a2 6162 00 6161 00", "a1 6105 a2 6162 00 6161 00",
+		"a2 05 a0 06 a2 6162 00 6161 00",
+		/* and all else */
+		"a1 05 a2 6162 00 780161 00", "a1 05 a2 6162 00 6161",
+		"a1 05 a2 6162 00 6161 00 00", "a1 05 a2 6162 c000 6161 00",
+		"a1 05 a2 6162 00 8161 00", "a2 06 00 05 a0", "",
+		"a1 05 a2 6162 00 6161 81 81 81 00",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(any); i++)
+		if (!check_loose(any[i]))
+			fail_msg("refused: %s", any[i]);
+	for (size_t i = 0; i < COUNT(not); i++)
+		if (check_loose(not[i]))
+			fail_msg("passed: %s", not[i]);
+	for (size_t i = 0; i < COUNT(good); i++)
+		if (!check_loose(good[i]))
+			fail_msg("refused: %s", good[i]);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		if (check_loose(bad[i]))
+			fail_msg("passed: %s", bad[i]);
+}
+
 /* An item ends itself, so no part of it and nothing longer is one. */
 static void
 nothing_may_miss_or_follow(void **state)
@@ -911,6 +988,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(canonical_messages_pass),
 		cmocka_unit_test(others_do_not),
+		cmocka_unit_test(known_members_of_one_map_may_stand_anywhere),
 		cmocka_unit_test(nothing_may_miss_or_follow),
 		cmocka_unit_test(of_single_bytes_these_are_whole),
 		cmocka_unit_test(compound_statements_are_deeper),

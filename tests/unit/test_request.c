@@ -518,6 +518,32 @@ mc_with(unsigned key, const char *value)
 	return decode_with(0, key - 1, value);
 }
 
+/* msg.9: what Firefox sends, and only this command */
+static void
+options_of_get_assertion_in_any_order(void **state)
+{
+	union ctap_request req;
+
+	(void)state;
+	assert_int_equal(decode(CTAP_GET_ASSERTION, "a3 01 6161 02 " HASH
+	    " 05 a2 627576 f5 627570 f4", &req), CTAP2_OK);
+	assert_int_equal(req.ga.options.uv, OPT_TRUE);
+	assert_int_equal(req.ga.options.up, OPT_FALSE);
+	assert_int_equal(req.ga.options.rk, OPT_ABSENT);
+	assert_int_equal(decode(CTAP_GET_ASSERTION, "a3 01 6161 02 " HASH
+	    " 05 a3 627576 f5 627570 f4 62726b f5", &req), CTAP2_OK);
+	assert_int_equal(req.ga.options.rk, OPT_TRUE);
+	assert_int_equal(decode(CTAP_GET_ASSERTION, "a3 01 6161 02 " HASH
+	    " 05 a3 627576 f5 627570 f4 627576 f5", &req),
+	    CTAP2_ERR_INVALID_CBOR);
+	assert_int_equal(mc_with(7, "a2 62726b f5 627576 f5"), CTAP2_OK);
+	assert_int_equal(mc_with(7, "a2 627576 f5 62726b f5"),
+	    CTAP2_ERR_INVALID_CBOR);
+	/* member 5 of makeCredential is another */
+	assert_int_equal(mc_with(5, "a2 627576 f5 62726b f5"),
+	    CTAP2_ERR_INVALID_CBOR);
+}
+
 static enum ctap_status
 user_of(size_t id_len)
 {
@@ -832,6 +858,7 @@ main(void)
 		cmocka_unit_test(make_credential_whole),
 		cmocka_unit_test(make_credential_bare),
 		cmocka_unit_test(get_assertion_whole),
+		cmocka_unit_test(options_of_get_assertion_in_any_order),
 		cmocka_unit_test(client_pin_whole),
 		cmocka_unit_test(large_blobs_whole),
 		cmocka_unit_test(
