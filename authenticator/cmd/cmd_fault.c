@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "authenticator/cmd/cli.h"
+#include "authenticator/cmd/hidraw.h"
 #include "authenticator/cmd/tell.h"
 #include "authenticator/control/describe_fault.h"
 #include "authenticator/control/manage.h"
@@ -14,7 +15,7 @@ static const char help[] =
 "Usage: sealkey fault list [--stage STAGE] [--json]\n"
 "       sealkey fault show NAME [--json]\n"
 "       sealkey fault arm NAME [--next N | --until-cleared] [--rp ID]\n"
-"                         [--quiet] [--state DIR] [--json]\n"
+"                         [--browser NAME] [--quiet] [--state DIR] [--json]\n"
 "       sealkey fault armed [--state DIR] [--json]\n"
 "       sealkey fault clear [ID] [--state DIR] [--json]\n"
 "\n"
@@ -29,7 +30,10 @@ static const char help[] =
 "                      (default: 1)\n"
 "  --until-cleared     it happens until it is cleared, or the key ends\n"
 "  --rp ID             only at the relying party with this RP ID\n"
-"  --quiet             no warning that a browser keeps it from its page\n"
+"  --browser NAME      warn if this one, chromium or firefox, keeps it from\n"
+"                      its page (default: the one that has the key open, if\n"
+"                      that can be seen, or else any)\n"
+"  --quiet             no such warning\n"
 "  --state DIR         the key's state directory\n"
 "  --json              as JSON, for programs\n"
 "  --help, --version\n";
@@ -40,6 +44,7 @@ enum {
 	OPT_NEXT,
 	OPT_UNTIL_CLEARED,
 	OPT_RP,
+	OPT_BROWSER,
 	OPT_QUIET,
 	OPT_JSON,
 };
@@ -50,6 +55,7 @@ static const struct option options[] = {
 	{ "next", required_argument, NULL, OPT_NEXT },
 	{ "until-cleared", no_argument, NULL, OPT_UNTIL_CLEARED },
 	{ "rp", required_argument, NULL, OPT_RP },
+	{ "browser", required_argument, NULL, OPT_BROWSER },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "json", no_argument, NULL, OPT_JSON },
 	CLI_COMMON,
@@ -60,6 +66,7 @@ struct fault_use {
 	const char	*operand;	/* NULL: none */
 	const char	*state;
 	const char	*rp;
+	const char	*browser;	/* NULL: not said */
 	int		 stage;		/* -1: any */
 	long		 uses;		/* -1: not said */
 	bool		 quiet;
@@ -163,13 +170,34 @@ print_armed(const json_t *a)
 	printf("%s%s\n", rp != NULL ? "  at " : "", clean);
 }
 
+/* The browser that has the key open; NULL: nobody knows. */
+static const char *
+connected_browser(const struct fault_use *use)
+{
+	const char *serial, *browser = NULL;
+	json_t *info = NULL;
+	struct manage m;
+	char device[64];
+
+	if (manage_open_running(&m, use->state) < 0 ||
+	    manage_request(&m, "GET", "info", NULL, &info) < 0)
+		return NULL;
+	serial = json_string_value(json_object_get(info, "serial"));
+	if (serial != NULL && hidraw_find(serial, device, sizeof(device)))
+		browser = hidraw_browser("/proc", device);
+	json_decref(info);
+	return browser;
+}
+
 static int
 arm(const struct fault_use *use)
 {
-	json_t *body = json_pack("{s:s, s:I, s:s?}",
+	json_t *body = json_pack("{s:s, s:I, s:s?, s:s?}",
 	    "fault", use->operand,
 	    "uses", (json_int_t)(use->uses == -1 ? 1 : use->uses),
-	    "rpId", use->rp);
+	    "rpId", use->rp,
+	    "browser", use->browser != NULL || use->quiet ? use->browser :
+	    connected_browser(use));
 	json_t *json = NULL;
 	const char *warning;
 	int status;
@@ -297,6 +325,12 @@ take_option(const struct cli *cli, int opt, struct fault_use *use)
 			    "most %d bytes", RP_ID_KEPT);
 		use->rp = optarg;
 		break;
+	case OPT_BROWSER:
+		if (fault_browser_named(optarg) == -1)
+			return cli_wrong_use(cli, "--browser is chromium or "
+			    "firefox");
+		use->browser = optarg;
+		break;
 	case OPT_QUIET:
 		use->quiet = true;
 		break;
@@ -317,9 +351,9 @@ check_use(const struct cli *cli, const struct action *action,
 	if (use->stage != -1 && action->run != list)
 		return cli_wrong_use(cli, "--stage is for list");
 	if (!action->arms && (use->uses != -1 || use->rp != NULL ||
-	    use->quiet))
-		return cli_wrong_use(cli, "--next, --until-cleared, --rp and "
-		    "--quiet are for arm");
+	    use->browser != NULL || use->quiet))
+		return cli_wrong_use(cli, "--next, --until-cleared, --rp, "
+		    "--browser and --quiet are for arm");
 	return CLI_DONE;
 }
 

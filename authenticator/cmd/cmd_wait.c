@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "authenticator/cmd/daemon_option.h"
+#include "authenticator/cmd/hidraw.h"
 #include "authenticator/control/control_client.h"
 #include "authenticator/event.h"
 #include "uhid/unix.h"
@@ -24,7 +24,6 @@
 #define TIMEOUT_MS	30000
 #define TIMEOUT_MAX_S	86400
 #define LOOK_MS		20	/* between looks whether it is ready */
-#define HIDRAW_CLASS	"/sys/class/hidraw"
 
 static const char help[] =
 "Usage: sealkey wait [OPTION]... ready\n"
@@ -69,43 +68,6 @@ clock_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static bool
-file_says(const char *path, const char *line)
-{
-	char text[1024];
-	FILE *f = fopen(path, "re");
-	bool found = false;
-
-	while (f != NULL && !found && fgets(text, sizeof(text), f) != NULL) {
-		text[strcspn(text, "\n")] = '\0';
-		found = strcmp(text, line) == 0;
-	}
-	if (f != NULL)
-		fclose(f);
-	return found;
-}
-
-/* The hidraw device of this serial number; false: there is none yet. */
-static bool
-find_hidraw(const char *serial, char *out, size_t size)
-{
-	DIR *d = opendir(HIDRAW_CLASS);
-	char path[512], line[128];
-	struct dirent *e;
-	bool found = false;
-
-	snprintf(line, sizeof(line), "HID_UNIQ=%s", serial);
-	while (d != NULL && !found && (e = readdir(d)) != NULL) {
-		snprintf(path, sizeof(path), HIDRAW_CLASS "/%s/device/uevent",
-		    e->d_name);
-		found = e->d_name[0] != '.' && file_says(path, line) &&
-		    (size_t)snprintf(out, size, "/dev/%s", e->d_name) < size;
-	}
-	if (d != NULL)
-		closedir(d);
-	return found;
 }
 
 static bool
@@ -164,7 +126,7 @@ is_usable(struct wait *w, const json_t *info)
 		puts(text_of(info, "gadget"));
 		return true;
 	}
-	if (!find_hidraw(text_of(info, "serial"), path, sizeof(path))) {
+	if (!hidraw_find(text_of(info, "serial"), path, sizeof(path))) {
 		snprintf(w->msg, sizeof(w->msg), "the kernel has no hidraw "
 		    "device of the key yet");
 		return false;

@@ -44,7 +44,7 @@ describe_fault(const struct fault *f)
 	    "reach",
 	    "chromium", fault_reach_name(f->chromium),
 	    "firefox", fault_reach_name(f->firefox),
-	    "warning", fault_warning(f));
+	    "warning", fault_warning(f, FAULT_ANY_BROWSER));
 }
 
 json_t *
@@ -55,13 +55,14 @@ describe_armed(const struct fault_armed *a)
 	json_t *id = rp->len > 0 ? json_stringn(rp->s, rp->len) : json_null();
 
 	fault_choice_name(a->choice, name);
-	return json_pack("{s:I, s:s, s:I, s:o, s:I, s:s?}",
+	return json_pack("{s:I, s:s, s:I, s:o, s:I, s:s?, s:s?}",
 	    "id", (json_int_t)a->id,
 	    "fault", name,
 	    "uses", (json_int_t)a->scope.uses,
 	    "rpId", id,
 	    "used", (json_int_t)a->used,
-	    "warning", fault_warning(a->choice.fault));
+	    "browser", fault_browser_name(a->scope.browser),
+	    "warning", fault_warning(a->choice.fault, a->scope.browser));
 }
 
 json_t *

@@ -44,16 +44,29 @@ refusal(int error, const char *line)
 	}
 }
 
+static bool
+take_browser(const json_t *json, struct fault_scope *scope)
+{
+	int browser = FAULT_ANY_BROWSER;
+
+	if (json != NULL && !json_is_null(json))
+		browser = json_is_string(json) ? fault_browser_named(
+		    json_string_value(json)) : -1;
+	scope->browser = (enum fault_browser)browser;
+	return browser >= 0;
+}
+
 /* {"fault": "reg.rpidhash", "uses": 1, "rpId": "example.com"} */
 static bool
 take_armament(json_t *json, const char **name, struct fault_scope *scope)
 {
+	json_t *rp = NULL, *browser = NULL;
 	json_int_t uses = 1;
-	json_t *rp = NULL;
 	size_t len;
 
-	if (json_unpack(json, "{s:s, s?I, s?o !}", "fault", name, "uses",
-	    &uses, "rpId", &rp) == -1 || uses < 0 || uses > FAULT_USES_MAX)
+	if (json_unpack(json, "{s:s, s?I, s?o, s?o !}", "fault", name, "uses",
+	    &uses, "rpId", &rp, "browser", &browser) == -1 || uses < 0 ||
+	    uses > FAULT_USES_MAX || !take_browser(browser, scope))
 		return false;
 	scope->uses = (uint32_t)uses;
 	if (rp == NULL || json_is_null(rp))
@@ -100,7 +113,8 @@ post_fault(struct request *rq)
 		answer = arm(rq, name, &scope);
 	else
 		answer = answer_invalid("fault is a name, uses a number up to "
-		    "1000000 (0: until it is cleared), rpId an RP ID");
+		    "1000000 (0: until it is cleared), rpId an RP ID, "
+		    "browser chromium or firefox");
 	json_decref(json);
 	return answer;
 }

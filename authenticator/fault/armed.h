@@ -23,6 +23,8 @@ struct fault_scope {
 	uint32_t	 uses;		/* left, to FAULT_USES_MAX; 0: until it
 					 * is cleared */
 	struct rp_id_text rp;		/* len 0: any */
+	enum fault_browser browser;	/* that the page is behind: for who is
+					 * told of it; it happens anyway */
 };
 
 struct fault_armed {

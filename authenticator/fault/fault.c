@@ -253,13 +253,37 @@ stops(enum fault_reach reach)
 #define NOT_EXPECTED	"this fault is not expected to reach a page through "
 
 const char *
-fault_warning(const struct fault *f)
+fault_browser_name(enum fault_browser browser)
+{
+	static const char *const names[] = {
+		[FAULT_ANY_BROWSER] = NULL,
+		[FAULT_CHROMIUM] = "chromium",
+		[FAULT_FIREFOX] = "firefox",
+	};
+
+	return names[browser];
+}
+
+int
+fault_browser_named(const char *name)
+{
+	for (int i = FAULT_CHROMIUM; i <= FAULT_FIREFOX; i++)
+		if (strcmp(name, fault_browser_name(i)) == 0)
+			return i;
+	return -1;
+}
+
+const char *
+fault_warning(const struct fault *f, enum fault_browser browser)
 {
 	bool chromium = stops(f->chromium), firefox = stops(f->firefox);
 	bool expected = f->chromium == FAULT_UNLIKELY ||
 	    f->firefox == FAULT_UNLIKELY;
 
 	if (f->stage == FAULT_METADATA || f->stage == FAULT_TRANSPORT)
+		return NULL;
+	if ((browser == FAULT_CHROMIUM && !chromium) ||
+	    (browser == FAULT_FIREFOX && !firefox))
 		return NULL;
 	if (chromium && firefox)
 		return expected ? "this fault is expected to reach a page "

@@ -161,10 +161,21 @@ int fault_stage_named(const char *name);
 const char *fault_verdict_name(enum fault_verdict verdict);
 const char *fault_reach_name(enum fault_reach reach);
 const char *fault_need_name(enum fault_need need);
+/* Which one a page is behind, as far as somebody knows. */
+enum fault_browser {
+	FAULT_ANY_BROWSER,
+	FAULT_CHROMIUM,
+	FAULT_FIREFOX,
+};
+/* "chromium", "firefox"; -1: neither */
+int fault_browser_named(const char *name);
+/* NULL: any */
+const char *fault_browser_name(enum fault_browser browser);
+
 /*
- * One line, if a page behind a browser is not going to see it as it was sent,
- * or is not expected to, which it tells apart; else NULL.
+ * One line, if a page behind that browser is not going to see it as it was
+ * sent, or is not expected to, which it tells apart; else NULL.
  */
-const char *fault_warning(const struct fault *f);
+const char *fault_warning(const struct fault *f, enum fault_browser browser);
 
 #endif

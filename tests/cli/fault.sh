@@ -78,6 +78,24 @@ warns_of_browsers()
 check "arm warns of the browser that stops it, unless it is to be quiet" \
     warns_of_browsers
 
+warns_of_one()
+{
+	local other=$1 stopped=$2
+	exits 0 fault arm reg.rpidhash --browser "$other" --state "$dir" ||
+	    return
+	[ ! -s "$T/err" ] || return
+	exits 0 fault arm reg.rpidhash --browser "$stopped" --json \
+	    --state "$dir" || return
+	says 'does not reach a page through Chromium' &&
+	    prints "\"browser\": *\"$stopped\"" &&
+	    exits 0 fault clear --state "$dir"
+}
+check "of the one that was named, only if it does" warns_of_one firefox \
+    chromium
+check "there are two of them" exits 2 fault arm reg.rpidhash --browser lynx \
+    --state "$dir"
+check "which are for arm" exits 2 fault list --browser firefox
+
 tells_what_is_armed()
 {
 	exits 0 fault arm auth.sig-bad --next 3 --rp example.com \

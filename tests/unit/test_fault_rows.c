@@ -188,29 +188,45 @@ wrong_values_are_refused(void **state)
 	    "lists them");
 }
 
+static const char *
+warning(const char *name, enum fault_browser browser)
+{
+	return fault_warning(fault_find(name), browser);
+}
+
 static void
 browsers_that_stop_it_are_named(void **state)
 {
 	(void)state;
-	assert_null(fault_warning(fault_find("reg.up-clear")));
-	assert_string_equal(fault_warning(fault_find("reg.rpidhash")),
+	assert_null(warning("reg.up-clear", FAULT_ANY_BROWSER));
+	assert_string_equal(warning("reg.rpidhash", FAULT_ANY_BROWSER),
 	    "this fault does not reach a page through Chromium; use Firefox, "
 	    "or sealkey webauthn --fault");
-	assert_string_equal(fault_warning(fault_find("key.reordered")),
+	assert_string_equal(warning("key.reordered", FAULT_ANY_BROWSER),
 	    "this fault reaches a page through neither Chromium nor Firefox; "
 	    "use sealkey webauthn --fault");
-	assert_string_equal(fault_warning(fault_find("tpm.magic")),
+	assert_string_equal(warning("tpm.magic", FAULT_ANY_BROWSER),
 	    "this fault is not expected to reach a page through Firefox; try "
 	    "Chromium, or sealkey webauthn --fault");
-	assert_string_equal(fault_warning(fault_find("key.x-long")),
+	assert_string_equal(warning("key.x-long", FAULT_ANY_BROWSER),
 	    "this fault is not expected to reach a page through Chromium; try "
 	    "Firefox, or sealkey webauthn --fault");
-	assert_string_equal(fault_warning(fault_find("reg.challenge")),
+	assert_string_equal(warning("reg.challenge", FAULT_ANY_BROWSER),
 	    "this fault is expected to reach a page through neither Chromium "
 	    "nor Firefox; use sealkey webauthn --fault");
-	assert_null(fault_warning(fault_find("key.alg-text")));
+	assert_null(warning("key.alg-text", FAULT_ANY_BROWSER));
 	/* the page has nothing to do with it, or is what is tested */
-	assert_null(fault_warning(fault_find("hid.timeout")));
+	assert_null(warning("hid.timeout", FAULT_ANY_BROWSER));
+	/* the other one is nobody's concern */
+	assert_null(warning("reg.rpidhash", FAULT_FIREFOX));
+	assert_non_null(warning("reg.rpidhash", FAULT_CHROMIUM));
+	assert_null(warning("tpm.magic", FAULT_CHROMIUM));
+	assert_non_null(warning("tpm.magic", FAULT_FIREFOX));
+	assert_non_null(warning("key.reordered", FAULT_CHROMIUM));
+	assert_non_null(warning("key.reordered", FAULT_FIREFOX));
+	for (int i = FAULT_CHROMIUM; i <= FAULT_FIREFOX; i++)
+		assert_int_equal(fault_browser_named(fault_browser_name(i)), i);
+	assert_int_equal(fault_browser_named("safari"), -1);
 }
 
 /* With Chromium 156 and Firefox ESR 153; of no other row it is claimed. */
