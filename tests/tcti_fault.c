@@ -6,9 +6,10 @@
  *	BUILD/tests/libtss2-tcti-fault.so:script=FILE,inner=TCTI
  *
  * where the inner one is the rest, commas and all; trace=FILE before inner
- * has a line appended for each command, "COMMAND RC". The script is read anew
- * for each command, so that a running process can be steered; it may be
- * missing. Whoever changes it should rename a new one into its place.
+ * has a line appended for each command, "COMMAND RC", or "COMMAND hang" before
+ * it does. The script is read anew for each command, so that a running process
+ * can be steered; it may be missing. Whoever changes it should rename a new one
+ * into its place.
  *
  *	# a comment
  *	Load rc 0x902		answered with that, and never sent
@@ -307,6 +308,39 @@ fault_of(TSS2_TCTI_CONTEXT *ctx)
 	return (struct fault *)ctx;
 }
 
+static const char *
+command_name(uint32_t code)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (commands[i].code == code)
+			return commands[i].name;
+	}
+	return NULL;
+}
+
+static void
+write_trace(const struct fault *f, const char *what)
+{
+	const char *name = command_name(f->code);
+	FILE *out = f->trace[0] != '\0' ? fopen(f->trace, "ae") : NULL;
+
+	if (out == NULL)
+		return;
+	if (name != NULL)
+		fprintf(out, "%s %s\n", name, what);
+	else
+		fprintf(out, "0x%03x %s\n", f->code, what);
+	fclose(out);
+}
+
+static void __attribute__((noreturn))
+hang(const struct fault *f)
+{
+	write_trace(f, "hang");
+	for (;;)
+		pause();
+}
+
 static TSS2_RC
 fault_transmit(TSS2_TCTI_CONTEXT *ctx, size_t size, const uint8_t *command)
 {
@@ -327,8 +361,8 @@ fault_transmit(TSS2_TCTI_CONTEXT *ctx, size_t size, const uint8_t *command)
 			continue;
 		if (r->action == DELAY)
 			usleep(r->arg[0] * 1000);
-		while (r->action == HANG)
-			pause();
+		if (r->action == HANG)
+			hang(f);
 		if (r->action == LOST)
 			return TSS2_TCTI_RC_IO_ERROR;
 		if (r->action != RC)
@@ -342,31 +376,11 @@ fault_transmit(TSS2_TCTI_CONTEXT *ctx, size_t size, const uint8_t *command)
 	return rc;
 }
 
-static void
-write_trace(const struct fault *f)
-{
-	FILE *out;
-
-	if (f->trace[0] == '\0')
-		return;
-	out = fopen(f->trace, "ae");
-	if (out == NULL)
-		return;
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (commands[i].code == f->code) {
-			fprintf(out, "%s 0x%03x\n", commands[i].name,
-			    get32(f->answer + 6));
-			fclose(out);
-			return;
-		}
-	fprintf(out, "0x%03x 0x%03x\n", f->code, get32(f->answer + 6));
-	fclose(out);
-}
-
 static TSS2_RC
 fetch(struct fault *f)
 {
 	size_t len = TPM2_MAX_RESPONSE_SIZE;
+	char said[16];
 	TSS2_RC rc;
 
 	if (f->sent) {
@@ -384,7 +398,8 @@ fetch(struct fault *f)
 		if (r->applies)
 			spoil(f, r);
 	}
-	write_trace(f);
+	snprintf(said, sizeof(said), "0x%03x", get32(f->answer + 6));
+	write_trace(f, said);
 	f->ready = true;
 	return TSS2_RC_SUCCESS;
 }

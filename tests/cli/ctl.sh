@@ -15,7 +15,7 @@ start_daemon()
 	    2>"$T/daemon.log" &
 	key=$!
 	running+=("$key")
-	read -r -t 20 line <"$T/daemon.ready"
+	read -r -t 60 line <"$T/daemon.ready"
 	[ "$line" = READY=1 ]
 }
 
@@ -367,7 +367,7 @@ places_are_free()
 {
 	local i
 	for i in {1..50}; do
-		answers 200 '' --max-time 1 "$base/keys" || return
+		answers 200 '' "$base/keys" || return
 		waits --since 0 --key one power-cycled && return
 	done
 	return 1

@@ -14,7 +14,7 @@ start_daemon()
 	    2>"$T/daemon.log" &
 	key=$!
 	running+=("$key")
-	read -r -t 20 line <"$T/daemon.ready"
+	read -r -t 60 line <"$T/daemon.ready"
 	[ "$line" = READY=1 ]
 }
 

@@ -25,7 +25,9 @@
  *				came, the median and the longest time between
  *				them, how often the other channel was told
  *				that the key is busy, and after how long at
- *				most; all in ms
+ *				most; and the median and the longest of a
+ *				clock's in this process, which should be 100;
+ *				all in ms
  *	rawhost u2f PATH HEX	registers with U2F for the application HEX, and
  *				prints public key and key handle as hex
  *	rawhost u2f PATH HEX CHALLENGE	the same for that challenge, and a line
@@ -36,6 +38,9 @@
 #include <sys/un.h>
 
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,15 +89,21 @@ send_first(int fd, uint32_t cid, uint8_t cmd, unsigned len,
 		exit(1);
 }
 
-/* Until a packet with that command is there; false: none comes. */
+/* Until a packet with one of the commands is there; false: none comes. */
 static int
-await(int fd, uint8_t cmd, uint8_t r[64])
+await_either(int fd, uint8_t cmd, uint8_t other, uint8_t r[64])
 {
 	while (recv(fd, r, 64, 0) == 64) {
-		if (r[4] == (cmd | 0x80))
+		if (r[4] == (cmd | 0x80) || r[4] == (other | 0x80))
 			return 1;
 	}
 	return 0;
+}
+
+static int
+await(int fd, uint8_t cmd, uint8_t r[64])
+{
+	return await_either(fd, cmd, cmd, r);
 }
 
 static uint32_t
@@ -190,9 +201,16 @@ noise(const char *path, int n)
 			continue;
 	}
 	cid = new_channel(fd);
-	usleep(700000);		/* a half message of another channel ends */
-	ask_info(fd, cid);
-	return hears_info(fd) ? 0 : 1;
+	/* until a half message of another channel has ended */
+	for (i = 0; i < 300; i++) {
+		ask_info(fd, cid);
+		if (!await_either(fd, 0x10, 0x3f, r))
+			return 1;
+		if (r[4] == (0x10 | 0x80))
+			return r[7] == 0 ? 0 : 1;
+		usleep(100000);
+	}
+	return 1;
 }
 
 static uint64_t
@@ -396,9 +414,34 @@ take_refusal(struct beats *b, const uint8_t r[64])
 		b->busy_ms = ms;
 }
 
+/* What this machine makes of 100 ms, while the key does what it does. */
+struct metronome {
+	uint64_t	 gaps_ms[BEATS_MAX];
+	unsigned	 count;
+	atomic_bool	 stop;
+	pthread_t	 thread;
+};
+
+static void *
+tick(void *arg)
+{
+	const struct timespec gap = { .tv_nsec = 100000000 };
+	struct metronome *m = arg;
+	uint64_t last_ms = clock_ms(), now_ms;
+
+	do {
+		nanosleep(&gap, NULL);
+		now_ms = clock_ms();
+		m->gaps_ms[m->count++] = now_ms - last_ms;
+		last_ms = now_ms;
+	} while (!m->stop && m->count < BEATS_MAX);
+	return NULL;
+}
+
 static int
 beats(const char *path, const char *hex)
 {
+	static struct metronome own;
 	struct beats b = { .count = 0 };
 	uint8_t msg[1024], r[64];
 	size_t len = read_hex(hex, msg, sizeof(msg));
@@ -407,6 +450,8 @@ beats(const char *path, const char *hex)
 	uint64_t start_ms = clock_ms();
 
 	b.last_ms = start_ms;
+	if (pthread_create(&own.thread, NULL, tick, &own) != 0)
+		return 1;
 	send_message(fd, cid, 0x10, msg, len);
 	for (;;) {
 		if (recv(fd, r, sizeof(r), 0) != sizeof(r))
@@ -422,12 +467,17 @@ beats(const char *path, const char *hex)
 	}
 	printf("%02x %u %u ", r[7], (unsigned)(clock_ms() - start_ms),
 	    b.count);
+	own.stop = true;
+	pthread_join(own.thread, NULL);
 	/* the first one comes at once */
 	if (b.count < 2)
 		return 1;
 	qsort(b.gaps_ms + 1, b.count - 1, sizeof(b.gaps_ms[0]), compare);
-	printf("%u %u %u %u\n", (unsigned)b.gaps_ms[b.count / 2],
+	qsort(own.gaps_ms, own.count, sizeof(own.gaps_ms[0]), compare);
+	printf("%u %u %u %u ", (unsigned)b.gaps_ms[b.count / 2],
 	    (unsigned)b.gaps_ms[b.count - 1], b.busy, (unsigned)b.busy_ms);
+	printf("%u %u\n", (unsigned)own.gaps_ms[own.count / 2],
+	    (unsigned)own.gaps_ms[own.count - 1]);
 	return 0;
 }
 

@@ -42,7 +42,7 @@ memory_is_closed()
 	    --ready-fd 7 2>"$T/mem.log" &
 	job=$!
 	running+=("$job")
-	read -r -t 20 line <&7
+	read -r -t 60 line <&7
 	exec 7>&-
 	pid=$(sed -n 's/^pid //p' "$T/open/nobody/key/lock")
 	running+=("$pid")
@@ -62,24 +62,24 @@ can_peek_at_others()
 check "nobody may look into its memory" memory_is_closed
 
 # webauthn --state has the same keys; here it waits for its input
+waits_for_input()
+{
+	[ "$(cat "/proc/$1/comm")" = sealkey ] &&
+	    grep -q '^State:.S' "/proc/$1/status"
+}
 client_memory_is_closed()
 {
-	local job pid tries=0 result=1
+	local job pid result=1
 	mkfifo "$T/peek.in" && exec 7<>"$T/peek.in" || return
 	as_nobody sh -c 'echo $$ >"$1.pid" && exec "$0" webauthn get \
 	    --origin https://example.com --state "$1" <&7' \
 	    "$T/open/sealkey" "$T/open/nobody/key" &
 	job=$!
 	running+=("$job")
-	while [ ! -s "$T/open/nobody/key.pid" ] && [ $tries -lt 100 ]; do
-		sleep 0.05
-		tries=$((tries + 1))
-	done
-	sleep 0.3
+	eventually [ -s "$T/open/nobody/key.pid" ] || return
 	pid=$(cat "$T/open/nobody/key.pid")
 	running+=("$pid")
-	[ "$(cat "/proc/$pid/comm")" = sealkey ] && ! can_peek "$pid" &&
-	    result=0
+	eventually waits_for_input "$pid" && ! can_peek "$pid" && result=0
 	kill "$pid"
 	wait "$job"
 	exec 7>&-
@@ -105,7 +105,7 @@ ends_while_busy()
 {
 	start_key busy --presence manual || return
 	start_create busy AAAA
-	sleep 0.3
+	asks busy || return
 	stop_key TERM || return
 	! wait "$client"
 }
@@ -116,7 +116,7 @@ tells_systemd()
 	local line=
 	rawhost notify "$T/notify" >"$T/notify.out" &
 	local listener=$!
-	while [ ! -S "$T/notify" ]; do sleep 0.02; done
+	eventually [ -S "$T/notify" ] || return
 	NOTIFY_SOCKET=$T/notify start_key key || return
 	wait "$listener"
 	read -r line <"$T/notify.out"
@@ -206,7 +206,7 @@ check "a root that is not there is an error" exits 1 run --state "$T/r" \
 fifo_root()
 {
 	mkfifo "$T/root.fifo" || return
-	timeout -s KILL 10 "$SEALKEY" run --state "$T/r" --socket "$T/r.sock" \
+	timeout -s KILL 60 "$SEALKEY" run --state "$T/r" --socket "$T/r.sock" \
 	    --attestation-root "$T/root.fifo" \
 	    --attestation-root-key "$T/root.fifo" 2>"$T/err"
 	[ $? = 1 ] && one_line && says 'not a regular file'

@@ -330,7 +330,7 @@ dialogue()
 	pid=$COPROC_PID fd=${COPROC[1]}
 	for _ in 1 2 3; do
 		get_options '' >&"$fd"
-		read -r -t 20 line <&"${COPROC[0]}" || break
+		read -r -t 60 line <&"${COPROC[0]}" || break
 		[[ $line == *"$id"* ]] && result=0 || result=1
 	done
 	exec {fd}>&-
@@ -513,7 +513,7 @@ gone()
 
 	webauthn get "${socket[@]}" &
 	client=$!
-	sleep 0.5
+	"$SEALKEY" wait --state "$work/key" --timeout 60 user-wanted || return
 	stop_key
 	wait "$client"
 	grep -q '^sealkey: webauthn: NotAllowedError: ' "$work/error"

@@ -20,7 +20,7 @@ start_driver()
 	driver=$!
 	running+=("$driver")
 	exec 7<"$T/driver"
-	read -r -t 20 -u 7 driver_port
+	read -r -t 60 -u 7 driver_port
 }
 
 # start_proxy ARGS...: at $proxy; its process is $key
@@ -33,7 +33,7 @@ start_proxy()
 	    2>"$T/proxy.log" &
 	key=$!
 	running+=("$key")
-	read -r -t 20 line <"$T/proxy.ready"
+	read -r -t 60 line <"$T/proxy.ready"
 	[ "$line" = READY=1 ] || return
 	proxy=$(sed -n 's/^sealkey: ready: WebDriver at //p' "$T/proxy.log")
 }
@@ -257,9 +257,9 @@ ends_while_asked()
 {
 	local line
 	curl -s --max-time 60 -o /dev/null "$proxy/never" &
-	read -r -t 20 -u 7 line && [ "$line" = asked ] || return
+	read -r -t 60 -u 7 line && [ "$line" = asked ] || return
 	SECONDS=0
-	stop_key && [ "$SECONDS" -lt 8 ]
+	stop_key && [ "$SECONDS" -lt 50 ]
 }
 check "it ends while the driver is silent" ends_while_asked
 check "and leaves nothing" [ -z "$(ls "$T/runtime/sealkey")" ]
@@ -272,7 +272,7 @@ start_daemon()
 	    8>"$T/daemon.ready" 2>"$T/daemon.log" &
 	daemon=$!
 	running+=("$daemon")
-	read -r -t 20 line <"$T/daemon.ready"
+	read -r -t 60 line <"$T/daemon.ready"
 	[ "$line" = READY=1 ]
 }
 keys_are()

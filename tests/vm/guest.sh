@@ -198,11 +198,11 @@ wait_hidraw()
 	give_up "no FIDO token of kind $1 appeared: $(ls /sys/class/hidraw)"
 }
 
-# Whether the token of that kind is gone, waiting up to 5 s for it.
+# Whether the token of that kind is gone, waiting up to 30 s for it.
 hidraw_gone()
 {
 	local tries
-	for tries in {1..25}; do
+	for tries in {1..150}; do
 		find_hidraw "$1" || return 0
 		sleep 0.2
 	done
@@ -234,7 +234,7 @@ stop_sealkey()
 {
 	local tries status=0
 	kill -TERM "$sealkey_pid"
-	for tries in {1..50}; do
+	for tries in {1..300}; do
 		[ -e "/proc/$sealkey_pid" ] || break
 		grep -q '^State:.Z' "/proc/$sealkey_pid/status" && break
 		sleep 0.1
