@@ -3,7 +3,6 @@
 #include "tests/store_fixture.h"
 
 #include <errno.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,32 +14,6 @@
 #include <cmocka.h>
 
 #include "tests/fake_keys.h"
-
-void
-scratch_new(struct scratch *s)
-{
-	snprintf(s->path, sizeof(s->path), "%s/sealkey-test-XXXXXX",
-	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	assert_non_null(mkdtemp(s->path));
-	s->fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(s->fd >= 0);
-}
-
-void
-scratch_free(struct scratch *s)
-{
-	struct dirent *e;
-	DIR *d = opendir(s->path);
-
-	while (d != NULL && (e = readdir(d)) != NULL)
-		if (strcmp(e->d_name, ".") != 0 &&
-		    strcmp(e->d_name, "..") != 0)
-			unlinkat(s->fd, e->d_name, 0);
-	if (d != NULL)
-		closedir(d);
-	close(s->fd);
-	rmdir(s->path);
-}
 
 static uint8_t
 text(char *out, size_t max, const char *what, uint32_t n)

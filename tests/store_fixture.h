@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the tests of the store share: a scratch directory in memory where
- * there is one, credentials made from a number, and a store's contents to
- * compare with. Failures end the test through cmocka.
+ * What the tests of the store share: credentials made from a number, and a
+ * store's contents to compare with. Failures end the test through cmocka.
  */
 #ifndef TESTS_STORE_FIXTURE_H
 #define TESTS_STORE_FIXTURE_H
 
 #include "authenticator/store/store_impl.h"
+#include "tests/scratch.h"
 
 #define CONTENTS_MAX	64	/* credentials */
-
-struct scratch {
-	char	path[64];
-	int	fd;
-};
-
-void scratch_new(struct scratch *s);
-void scratch_free(struct scratch *s);
 
 /* Credential number n of site number site; differs in every field. Those from
  * FIXTURE_NOT_LISTED on are not discoverable. */

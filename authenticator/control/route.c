@@ -38,7 +38,10 @@ struct path {
 	size_t		 count;
 };
 
-/* What a line quotes may be cut within a code point; JSON has no such text. */
+/*
+ * What a line quotes may be cut within a code point; JSON has no such text. Nor
+ * is it one line with what somebody may have put into a name.
+ */
 static json_t *
 line_json(const char *line)
 {
@@ -46,6 +49,10 @@ line_json(const char *line)
 	size_t at = 0, len = strlen(line);
 	json_t *text = NULL;
 
+	for (char *c = copy; c != NULL && *c != '\0'; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
+	}
 	while (copy != NULL && (at += cbor_utf8_cut(span(copy + at, len - at),
 	    len - at)) < len)
 		copy[at++] = '?';

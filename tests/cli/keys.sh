@@ -121,6 +121,8 @@ check "and both" refuses_key 'exclude each other' \
     '"profile": "u2f", "profileText": ""'
 check "and what is no text" refuses_key 'is the text of a file' \
     '"profileText": {}'
+check "what is quoted stays one line" refuses_key \
+    'there is no setting ..a?b?c' '"settings": {"a\nb\u001bc": "x"}'
 check "it lists them in order" call 200 \
     '"key":"one".*"key":"two".*"key":"three"' GET /v1/keys
 check "the first key is the oldest" call 200 '"key":"one"' GET /v1/info
