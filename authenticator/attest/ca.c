@@ -24,6 +24,7 @@
 #include "authenticator/audit.h"
 #include "authenticator/attest/ca_file.h"
 #include "authenticator/attest/ca_tpm.h"
+#include "authenticator/attest/x509.h"
 #include "authenticator/paths.h"
 
 #define ROOT_CERT	"root.pem"
@@ -200,22 +201,12 @@ ca_init(const char *path, const char *name, int64_t now_s, char *msg,
 
 /* Opening one. */
 
-static int
-no_passphrase(char *buf, int size, int writing, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return -1;
-}
-
 static EVP_PKEY *
 parse_key(const struct ca_file *f)
 {
 	BIO *bio = BIO_new_mem_buf(f->p, (int)f->len);
 	EVP_PKEY *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL,
-	    no_passphrase, NULL) : NULL;
+	    x509_no_passphrase, NULL) : NULL;
 
 	BIO_free(bio);
 	return key;

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static int
-read_all(int fd, uint8_t *buf, size_t size, size_t *len)
+int
+ca_file_read_fd(int fd, uint8_t *buf, size_t size, size_t *len)
 {
 	size_t got = 0;
 	ssize_t n;
@@ -41,7 +41,7 @@ ca_file_read(int dirfd, const char *name, size_t max, struct ca_file *out)
 	out->size = max + 1;
 	out->p = malloc(out->size);
 	if (out->p != NULL)
-		r = read_all(fd, out->p, out->size, &out->len);
+		r = ca_file_read_fd(fd, out->p, out->size, &out->len);
 	close(fd);
 	if (r != 0)
 		ca_file_done(out);

@@ -20,6 +20,11 @@ struct ca_file {
  * is standard input. *out is zeroed before. */
 int ca_file_read(int dirfd, const char *name, size_t max,
     struct ca_file *out);
+/*
+ * To the end, less than size bytes: -EFBIG. Not by stdio, whose buffers would
+ * keep a copy of keys.
+ */
+int ca_file_read_fd(int fd, uint8_t *buf, size_t size, size_t *len);
 /* Wipes and frees; any number of times. */
 void ca_file_done(struct ca_file *f);
 

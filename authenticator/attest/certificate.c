@@ -15,25 +15,14 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include "authenticator/attest/x509.h"
 #include "authenticator/client/webauthn_spki.h"
 
 #define DAY_S		86400LL
 #define YEAR_S		(365 * DAY_S)
 #define SERIAL_LEN	16	/* bytes */
 #define AAGUID_LEN	16
-/* id-fido-gen-ce-aaguid */
-#define AAGUID_OID	"1.3.6.1.4.1.45724.1.1.4"
-/* id-fido-gen-ce-sernum */
-#define SERIAL_OID	"1.3.6.1.4.1.45724.1.1.2"
-#define OCTETS_MAX	16	/* bytes, in those two */
-/* id-fido-u2f-ce-transports */
-#define TRANSPORTS_OID	"1.3.6.1.4.1.45724.2.1.1"
-/* tcg-at-tpmManufacturer, -tpmModel, -tpmVersion */
-#define TPM_MANUFACTURER_OID	"2.23.133.2.1"
-#define TPM_MODEL_OID		"2.23.133.2.2"
-#define TPM_VERSION_OID		"2.23.133.2.3"
-/* tcg-kp-AIKCertificate */
-#define AK_PURPOSE_OID	"2.23.133.8.3"
+#define OCTETS_MAX	16	/* bytes, of AAGUID and number of the key */
 #define RSA_BITS_MIN	2048
 
 /* Real, because some relying parties compare with the list of countries. */
@@ -144,19 +133,10 @@ set_validity(X509 *x, const struct certificate_plan *plan)
 {
 	int64_t end_s = plan->now_s + (plan->valid_s != 0 ? plan->valid_s :
 	    kinds[plan->kind].valid_s);
-	ASN1_TIME *from, *until;
-	bool ok;
 
 	if (plan->issuer != NULL && certificate_expiry(plan->issuer) < end_s)
 		end_s = certificate_expiry(plan->issuer);
-	from = ASN1_TIME_set(NULL, plan->now_s - DAY_S);
-	until = ASN1_TIME_set(NULL, end_s);
-	ok = from != NULL && until != NULL &&
-	    X509_set1_notBefore(x, from) == 1 &&
-	    X509_set1_notAfter(x, until) == 1;
-	ASN1_TIME_free(from);
-	ASN1_TIME_free(until);
-	return ok;
+	return x509_set_validity(x, plan->now_s - DAY_S, end_s);
 }
 
 static bool
@@ -201,44 +181,14 @@ add_subject_key_id(X509 *x)
 	return ok;
 }
 
-/* A brought root may have no key identifier: then there is nothing to say. */
 static bool
 add_authority_key_id(X509 *x, X509 *issuer)
 {
-	const ASN1_OCTET_STRING *id = X509_get0_subject_key_id(issuer);
-	AUTHORITY_KEYID *akid;
-	bool ok;
+	X509_EXTENSION *ext;
+	bool ok = x509_authority(issuer, &ext) &&
+	    (ext == NULL || X509_add_ext(x, ext, -1) == 1);
 
-	if (id == NULL)
-		return true;
-	akid = AUTHORITY_KEYID_new();
-	if (akid == NULL)
-		return false;
-	akid->keyid = ASN1_OCTET_STRING_dup(id);
-	ok = akid->keyid != NULL && X509_add1_ext_i2d(x,
-	    NID_authority_key_identifier, akid, 0, 0) == 1;
-	AUTHORITY_KEYID_free(akid);
-	return ok;
-}
-
-static bool
-add_extension(X509 *x, const char *name, const uint8_t *der, int len)
-{
-	ASN1_OBJECT *oid;
-	ASN1_OCTET_STRING *value;
-	X509_EXTENSION *ext = NULL;
-	bool ok;
-
-	oid = OBJ_txt2obj(name, 1);
-	value = ASN1_OCTET_STRING_new();
-	ok = oid != NULL && value != NULL &&
-	    ASN1_OCTET_STRING_set(value, der, len) == 1;
-	if (ok)
-		ext = X509_EXTENSION_create_by_OBJ(NULL, oid, 0, value);
-	ok = ext != NULL && X509_add_ext(x, ext, -1) == 1;
 	X509_EXTENSION_free(ext);
-	ASN1_OCTET_STRING_free(value);
-	ASN1_OBJECT_free(oid);
 	return ok;
 }
 
@@ -249,7 +199,7 @@ add_octets(X509 *x, const char *name, const uint8_t *bytes, uint8_t len)
 	uint8_t der[2 + OCTETS_MAX] = { V_ASN1_OCTET_STRING, len };
 
 	memcpy(der + 2, bytes, len);
-	return add_extension(x, name, der, 2 + len);
+	return x509_add_extension(x, name, false, span(der, 2 + (size_t)len));
 }
 
 /* att.6: a BIT STRING, bit 2 is USB, which every key of ours is plugged by */
@@ -258,7 +208,8 @@ add_transports(X509 *x)
 {
 	static const uint8_t usb[] = { V_ASN1_BIT_STRING, 2, 5, 0x20 };
 
-	return add_extension(x, TRANSPORTS_OID, usb, sizeof(usb));
+	return x509_add_extension(x, X509_TRANSPORTS, false,
+	    span(usb, sizeof(usb)));
 }
 
 static bool
@@ -279,9 +230,9 @@ add_tpm(X509 *x, const struct certificate_tpm *tpm)
 	GENERAL_NAME *name = GENERAL_NAME_new();
 	X509_NAME *dir = X509_NAME_new();
 	bool ok = names != NULL && name != NULL && dir != NULL &&
-	    add_tpm_name(dir, TPM_MANUFACTURER_OID, tpm->manufacturer) &&
-	    add_tpm_name(dir, TPM_MODEL_OID, tpm->model) &&
-	    add_tpm_name(dir, TPM_VERSION_OID, tpm->version);
+	    add_tpm_name(dir, X509_TPM_MANUFACTURER, tpm->manufacturer) &&
+	    add_tpm_name(dir, X509_TPM_MODEL, tpm->model) &&
+	    add_tpm_name(dir, X509_TPM_VERSION, tpm->version);
 
 	if (ok) {
 		GENERAL_NAME_set0_value(name, GEN_DIRNAME, dir);
@@ -304,7 +255,7 @@ static bool
 add_ak_purpose(X509 *x)
 {
 	EXTENDED_KEY_USAGE *purposes = EXTENDED_KEY_USAGE_new();
-	ASN1_OBJECT *oid = OBJ_txt2obj(AK_PURPOSE_OID, 1);
+	ASN1_OBJECT *oid = OBJ_txt2obj(X509_AK_PURPOSE, 1);
 	bool ok = purposes != NULL && oid != NULL &&
 	    sk_ASN1_OBJECT_push(purposes, oid) > 0;
 
@@ -340,19 +291,12 @@ add_extensions(X509 *x, const struct certificate_plan *plan)
 	/* att.6: U2F knows no AAGUID; the one that clients put is zero */
 	if (plan->kind == CERTIFICATE_U2F)
 		return add_transports(x);
-	if (is_leaf(plan->kind) && !add_octets(x, AAGUID_OID, plan->aaguid,
+	if (is_leaf(plan->kind) && !add_octets(x, X509_AAGUID, plan->aaguid,
 	    AAGUID_LEN))
 		return false;
 	/* att.5: nobody else's certificate may have it */
 	return plan->kind != CERTIFICATE_ENTERPRISE || add_octets(x,
-	    SERIAL_OID, plan->serial, CERTIFICATE_SERIAL_LEN);
-}
-
-/* As strong as the key that signs. */
-static const EVP_MD *
-digest_for(const EVP_PKEY *key)
-{
-	return EVP_PKEY_get_bits(key) == 384 ? EVP_sha384() : EVP_sha256();
+	    X509_SERNUM, plan->serial, CERTIFICATE_SERIAL_LEN);
 }
 
 /* att.3, for plans of leaves */
@@ -370,7 +314,8 @@ certificate_make(const struct certificate_plan *plan, X509 **out)
 	    X509_set_issuer_name(x, X509_get_subject_name(
 	    plan->issuer != NULL ? plan->issuer : x)) == 1 &&
 	    X509_set_pubkey(x, plan->key) == 1 && add_extensions(x, plan) &&
-	    X509_sign(x, plan->issuer_key, digest_for(plan->issuer_key)) > 0) {
+	    X509_sign(x, plan->issuer_key,
+	    x509_digest_for(plan->issuer_key)) > 0) {
 		*out = x;
 		return 0;
 	}
@@ -438,23 +383,12 @@ certificate_parse(struct span der)
 	return NULL;
 }
 
-/* Nobody is there to be asked for a passphrase. */
-static int
-no_passphrase(char *buf, int size, int writing, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return -1;
-}
-
 static const char *
 read_chain(BIO *bio, X509 **out, size_t max, size_t *count)
 {
 	X509 *x;
 
-	while ((x = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL)) !=
+	while ((x = PEM_read_bio_X509(bio, NULL, x509_no_passphrase, NULL)) !=
 	    NULL) {
 		if (*count == max) {
 			X509_free(x);
@@ -534,11 +468,11 @@ certificate_read_tpm(X509 *cert, struct certificate_tpm *out)
 		    name->d.directoryName : NULL;
 
 		there = dir != NULL &&
-		    take_attribute(dir, TPM_MANUFACTURER_OID,
+		    take_attribute(dir, X509_TPM_MANUFACTURER,
 		    out->manufacturer, sizeof(out->manufacturer)) &&
-		    take_attribute(dir, TPM_MODEL_OID, out->model,
+		    take_attribute(dir, X509_TPM_MODEL, out->model,
 		    sizeof(out->model)) &&
-		    take_attribute(dir, TPM_VERSION_OID, out->version,
+		    take_attribute(dir, X509_TPM_VERSION, out->version,
 		    sizeof(out->version));
 	}
 	GENERAL_NAMES_free(names);
@@ -602,7 +536,7 @@ has_ak_purpose_only(X509 *x)
 	bool alone = sk_ASN1_OBJECT_num(purposes) == 1;
 
 	EXTENDED_KEY_USAGE_free(purposes);
-	return alone && certificate_has_purpose(x, AK_PURPOSE_OID) &&
+	return alone && certificate_has_purpose(x, X509_AK_PURPOSE) &&
 	    !is_critical(x, NID_ext_key_usage);
 }
 
@@ -620,7 +554,7 @@ certificate_judge_ak(X509 *cert)
 		    "critical)";
 	else if (!has_ak_purpose_only(cert))
 		why = "is not for an AK alone (extended key usage "
-		    AK_PURPOSE_OID ", not critical)";
+		    X509_AK_PURPOSE ", not critical)";
 	else
 		why = judge_ak_names(cert);
 	ERR_clear_error();
@@ -688,11 +622,11 @@ certificate_parse_root(struct span cert_pem, struct span key_pem,
 		goto out;
 	r = -EINVAL;
 	*why = "certificate is not a PEM certificate";
-	x = PEM_read_bio_X509(cert_bio, NULL, no_passphrase, NULL);
+	x = PEM_read_bio_X509(cert_bio, NULL, x509_no_passphrase, NULL);
 	if (x == NULL)
 		goto out;
 	*why = "key is not an unencrypted PEM private key";
-	k = PEM_read_bio_PrivateKey(key_bio, NULL, no_passphrase, NULL);
+	k = PEM_read_bio_PrivateKey(key_bio, NULL, x509_no_passphrase, NULL);
 	if (k == NULL)
 		goto out;
 	*why = judge_root(x, k, now_s);

@@ -8,6 +8,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "authenticator/attest/x509.h"
+
 #define CRL_VERSION_2	1	/* as it is encoded */
 #define HOUR_S		3600LL	/* for clocks that are behind */
 
@@ -64,23 +66,15 @@ add_revoked(X509_CRL *crl, int64_t now_s)
 	return ok;
 }
 
-/* RFC 5280, 5.2.1; a brought CA may have no key identifier to name. */
+/* RFC 5280, 5.2.1 */
 static bool
 add_authority(X509_CRL *crl, X509 *issuer)
 {
-	const ASN1_OCTET_STRING *id = X509_get0_subject_key_id(issuer);
-	AUTHORITY_KEYID *akid;
-	bool ok;
+	X509_EXTENSION *ext;
+	bool ok = x509_authority(issuer, &ext) &&
+	    (ext == NULL || X509_CRL_add_ext(crl, ext, -1) == 1);
 
-	if (id == NULL)
-		return true;
-	akid = AUTHORITY_KEYID_new();
-	if (akid == NULL)
-		return false;
-	akid->keyid = ASN1_OCTET_STRING_dup(id);
-	ok = akid->keyid != NULL && X509_CRL_add1_ext_i2d(crl,
-	    NID_authority_key_identifier, akid, 0, 0) == 1;
-	AUTHORITY_KEYID_free(akid);
+	X509_EXTENSION_free(ext);
 	return ok;
 }
 
@@ -119,8 +113,6 @@ int
 crl_make(X509 *issuer, EVP_PKEY *key, int64_t now_s, uint8_t **out,
     size_t *len)
 {
-	const EVP_MD *md = EVP_PKEY_get_bits(key) == 384 ? EVP_sha384() :
-	    EVP_sha256();
 	X509_CRL *crl = X509_CRL_new();
 	int r = -ENOMEM;
 
@@ -131,7 +123,8 @@ crl_make(X509 *issuer, EVP_PKEY *key, int64_t now_s, uint8_t **out,
 	    X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer)) == 1
 	    && set_times(crl, now_s) && add_revoked(crl, now_s) &&
 	    add_authority(crl, issuer) && add_number(crl, now_s) &&
-	    X509_CRL_sort(crl) == 1 && X509_CRL_sign(crl, key, md) > 0)
+	    X509_CRL_sort(crl) == 1 && X509_CRL_sign(crl, key,
+	    x509_digest_for(key)) > 0)
 		r = encode(crl, out, len);
 	X509_CRL_free(crl);
 	ERR_clear_error();

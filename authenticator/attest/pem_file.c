@@ -12,27 +12,7 @@
 #include <unistd.h>
 
 #include "authenticator/attest/attestation.h"
-
-/* Not stdio, whose buffers would keep a copy of the key. */
-static int
-read_all(int fd, uint8_t *buf, size_t size, size_t *len)
-{
-	size_t got = 0;
-	ssize_t n;
-
-	while (got < size) {
-		n = read(fd, buf + got, size - got);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -errno;
-		if (n == 0)
-			break;
-		got += n;
-	}
-	*len = got;
-	return got < size ? 0 : -EFBIG;
-}
+#include "authenticator/attest/ca_file.h"
 
 /*
  * Only what is there as a whole: a FIFO that nobody writes to would keep the
@@ -72,7 +52,7 @@ read_file(const char *path, uint8_t **out, size_t *len, char *msg,
 	}
 	*out = calloc(1, ATTESTATION_PEM_MAX + 1);
 	if (*out != NULL)
-		r = read_all(fd, *out, ATTESTATION_PEM_MAX + 1, len);
+		r = ca_file_read_fd(fd, *out, ATTESTATION_PEM_MAX + 1, len);
 out:
 	if (fd >= 0)
 		close(fd);

@@ -7,12 +7,12 @@
 #include <openssl/rand.h>
 
 #include "authenticator/attest/certificate.h"
+#include "authenticator/attest/x509.h"
 #include "authenticator/forge/parts.h"
 #include "authenticator/forge/tpm.h"
 
 #define SERIAL_LEN	16	/* bytes */
 #define CHAIN_USUAL	2	/* certificates */
-#define AK_PURPOSE	"2.23.133.8.3"	/* tcg-kp-AIKCertificate */
 #define IBM		0x49424d00	/* a manufacturer that many know */
 #define SIGN		2	/* KM_PURPOSE_SIGN */
 #define TEE		1	/* SecurityLevel TrustedEnvironment */
@@ -123,7 +123,7 @@ honest_tpm_leaf(struct forge_mc *mc, struct forge_leaf *leaf)
 	leaf->model = "sealkey TEST TPM";
 	leaf->firmware = "id:00010000";
 	leaf->purposes_there = FORGE_PLAIN;
-	leaf->purposes[0] = AK_PURPOSE;
+	leaf->purposes[0] = X509_AK_PURPOSE;
 }
 
 static void

@@ -4,19 +4,14 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "authenticator/attest/x509.h"
 #include "authenticator/forge/der.h"
 #include "authenticator/forge/keys.h"
 
 #define DAY_S		86400LL
 #define YEAR_S		(365 * DAY_S)
-#define AAGUID_OID	"1.3.6.1.4.1.45724.1.1.4"
-#define NUMBER_OID	"1.3.6.1.4.1.45724.1.1.2"
-#define TRANSPORTS_OID	"1.3.6.1.4.1.45724.2.1.1"
 #define NONCE_OID	"1.2.840.113635.100.8.2"
 #define DESCRIPTION_OID	"1.3.6.1.4.1.11129.2.1.17"
-#define MANUFACTURER_OID "2.23.133.2.1"
-#define MODEL_OID	"2.23.133.2.2"
-#define FIRMWARE_OID	"2.23.133.2.3"
 #define PARTS_MAX	8
 #define KEYMASTER	4	/* version of a KeyDescription */
 
@@ -33,27 +28,10 @@ static bool
 add(struct making *mk, const char *name, enum forge_presence there,
     struct span value)
 {
-	ASN1_OBJECT *oid;
-	ASN1_OCTET_STRING *octets;
-	X509_EXTENSION *ext = NULL;
-	bool ok;
-
 	if (there == FORGE_ABSENT)
 		return true;
-	if (value.p == NULL)
-		return false;
-	oid = OBJ_txt2obj(name, 0);
-	octets = ASN1_OCTET_STRING_new();
-	ok = oid != NULL && octets != NULL &&
-	    ASN1_OCTET_STRING_set(octets, value.p, (int)value.len) == 1;
-	if (ok)
-		ext = X509_EXTENSION_create_by_OBJ(NULL, oid,
-		    there == FORGE_CRITICAL, octets);
-	ok = ext != NULL && X509_add_ext(mk->x, ext, -1) == 1;
-	X509_EXTENSION_free(ext);
-	ASN1_OCTET_STRING_free(octets);
-	ASN1_OBJECT_free(oid);
-	return ok;
+	return value.p != NULL &&
+	    x509_add_extension(mk->x, name, there == FORGE_CRITICAL, value);
 }
 
 static bool
@@ -109,9 +87,9 @@ static struct span
 tpm_names(struct forge_memory *m, const struct forge_leaf *leaf)
 {
 	struct span parts[3] = {
-		tpm_attribute(m, MANUFACTURER_OID, leaf->manufacturer),
-		tpm_attribute(m, MODEL_OID, leaf->model),
-		tpm_attribute(m, FIRMWARE_OID, leaf->firmware),
+		tpm_attribute(m, X509_TPM_MANUFACTURER, leaf->manufacturer),
+		tpm_attribute(m, X509_TPM_MODEL, leaf->model),
+		tpm_attribute(m, X509_TPM_VERSION, leaf->firmware),
 	};
 	struct span name = der_of(m, DER_SEQUENCE, parts, 3);
 
@@ -239,11 +217,11 @@ add_fido(struct making *mk)
 	static const uint8_t usb[] = { DER_BIT_STRING, 2, 5, 0x20 };
 	const struct forge_leaf *leaf = mk->leaf;
 
-	return add(mk, AAGUID_OID, leaf->aaguid_there, der(mk->m, DER_OCTETS,
+	return add(mk, X509_AAGUID, leaf->aaguid_there, der(mk->m, DER_OCTETS,
 	    span(leaf->aaguid, sizeof(leaf->aaguid)))) &&
-	    add(mk, NUMBER_OID, leaf->number_there, der(mk->m, DER_OCTETS,
+	    add(mk, X509_SERNUM, leaf->number_there, der(mk->m, DER_OCTETS,
 	    span(leaf->number, sizeof(leaf->number)))) &&
-	    add(mk, TRANSPORTS_OID, leaf->transports_there,
+	    add(mk, X509_TRANSPORTS, leaf->transports_there,
 	    span(usb, sizeof(usb)));
 }
 
@@ -295,8 +273,6 @@ set_validity(struct making *mk, X509 *issuer, int64_t now_s)
 {
 	const struct forge_leaf *leaf = mk->leaf;
 	int64_t from_s = leaf->not_before_s, until_s = leaf->not_after_s;
-	ASN1_TIME *from, *until;
-	bool ok;
 
 	if (from_s == 0)
 		from_s = now_s - DAY_S;
@@ -305,22 +281,7 @@ set_validity(struct making *mk, X509 *issuer, int64_t now_s)
 		if (issuer != mk->x && certificate_expiry(issuer) < until_s)
 			until_s = certificate_expiry(issuer);
 	}
-	from = ASN1_TIME_set(NULL, from_s);
-	until = ASN1_TIME_set(NULL, until_s);
-	ok = from != NULL && until != NULL &&
-	    X509_set1_notBefore(mk->x, from) == 1 &&
-	    X509_set1_notAfter(mk->x, until) == 1;
-	ASN1_TIME_free(from);
-	ASN1_TIME_free(until);
-	return ok;
-}
-
-static const EVP_MD *
-digest_for(const EVP_PKEY *key)
-{
-	if (EVP_PKEY_is_a(key, "ED25519"))
-		return NULL;
-	return EVP_PKEY_get_bits(key) == 384 ? EVP_sha384() : EVP_sha256();
+	return x509_set_validity(mk->x, from_s, until_s);
 }
 
 static struct span
@@ -352,7 +313,7 @@ make_leaf(struct making *mk, X509 *issuer, EVP_PKEY *issuer_key,
 	    X509_get_subject_name(issuer)) == 1 &&
 	    set_validity(mk, issuer, now_s) &&
 	    X509_set_pubkey(mk->x, key) == 1 && add_extensions(mk, issuer) &&
-	    X509_sign(mk->x, issuer_key, digest_for(issuer_key)) > 0)
+	    X509_sign(mk->x, issuer_key, x509_digest_for(issuer_key)) > 0)
 		out = encode(mk->m, mk->x);
 	X509_free(mk->x);
 	if (out.p != NULL && mk->leaf->bad_signature)

@@ -28,6 +28,7 @@
 #include "authenticator/attest/ca_file.h"
 #include "authenticator/attest/certificate.h"
 #include "authenticator/attest/crl.h"
+#include "authenticator/attest/x509.h"
 #include "authenticator/paths.h"
 
 #define FOLDER		"mds"
@@ -169,16 +170,6 @@ keep(const struct mds_authority *a)
 	return r;
 }
 
-static int
-no_passphrase(char *buf, int size, int writing, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return -1;
-}
-
 /* NULL is as good as an error only for the last key. */
 static bool
 parse(struct mds_authority *a, const struct ca_file *f)
@@ -188,10 +179,12 @@ parse(struct mds_authority *a, const struct ca_file *f)
 
 	if (bio == NULL)
 		return false;
-	a->root = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
-	a->ca = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL);
-	a->ca_key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
-	a->root_key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	a->root = PEM_read_bio_X509(bio, NULL, x509_no_passphrase, NULL);
+	a->ca = PEM_read_bio_X509(bio, NULL, x509_no_passphrase, NULL);
+	a->ca_key = PEM_read_bio_PrivateKey(bio, NULL,
+	    x509_no_passphrase, NULL);
+	a->root_key = PEM_read_bio_PrivateKey(bio, NULL,
+	    x509_no_passphrase, NULL);
 	ok = a->root != NULL && a->ca != NULL && a->ca_key != NULL &&
 	    X509_check_private_key(a->ca, a->ca_key) == 1 &&
 	    X509_verify(a->ca, X509_get0_pubkey(a->root)) == 1 &&
