@@ -143,6 +143,27 @@ load(struct span text, const char *type, json_t **out)
 	return NULL;
 }
 
+/* What take makes of it, which is given out. */
+static const char *
+parse(struct span text, const char *type,
+    const char *(*take)(json_t *root, void *out), void *out)
+{
+	json_t *root = NULL;
+	const char *why = load(text, type, &root);
+
+	if (why == NULL)
+		why = take(root, out);
+	json_decref(root);
+	return why;
+}
+
+static bool
+take_id(const char *id, char out[static ENROL_ID_LEN + 1])
+{
+	return strlen(id) == ENROL_ID_LEN && is_hex(id) &&
+	    take_text(id, out, ENROL_ID_LEN + 1);
+}
+
 static const char *
 take_ek(json_t *j, struct enrol_request *out)
 {
@@ -164,8 +185,9 @@ take_ek(json_t *j, struct enrol_request *out)
 }
 
 static const char *
-take_request(json_t *root, struct enrol_request *out)
+take_request(json_t *root, void *arg)
 {
+	struct enrol_request *out = arg;
 	const char *type, *alg, *ak, *why = NULL;
 	int version;
 	json_t *eks;
@@ -187,19 +209,14 @@ take_request(json_t *root, struct enrol_request *out)
 const char *
 enrol_request_parse(struct span text, struct enrol_request *out)
 {
-	json_t *root = NULL;
-	const char *why = load(text, REQUEST, &root);
-
 	memset(out, 0, sizeof(*out));
-	if (why == NULL)
-		why = take_request(root, out);
-	json_decref(root);
-	return why;
+	return parse(text, REQUEST, take_request, out);
 }
 
 static const char *
-take_challenge(json_t *root, struct enrol_challenge *out)
+take_challenge(json_t *root, void *arg)
 {
+	struct enrol_challenge *out = arg;
 	const char *type, *id, *alg, *name, *ek, *blob, *seed;
 	json_int_t expires;
 	int version, i;
@@ -211,8 +228,7 @@ take_challenge(json_t *root, struct enrol_challenge *out)
 	    &expires) != 0)
 		return "has other members than a challenge has";
 	i = find_ek(ek);
-	if (strlen(id) != ENROL_ID_LEN || !is_hex(id) || i < 0 ||
-	    !is_hex(name) || !take_text(id, out->id, sizeof(out->id)) ||
+	if (!take_id(id, out->id) || i < 0 || !is_hex(name) ||
 	    !take_text(name, out->name, sizeof(out->name)) ||
 	    !take_text(alg, out->alg, sizeof(out->alg)))
 		return "has members that cannot be";
@@ -227,19 +243,14 @@ take_challenge(json_t *root, struct enrol_challenge *out)
 const char *
 enrol_challenge_parse(struct span text, struct enrol_challenge *out)
 {
-	json_t *root = NULL;
-	const char *why = load(text, CHALLENGE, &root);
-
 	memset(out, 0, sizeof(*out));
-	if (why == NULL)
-		why = take_challenge(root, out);
-	json_decref(root);
-	return why;
+	return parse(text, CHALLENGE, take_challenge, out);
 }
 
 static const char *
-take_answer(json_t *root, struct enrol_answer *out)
+take_answer(json_t *root, void *arg)
 {
+	struct enrol_answer *out = arg;
 	const char *type, *id, *secret;
 	int version;
 
@@ -247,8 +258,7 @@ take_answer(json_t *root, struct enrol_answer *out)
 	    "type", &type, "version", &version, "id", &id, "secret",
 	    &secret) != 0)
 		return "has other members than an answer has";
-	if (strlen(id) != ENROL_ID_LEN || !is_hex(id) ||
-	    !take_text(id, out->id, sizeof(out->id)) ||
+	if (!take_id(id, out->id) ||
 	    !enrol_base64(secret, SECRET_MAX, &out->secret))
 		return "has members that cannot be";
 	return NULL;
@@ -257,14 +267,8 @@ take_answer(json_t *root, struct enrol_answer *out)
 const char *
 enrol_answer_parse(struct span text, struct enrol_answer *out)
 {
-	json_t *root = NULL;
-	const char *why = load(text, ANSWER, &root);
-
 	memset(out, 0, sizeof(*out));
-	if (why == NULL)
-		why = take_answer(root, out);
-	json_decref(root);
-	return why;
+	return parse(text, ANSWER, take_answer, out);
 }
 
 static json_t *
