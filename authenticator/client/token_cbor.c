@@ -22,6 +22,43 @@ begin(struct cbor_out *out, uint8_t *p, size_t cap, uint8_t cmd)
 	cbor_put_raw(out, span(&cmd, 1));
 }
 
+/* Members of a request by number, and of maps in it by name. */
+
+static void
+put_bytes_at(struct cbor_out *out, unsigned key, struct span s)
+{
+	cbor_put_uint(out, key);
+	cbor_put_bytes(out, s);
+}
+
+static void
+put_text_at(struct cbor_out *out, unsigned key, struct span s)
+{
+	cbor_put_uint(out, key);
+	cbor_put_text(out, s);
+}
+
+static void
+put_raw_at(struct cbor_out *out, unsigned key, struct span s)
+{
+	cbor_put_uint(out, key);
+	cbor_put_raw(out, s);
+}
+
+static void
+put_uint_at(struct cbor_out *out, unsigned key, uint64_t v)
+{
+	cbor_put_uint(out, key);
+	cbor_put_uint(out, v);
+}
+
+static void
+put_named_bytes(struct cbor_out *out, const char *name, struct span s)
+{
+	cbor_put_str(out, name);
+	cbor_put_bytes(out, s);
+}
+
 static void
 put_named_text(struct cbor_out *out, const char *name, struct span s)
 {
@@ -33,8 +70,7 @@ static void
 put_user(struct cbor_out *out, const struct token_make *req)
 {
 	cbor_put_map(out, 3);
-	cbor_put_str(out, "id");
-	cbor_put_bytes(out, req->user_id);
+	put_named_bytes(out, "id", req->user_id);
 	put_named_text(out, "name", req->user_name);
 	put_named_text(out, "displayName", req->user_display_name);
 }
@@ -57,8 +93,7 @@ put_descriptors(struct cbor_out *out, const struct span *ids, size_t count)
 	cbor_put_array(out, count);
 	for (size_t i = 0; i < count; i++) {
 		cbor_put_map(out, 2);
-		cbor_put_str(out, "id");
-		cbor_put_bytes(out, ids[i]);
+		put_named_bytes(out, "id", ids[i]);
 		put_named_text(out, "type", span_str("public-key"));
 	}
 }
@@ -92,14 +127,10 @@ put_hmac(struct cbor_out *out, const char *name,
 		return;
 	cbor_put_str(out, name);
 	cbor_put_map(out, 4);
-	cbor_put_uint(out, 0x01);
-	cbor_put_raw(out, proof->key);
-	cbor_put_uint(out, 0x02);
-	cbor_put_bytes(out, proof->salt_enc);
-	cbor_put_uint(out, 0x03);
-	cbor_put_bytes(out, proof->salt_auth);
-	cbor_put_uint(out, 0x04);
-	cbor_put_uint(out, proof->protocol);
+	put_raw_at(out, 0x01, proof->key);
+	put_bytes_at(out, 0x02, proof->salt_enc);
+	put_bytes_at(out, 0x03, proof->salt_auth);
+	put_uint_at(out, 0x04, proof->protocol);
 }
 
 /* pinUvAuthParam and pinUvAuthProtocol */
@@ -108,10 +139,8 @@ put_auth(struct cbor_out *out, unsigned key, const struct token_proof *proof)
 {
 	if (!has_auth(proof))
 		return;
-	cbor_put_uint(out, key);
-	cbor_put_bytes(out, proof->auth_param);
-	cbor_put_uint(out, key + 1);
-	cbor_put_uint(out, proof->protocol);
+	put_bytes_at(out, key, proof->auth_param);
+	put_uint_at(out, key + 1, proof->protocol);
 }
 
 static size_t
@@ -140,10 +169,8 @@ put_make_extensions(struct cbor_out *out, const struct token_make *req,
     const struct token_proof *proof)
 {
 	cbor_put_map(out, count_make_extensions(req, proof));
-	if (req->cred_blob.p != NULL) {
-		cbor_put_str(out, "credBlob");
-		cbor_put_bytes(out, req->cred_blob);
-	}
+	if (req->cred_blob.p != NULL)
+		put_named_bytes(out, "credBlob", req->cred_blob);
 	put_blob_support(out, req);
 	if (req->protect != 0) {
 		cbor_put_str(out, "credProtect");
@@ -166,8 +193,7 @@ token_encode_make(const struct token_make *req,
 	begin(&out, p, cap, CTAP_MAKE_CREDENTIAL);
 	cbor_put_map(&out, 4 + (req->exclude_count > 0) + ext + options +
 	    2 * has_auth(proof) + (req->enterprise != 0));
-	cbor_put_uint(&out, 0x01);
-	cbor_put_bytes(&out, req->client_data_hash);
+	put_bytes_at(&out, 0x01, req->client_data_hash);
 	cbor_put_uint(&out, 0x02);
 	cbor_put_map(&out, 2);
 	put_named_text(&out, "id", req->rp_id);
@@ -192,10 +218,8 @@ token_encode_make(const struct token_make *req,
 		put_true(&out, "uv", uv);
 	}
 	put_auth(&out, 0x08, proof);
-	if (req->enterprise != 0) {
-		cbor_put_uint(&out, 0x0a);
-		cbor_put_uint(&out, req->enterprise);
-	}
+	if (req->enterprise != 0)
+		put_uint_at(&out, 0x0a, req->enterprise);
 	return finish(&out);
 }
 
@@ -225,8 +249,7 @@ put_own_blob(struct cbor_out *out, const struct token_get *req)
 	put_true(out, "read", req->read_blob);
 	if (req->read_blob)
 		return;
-	cbor_put_str(out, "write");
-	cbor_put_bytes(out, blob->packed);
+	put_named_bytes(out, "write", blob->packed);
 	cbor_put_str(out, "originalSize");
 	cbor_put_uint(out, blob->size);
 }
@@ -253,10 +276,8 @@ token_encode_get(const struct token_get *req, const struct token_proof *proof,
 	begin(&out, p, cap, CTAP_GET_ASSERTION);
 	cbor_put_map(&out, 2 + (req->allow_count > 0) + (ext > 0) + options +
 	    2 * has_auth(proof));
-	cbor_put_uint(&out, 0x01);
-	cbor_put_text(&out, req->rp_id);
-	cbor_put_uint(&out, 0x02);
-	cbor_put_bytes(&out, req->client_data_hash);
+	put_text_at(&out, 0x01, req->rp_id);
+	put_bytes_at(&out, 0x02, req->client_data_hash);
 	if (req->allow_count > 0) {
 		cbor_put_uint(&out, 0x03);
 		put_descriptors(&out, req->allow, req->allow_count);
@@ -284,10 +305,8 @@ token_encode_key_agreement(unsigned protocol, uint8_t *p, size_t cap)
 
 	begin(&out, p, cap, CTAP_CLIENT_PIN);
 	cbor_put_map(&out, 2);
-	cbor_put_uint(&out, 0x01);
-	cbor_put_uint(&out, protocol);
-	cbor_put_uint(&out, 0x02);
-	cbor_put_uint(&out, 0x02);	/* getKeyAgreement */
+	put_uint_at(&out, 0x01, protocol);
+	put_uint_at(&out, 0x02, 0x02);	/* getKeyAgreement */
 	return finish(&out);
 }
 
@@ -301,24 +320,15 @@ token_encode_ask(const struct token_ask *ask, uint8_t *p, size_t cap)
 
 	begin(&out, p, cap, CTAP_CLIENT_PIN);
 	cbor_put_map(&out, 3 + pin + permissions + rp_id);
-	cbor_put_uint(&out, 0x01);
-	cbor_put_uint(&out, ask->protocol);
-	cbor_put_uint(&out, 0x02);
-	cbor_put_uint(&out, ask->way);
-	cbor_put_uint(&out, 0x03);
-	cbor_put_raw(&out, ask->key);
-	if (pin) {
-		cbor_put_uint(&out, 0x06);
-		cbor_put_bytes(&out, ask->pin_hash_enc);
-	}
-	if (permissions) {
-		cbor_put_uint(&out, 0x09);
-		cbor_put_uint(&out, ask->permissions);
-	}
-	if (rp_id) {
-		cbor_put_uint(&out, 0x0a);
-		cbor_put_text(&out, ask->rp_id);
-	}
+	put_uint_at(&out, 0x01, ask->protocol);
+	put_uint_at(&out, 0x02, ask->way);
+	put_raw_at(&out, 0x03, ask->key);
+	if (pin)
+		put_bytes_at(&out, 0x06, ask->pin_hash_enc);
+	if (permissions)
+		put_uint_at(&out, 0x09, ask->permissions);
+	if (rp_id)
+		put_text_at(&out, 0x0a, ask->rp_id);
 	return finish(&out);
 }
 
@@ -329,10 +339,8 @@ token_encode_blobs_get(size_t offset, size_t count, uint8_t *p, size_t cap)
 
 	begin(&out, p, cap, CTAP_LARGE_BLOBS);
 	cbor_put_map(&out, 2);
-	cbor_put_uint(&out, 0x01);
-	cbor_put_uint(&out, count);
-	cbor_put_uint(&out, 0x03);
-	cbor_put_uint(&out, offset);
+	put_uint_at(&out, 0x01, count);
+	put_uint_at(&out, 0x03, offset);
 	return finish(&out);
 }
 
@@ -344,14 +352,10 @@ token_encode_blobs_set(size_t offset, size_t total, struct span part,
 
 	begin(&out, p, cap, CTAP_LARGE_BLOBS);
 	cbor_put_map(&out, 2 + (offset == 0) + 2 * has_auth(proof));
-	cbor_put_uint(&out, 0x02);
-	cbor_put_bytes(&out, part);
-	cbor_put_uint(&out, 0x03);
-	cbor_put_uint(&out, offset);
-	if (offset == 0) {
-		cbor_put_uint(&out, 0x04);
-		cbor_put_uint(&out, total);
-	}
+	put_bytes_at(&out, 0x02, part);
+	put_uint_at(&out, 0x03, offset);
+	if (offset == 0)
+		put_uint_at(&out, 0x04, total);
 	put_auth(&out, 0x05, proof);
 	return finish(&out);
 }
