@@ -922,11 +922,21 @@ check(uint8_t cmd, struct span body)
 	    cbor_check_loose(body, 0x05, TABLE(options)) : cbor_check(body);
 }
 
+static enum ctap_status
+decode_map(struct span map, const struct cbor_member *table, size_t count,
+    void *out)
+{
+	struct cbor_in in;
+
+	cbor_in_init(&in, map);
+	cbor_members(&in, table, count, out);
+	return in.err;
+}
+
 enum ctap_status
 ctap_decode(uint8_t cmd, struct span body, union ctap_request *out)
 {
 	size_t n = sizeof(commands) / sizeof(commands[0]);
-	struct cbor_in in;
 	size_t i;
 
 	for (i = 0; i < n && commands[i].cmd != cmd; i++)
@@ -939,7 +949,13 @@ ctap_decode(uint8_t cmd, struct span body, union ctap_request *out)
 	if (!check(cmd, body))
 		return CTAP2_ERR_INVALID_CBOR;
 	memset(out, 0, sizeof(*out));
-	cbor_in_init(&in, body);
-	cbor_members(&in, commands[i].table, commands[i].count, out);
-	return in.err;
+	return decode_map(body, commands[i].table, commands[i].count, out);
+}
+
+enum ctap_status
+ctap_decode_params(const struct ctap_management *req,
+    const struct cbor_member *table, size_t count, void *out)
+{
+	return req->params.p == NULL ? CTAP2_OK :
+	    decode_map(req->params, table, count, out);
 }

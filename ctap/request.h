@@ -203,8 +203,11 @@ enum ctap_status ctap_decode(uint8_t cmd, struct span body,
 
 /*
  * For tables of members elsewhere: sub-command parameters, which stay
- * encoded because a MAC is over them.
+ * encoded because a MAC is over them. Where there are none, nothing is read;
+ * on errors, *out is undefined.
  */
+enum ctap_status ctap_decode_params(const struct ctap_management *req,
+    const struct cbor_member *table, size_t count, void *out);
 bool ctap_take_opt(struct cbor_in *in, enum ctap_opt *out);
 bool ctap_take_uint(struct cbor_in *in, struct ctap_uint *out);
 bool ctap_take_user(struct cbor_in *in, struct ctap_user *out);

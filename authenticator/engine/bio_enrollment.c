@@ -108,15 +108,13 @@ static const struct cbor_member members[] = {
 static enum ctap_status
 take_params(struct auth_op *op, unsigned needs)
 {
-	struct span params = op->req.mgmt.params;
-	struct cbor_in in;
+	enum ctap_status status = CTAP2_OK;
 
-	if (params.p != NULL && (needs & TAKES_PARAMS)) {
-		cbor_in_init(&in, params);
-		if (!cbor_members(&in, members,
-		    sizeof(members) / sizeof(members[0]), &op->bio))
-			return in.err;
-	}
+	if (needs & TAKES_PARAMS)
+		status = ctap_decode_params(&op->req.mgmt, members,
+		    sizeof(members) / sizeof(members[0]), &op->bio);
+	if (status != CTAP2_OK)
+		return status;
 	if ((needs & NEEDS_ID) && op->bio.id.p == NULL)
 		return CTAP2_ERR_MISSING_PARAMETER;
 	if ((needs & NEEDS_NAME) && op->bio.name.p == NULL)

@@ -111,16 +111,13 @@ static enum ctap_status
 set_min_pin_length(struct auth *au, struct auth_op *op)
 {
 	struct min_pin p = { .force = OPT_ABSENT };
-	struct span params = op->req.mgmt.params;
 	unsigned length = pin_min_length(au);
-	struct cbor_in in;
+	enum ctap_status status = ctap_decode_params(&op->req.mgmt,
+	    min_pin_members, sizeof(min_pin_members) /
+	    sizeof(min_pin_members[0]), &p);
 
-	if (params.p != NULL) {
-		cbor_in_init(&in, params);
-		if (!cbor_members(&in, min_pin_members,
-		    sizeof(min_pin_members) / sizeof(min_pin_members[0]), &p))
-			return in.err;
-	}
+	if (status != CTAP2_OK)
+		return status;
 	if (p.new_length.there) {
 		if (p.new_length.v < length ||
 		    p.new_length.v > pin_max_length(au))

@@ -100,18 +100,15 @@ static const struct cbor_member members[] = {
 static enum ctap_status
 take_params(struct auth_op *op, unsigned needs)
 {
-	const struct ctap_management *req = &op->req.mgmt;
 	bool missing = false;
-	struct cbor_in in;
+	enum ctap_status status;
 
 	if ((needs & (NEEDS_RP | NEEDS_CREDENTIAL | NEEDS_USER)) == 0)
 		return CTAP2_OK;
-	if (req->params.p == NULL)
-		return CTAP2_ERR_MISSING_PARAMETER;
-	cbor_in_init(&in, req->params);
-	if (!cbor_members(&in, members, sizeof(members) / sizeof(members[0]),
-	    &op->cm))
-		return in.err;
+	status = ctap_decode_params(&op->req.mgmt, members,
+	    sizeof(members) / sizeof(members[0]), &op->cm);
+	if (status != CTAP2_OK)
+		return status;
 	if (needs & NEEDS_RP)
 		missing |= op->cm.rp_id_hash.p == NULL;
 	if (needs & NEEDS_CREDENTIAL)

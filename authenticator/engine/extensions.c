@@ -76,30 +76,48 @@ cred_blob_fits(const struct auth *au, const struct auth_op *op)
 	    op->req.mc.ext.cred_blob.len <= au->cfg.cred_blob_max;
 }
 
-/* msg.5: one that this key does not have is as unknown as any other */
+/* msg.5: what this key does not have is as unknown as any other */
 static void
-forget_unknown(const struct auth *au, struct ctap_mc_extensions *ext)
+forget_opt(const struct auth *au, uint64_t feature, enum ctap_opt *asked)
 {
-	if (!has(au, FEATURE_CRED_PROTECT))
-		ext->cred_protect.there = false;
+	if (!has(au, feature))
+		*asked = OPT_ABSENT;
+}
+
+static void
+forget(const struct auth *au, uint64_t feature, bool *there)
+{
+	if (!has(au, feature))
+		*there = false;
+}
+
+static void
+forget_of_make(const struct auth *au, struct ctap_mc_extensions *ext)
+{
 	if (!has(au, FEATURE_CRED_BLOB))
 		ext->cred_blob = span(NULL, 0);
-	if (!has(au, FEATURE_LARGE_BLOB_KEY))
-		ext->large_blob_key = OPT_ABSENT;
-	if (!has(au, FEATURE_MIN_PIN_LENGTH))
-		ext->min_pin_length = OPT_ABSENT;
-	if (!has(au, FEATURE_PIN_COMPLEXITY))
-		ext->pin_complexity = OPT_ABSENT;
-	if (!has(au, FEATURE_HMAC_SECRET))
-		ext->hmac_secret = OPT_ABSENT;
-	if (!has(au, FEATURE_HMAC_SECRET_MC))
-		ext->hmac_secret_mc.there = false;
-	if (!has(au, FEATURE_THIRD_PARTY_PAYMENT))
-		ext->third_party_payment = OPT_ABSENT;
-	if (!has(au, FEATURE_LARGE_BLOB))
-		ext->large_blob.there = false;
-	if (!has(au, FEATURE_UVM))
-		ext->uvm = OPT_ABSENT;
+	forget(au, FEATURE_CRED_PROTECT, &ext->cred_protect.there);
+	forget_opt(au, FEATURE_LARGE_BLOB_KEY, &ext->large_blob_key);
+	forget_opt(au, FEATURE_MIN_PIN_LENGTH, &ext->min_pin_length);
+	forget_opt(au, FEATURE_PIN_COMPLEXITY, &ext->pin_complexity);
+	forget_opt(au, FEATURE_HMAC_SECRET, &ext->hmac_secret);
+	forget(au, FEATURE_HMAC_SECRET_MC, &ext->hmac_secret_mc.there);
+	forget_opt(au, FEATURE_THIRD_PARTY_PAYMENT,
+	    &ext->third_party_payment);
+	forget(au, FEATURE_LARGE_BLOB, &ext->large_blob.there);
+	forget_opt(au, FEATURE_UVM, &ext->uvm);
+}
+
+static void
+forget_of_get(const struct auth *au, struct ctap_ga_extensions *ext)
+{
+	forget_opt(au, FEATURE_CRED_BLOB, &ext->cred_blob);
+	forget_opt(au, FEATURE_LARGE_BLOB_KEY, &ext->large_blob_key);
+	forget(au, FEATURE_HMAC_SECRET, &ext->hmac_secret.there);
+	forget_opt(au, FEATURE_THIRD_PARTY_PAYMENT,
+	    &ext->third_party_payment);
+	forget(au, FEATURE_LARGE_BLOB, &ext->large_blob.there);
+	forget_opt(au, FEATURE_UVM, &ext->uvm);
 }
 
 /* FIDO registry, 3.1 to 3.3 */
@@ -153,7 +171,7 @@ ext_create(struct auth *au, struct auth_op *op)
 	struct credential *cred = &op->cred;
 	enum ctap_status status;
 
-	forget_unknown(au, ext);
+	forget_of_make(au, ext);
 	op->ga.uvm = ext->uvm == OPT_TRUE;
 	op->ga.uv_method = uv_method(au, op, true);
 	status = take_protect(op);
@@ -186,19 +204,7 @@ ext_assert(struct auth *au, struct auth_op *op)
 	struct ctap_ga_extensions *ext = &op->req.ga.ext;
 	enum ctap_status status;
 
-	/* msg.5: as in forget_unknown() */
-	if (!has(au, FEATURE_CRED_BLOB))
-		ext->cred_blob = OPT_ABSENT;
-	if (!has(au, FEATURE_LARGE_BLOB_KEY))
-		ext->large_blob_key = OPT_ABSENT;
-	if (!has(au, FEATURE_HMAC_SECRET))
-		ext->hmac_secret.there = false;
-	if (!has(au, FEATURE_THIRD_PARTY_PAYMENT))
-		ext->third_party_payment = OPT_ABSENT;
-	if (!has(au, FEATURE_LARGE_BLOB))
-		ext->large_blob.there = false;
-	if (!has(au, FEATURE_UVM))
-		ext->uvm = OPT_ABSENT;
+	forget_of_get(au, ext);
 	/* lbk.2 */
 	if (ext->large_blob_key == OPT_FALSE)
 		return CTAP2_ERR_INVALID_OPTION;
