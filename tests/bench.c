@@ -6,8 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "authenticator/client/token_cbor.h"
 #include "authenticator/device.h"
-#include "ctap/cbor.h"
+#include "ctap/cose.h"
 #include "ctap/request.h"
 
 const uint8_t bench_hash[BENCH_HASH_LEN] = { 1 };
@@ -129,57 +130,6 @@ bench_site(char out[static 64], size_t i)
 	snprintf(out, 64, "site-%zu.example", i);
 }
 
-static size_t
-write_make(uint8_t *msg, size_t cap, const char *rp)
-{
-	struct cbor_out out;
-
-	msg[0] = CTAP_MAKE_CREDENTIAL;
-	cbor_out_init(&out, msg + 1, cap - 1);
-	cbor_put_map(&out, 5);
-	cbor_put_uint(&out, 1);
-	cbor_put_bytes(&out, span(bench_hash, BENCH_HASH_LEN));
-	cbor_put_uint(&out, 2);
-	cbor_put_map(&out, 1);
-	cbor_put_str(&out, "id");
-	cbor_put_str(&out, rp);
-	cbor_put_uint(&out, 3);
-	cbor_put_map(&out, 2);
-	cbor_put_str(&out, "id");
-	cbor_put_bytes(&out, span_str("user-1"));
-	cbor_put_str(&out, "name");
-	cbor_put_str(&out, "user@example");
-	cbor_put_uint(&out, 4);
-	cbor_put_array(&out, 1);
-	cbor_put_map(&out, 2);
-	cbor_put_str(&out, "alg");
-	cbor_put_int(&out, COSE_ES256);
-	cbor_put_str(&out, "type");
-	cbor_put_str(&out, "public-key");
-	cbor_put_uint(&out, 7);
-	cbor_put_map(&out, 2);
-	cbor_put_str(&out, "rk");
-	cbor_put_bool(&out, true);
-	cbor_put_str(&out, "uv");
-	cbor_put_bool(&out, true);
-	return 1 + out.len;
-}
-
-static size_t
-write_get(uint8_t *msg, size_t cap, const char *rp)
-{
-	struct cbor_out out;
-
-	msg[0] = CTAP_GET_ASSERTION;
-	cbor_out_init(&out, msg + 1, cap - 1);
-	cbor_put_map(&out, 2);
-	cbor_put_uint(&out, 1);
-	cbor_put_str(&out, rp);
-	cbor_put_uint(&out, 2);
-	cbor_put_bytes(&out, span(bench_hash, BENCH_HASH_LEN));
-	return 1 + out.len;
-}
-
 static double
 transact(struct device *d, const uint8_t *msg, size_t len)
 {
@@ -197,10 +147,22 @@ transact(struct device *d, const uint8_t *msg, size_t len)
 size_t
 bench_make_message(uint8_t *msg, size_t cap, size_t i)
 {
+	static const int algs[] = { COSE_ES256 };
 	char rp[64];
+	struct token_make req = {
+		.client_data_hash = span(bench_hash, BENCH_HASH_LEN),
+		.rp_name = span_str("bench"),
+		.user_id = span_str("user-1"),
+		.user_name = span_str("user@example"),
+		.algs = algs,
+		.alg_count = 1,
+		.rk = true,
+		.uv = true,
+	};
 
 	bench_site(rp, i);
-	return write_make(msg, cap, rp);
+	req.rp_id = span_str(rp);
+	return token_encode_make(&req, NULL, msg, cap);
 }
 
 double
@@ -214,9 +176,14 @@ bench_make(struct device *d, size_t i)
 double
 bench_get(struct device *d, size_t i)
 {
+	struct token_get req = {
+		.client_data_hash = span(bench_hash, BENCH_HASH_LEN),
+	};
 	uint8_t msg[512];
 	char rp[64];
 
 	bench_site(rp, i);
-	return transact(d, msg, write_get(msg, sizeof(msg), rp));
+	req.rp_id = span_str(rp);
+	return transact(d, msg, token_encode_get(&req, NULL, msg,
+	    sizeof(msg)));
 }

@@ -13,6 +13,7 @@
 
 #include "authenticator/base64url.h"
 #include "authenticator/be.h"
+#include "authenticator/client/token_cbor.h"
 #include "authenticator/control/control_client.h"
 #include "ctap/cbor.h"
 #include "ctap/cose.h"
@@ -27,13 +28,7 @@
 /* Authenticator data: WebAuthn Level 3, 6.1 */
 #define AT_COUNTER	33
 #define AUTH_DATA_MIN	37
-#define AT_ID_LEN	53
-#define AT_ID		55
-/* An ES256 COSE_Key, canonical: RFC 9053, 7.1 */
-#define COSE_X		10
-#define COSE_Y		45
-#define COSE_LEN	77
-#define COORDINATE	32
+#define COSE_ES256_LEN	77	/* canonical: RFC 9053, 7.1 */
 
 const char *const load_kind_names[LOAD_KINDS] = {
 	"ping", "getInfo", "register", "register, kept", "sign in",
@@ -170,29 +165,10 @@ ask_control(struct load_client *c, enum load_kind kind, const char *method,
 
 /* What the key said. */
 
-/* Members of an answer, by number; those we have no use for are p NULL. */
-static bool
-take_members(struct load_client *c, struct span *auth_data, struct span *sig)
+static struct span
+answer_body(const struct load_client *c)
 {
-	struct cbor_in in;
-	int64_t key;
-	size_t pairs;
-
-	*auth_data = *sig = (struct span){ NULL, 0 };
-	cbor_in_init(&in, span(c->hid.msg + 1, c->hid.len - 1));
-	if (!cbor_map(&in, &pairs))
-		return fail(c, "an answer is no map");
-	while (pairs-- > 0 && cbor_int(&in, &key)) {
-		if (key == 2)
-			cbor_bytes(&in, auth_data);
-		else if (key == 3 && cbor_peek(&in) == CBOR_BYTES)
-			cbor_bytes(&in, sig);
-		else
-			cbor_any(&in, NULL);
-	}
-	if (in.err != CTAP2_OK || auth_data->len < AUTH_DATA_MIN)
-		return fail(c, "an answer has no authenticator data");
-	return true;
+	return span(c->hid.msg + 1, c->hid.len - 1);
 }
 
 static bool
@@ -207,15 +183,14 @@ counter_rises(struct load_client *c, struct span auth_data)
 }
 
 static EVP_PKEY *
-public_key(const uint8_t cose[static COSE_LEN])
+public_key(struct span cose)
 {
-	uint8_t point[1 + 2 * COORDINATE] = { 0x04 };
+	uint8_t point[COSE_P256_POINT_LEN];
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
 	EVP_PKEY *key = NULL;
 	OSSL_PARAM params[3];
 
-	memcpy(point + 1, cose + COSE_X, COORDINATE);
-	memcpy(point + 1 + COORDINATE, cose + COSE_Y, COORDINATE);
+	cose_p256_point(cose, point);
 	params[0] = OSSL_PARAM_construct_utf8_string(
 	    OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)"P-256", 0);
 	params[1] = OSSL_PARAM_construct_octet_string(
@@ -238,38 +213,52 @@ slot_clear(struct load_slot *s)
 static bool
 slot_fill(struct load_client *c, struct load_slot *s)
 {
-	struct span ad, sig;
-	size_t len;
+	struct token_credential made;
+	struct token_auth_data ad;
 
 	slot_clear(s);
-	if (!take_members(c, &ad, &sig))
-		return false;
-	len = ad.len >= AT_ID ? be_get(ad.p + AT_ID_LEN, 2) : 0;
-	if (len == 0 || len > LOAD_ID_MAX || ad.len < AT_ID + len + COSE_LEN)
-		return fail(c, "a registration is too short");
-	memcpy(s->id, ad.p + AT_ID, len);
-	s->id_len = len;
-	s->key = public_key(ad.p + AT_ID + len);
+	if (!token_decode_credential(answer_body(c), &made) ||
+	    !token_decode_auth_data(made.auth_data, &ad))
+		return fail(c, "a registration is none");
+	if (ad.credential_id.len == 0 || ad.credential_id.len > LOAD_ID_MAX ||
+	    ad.public_key.len != COSE_ES256_LEN)
+		return fail(c, "a registration is too short, or too long");
+	memcpy(s->id, ad.credential_id.p, ad.credential_id.len);
+	s->id_len = ad.credential_id.len;
+	s->key = public_key(ad.public_key);
 	return s->key != NULL || fail(c, "a public key is none");
+}
+
+static bool
+verifies(EVP_PKEY *key, const struct token_assertion *got,
+    const uint8_t hash[static HASH_LEN])
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok;
+
+	ok = ctx != NULL &&
+	    EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
+	    EVP_DigestVerifyUpdate(ctx, got->auth_data.p,
+	    got->auth_data.len) == 1 &&
+	    EVP_DigestVerifyUpdate(ctx, hash, HASH_LEN) == 1 &&
+	    EVP_DigestVerifyFinal(ctx, got->signature.p,
+	    got->signature.len) == 1;
+	EVP_MD_CTX_free(ctx);
+	return ok;
 }
 
 static bool
 signed_by(struct load_client *c, const struct load_slot *s,
     const uint8_t hash[static HASH_LEN])
 {
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	struct span ad, sig;
-	bool ok;
+	struct token_assertion got;
 
-	ok = take_members(c, &ad, &sig) && counter_rises(c, ad);
-	if (ok && (ctx == NULL || sig.p == NULL ||
-	    EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, s->key) != 1 ||
-	    EVP_DigestVerifyUpdate(ctx, ad.p, ad.len) != 1 ||
-	    EVP_DigestVerifyUpdate(ctx, hash, HASH_LEN) != 1 ||
-	    EVP_DigestVerifyFinal(ctx, sig.p, sig.len) != 1))
-		ok = fail(c, "a signature is wrong");
-	EVP_MD_CTX_free(ctx);
-	return ok;
+	if (!token_decode_assertion(answer_body(c), &got) ||
+	    got.auth_data.len < AUTH_DATA_MIN)
+		return fail(c, "a sign-in is none");
+	return counter_rises(c, got.auth_data) &&
+	    (verifies(s->key, &got, hash) ||
+	    fail(c, "a signature is wrong"));
 }
 
 /* Requests. */
@@ -284,63 +273,37 @@ draw_bytes(struct load_client *c, uint8_t *out, size_t len)
 static size_t
 write_make(struct load_client *c, uint8_t *msg, size_t slot, bool kept)
 {
+	static const int algs[] = { COSE_ES256 };
 	uint8_t hash[HASH_LEN], user = (uint8_t)slot;
-	struct cbor_out out;
+	const struct token_make req = {
+		.client_data_hash = span(hash, sizeof(hash)),
+		.rp_id = span_str(RP_ID),
+		.rp_name = span_str("load"),
+		.user_id = span(&user, 1),
+		.user_name = span_str("user@example"),
+		.algs = algs,
+		.alg_count = 1,
+		.rk = kept,
+		.uv = true,
+	};
 
 	draw_bytes(c, hash, sizeof(hash));
-	msg[0] = CTAP_MAKE_CREDENTIAL;
-	cbor_out_init(&out, msg + 1, MESSAGE_MAX - 1);
-	cbor_put_map(&out, 5);
-	cbor_put_uint(&out, 1);
-	cbor_put_bytes(&out, span(hash, sizeof(hash)));
-	cbor_put_uint(&out, 2);
-	cbor_put_map(&out, 1);
-	cbor_put_str(&out, "id");
-	cbor_put_str(&out, RP_ID);
-	cbor_put_uint(&out, 3);
-	cbor_put_map(&out, 2);
-	cbor_put_str(&out, "id");
-	cbor_put_bytes(&out, span(&user, 1));
-	cbor_put_str(&out, "name");
-	cbor_put_str(&out, "user@example");
-	cbor_put_uint(&out, 4);
-	cbor_put_array(&out, 1);
-	cbor_put_map(&out, 2);
-	cbor_put_str(&out, "alg");
-	cbor_put_int(&out, COSE_ES256);
-	cbor_put_str(&out, "type");
-	cbor_put_str(&out, "public-key");
-	cbor_put_uint(&out, 7);
-	cbor_put_map(&out, 2);
-	cbor_put_str(&out, "rk");
-	cbor_put_bool(&out, kept);
-	cbor_put_str(&out, "uv");
-	cbor_put_bool(&out, true);
-	return 1 + out.len;
+	return token_encode_make(&req, NULL, msg, MESSAGE_MAX);
 }
 
 static size_t
 write_get(struct load_client *c, uint8_t *msg, struct span id,
     uint8_t hash[static HASH_LEN])
 {
-	struct cbor_out out;
+	const struct token_get req = {
+		.client_data_hash = span(hash, HASH_LEN),
+		.rp_id = span_str(RP_ID),
+		.allow = &id,
+		.allow_count = 1,
+	};
 
 	draw_bytes(c, hash, HASH_LEN);
-	msg[0] = CTAP_GET_ASSERTION;
-	cbor_out_init(&out, msg + 1, MESSAGE_MAX - 1);
-	cbor_put_map(&out, 3);
-	cbor_put_uint(&out, 1);
-	cbor_put_str(&out, RP_ID);
-	cbor_put_uint(&out, 2);
-	cbor_put_bytes(&out, span(hash, HASH_LEN));
-	cbor_put_uint(&out, 3);
-	cbor_put_array(&out, 1);
-	cbor_put_map(&out, 2);
-	cbor_put_str(&out, "id");
-	cbor_put_bytes(&out, id);
-	cbor_put_str(&out, "type");
-	cbor_put_str(&out, "public-key");
-	return 1 + out.len;
+	return token_encode_get(&req, NULL, msg, MESSAGE_MAX);
 }
 
 /* Operations: false if something is not as it should be. */
