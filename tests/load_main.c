@@ -14,7 +14,10 @@
  *     which every buffer has been as long as it gets. The number of
  *     credentials is bounded, so there is nothing that would explain it.
  *     So too with the descriptors it had open.
- *  3. Of each kind of operation, and of all, p99 is below 20 times p50.
+ *  3. Of each kind of operation, and of all, p99 is below 20 times p50. On a
+ *     machine that has others to work for, the daemon waits for a processor:
+ *     as many times longer than twice its work as that takes it, as many times
+ *     wider this may be.
  *  4. The daemon ends orderly, and said no more than that it was ready.
  *
  * States are on a tmpfs where there is one, as they are for who has a runtime
@@ -54,6 +57,8 @@ struct use {
 	unsigned long	file_kib;
 	unsigned long	fds;	/* places in its table of descriptors */
 	unsigned long	threads;
+	uint64_t	run_ns;		/* on a processor */
+	uint64_t	wait_ns;	/* for one */
 };
 
 struct member {
@@ -200,24 +205,38 @@ number_behind(const char *text, const char *name)
 	return at != NULL ? strtoul(at + strlen(name), NULL, 10) : 0;
 }
 
-static struct use
-daemon_use(const struct world *w)
+/* "" if there is no such file. */
+static void
+read_proc(const struct world *w, const char *name, char *text, size_t size)
 {
-	char path[64], text[4096];
+	char path[64];
 	ssize_t n = -1;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)w->pid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)w->pid, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd != -1) {
-		n = read(fd, text, sizeof(text) - 1);
+		n = read(fd, text, size - 1);
 		close(fd);
 	}
 	text[n > 0 ? n : 0] = '\0';
-	return (struct use){ number_behind(text, "\nRssAnon:"),
-	    number_behind(text, "\nRssFile:"),
-	    number_behind(text, "\nFDSize:"),
-	    number_behind(text, "\nThreads:") };
+}
+
+static struct use
+daemon_use(const struct world *w)
+{
+	struct use use = { .run_ns = 0 };
+	char text[4096], *end;
+
+	read_proc(w, "schedstat", text, sizeof(text));
+	use.run_ns = strtoull(text, &end, 10);
+	use.wait_ns = strtoull(end, NULL, 10);
+	read_proc(w, "status", text, sizeof(text));
+	use.anon_kib = number_behind(text, "\nRssAnon:");
+	use.file_kib = number_behind(text, "\nRssFile:");
+	use.fds = number_behind(text, "\nFDSize:");
+	use.threads = number_behind(text, "\nThreads:");
+	return use;
 }
 
 /* Events. */
@@ -341,9 +360,21 @@ ms(uint64_t ns)
 	return (double)ns / 1e6;
 }
 
+/* How many times longer than its work the daemon took, waits included. */
+static double
+stretch(const struct world *w)
+{
+	const struct use *from = &w->use[0], *to = &w->use[SAMPLES];
+	double run = (double)(to->run_ns - from->run_ns);
+	double wait = (double)(to->wait_ns - from->wait_ns);
+
+	return run > 0 ? (run + wait) / run : 1;
+}
+
 /* False if it is too wide; a comment in any case. */
 static bool
-show_times(const struct world *w, const char *name, const struct histogram *h)
+show_times(const struct world *w, const char *name, const struct histogram *h,
+    double spread_max)
 {
 	uint64_t p50 = histogram_percentile(h, 50);
 	uint64_t p99 = histogram_percentile(h, 99);
@@ -352,7 +383,7 @@ show_times(const struct world *w, const char *name, const struct histogram *h)
 	printf("# %-22s %10llu %8.0f %9.3f %9.3f %9.3f %7.1f\n", name,
 	    (unsigned long long)h->count, (double)h->count / w->seconds,
 	    ms(p50), ms(p99), ms(h->max), spread);
-	return h->count < FEW || spread < SPREAD_MAX;
+	return h->count < FEW || spread < spread_max;
 }
 
 static void
@@ -360,6 +391,8 @@ judge_times(struct world *w)
 {
 	static struct histogram all, kind;
 	bool done = true, narrow = true;
+	double stretched = stretch(w);
+	double max = SPREAD_MAX * (stretched > 2 ? stretched / 2 : 1);
 
 	printf("# %-22s %10s %8s %9s %9s %9s %7s\n", "", "operations",
 	    "a second", "p50 ms", "p99 ms", "max ms", "p99/p50");
@@ -369,12 +402,15 @@ judge_times(struct world *w)
 			histogram_merge(&kind, &w->members[i].client.ns[k]);
 		histogram_merge(&all, &kind);
 		done = done && kind.count > 0;
-		narrow = show_times(w, load_kind_names[k], &kind) && narrow;
+		narrow = show_times(w, load_kind_names[k], &kind, max) &&
+		    narrow;
 	}
-	narrow = show_times(w, "all", &all) && narrow;
+	narrow = show_times(w, "all", &all, max) && narrow;
+	printf("# the daemon took %.1f times as long as it worked\n",
+	    stretched);
 	result(w, done, "every kind of operation was done");
 	if (!w->errors_only)
-		result(w, narrow, "p99 is below %d times p50", SPREAD_MAX);
+		result(w, narrow, "p99 is below %.0f times p50", max);
 }
 
 static void
