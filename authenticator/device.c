@@ -1508,8 +1508,6 @@ device_power_cycle(struct device *d, uint64_t now_ms)
 		return r;
 	forget_forged(d);
 	d->commit.diverged = false;
-	watch_tell(&d->watch, &(struct event){ .kind = EVENT_POWER_CYCLED,
-	    .owner = true });
 	return 0;
 }
 

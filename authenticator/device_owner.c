@@ -270,6 +270,7 @@ device_export(struct device *d, const struct credential *cred, uint8_t *out,
 	if (r == 0) {
 		memcpy(out, op.out_sig, op.out_sig_len);
 		*len = op.out_sig_len;
+		watch_owner(&d->watch, EVENT_CREDENTIAL_EXPORTED, cred);
 	}
 	explicit_bzero(&op, sizeof(op));
 	explicit_bzero(&state, sizeof(state));

@@ -25,6 +25,7 @@ static const struct {
 	    "credentialUpdated" },
 	[EVENT_CREDENTIAL_DELETED] = { "credential-deleted",
 	    "credentialDeleted" },
+	[EVENT_CREDENTIAL_EXPORTED] = { "credential-exported", NULL },
 	[EVENT_RESET] = { "reset", NULL },
 	[EVENT_PIN_WRONG] = { "pin-wrong", NULL },
 	[EVENT_PIN_BLOCKED] = { "pin-blocked", NULL },
@@ -39,6 +40,9 @@ static const struct {
 	[EVENT_FAULT_USED] = { "fault-used", NULL },
 	[EVENT_FAULT_CLEARED] = { "fault-cleared", NULL },
 	[EVENT_POWER_CYCLED] = { "power-cycled", NULL },
+	[EVENT_PRESENCE_CHANGED] = { "presence-changed", NULL },
+	[EVENT_VERIFICATION_CHANGED] = { "verification-changed", NULL },
+	[EVENT_CLOCK_ADVANCED] = { "clock-advanced", NULL },
 	[EVENT_REMOVED] = { "removed", NULL },
 	[EVENT_ENDED] = { "ended", NULL },
 	[EVENT_LOST] = { "lost", NULL },
@@ -192,6 +196,9 @@ event_write(const struct event *e, struct json_out *out)
 	put_text(out, "reason", e->reason);
 	put_text(out, "answer", e->answer);
 	put_text(out, "result", e->result);
+	put_text(out, "value", e->value);
+	if (e->kind == EVENT_CLOCK_ADVANCED)
+		put_number(out, "offsetMs", e->offset_ms);
 	if (e->has_duration)
 		put_number(out, "durationUs", e->duration_us);
 	if (e->kind == EVENT_LOST)

@@ -27,6 +27,7 @@ enum event_kind {
 	EVENT_CREDENTIAL_ASSERTED,
 	EVENT_CREDENTIAL_UPDATED,
 	EVENT_CREDENTIAL_DELETED,
+	EVENT_CREDENTIAL_EXPORTED,	/* with its private key */
 	EVENT_RESET,
 	EVENT_PIN_WRONG,
 	EVENT_PIN_BLOCKED,		/* until reset, or power-up */
@@ -41,6 +42,9 @@ enum event_kind {
 	EVENT_FAULT_USED,
 	EVENT_FAULT_CLEARED,
 	EVENT_POWER_CYCLED,
+	EVENT_PRESENCE_CHANGED,		/* who touches it from now on */
+	EVENT_VERIFICATION_CHANGED,	/* and whether it knows them */
+	EVENT_CLOCK_ADVANCED,
 	EVENT_REMOVED,			/* the daemon has that key no more */
 	EVENT_ENDED,			/* the daemon itself ends */
 	EVENT_LOST,			/* this reader missed count of them */
@@ -70,6 +74,8 @@ struct event {
 	const char	*reason;	/* of USER_*: what the user is for */
 	const char	*answer;	/* of USER_ANSWERED */
 	const char	*result;	/* name of a CTAP status */
+	const char	*value;		/* of *_CHANGED: what it is now */
+	uint64_t	 offset_ms;	/* of CLOCK_ADVANCED */
 	bool		 has_duration;
 	uint64_t	 duration_us;
 	uint64_t	 count;		/* of LOST */

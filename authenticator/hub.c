@@ -225,10 +225,20 @@ open_transport(struct hub_key *k, struct transport **out, char *msg,
 	    msglen);
 }
 
+/*
+ * Whether it is the owner's doing: not what happens before there is a control
+ * interface, nor what a transport did.
+ */
+static bool
+by_owner(const struct hub_key *k)
+{
+	return k->hub->control[0] != '\0' && !k->failed;
+}
+
 static void
 tell_plugged(const struct hub_key *k, bool plugged)
 {
-	const struct event e = { .owner = !k->failed,
+	const struct event e = { .owner = by_owner(k),
 	    .kind = plugged ? EVENT_PLUGGED : EVENT_UNPLUGGED };
 
 	watch_tell(device_watch(k->device), &e);
@@ -317,6 +327,7 @@ hub_unplug_all(struct hub *h)
 {
 	struct hub_key *k;
 
+	h->control[0] = '\0';	/* whatever comes, it is the daemon's end */
 	for (k = h->keys; k != NULL; k = k->next) {
 		if (k->transport == NULL)
 			continue;
@@ -531,7 +542,8 @@ int
 hub_set_profile(struct hub_key *k, const struct profile *p, uint64_t now_ms,
     char *msg, size_t msglen)
 {
-	struct event e = { .kind = EVENT_PROFILE_CHANGED };
+	const struct event e = { .kind = EVENT_PROFILE_CHANGED,
+	    .owner = true };
 	bool plugged = k->transport != NULL;
 	char why[PROFILE_MESSAGE_LEN];
 	int r, plug;
@@ -614,7 +626,8 @@ hub_add(struct hub *h, const struct hub_options *o, uint64_t now_ms,
 void
 hub_remove(struct hub_key *k)
 {
-	const struct event e = { .kind = EVENT_REMOVED, .owner = true };
+	const struct event e = { .kind = EVENT_REMOVED,
+	    .owner = by_owner(k) };
 	struct hub *h = k->hub;
 	struct hub_key **at = &h->keys;
 
@@ -637,6 +650,7 @@ hub_free(struct hub *h)
 {
 	if (h == NULL)
 		return;
+	h->control[0] = '\0';
 	while (h->keys != NULL)
 		hub_remove(h->keys);
 	reactor_remove(h->reactor, &h->chores);

@@ -104,7 +104,10 @@ int hub_new(struct reactor *reactor, struct hub **out);
 void hub_watch(struct hub *h, const struct hub_events *events);
 /* Accepts NULL. Removes every key. */
 void hub_free(struct hub *h);
-/* Hosts go first, so that nothing is answered by half a daemon. */
+/*
+ * The daemon ends: hosts go first, so that nothing is answered by half of it.
+ * What happens to keys from then on is not the owner's doing.
+ */
 void hub_unplug_all(struct hub *h);
 
 /*
@@ -122,7 +125,8 @@ struct event_ring *hub_ring(const struct hub *h);
 
 /*
  * Where the control interface listens: told in the lock of each state
- * directory (note.h), of keys that are there and of those to come.
+ * directory (note.h), of keys that are there and of those to come. From then
+ * on it is the owner who adds, removes, plugs and unplugs, and events say so.
  */
 int hub_announce(struct hub *h, const char *control, char *msg,
     size_t msglen);

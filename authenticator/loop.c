@@ -726,19 +726,35 @@ loop_withdraw(struct loop *l, struct press *press)
 	presence_withdraw(&l->presence, press);
 }
 
+/* By the control interface: who touches the key is nobody else's to say. */
+static void
+tell_setting(struct loop *l, enum event_kind kind, const char *value)
+{
+	watch_tell(device_watch(l->device), &(struct event){ .kind = kind,
+	    .owner = true, .value = value });
+}
+
 void
 loop_set_presence(struct loop *l, enum presence_mode mode,
     uint64_t delay_ms, uint64_t now_ms)
 {
+	char text[PRESENCE_TEXT_LEN];
+
 	l->now_ms = now_ms;
 	presence_set(&l->presence, mode, delay_ms, now_ms);
+	presence_text(&l->presence, text);
+	tell_setting(l, EVENT_PRESENCE_CHANGED, text);
 	tick_presence(l);
 }
 
 void
 loop_set_verifications(struct loop *l, const struct verifications *v)
 {
+	char text[PRESENCE_TEXT_LEN];
+
 	l->presence.verifications = *v;
+	presence_verification_text(&l->presence, text);
+	tell_setting(l, EVENT_VERIFICATION_CHANGED, text);
 }
 
 /*

@@ -2,6 +2,9 @@
 /* Who touches the key: see presence.h. */
 #include "authenticator/presence.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 const char *const presence_names[PRESENCE_MODES + 1] = { "auto", "manual",
 	"never", "deny", NULL };
 const char *const verification_names[VERIFICATION_RESULTS + 1] = { "verified",
@@ -32,6 +35,32 @@ presence_set(struct presence *p, enum presence_mode mode, uint64_t delay_ms,
 	    UINT64_MAX;
 	if (mode != PRESENCE_MANUAL)
 		presence_done(p);
+}
+
+void
+presence_text(const struct presence *p, char out[static PRESENCE_TEXT_LEN])
+{
+	size_t n = (size_t)snprintf(out, PRESENCE_TEXT_LEN, "%s",
+	    presence_names[p->mode]);
+
+	if (p->delay_ms > 0)
+		snprintf(out + n, PRESENCE_TEXT_LEN - n, " %" PRIu64,
+		    p->delay_ms);
+}
+
+void
+presence_verification_text(const struct presence *p,
+    char out[static PRESENCE_TEXT_LEN])
+{
+	const struct verifications *v = &p->verifications;
+	size_t n = (size_t)snprintf(out, PRESENCE_TEXT_LEN, "%s",
+	    verification_names[v->always]);
+
+	_Static_assert((VERIFICATIONS_MAX + 1) * sizeof(" verified") <=
+	    PRESENCE_TEXT_LEN, "all of them fit");
+	for (unsigned i = 0; i < v->count; i++)
+		n += (size_t)snprintf(out + n, PRESENCE_TEXT_LEN - n, "%c%s",
+		    i == 0 ? ' ' : ',', verification_names[v->next[i]]);
 }
 
 enum verification

@@ -20,6 +20,9 @@
 #define PRESS_KEPT_MS	10000
 #define FINGERS_MAX	10	/* that a person has; 0 is the one that fits */
 
+/* What it was told to be, as who told it would say it: "deny 250". */
+#define PRESENCE_TEXT_LEN	512	/* bytes, with the NUL */
+
 enum presence_mode {
 	PRESENCE_AUTO,		/* answers at once */
 	PRESENCE_MANUAL,	/* a press answers */
@@ -95,6 +98,12 @@ void presence_set(struct presence *p, enum presence_mode mode,
 bool presence_ask(struct presence *p, bool polled, uint64_t now_ms,
     struct touch *answer);
 void presence_unask(struct presence *p);
+
+/* The mode, and how late, if it is; what counts by default, then next. */
+void presence_text(const struct presence *p,
+    char out[static PRESENCE_TEXT_LEN]);
+void presence_verification_text(const struct presence *p,
+    char out[static PRESENCE_TEXT_LEN]);
 
 /* The key verifies who touches it. Uses up one of next. */
 enum verification presence_verification(struct presence *p);

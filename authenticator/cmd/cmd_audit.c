@@ -55,7 +55,8 @@ struct audit_use {
 
 /* Told in this order, as far as they are there. */
 static const char *const told[] = { "rpId", "rpIdHash", "result", "format",
-    "fault", "profile", "credentialId", "count", "durationUs" };
+    "fault", "profile", "credentialId", "value", "offsetMs", "count",
+    "durationUs" };
 
 static void
 tell_value(const json_t *value)

@@ -2,6 +2,12 @@
 /* A key's plug, its power, and its clock. */
 #include "authenticator/control/route.h"
 
+static void
+tell_watchers(const struct hub_key *k, const struct event *e)
+{
+	watch_tell(device_watch(k->device), e);
+}
+
 static struct answer
 post_plug(struct request *rq)
 {
@@ -22,9 +28,12 @@ post_unplug(struct request *rq)
 static struct answer
 post_power_cycle(struct request *rq)
 {
+	const struct event e = { .kind = EVENT_POWER_CYCLED, .owner = true };
 	int r = loop_power_cycle(rq->key->loop,
 	    hub_now(rq->key, rq->now_ms));
 
+	if (r == 0)
+		tell_watchers(rq->key, &e);
 	hub_tell_trouble(rq->key);
 	return r < 0 ? answer_store_error(rq, r) :
 	    answer_success(json_object());
@@ -54,6 +63,8 @@ post_clock(struct request *rq)
 	    rq->now_ms) < 0)
 		return answer_invalid("advanceMs is a number; all of them "
 		    "together are less than 100 years");
+	tell_watchers(rq->key, &(struct event){ .kind = EVENT_CLOCK_ADVANCED,
+	    .owner = true, .offset_ms = rq->key->offset_ms });
 	return get_clock(rq);
 }
 

@@ -43,6 +43,16 @@ check "a credential is deleted" "$SEALKEY" credentials delete \
     head -n 1)"
 check "which is the owner's" grep -q '"owner":true' \
     <(audit --json --operation credential-deleted)
+all=$(lines)
+clock_goes()
+{
+	"$SEALKEY" ctl --state "$T/key" clock 5000 &&
+	    "$SEALKEY" ctl --state "$T/key" presence deny 250 &&
+	    "$SEALKEY" ctl --state "$T/key" verification mismatch
+}
+check "its clock goes, others touch it" clock_goes
+check "which is three lines" [ "$(lines)" = $((all + 3)) ]
+check "that say what" grep -q ' presence-changed deny 250$' <(audit)
 check "the key ends" stop_key
 all=$(lines)
 check "at rest: the same" is 2 --operation makeCredential
@@ -78,8 +88,19 @@ check "nothing was noted" [ ! -e "$T/quiet/audit.log" ]
 check "of such a key nothing is told" exits 0 audit --state "$T/quiet"
 check "at all" [ ! -s "$T/out" ]
 
-check "a key with an open log starts" start_key open --audit plain
+check "a key with an open log starts" start_key open --audit plain \
+    --tpm none
 check "it registers" create open AAAA
+exported()
+{
+	local id
+	id=$("$SEALKEY" credentials list --state "$T/open" | cut -d ' ' -f 1)
+	"$SEALKEY" ctl --state "$T/open" --json export -- "$id" \
+	    >"$T/exported" && grep -q '"privateKey"' "$T/exported" &&
+	    "$SEALKEY" audit --state "$T/open" |
+	    grep -q " credential-exported example.com .*$id"
+}
+check "a private key is not given away without a line" exported
 check "it ends" stop_key
 check "the site is in the clear" \
     grep -q '"rpId":"example.com"' "$T/open/audit.log"

@@ -123,6 +123,14 @@ check "verification" tells '^default: mismatch$' verification --key 2 \
 check "what comes first" [ "$(ctl --key 2 --json verification)" = \
     '{"default":"mismatch","next":["verified","mismatch"]}' ]
 check "clock" tells '^offsetMs: 5000$' clock --key 2 5000
+check "who watches hears what was set" waits --since 0 --key 2 \
+    presence-changed
+check "and to what" prints '"owner":true,"value":"deny 250"'
+check "and how its user is known" waits --since 0 --key 2 \
+    verification-changed
+check "to what" prints '"value":"mismatch verified,mismatch"'
+check "and what its clock says" waits --since 0 --key 2 clock-advanced
+check "in all" prints '"offsetMs":5000'
 check "unplug" tells '^{}$' unplug --key 2 --json
 check "plug" tells '^{}$' plug --key 2 --json
 check "power-cycle" tells '^{}$' power-cycle --key 2 --json
@@ -173,6 +181,9 @@ copied()
 	ctl --json export --key to -- "$id" | cmp - "$T/exported"
 }
 check "it is exported, and imported" copied
+check "whoever watches hears of it" waits --since 0 --key to \
+    --rp example.com credential-exported
+check "that it was the owner" prints '"owner":true,.*"credentialId":"'
 check "the copy signs in" sign_in to
 check "so does the first" sign_in from
 twice()

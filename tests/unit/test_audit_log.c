@@ -210,7 +210,8 @@ what_is_noted(void **state)
 {
 	static const enum event_kind kinds[] = { EVENT_USER_WANTED,
 		EVENT_CREDENTIAL_CREATED, EVENT_HOST_GONE, EVENT_FAULT_ARMED,
-		EVENT_POWER_CYCLED, EVENT_RESET };
+		EVENT_CREDENTIAL_EXPORTED, EVENT_PRESENCE_CHANGED,
+		EVENT_CLOCK_ADVANCED, EVENT_POWER_CYCLED, EVENT_RESET };
 	struct event e = { .time_ms = NOW_MS };
 
 	(void)state;
@@ -221,7 +222,8 @@ what_is_noted(void **state)
 	e.owner = true;		/* and not a part of an operation */
 	audit_log_sink(a)->event(audit_log_sink(a)->arg, &e);
 	audit_log_flush(a);
-	assert_read("fault-armed//0 power-cycled//0 reset//0 ");
+	assert_read("fault-armed//0 credential-exported//0 "
+	    "presence-changed//0 clock-advanced//0 power-cycled//0 reset//0 ");
 }
 
 static void

@@ -39,6 +39,24 @@ test_little(void **state)
 }
 
 static void
+test_what_was_set(void **state)
+{
+	struct event e = { .kind = EVENT_PRESENCE_CHANGED, .owner = true,
+		.value = "deny 250", .offset_ms = 7 };
+
+	(void)state;
+	assert_written(&e, "{\"event\":\"presence-changed\","
+	    "\"time\":\"1970-01-01T00:00:00.000Z\",\"owner\":true,"
+	    "\"value\":\"deny 250\"}");
+	e.kind = EVENT_CLOCK_ADVANCED;
+	e.value = NULL;
+	e.offset_ms = 0;
+	assert_written(&e, "{\"event\":\"clock-advanced\","
+	    "\"time\":\"1970-01-01T00:00:00.000Z\",\"owner\":true,"
+	    "\"offsetMs\":0}");
+}
+
+static void
 test_everything(void **state)
 {
 	struct event e = {
@@ -169,6 +187,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_little),
+		cmocka_unit_test(test_what_was_set),
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_alternatives),
 		cmocka_unit_test(test_names),

@@ -24,6 +24,7 @@
 #include "authenticator/control/control.h"
 #include "authenticator/hub.h"
 #include "authenticator/note.h"
+#include "authenticator/profile/profile.h"
 #include "uhid/unix.h"
 
 struct daemon {
@@ -228,6 +229,61 @@ plugs(void **state)
 	assert_int_equal(hub_plug(k, 0, msg, sizeof(msg)), 0);
 }
 
+/* "plugged" by the daemon, "plugged!" by the owner. */
+static void
+note_event(void *arg, const struct event *e)
+{
+	char *text = arg;
+
+	strcat(text, event_name(e->kind));
+	strcat(text, e->owner ? "! " : " ");
+}
+
+static void
+only_the_owner_is_the_owner(void **state)
+{
+	struct daemon *d = *state;
+	struct hub_options o = ephemeral("one");
+	struct hub_key *k;
+	char seen[256] = "";
+	struct event_sink sink = { .event = note_event, .arg = seen };
+
+	o.unplugged = true;
+	assert_int_equal(hub_add(d->hub, &o, 0, &k, msg, sizeof(msg)), 0);
+	watch_add(device_watch(k->device), &sink);
+	assert_int_equal(hub_plug(k, 0, msg, sizeof(msg)), 0);
+	assert_int_equal(hub_announce(d->hub, "/nowhere", msg, sizeof(msg)),
+	    0);
+	assert_string_equal(seen, "plugged ");
+	hub_unplug(k, 0);
+	assert_int_equal(hub_plug(k, 0, msg, sizeof(msg)), 0);
+	assert_string_equal(seen, "plugged unplugged! plugged! ");
+	seen[0] = '\0';
+	hub_unplug_all(d->hub);
+	hub_remove(k);
+	assert_string_equal(seen, "unplugged removed ");
+}
+
+static void
+another_model_is_one_event_between_two_plugs(void **state)
+{
+	struct daemon *d = *state;
+	struct hub_key *k = add(d, "one");
+	char seen[256] = "";
+	struct event_sink sink = { .event = note_event, .arg = seen };
+	struct profile *p;
+
+	assert_int_equal(hub_announce(d->hub, "/nowhere", msg, sizeof(msg)),
+	    0);
+	assert_int_equal(profile_load("yubikey-5-nfc", &p, msg, sizeof(msg)),
+	    0);
+	watch_add(device_watch(k->device), &sink);
+	assert_int_equal(hub_set_profile(k, p, 0, msg, sizeof(msg)), 0);
+	profile_free(p);
+	assert_string_equal(seen, "unplugged! profile-changed! plugged! ");
+	hub_remove(k);
+}
+
 /* What a transport does that cannot go on. */
 static void
 fail_transport(struct hub_key *k)
@@ -398,6 +454,8 @@ main(void)
 		TEST(our_ids_avoid_others),
 		TEST(what_cannot_be_is_refused),
 		TEST(plugs),
+		TEST(only_the_owner_is_the_owner),
+		TEST(another_model_is_one_event_between_two_plugs),
 		TEST(a_transport_that_fails_is_unplugged),
 		TEST(what_fails_late_is_forgotten),
 		TEST(a_token_is_needed_on_tcp),

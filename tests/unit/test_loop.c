@@ -794,10 +794,21 @@ a_power_cut_is_told(void **state)
 	watch(b);
 	ask(b, c, selection, sizeof(selection));
 	assert_int_equal(loop_power_cycle(b->loop, b->now_ms), 0);
-	assert_seen(b, "user-wanted:select power-cycled "
-	    "user-answered:cancelled ");
+	assert_seen(b, "user-wanted:select user-answered:cancelled ");
 	assert_int_equal(loop_power_cycle(b->loop, b->now_ms), 0);
-	assert_seen(b, "power-cycled ");
+	assert_seen(b, "");
+}
+
+static void
+the_owner_says_who_touches_it(void **state)
+{
+	struct bench *b = *state;
+	const struct verifications v = { .always = VERIFICATION_MISMATCH };
+
+	watch(b);
+	loop_set_presence(b->loop, PRESENCE_NEVER, 0, b->now_ms);
+	loop_set_verifications(b->loop, &v);
+	assert_seen(b, "presence-changed verification-changed ");
 }
 
 static void
@@ -1530,6 +1541,7 @@ main(void)
 		MANUAL(a_kept_press_is_not_asked_for),
 		MANUAL(polling_is_one_request),
 		MANUAL(a_power_cut_is_told),
+		MANUAL(the_owner_says_who_touches_it),
 		MANUAL(a_host_that_vanishes_lets_the_next_in),
 		AUTO(a_host_that_vanishes_in_a_message_is_forgotten),
 		MANUAL(nobody_touches_for_30_s),

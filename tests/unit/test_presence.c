@@ -143,6 +143,31 @@ a_finger_taken_off_answers_nothing(void **state)
 }
 
 static void
+what_it_was_told_is_text(void **state)
+{
+	char text[PRESENCE_TEXT_LEN], all[PRESENCE_TEXT_LEN] = "refused ";
+	struct presence p;
+
+	(void)state;
+	presence_init(&p, PRESENCE_MANUAL);
+	presence_text(&p, text);
+	assert_string_equal(text, "manual");
+	presence_verification_text(&p, text);
+	assert_string_equal(text, "verified");
+	presence_set(&p, PRESENCE_DENY, PRESENCE_DELAY_MAX_MS, 0);
+	presence_text(&p, text);
+	assert_string_equal(text, "deny 600000");
+	p.verifications.always = VERIFICATION_REFUSED;
+	p.verifications.count = VERIFICATIONS_MAX;
+	for (int i = 0; i < VERIFICATIONS_MAX; i++) {
+		p.verifications.next[i] = VERIFICATION_GOOD;
+		strcat(all, i == 0 ? "verified" : ",verified");
+	}
+	presence_verification_text(&p, text);
+	assert_string_equal(text, all);
+}
+
+static void
 a_delay_answers_late(void **state)
 {
 	static const enum presence_mode modes[] = { PRESENCE_AUTO,
@@ -248,6 +273,7 @@ main(void)
 		cmocka_unit_test(kept_fingers_answer_in_order),
 		cmocka_unit_test(a_finger_is_kept_for_10_s),
 		cmocka_unit_test(a_finger_taken_off_answers_nothing),
+		cmocka_unit_test(what_it_was_told_is_text),
 		cmocka_unit_test(a_delay_answers_late),
 		cmocka_unit_test(who_polls_finds_what_was_due),
 		cmocka_unit_test(a_change_answers_what_is_asked),
