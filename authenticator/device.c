@@ -916,6 +916,14 @@ is_forged(const struct fault *f)
 	    f->ga.sign != NULL || f->ga.frame != NULL;
 }
 
+/* A registration of U2F has no authenticator data, and always presence. */
+static bool
+is_present(const struct auth_facts *facts)
+{
+	return facts->auth_data.p == NULL ||
+	    (facts->auth_data.p[32] & AUTHDATA_UP) != 0;
+}
+
 /*
  * Asking whether a credential is there, without anybody being present, is no
  * sign-in: clients do that on their own, and nobody sees the reply.
@@ -930,8 +938,7 @@ begin_fault(struct device *d, struct forge_source *src)
 	uint32_t after = 0;
 
 	if (d->fault.name[0] != '\0' || fault_armed_at(d->faults, 0) == NULL ||
-	    !forge_can(&src->facts) ||
-	    (src->facts.auth_data.p[32] & AUTHDATA_UP) == 0)
+	    !forge_can(&src->facts) || !is_present(&src->facts))
 		return false;
 	find_other(d, src);
 	if (device_told(d) != NULL)
@@ -1270,7 +1277,8 @@ device_facts(const struct device *d, struct auth_facts *out)
 	if (d->forging != FORGED)
 		return true;
 	/* as it goes out */
-	out->status = (enum ctap_status)forge_reply(d->forge).p[0];
+	if (!out->u2f)
+		out->status = (enum ctap_status)forge_reply(d->forge).p[0];
 	out->auth_data = forge_auth_data(d->forge);
 	out->attestation = forge_kind(d->forge);
 	return true;

@@ -31,7 +31,7 @@ json_t *
 describe_fault(const struct fault *f)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:s?, "
-	    "s:{s:s, s:s}, s:s?}",
+	    "s:b, s:{s:s, s:s}, s:s?}",
 	    "name", f->name,
 	    "stage", fault_stage_name(f->stage),
 	    "verdict", fault_verdict_name(f->verdict),
@@ -41,6 +41,7 @@ describe_fault(const struct fault *f)
 	    "references", f->references,
 	    "needs", needs_of(f),
 	    "value", value_of(f),
+	    "u2f", f->u2f,
 	    "reach",
 	    "chromium", fault_reach_name(f->chromium),
 	    "firefox", fault_reach_name(f->firefox),

@@ -105,6 +105,7 @@ struct fault {
 	enum fault_verdict verdict;
 	enum fault_reach chromium, firefox;
 	unsigned	 needs;		/* bitwise or of enum fault_need */
+	bool		 u2f;	/* of a reply: also of one that is U2F's */
 	enum fault_value value;
 	uint32_t	 usual;	/* the value if none is given */
 	const char	*breaks;	/* a sentence: what is wrong */

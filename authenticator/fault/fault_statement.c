@@ -505,6 +505,7 @@ safetynet_host(struct forge_mc *mc)
 
 static const struct fault rows[] = {
 	{ .name = "att.sig-bad", PACKED_SEEN,
+	  .u2f = true,
 	  OF_SIGNED, .mc.sign = fault_sign_bad,
 	  .breaks = "The last bit of the attestation signature is another "
 	    "one.",
@@ -512,6 +513,7 @@ static const struct fault rows[] = {
 	  .section = "8.2: verification procedure",
 	  .references = "conformance Resp-5" },
 	{ .name = "att.sig-empty", PACKED_SEEN,
+	  .u2f = true,
 	  OF_SIGNED, .mc.sign = sign_empty,
 	  .breaks = "The attestation signature has no bytes.",
 	  .check = "verify the signature",
@@ -524,6 +526,7 @@ static const struct fault rows[] = {
 	  .section = "6.5.5: signature formats",
 	  .references = "conformance Resp-5" },
 	{ .name = "att.sig-wrong-key", PACKED,
+	  .u2f = true,
 	  OF_SIGNED, .mc.plan = sig_wrong_key,
 	  .breaks = "The attestation signature is by another key than the "
 	    "certificate's.",
@@ -531,6 +534,7 @@ static const struct fault rows[] = {
 	  .section = "8.2: verification procedure",
 	  .references = "conformance Resp-5" },
 	{ .name = "att.sig-authdata-only", PACKED,
+	  .u2f = true,
 	  OF_SIGNED, .mc.plan = sig_authdata_only,
 	  .breaks = "The attestation signature is over authenticator data "
 	    "alone, without the hash of the client data.",

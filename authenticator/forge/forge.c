@@ -101,15 +101,31 @@ forge_end(struct forge *f)
 static bool
 is_registration(const struct auth_facts *facts)
 {
-	return facts->command == CTAP_MAKE_CREDENTIAL;
+	return facts->command == (facts->u2f ? U2F_REGISTER :
+	    CTAP_MAKE_CREDENTIAL);
+}
+
+/*
+ * Of U2F, those that are attested to: a certificate that the credential signs
+ * for itself says the same of it as no attestation.
+ */
+static bool
+can_u2f(const struct auth_facts *facts)
+{
+	return is_registration(facts) ?
+	    facts->attestation == ATTESTATION_FIDO_U2F :
+	    facts->auth_data.p != NULL;
 }
 
 bool
 forge_can(const struct auth_facts *facts)
 {
-	return !facts->u2f && facts->status == CTAP2_OK &&
-	    facts->cred != NULL && facts->auth_data.p != NULL &&
-	    facts->client_data_hash.p != NULL && (is_registration(facts) ||
+	if (facts->status != CTAP2_OK || facts->cred == NULL ||
+	    facts->client_data_hash.p == NULL)
+		return false;
+	if (facts->u2f)
+		return can_u2f(facts);
+	return facts->auth_data.p != NULL && (is_registration(facts) ||
 	    facts->command == CTAP_GET_ASSERTION ||
 	    facts->command == CTAP_GET_NEXT_ASSERTION);
 }
@@ -125,7 +141,7 @@ is_all_zero(const struct auth_leaf *leaf)
 bool
 forge_must(const struct forge *f, const struct auth_facts *facts)
 {
-	if (!forge_can(facts) || !is_registration(facts))
+	if (facts->u2f || !forge_can(facts) || !is_registration(facts))
 		return false;
 	if (facts->attestation == ATTESTATION_PACKED)
 		return !is_all_zero(&f->cfg.auth->leaf);
@@ -188,7 +204,11 @@ bend_ga(struct forge *f)
 static bool
 begin_mc(struct forge *f, const struct forge_source *src)
 {
-	if (!honest_mc(&f->memory, &f->cfg, src, &f->mc) || !bend_mc(f))
+	bool (*honest)(struct forge_memory *m, const struct forge_config *cfg,
+	    const struct forge_source *src, struct forge_mc *out) =
+	    src->facts.u2f ? honest_u2f : honest_mc;
+
+	if (!honest(&f->memory, &f->cfg, src, &f->mc) || !bend_mc(f))
 		return false;
 	/* its own key has no part in what is wrong */
 	for (size_t i = 0; f->fault != NULL && i < f->mc.statements; i++)
@@ -211,7 +231,10 @@ begin_ga(struct forge *f, const struct forge_source *src)
 	    .credential_id = span(cred->id, cred->id_len),
 	    .signer = FORGE_BY_CREDENTIAL };
 	if (!parts_auth_data(src->facts.auth_data, span(NULL, 0),
-	    &f->ga.auth_data) || !parts_ga(src->reply, &f->rest))
+	    &f->ga.auth_data))
+		return false;
+	f->rest = (struct forge_rest){ .count = 0 };
+	if (!src->facts.u2f && !parts_ga(src->reply, &f->rest))
 		return false;
 	if (f->rest.user.p != NULL)
 		f->ga.user_id = span(cred->user.id, cred->user.id_len);
@@ -224,7 +247,8 @@ forge_begin(struct forge *f, const struct forge_source *src)
 	bool ok;
 
 	forge_end(f);
-	if (!forge_can(&src->facts))
+	if (!forge_can(&src->facts) || (src->facts.u2f &&
+	    (src->choice.fault == NULL || !src->choice.fault->u2f)))
 		return false;
 	f->facts = src->facts;
 	f->fault = src->choice.fault;
@@ -250,13 +274,26 @@ with_client_data(struct forge *f, bool without)
 	    f->facts.client_data_hash);
 }
 
+/* As it is told, where that is still as long as it was and so can be read. */
+static void
+told_point(const struct forge_mc *mc, uint8_t point[COSE_P256_POINT_LEN])
+{
+	struct span made = span(mc->cred->pub, mc->cred->pub_len);
+	struct span told = mc->auth_data.public_key;
+
+	cose_p256_point(made, point);
+	if (told.len == made.len) {
+		memcpy(point + 1, told.p + COSE_X, 32);
+		memcpy(point + 33, told.p + COSE_Y, 32);
+	}
+}
+
 /* WebAuthn Level 3, 8.6: 00, hash of the RP ID, client data, ID, point */
 static struct span
 u2f_message(struct forge *f, bool without)
 {
 	static const uint8_t zero = 0;
 	const struct forge_auth_data *ad = &f->mc.auth_data;
-	struct span made = span(f->mc.cred->pub, f->mc.cred->pub_len);
 	struct forge_memory *m = &f->memory;
 	uint8_t point[COSE_P256_POINT_LEN];
 	struct span s;
@@ -265,12 +302,7 @@ u2f_message(struct forge *f, bool without)
 	if (!without)
 		s = forge_join(m, s, f->facts.client_data_hash);
 	s = forge_join(m, s, ad->credential_id);
-	/* as told, where that is still as long as it was and so can be read */
-	cose_p256_point(made, point);
-	if (ad->public_key.len == made.len) {
-		memcpy(point + 1, ad->public_key.p + COSE_X, 32);
-		memcpy(point + 33, ad->public_key.p + COSE_Y, 32);
-	}
+	told_point(&f->mc, point);
 	return forge_join(m, s, span(point, sizeof(point)));
 }
 
@@ -494,10 +526,37 @@ finish(struct forge *f, struct span *reply)
 	return FORGE_DONE;
 }
 
+/* The message of U2F that a client makes a statement of. */
+static struct span
+write_u2f(struct forge *f)
+{
+	const struct forge_mc *mc = &f->mc;
+	uint8_t point[COSE_P256_POINT_LEN];
+
+	told_point(mc, point);
+	return parts_write_u2f(&f->memory, mc, span(point, sizeof(point)));
+}
+
+static struct span
+write_mc(struct forge *f)
+{
+	struct span stmt[FORGE_STATEMENTS_MAX], all;
+	struct forge_mc *mc = &f->mc;
+
+	for (size_t i = 0; i < mc->statements; i++) {
+		stmt[i] = write_statement(f, i);
+		if (stmt[i].p == NULL)
+			return stmt[i];
+	}
+	all = mc->compound ? parts_write_compound(&f->memory, mc->statement,
+	    stmt, mc->statements) : stmt[0];
+	return parts_write_mc(&f->memory, mc, forge_format(f), f->auth_data,
+	    all);
+}
+
 static enum forge_want
 seal_mc(struct forge *f)
 {
-	struct span stmt[FORGE_STATEMENTS_MAX], all;
 	struct forge_mc *mc = &f->mc;
 
 	for (size_t i = 0; i < mc->statements; i++)
@@ -506,16 +565,7 @@ seal_mc(struct forge *f)
 			mc->statement[i].sig = tpmt(f, &mc->statement[i]);
 	if (f->fault != NULL && f->fault->mc.sign != NULL)
 		f->refused |= !f->fault->mc.sign(mc);
-	for (size_t i = 0; i < mc->statements; i++) {
-		stmt[i] = write_statement(f, i);
-		if (stmt[i].p == NULL)
-			return fail(f, "an attestation statement does not "
-			    "fit");
-	}
-	all = mc->compound ? parts_write_compound(&f->memory, mc->statement,
-	    stmt, mc->statements) : stmt[0];
-	mc->reply = parts_write_mc(&f->memory, mc, forge_format(f),
-	    f->auth_data, all);
+	mc->reply = f->facts.u2f ? write_u2f(f) : write_mc(f);
 	if (mc->reply.p != NULL && f->fault != NULL &&
 	    f->fault->mc.frame != NULL)
 		f->refused |= !f->fault->mc.frame(mc);
@@ -529,7 +579,8 @@ seal_ga(struct forge *f)
 
 	if (f->fault != NULL && f->fault->ga.sign != NULL)
 		f->refused |= !f->fault->ga.sign(ga);
-	ga->reply = parts_write_ga(&f->memory, ga, &f->rest, f->auth_data);
+	ga->reply = f->facts.u2f ? parts_write_u2f_ga(&f->memory, ga) :
+	    parts_write_ga(&f->memory, ga, &f->rest, f->auth_data);
 	if (ga->reply.p != NULL && f->fault != NULL &&
 	    f->fault->ga.frame != NULL)
 		f->refused |= !f->fault->ga.frame(ga);
@@ -613,7 +664,8 @@ forge_trouble(const struct forge *f)
 struct span
 forge_auth_data(const struct forge *f)
 {
-	return f->auth_data;
+	/* a registration of U2F has none */
+	return f->facts.u2f && f->registration ? span(NULL, 0) : f->auth_data;
 }
 
 bool

@@ -52,7 +52,8 @@ struct forge;
 struct forge *forge_new(const struct forge_config *cfg);
 void forge_free(struct forge *f);	/* accepts NULL */
 
-/* Registration or assertion of CTAP2, and done: nothing else can be forged. */
+/* Registration or assertion of CTAP2, and done, or of U2F, for the faults that
+ * it can have: nothing else can be forged. */
 bool forge_can(const struct auth_facts *facts);
 /* Whether the honest reply is not what was asked for. */
 bool forge_must(const struct forge *f, const struct auth_facts *facts);

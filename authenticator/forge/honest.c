@@ -332,3 +332,24 @@ honest_mc(struct forge_memory *m, const struct forge_config *cfg,
 	return forge_mc_kind(out, f->attestation) ||
 	    forge_mc_kind(out, ATTESTATION_PACKED);
 }
+
+bool
+honest_u2f(struct forge_memory *m, const struct forge_config *cfg,
+    const struct forge_source *src, struct forge_mc *out)
+{
+	const struct credential *cred = src->facts.cred;
+
+	*out = (struct forge_mc){ .memory = m, .cred = cred,
+	    .client_data_hash = src->facts.client_data_hash,
+	    .value = src->choice.value, .other_id = src->other_id,
+	    .now_s = src->now_s, .config = cfg };
+	out->statement[0].kind = ATTESTATION_NONE;
+	out->auth_data = (struct forge_auth_data){
+	    .flags = AUTHDATA_UP | AUTHDATA_AT, .attested = true,
+	    .credential_id = span(cred->id, cred->id_len),
+	    .id_len = cred->id_len,
+	    .public_key = span(cred->pub, cred->pub_len) };
+	memcpy(out->auth_data.rp_id_hash, cred->rp_id_hash,
+	    sizeof(cred->rp_id_hash));
+	return forge_mc_kind(out, ATTESTATION_FIDO_U2F);
+}

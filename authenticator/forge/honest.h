@@ -12,4 +12,8 @@
 bool honest_mc(struct forge_memory *m, const struct forge_config *cfg,
     const struct forge_source *src, struct forge_mc *out);
 
+/* The same of a registration by U2F. */
+bool honest_u2f(struct forge_memory *m, const struct forge_config *cfg,
+    const struct forge_source *src, struct forge_mc *out);
+
 #endif

@@ -2,9 +2,11 @@
 #include "authenticator/forge/parts.h"
 
 #include "authenticator/be.h"
+#include "ctap/apdu.h"
 #include "ctap/cbor.h"
 
 #define FIXED_LEN	37	/* bytes: hash, flags, counter */
+#define U2F_REGISTER_REPLY	0x05	/* reserved byte */
 #define ATTESTED_LEN	18	/* AAGUID, length of the ID */
 
 static uint8_t *
@@ -344,4 +346,43 @@ parts_write_ga(struct forge_memory *m, const struct forge_ga *ga,
 	if (rest->count > 0)
 		cbor_put_raw(&out, rest->members);
 	return finish_reply(m, &out, ga->trailing);
+}
+
+struct span
+parts_write_u2f(struct forge_memory *m, const struct forge_mc *mc,
+    struct span point)
+{
+	const struct forge_statement *st = &mc->statement[0];
+	struct span id = mc->auth_data.credential_id;
+	uint8_t *begin, *at;
+
+	if (id.len > UINT8_MAX || st->chain.x5c_count == 0)
+		return span(NULL, 0);
+	begin = at = forge_room(m, 1 + point.len + 1 + id.len +
+	    st->chain.x5c[0].len + st->sig.len + 2);
+	if (at == NULL)
+		return span(NULL, 0);
+	at = be_put(at, U2F_REGISTER_REPLY, 1);
+	at = put(at, point);
+	at = be_put(at, id.len, 1);
+	at = put(at, id);
+	at = put(at, st->chain.x5c[0]);
+	at = put(at, st->sig);
+	at = be_put(at, SW_NO_ERROR, 2);
+	return span(begin, (size_t)(at - begin));
+}
+
+struct span
+parts_write_u2f_ga(struct forge_memory *m, const struct forge_ga *ga)
+{
+	uint8_t *begin, *at;
+
+	begin = at = forge_room(m, 5 + ga->sig.len + 2);
+	if (at == NULL)
+		return span(NULL, 0);
+	at = be_put(at, ga->auth_data.flags, 1);
+	at = be_put(at, ga->auth_data.counter, 4);
+	at = put(at, ga->sig);
+	at = be_put(at, SW_NO_ERROR, 2);
+	return span(begin, (size_t)(at - begin));
 }

@@ -33,6 +33,12 @@ struct span parts_write_mc(struct forge_memory *m, const struct forge_mc *mc,
     const char *fmt, struct span auth_data, struct span stmt);
 struct span parts_write_ga(struct forge_memory *m, const struct forge_ga *ga,
     const struct forge_rest *rest, struct span auth_data);
+/* U2F Raw Message Formats 1.2, 4.3 and 5.4, with SW_NO_ERROR behind them.
+ * point: of the credential's key. */
+struct span parts_write_u2f(struct forge_memory *m,
+    const struct forge_mc *mc, struct span point);
+struct span parts_write_u2f_ga(struct forge_memory *m,
+    const struct forge_ga *ga);
 /* An array of { fmt, attStmt } (WebAuthn Level 3, 8.9). */
 struct span parts_write_compound(struct forge_memory *m,
     const struct forge_statement *st, const struct span *stmt, size_t count);

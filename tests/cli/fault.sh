@@ -313,11 +313,17 @@ client_is_noted()
 }
 check "webauthn: what the client gets wrong is in the log" client_is_noted
 
-# its replies stay honest, and a response with no fault in it is none
+# U2F has no room for most of them, and a response with no fault is none
 u2f_is_told()
 {
 	with u2f reg.trailing --set versions=U2F_V2
-	[ "$status" = 1 ] && one_line
+	[ "$status" = 1 ] && one_line || return
+	options four | sed 's/required/discouraged/g' |
+	    "$SEALKEY" webauthn create --origin https://example.com \
+	    --state "$T/u2f" --fault att.sig-bad --set versions=U2F_V2 \
+	    >"$T/out" 2>"$T/err" || return
+	exits 0 fault show reg.trailing && prints '^in replies of U2F: no$' &&
+	    exits 0 fault show att.sig-bad && prints '^in replies of U2F: yes$'
 }
 check "webauthn: a key of the time before FIDO2 says so" u2f_is_told
 

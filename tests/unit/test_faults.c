@@ -1157,6 +1157,208 @@ a_clone_counts(void **state)
 	key_free(&k);
 }
 
+static bool
+is_armed(struct key *k)
+{
+	return fault_armed_at(device_faults(k->device), 0) != NULL;
+}
+
+/*
+ * U2F: what a client makes WebAuthn of (CTAP 2.3, 8.1)
+ */
+
+static const struct expectation u2f_registrations[] = {
+	{ "att.sig-bad", "att-sig" },
+	{ "att.sig-empty", "att-sig" },
+	{ "att.sig-wrong-key", "att-sig" },
+	{ "att.sig-authdata-only", "att-sig" },
+	{ "key.off-curve", "off-curve" },
+	{ "key.zero-point", "off-curve" },
+	{ "reg.credid-0", "id=0" },
+	{ "reg.credid-short", "id=1" },
+};
+
+/* The last registration without a fault is what signs in. */
+struct u2f_key {
+	struct key	 k;
+	uint8_t		 point[COSE_P256_POINT_LEN];
+};
+
+static void
+apdu(struct key *k, uint8_t ins, bool handle)
+{
+	uint8_t buf[512] = { 0, ins, 3 }, *at = buf + 7;
+	size_t len = 64 + (handle ? 1 + k->id_len : 0);
+
+	buf[5] = (uint8_t)(len >> 8);
+	buf[6] = (uint8_t)len;
+	memcpy(at, client_data_hash, 32);
+	SHA256((const uint8_t *)RP, strlen(RP), at + 32);
+	at += 64;
+	if (handle) {
+		*at++ = (uint8_t)k->id_len;
+		memcpy(at, k->id, k->id_len);
+		at += k->id_len;
+	}
+	memset(at, 0, 2);
+	assert_int_equal(device_transact_apdu(k->device, span(buf,
+	    (size_t)(at - buf) + 2), k->reply, sizeof(k->reply), &k->len), 0);
+	assert_true(k->len > 2);
+	assert_int_equal(k->reply[k->len - 2], 0x90);
+	assert_int_equal(k->reply[k->len - 1], 0);
+	k->len -= 2;
+}
+
+/* What is signed, 4.3 */
+static struct span
+u2f_signed(struct span id, const uint8_t *point,
+    uint8_t out[static 512])
+{
+	out[0] = 0;
+	SHA256((const uint8_t *)RP, strlen(RP), out + 1);
+	memcpy(out + 33, client_data_hash, 32);
+	memcpy(out + 65, id.p, id.len);
+	memcpy(out + 65 + id.len, point, COSE_P256_POINT_LEN);
+	return span(out, 65 + id.len + COSE_P256_POINT_LEN);
+}
+
+static void
+judge_u2f_registration(struct u2f_key *u, struct findings *f)
+{
+	const uint8_t *point = u->k.reply + 1, *end = u->k.reply + u->k.len;
+	struct span id = span(point + 66, point[65]);
+	const uint8_t *at = id.p + id.len;
+	uint8_t data[512];
+	X509 *cert = d2i_X509(NULL, &at, end - at);
+	EVP_PKEY *key = import_p256(span(point + 1, 32), span(point + 33, 32));
+
+	*f = (struct findings){ .len = 0 };
+	assert_int_equal(u->k.reply[0], 5);
+	assert_non_null(cert);
+	if (id.len != CREDENTIAL_ID_STORED && id.len < 16)
+		find(f, "id=%zu", id.len);
+	if (key == NULL)
+		find(f, "off-curve");
+	if (!verifies(X509_get0_pubkey(cert), span(at, (size_t)(end - at)),
+	    u2f_signed(id, point, data), span(data, 0)))
+		find(f, "att-sig");
+	if (f->len == 0) {
+		u->k.id_len = id.len;
+		memcpy(u->k.id, id.p, id.len);
+		memcpy(u->point, point, sizeof(u->point));
+	}
+	EVP_PKEY_free(key);
+	X509_free(cert);
+}
+
+static void
+judge_u2f_sign_in(struct u2f_key *u, struct findings *f)
+{
+	struct span sig = span(u->k.reply + 5, u->k.len - 5);
+	EVP_PKEY *key = import_p256(span(u->point + 1, 32),
+	    span(u->point + 33, 32));
+	uint8_t ad[37];
+
+	*f = (struct findings){ .len = 0 };
+	SHA256((const uint8_t *)RP, strlen(RP), ad);
+	memcpy(ad + 32, u->k.reply, 5);
+	judge_head(span(ad, 37), AUTHDATA_UP, f);
+	judge_counter(&u->k, counter_of(span(ad, 37)), f);
+	if (!verifies(key, sig, span(ad, 37), span(client_data_hash, 32)))
+		judge_bad_signature(key, span(ad, 37), sig, f);
+	EVP_PKEY_free(key);
+}
+
+/* NULL: it is none that U2F has, and honest. */
+static const char *
+u2f_expected(const struct fault *fault)
+{
+	if (!fault->u2f)
+		return NULL;
+	for (size_t i = 0; i < sizeof(u2f_registrations) /
+	    sizeof(u2f_registrations[0]); i++)
+		if (strcmp(u2f_registrations[i].name, fault->name) == 0)
+			return u2f_registrations[i].findings;
+	for (size_t i = 0; i < sizeof(authentications) /
+	    sizeof(authentications[0]); i++)
+		if (strcmp(authentications[i].name, fault->name) == 0)
+			return authentications[i].findings;
+	fail_msg("%s is not expected", fault->name);
+	return NULL;
+}
+
+static void
+u2f_ceremony(struct u2f_key *u, bool mc, struct findings *f)
+{
+	apdu(&u->k, mc ? U2F_REGISTER : U2F_AUTHENTICATE, !mc);
+	if (mc)
+		judge_u2f_registration(u, f);
+	else
+		judge_u2f_sign_in(u, f);
+}
+
+static void
+u2f_with(struct u2f_key *u, const struct fault *fault)
+{
+	const char *want = u2f_expected(fault);
+	bool mc = fault->stage == FAULT_REGISTRATION;
+	struct findings f;
+
+	arm(&u->k, fault->name, 1);
+	u2f_ceremony(u, mc, &f);
+	assert_findings(fault->name, "armed", &f, want != NULL ? want : "");
+	if (is_armed(&u->k) != (want == NULL))
+		fail_msg("%s: is armed, or not", fault->name);
+	fault_clear_all(device_faults(u->k.device));
+	u2f_ceremony(u, mc, &f);
+	assert_findings(fault->name, "over", &f, "");
+}
+
+/* It has those that its messages have room for, and no other is used up. */
+static void
+u2f_breaks_one_thing_or_nothing(void **state)
+{
+	const struct fault *fault;
+	struct u2f_key u;
+	struct findings f;
+
+	(void)state;
+	key_new(&u.k);
+	u2f_ceremony(&u, true, &f);
+	assert_string_equal(f.text, "");
+	for (int i = 0; i < 3; i++)
+		u2f_ceremony(&u, false, &f);
+	for (size_t i = 0; (fault = fault_at(i)) != NULL; i++) {
+		if (fault->stage != FAULT_AUTHENTICATION)
+			continue;
+		u2f_with(&u, fault);
+	}
+	for (size_t i = 0; (fault = fault_at(i)) != NULL; i++) {
+		if (fault->stage == FAULT_REGISTRATION)
+			u2f_with(&u, fault);
+	}
+	key_free(&u.k);
+}
+
+/* A certificate of its own says nothing that could be wrong. */
+static void
+u2f_without_attestation_is_honest(void **state)
+{
+	struct u2f_key u;
+	struct findings f;
+
+	(void)state;
+	key_new_of(&u.k, ATTESTATION_NONE, "none");
+	arm(&u.k, "att.sig-bad", 1);
+	u2f_ceremony(&u, true, &f);
+	assert_string_equal(f.text, "");
+	assert_true(is_armed(&u.k));
+	arm(&u.k, "auth.sig-bad", 1);
+	u2f_ceremony(&u, false, &f);
+	assert_string_equal(f.text, "sig");
+	key_free(&u.k);
+}
+
 /* With nothing to mix up, a fault waits for something. */
 static void
 what_does_not_fit_stays_armed(void **state)
@@ -1274,12 +1476,6 @@ others_sign_in(struct key *k)
 
 static const char *const counters[] = { "auth.counter-same",
 	"auth.counter-lower", "auth.counter-zero", "auth.clone" };
-
-static bool
-is_armed(struct key *k)
-{
-	return fault_armed_at(device_faults(k->device), 0) != NULL;
-}
 
 /*
  * A relying party compares with what it was told of that credential, whatever
@@ -1546,6 +1742,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(high_s_is_high),
 		cmocka_unit_test(a_clone_counts),
 		cmocka_unit_test(every_fault_is_expected),
+		cmocka_unit_test(u2f_breaks_one_thing_or_nothing),
+		cmocka_unit_test(u2f_without_attestation_is_honest),
 		cmocka_unit_test(what_does_not_fit_stays_armed),
 		cmocka_unit_test(nothing_is_broken_twice_or_not_at_all),
 		cmocka_unit_test(counters_go_back_where_they_are_compared),
