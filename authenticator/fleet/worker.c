@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "authenticator/client/webauthn_options.h"
+#include "authenticator/fault/forbid.h"
 
 /*
  * Keys
@@ -291,7 +292,10 @@ worker_add(struct worker *w, struct job *first, struct job **last)
  * Beginning and end
  */
 
-/* What every key of a fleet in memory would otherwise make for itself. */
+/*
+ * What every key of a fleet in memory would otherwise make for itself, and
+ * whether any of them may ever get something wrong.
+ */
 static int
 make_attestation(struct worker *w, char *msg, size_t msglen)
 {
@@ -301,9 +305,15 @@ make_attestation(struct worker *w, char *msg, size_t msglen)
 	    .tpm_manufacturer = plan->auth->tpm_manufacturer,
 	    .brought = plan->root, .now_s = time(NULL) };
 	struct attestation *att = NULL;
+	bool forbidden;
 	int r;
 
-	r = attestation_load(w->attestation, w->keys, &ap, &att, msg, msglen);
+	/* first: what has an attestation, has been started (forbid.h) */
+	r = fault_forbid(w->attestation, plan->auth->no_faults, &forbidden,
+	    msg, msglen);
+	if (r == 0)
+		r = attestation_load(w->attestation, w->keys, &ap, &att, msg,
+		    msglen);
 	attestation_free(att);
 	return r;
 }

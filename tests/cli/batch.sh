@@ -212,6 +212,18 @@ check "answers are in the order of the lines" each .id "$(seq -s ' ' 600)"
 check "with as many credentials" different .response.id 600
 check "more jobs than keys" batch 0 "${fleet[@]}" 50 --jobs 64
 
+# --- honest for good ----------------------------------------------------------
+
+times 4 create_options ',"attestation":"direct"' >"$work/in"
+check "keys that never get anything wrong" batch 0 create "${fleet[@]}" 3 \
+    --jobs 2 --no-faults
+check "register" each '.error.name // "fine"' "fine fine fine fine"
+check "however that is said" batch 0 create "${fleet[@]}" 3 --set faults=off
+check "in directories, too" batch 0 create "${fleet[@]}" 2 --no-faults \
+    --state "$work/honest"
+check "for good" [ "$("$SEALKEY" info --json --state "$work/honest/keys/1" |
+    jq .faultsAllowed)" = false ]
+
 # --- lines that are bad ---------------------------------------------------------
 
 {
