@@ -156,6 +156,10 @@ always_without_uv(const struct profile_parser *parser)
 	    !asks(&parser->cfg, VERIFICATION);
 }
 
+/*
+ * No contradiction to alwaysUv=on: that can be switched off, and it is what
+ * holds from then on. Until then getInfo says false (6.4, 6.11.2).
+ */
 static bool
 not_required_without_uv(const struct profile_parser *parser)
 {
@@ -227,6 +231,14 @@ pin_rps_without(const struct profile_parser *parser)
 {
 	return says(parser, "maxRPIDsForSetMinPINLength") &&
 	    !asks(&parser->cfg, FEATURE_SET_MIN_PIN_LENGTH);
+}
+
+/* 12.5: the one is for nothing without the other */
+static bool
+min_pin_is_told_nobody(const struct profile_parser *parser)
+{
+	return asks(&parser->cfg, FEATURE_SET_MIN_PIN_LENGTH) &&
+	    !asks(&parser->cfg, FEATURE_MIN_PIN_LENGTH);
 }
 
 static bool
@@ -555,6 +567,8 @@ static const struct rule rules[] = {
 	    "maxPINLength" },
 	{ pin_rps_without, "settings", "maxRPIDsForSetMinPINLength", "it "
 	    "needs setMinPINLength" },
+	{ min_pin_is_told_nobody, "settings", "setMinPINLength", "it needs "
+	    "minPinLength" },
 	{ url_without_pin, "settings", "pinComplexityPolicyURL", "it needs "
 	    "clientPin" },
 	{ resets_elsewhere, "settings", "transportsForReset", "transports "

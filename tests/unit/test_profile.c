@@ -291,6 +291,9 @@ static const struct {
 	{ "alwaysUv = on", "8: alwaysUv: it needs clientPin or uv" },
 	{ "alwaysUv = off", "8: alwaysUv: it needs clientPin or uv" },
 	{ "makeCredUvNotRqd = on", "8: makeCredUvNotRqd: it needs" },
+	{ "clientPin = on\npinUvAuthProtocols = 2\npinUvAuthToken = on\n"
+	    "authnrCfg = on\nsetMinPINLength = on",
+	    "12: setMinPINLength: it needs minPinLength" },
 	{ "uvModality = 2", "8: uvModality: it needs uv" },
 	{ "uv = on\npinUvAuthProtocols = 1\nuvModality = 2048",
 	    "10: uvModality: 0x800 is the PIN" },
