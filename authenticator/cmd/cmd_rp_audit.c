@@ -27,7 +27,8 @@ static const char help[] =
 "                      localhost\n"
 "  --options CMD|URL   who gives options: a command, started once, that\n"
 "                      reads a JSON object a line and answers with one; or a\n"
-"                      URL that such an object is POSTed to\n"
+"                      URL that such an object is POSTed to; commands find\n"
+"                      ORIGIN in their environment\n"
 "  --verify CMD|URL    who verifies responses, likewise; the same command\n"
 "                      twice is one program\n"
 "  --rp CMD|URL        both at once\n"
@@ -182,13 +183,10 @@ take_attachment(const struct cli *cli, struct rp_audit *a)
 {
 	static const char *const names[] = { "cross-platform", "platform",
 	    NULL };
-	int i = cli_choice(optarg, names);
+	int i, status = cli_take_choice(cli, "--attachment", names, &i);
 
-	if (i < 0)
-		return cli_wrong_use(cli, "--attachment cannot be \"%s\"",
-		    optarg);
 	a->platform = i == 1;
-	return CLI_DONE;
+	return status;
 }
 
 static int
@@ -247,11 +245,37 @@ is_utf8(const char *s)
 	return cbor_utf8_cut(span_str(s), strlen(s)) == strlen(s);
 }
 
+/* A slip of the pen would make a pipeline green for good. */
+static int
+check_patterns(const struct cli *cli, const struct rp_audit_use *use)
+{
+	const struct {
+		const char	*option;
+		const struct rp_patterns *patterns;
+	} all[] = {
+		{ "--only", &use->audit.only },
+		{ "--skip", &use->audit.skip },
+		{ "--fail-on", &use->fail_patterns },
+	};
+	const char *unknown;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		unknown = rp_patterns_unknown(all[i].patterns);
+		if (unknown != NULL)
+			return cli_wrong_use(cli, "%s: no check has such a "
+			    "name: \"%s\"; --list has them", all[i].option,
+			    unknown);
+	}
+	return CLI_DONE;
+}
+
 static int
 check_use(const struct cli *cli, struct rp_audit_use *use)
 {
 	const char *why;
 
+	if (check_patterns(cli, use) != CLI_DONE)
+		return CLI_WRONG_USE;
 	if (use->list)
 		return CLI_DONE;
 	if (use->origin == NULL)
@@ -393,8 +417,8 @@ audit(struct rp_audit_use *use)
 	use->audit.progress = isatty(STDERR_FILENO) == 1;
 	r = rp_audit_run(&use->audit, &rs, msg, sizeof(msg));
 	if (r == 0 && rs.count == 0)
-		status = cli_error("rp-audit: no check has such a name; see "
-		    "--list");
+		status = cli_error("rp-audit: --skip leaves nothing of what "
+		    "--only selects");
 	else
 		status = rs.count > 0 ? tell(use, &rs) : CLI_FAILED;
 	if (r < 0)
@@ -415,6 +439,9 @@ run(struct rp_audit_use *use)
 	}
 	if (!origin_is_usable(&use->audit.origin, &err))
 		return cli_error("rp-audit: %s: %s", err.name, err.message);
+	/* for the commands; whoever has one of their own knows why */
+	if (setenv("ORIGIN", use->origin, 0) == -1)
+		return cli_error("rp-audit: out of memory");
 	status = make_state(use);
 	if (status == CLI_DONE)
 		status = audit(use);

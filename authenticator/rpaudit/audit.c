@@ -32,6 +32,30 @@ rp_patterns_match(const struct rp_patterns *patterns, const char *name)
 }
 
 static bool
+has_check(const char *pattern)
+{
+	const struct rp_patterns one = { &pattern, 1 };
+	struct rp_check c;
+	struct rp_row row;
+
+	for (size_t i = 0; rp_check_at(i, &c); i++) {
+		rp_check_row(&c, &row);
+		if (rp_patterns_match(&one, row.name))
+			return true;
+	}
+	return false;
+}
+
+const char *
+rp_patterns_unknown(const struct rp_patterns *patterns)
+{
+	for (size_t i = 0; i < patterns->count; i++)
+		if (!has_check(patterns->list[i]))
+			return patterns->list[i];
+	return NULL;
+}
+
+static bool
 is_wanted(const struct rp_audit *a, const char *name)
 {
 	return (a->only.count == 0 || rp_patterns_match(&a->only, name)) &&

@@ -35,6 +35,8 @@ struct rp_audit {
 };
 
 bool rp_patterns_match(const struct rp_patterns *patterns, const char *name);
+/* The first that no check has a name for; NULL: each has one. */
+const char *rp_patterns_unknown(const struct rp_patterns *patterns);
 
 /* Names of all checks, with what they are about. */
 void rp_audit_list(const struct rp_audit *a, FILE *f);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A strict relying party on @simplewebauthn/server, for "sealkey rp-audit":
-// ORIGIN=https://example.com sealkey rp-audit --origin $ORIGIN --rp 'node simplewebauthn.mjs'
+// sealkey rp-audit --origin https://example.com --rp 'node simplewebauthn.mjs'
 import { createInterface } from 'node:readline';
 import * as webauthn from '@simplewebauthn/server';
 const origin = process.env.ORIGIN, rpID = new URL(origin).hostname, users = new Map(), keys = new Map();

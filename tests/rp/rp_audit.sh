@@ -281,8 +281,25 @@ test_use()
 	check "a name that JSON has no text for" wrong "not UTF-8" --json \
 	    --origin "$ORIGIN" --rp "$(printf 'rp\377')"
 	check "an operand" wrong "unexpected" extra
-	check "no such check" status 1 lax --only nothing
-	check "is told" grep -q "no check has such a name" "$work/error"
+	for option in --only --skip --fail-on; do
+		check "$option: no such check" \
+		    wrong "$option: no check has such a name: \"polcy\"" \
+		    "$option" polcy --origin "$ORIGIN" --rp true
+	done
+	check "not even among others" wrong 'such a name: "reg.orgin"' \
+	    --fail-on 'reg.*,reg.orgin' --origin "$ORIGIN" --rp true
+	check "nor of a list" wrong 'such a name: "nothing"' --list \
+	    --only nothing
+	check "nothing that is left" status 1 lax --only honest.none \
+	    --skip 'honest.*'
+	check "is told" grep -q "leaves nothing of what --only" "$work/error"
+	check "commands know the origin" status 0 env -u ORIGIN "$SEALKEY" \
+	    rp-audit --origin https://example.com --only honest.none \
+	    --rp "'$node' '$work/lax.mjs'"
+	check "or keep their own" status 0 env ORIGIN=https://example.org \
+	    "$SEALKEY" rp-audit --origin https://example.com \
+	    --only honest.none --rp 'test "$ORIGIN" = https://example.org &&
+	    ORIGIN=https://example.com exec '"'$node' '$work/lax.mjs'"
 	check "an origin that can have no keys" status 1 \
 	    "$SEALKEY" rp-audit --rp true --origin http://example.com
 	check "keys that are kept" status 0 lax --only honest.none \
