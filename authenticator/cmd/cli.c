@@ -117,7 +117,8 @@ cli_take_setting(const struct cli *cli, const char *option, const char *name)
 
 	if (settings_set(cli->auth, name, optarg, msg, sizeof(msg)) == 0)
 		return CLI_DONE;
-	return cli_wrong_use(cli, "%s cannot be \"%s\"", option, optarg);
+	/* "NAME cannot be ..." */
+	return cli_wrong_use(cli, "%s%s", option, msg + strlen(name));
 }
 
 /* Like --help, --set help is an end. */
@@ -199,6 +200,24 @@ cli_choice(const char *word, const char *const *names)
 			return i;
 	}
 	return -1;
+}
+
+int
+cli_take_choice(const struct cli *cli, const char *option,
+    const char *const *names, int *out)
+{
+	char list[256] = "";
+	size_t len = 0;
+
+	*out = cli_choice(optarg, names);
+	if (*out >= 0)
+		return CLI_DONE;
+	for (int i = 0; names[i] != NULL && len < sizeof(list); i++)
+		len += (size_t)snprintf(list + len, sizeof(list) - len,
+		    "%s%s", i == 0 ? "" : names[i + 1] == NULL ? " or " : ", ",
+		    names[i]);
+	return cli_wrong_use(cli, "%s cannot be \"%s\": it is %s", option,
+	    optarg, list);
 }
 
 /* C0, DEL, and C1 as UTF-8 has it (c2 80 to c2 9f) can steer a terminal. */

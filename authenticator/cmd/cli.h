@@ -78,6 +78,9 @@ int cli_error(const char *format, ...)
 
 /* The index of word among names (ended by NULL), or -1. */
 int cli_choice(const char *word, const char *const *names);
+/* The same of optarg: CLI_DONE, or CLI_WRONG_USE and a line that has them. */
+int cli_take_choice(const struct cli *cli, const char *option,
+    const char *const *names, int *out);
 
 void cli_print_version(void);
 

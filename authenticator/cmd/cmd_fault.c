@@ -309,8 +309,9 @@ take_option(const struct cli *cli, int opt, struct fault_use *use)
 	case OPT_STAGE:
 		use->stage = fault_stage_named(optarg);
 		if (use->stage == -1)
-			return cli_wrong_use(cli, "--stage cannot be \"%s\"",
-			    optarg);
+			return cli_wrong_use(cli, "--stage cannot be \"%s\": "
+			    "it is registration, authentication, client, "
+			    "transport or metadata", optarg);
 		break;
 	case OPT_NEXT:
 		return take_next(cli, use);

@@ -189,16 +189,6 @@ take_url(const struct cli *cli, const char **out)
 }
 
 static int
-take_choice(const struct cli *cli, const char *option,
-    const char *const *names, int *out)
-{
-	*out = cli_choice(optarg, names);
-	if (*out >= 0)
-		return CLI_DONE;
-	return cli_wrong_use(cli, "%s cannot be \"%s\"", option, optarg);
-}
-
-static int
 take_blob_option(const struct cli *cli, int opt, struct mds_use *use)
 {
 	struct mds_publisher *p = &use->publisher;
@@ -215,7 +205,7 @@ take_blob_option(const struct cli *cli, int opt, struct mds_use *use)
 	case OPT_NO:
 		return take_number(cli, &p->no);
 	case OPT_ALG:
-		r = take_choice(cli, "--alg", algs, &choice);
+		r = cli_take_choice(cli, "--alg", algs, &choice);
 		p->rsa = choice == 1;
 		return r;
 	case OPT_FAULT:
@@ -241,7 +231,7 @@ take_option(const struct cli *cli, int opt, struct mds_use *use)
 		use->configured = true;
 		return CLI_DONE;
 	case OPT_FORMAT:
-		r = take_choice(cli, "--format", formats, &choice);
+		r = cli_take_choice(cli, "--format", formats, &choice);
 		use->publisher.shape = choice == 1 ? MDS_3_0 : MDS_3_1_1;
 		return r;
 	case OPT_STATUS:

@@ -161,19 +161,6 @@ struct run {
 	struct source	 controls;
 };
 
-static int
-take_choice(const struct cli *cli, const char *option,
-    const char *const *names, int *out)
-{
-	int i = cli_choice(optarg, names);
-
-	if (i < 0)
-		return cli_wrong_use(cli, "%s cannot be \"%s\"", option,
-		    optarg);
-	*out = i;
-	return CLI_DONE;
-}
-
 /* What --empty can have. */
 static bool
 is_of_daemon(int opt)
@@ -229,7 +216,7 @@ take_option(const struct cli *cli, int opt, struct run_options *o)
 		o->root_key = optarg;
 		break;
 	case OPT_PRESENCE:
-		return take_choice(cli, "--presence", presence_names,
+		return cli_take_choice(cli, "--presence", presence_names,
 		    &o->presence);
 	case CLI_OPT_SET:
 		o->choice |= strncmp(optarg, "accountChoice=", 14) == 0;

@@ -139,13 +139,11 @@ static const char *const attachment_names[] = {
 static int
 take_attachment(const struct cli *cli, struct webauthn_use *use)
 {
-	int i = cli_choice(optarg, attachment_names);
+	int i, status = cli_take_choice(cli, "--attachment", attachment_names,
+	    &i);
 
-	if (i < 0)
-		return cli_wrong_use(cli, "--attachment cannot be \"%s\"",
-		    optarg);
 	use->platform = i == 1;
-	return CLI_DONE;
+	return status;
 }
 
 static int

@@ -64,7 +64,9 @@ check "goes behind --" says 'goes behind "--"'
 check "credentials list takes no ID" wrong credentials list AA
 check "reset without terminal needs --yes" wrong reset
 check "run: presence is one of three" wrong run --presence sometimes
-check "run: attestation is one of four" wrong run --attestation tmp
+check "run: it says which" says 'it is auto, manual'
+check "run: attestation is one of nine" wrong run --attestation tmp
+check "run: it says which ones" says 'it takes packed|self|none|tpm|'
 check "run: account choice is one of two" wrong run --account-choice user
 check "run: a setting is NAME=VALUE" wrong run --set rk
 check "run: a setting is one that there is" wrong run --set colour=red

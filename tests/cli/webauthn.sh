@@ -164,6 +164,8 @@ check "--set takes no option for one" \
     wrong get "${ORIGIN[@]}" --set --state "$work/s"
 check "an attachment that is none is wrong use" \
     wrong get "${ORIGIN[@]}" --state "$work/s" --attachment usb
+check "which says what there is" grep -q "it is cross-platform or platform" \
+    "$work/error"
 check "operands are wrong use" \
     wrong get "${ORIGIN[@]}" --state "$work/s" more
 check "an unknown option is wrong use" wrong get "${ORIGIN[@]}" --frobnicate
