@@ -362,6 +362,18 @@ keep_aaguid(const struct mds_use *use, struct auth_config *auth)
 		(void)settings_set(auth, "aaguid", text, msg, sizeof(msg));
 }
 
+/* What is said of a key that is honest for good is as honest. */
+static int
+check_fault(const struct mds_use *use)
+{
+	if (use->publisher.bend == MDS_HONEST || !(use->auth.no_faults ||
+	    json_is_false(json_object_get(use->anchors, "faultsAllowed"))))
+		return CLI_DONE;
+	return cli_error("mds: --fault: %s: made with --no-faults: what is "
+	    "published of it gets nothing wrong, either; use another key",
+	    use->path);
+}
+
 /* Nobody said which models: the one that the key is. */
 static int
 take_kept(struct mds_use *use)
@@ -411,6 +423,8 @@ mds_use_open(struct mds_use *use, bool authority)
 		cli_error("mds: %s", m.msg);
 	manage_close(&m);
 	if (r != 0)
+		return CLI_FAILED;
+	if (check_fault(use) != CLI_DONE)
 		return CLI_FAILED;
 	if (take_kept(use) != 0)
 		return cli_error("mds: out of memory");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "authenticator/control/describe.h"
+#include "authenticator/fault/armed.h"
 #include "authenticator/mds/text.h"
 
 /* Of what settings know, in no particular order. */
@@ -57,13 +58,14 @@ describe_anchors(struct device *d)
 	}
 	device_aaguid_of(d, model);
 	describe_aaguid(model, aaguid);
-	json = json_pack("{s:s, s:s, s:s, s:o, s:b, s:b, s:I}",
+	json = json_pack("{s:s, s:s, s:s, s:o, s:b, s:b, s:b, s:I}",
 	    "pem", pem,
 	    "aaguid", aaguid,
 	    "u2fKeyIdentifier", u2f,
 	    "algorithms", describe_algorithms(d),
 	    "hardware", device_hardware(d),
 	    "tpm", has_ak(d),
+	    "faultsAllowed", !fault_set_forbidden(device_faults(d)),
 	    "capacity", (json_int_t)store_capacity(device_store(d)));
 	free(pem);
 	return json;

@@ -107,6 +107,22 @@ check "until when it is good can be told" blob --next-update 2030-01-31
 check "and is there" [ "$(member nextUpdate)" = '"nextUpdate":"2030-01-31"' ]
 check "a status of nobody is refused" exits 1 mds blob --state "$key" \
     --status 00000000-0000-0000-0000-000000000000=REVOKED
+make_honest()
+{
+	"$SEALKEY" webauthn create --origin https://example.com --no-faults \
+	    --state "$T/honest" >/dev/null <<-'END'
+	{"rp": {"id": "example.com", "name": "E"}, "challenge": "AAAA",
+	"user": {"id": "AQID", "name": "a", "displayName": "A"},
+	"pubKeyCredParams": [{"type": "public-key", "alg": -7}]}
+	END
+}
+check "a key that is honest for good" make_honest
+check "has metadata" exits 0 mds blob --state "$T/honest"
+check "but no fault of it" exits 1 mds blob --state "$T/honest" \
+    --fault mds.status-revoked
+check "which is told" says "honest: made with --no-faults"
+check "nor is it served" exits 1 mds serve --state "$T/honest" \
+    --fault mds.status-revoked
 check "a fault without what it needs is refused" \
     exits 1 mds blob --state "$key" --fault mds.signer-revoked
 check "files are its owner's" [ "$(stat -c %a "$key/mds" \
