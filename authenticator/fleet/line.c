@@ -116,26 +116,58 @@ is_id(struct span text)
 	return ok;
 }
 
-static bool
-take_member(struct fleet_line *out, struct span name, struct span value,
-    const char **why)
+/* NULL, or what is wrong with it: then it is not in out. */
+static const char *
+take_member(struct fleet_line *out, struct span name, struct span value)
 {
+	bool create = span_eq(name, span_str("\"create\""));
+
 	if (span_eq(name, span_str("\"key\"")) && !out->has_key) {
-		*why = "key is not a number from 0";
-		out->has_key = true;
-		return take_number(value, &out->key);
+		out->has_key = take_number(value, &out->key);
+		return out->has_key ? NULL : "key is not a number from 0";
 	}
 	if (span_eq(name, span_str("\"id\"")) && out->id.p == NULL) {
-		*why = "id is neither a string nor a number";
+		if (!is_id(value))
+			return "id is neither a string nor a number";
 		out->id = value;
-		return is_id(value);
+		return NULL;
 	}
-	*why = "a line has create or get, and may have key and id, each once";
-	if (out->options.p != NULL)
-		return false;
+	if (out->options.p != NULL ||
+	    (!create && !span_eq(name, span_str("\"get\""))))
+		return "a line has create or get, and may have key and id, "
+		    "each once";
 	out->options = value;
-	out->create = span_eq(name, span_str("\"create\""));
-	return out->create || span_eq(name, span_str("\"get\""));
+	out->create = create;
+	return NULL;
+}
+
+/* What is wrong is *why, unless something was before. */
+static bool
+take_object(struct scan *s, struct fleet_line *out, const char **why)
+{
+	struct span name, value;
+	const char *start, *wrong;
+	bool more = true;
+
+	if (!take(s, '{'))
+		return false;
+	while (more) {
+		skip_blanks(s);
+		start = s->at;
+		if (!skip_string(s))
+			return false;
+		name = span(start, (size_t)(s->at - start));
+		if (!take(s, ':') || !take_value(s, &value))
+			return false;
+		wrong = take_member(out, name, value);
+		if (*why == NULL)
+			*why = wrong;
+		more = take(s, ',');
+	}
+	if (!take(s, '}'))
+		return false;
+	skip_blanks(s);
+	return s->at == s->end;
 }
 
 bool
@@ -143,34 +175,12 @@ fleet_line_parse(struct span text, struct fleet_line *out, const char **why)
 {
 	const char *start = (const char *)text.p;
 	struct scan s = { start, start + text.len };
-	struct fleet_line line = { .has_key = false };
-	struct span name, value;
-	bool more = true;
 
-	*why = "not a JSON object";
-	if (!take(&s, '{'))
-		return false;
-	while (more) {
+	*out = (struct fleet_line){ .has_key = false };
+	*why = NULL;
+	if (!take_object(&s, out, why))
 		*why = "not a JSON object";
-		skip_blanks(&s);
-		start = s.at;
-		if (!skip_string(&s))
-			return false;
-		name = span(start, (size_t)(s.at - start));
-		if (!take(&s, ':') || !take_value(&s, &value) ||
-		    !take_member(&line, name, value, why))
-			return false;
-		more = take(&s, ',');
-	}
-	*why = "not a JSON object";
-	if (!take(&s, '}'))
-		return false;
-	skip_blanks(&s);
-	if (s.at != s.end)
-		return false;
-	*why = "neither create nor get";
-	if (line.options.p == NULL)
-		return false;
-	*out = line;
-	return true;
+	else if (*why == NULL && out->options.p == NULL)
+		*why = "neither create nor get";
+	return *why == NULL;
 }

@@ -25,7 +25,10 @@ struct fleet_line {
 	struct span	options;	/* as they were written */
 };
 
-/* False, with a line for the user in *why: it is none of these. */
+/*
+ * False, with a line for the user in *why: it is none of these. out has the key
+ * and the ID all the same, as far as they are there, for who answers it.
+ */
 bool fleet_line_parse(struct span text, struct fleet_line *out,
     const char **why);
 

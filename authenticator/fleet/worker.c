@@ -198,7 +198,7 @@ answer_named(struct worker *w, struct job *job)
 	job->failed = !perform(w, job, &w->scratch, &err);
 	json_out_clear(out);
 	json_out_open(out, '{');
-	if (job->wrong == NULL) {
+	if (job->wrong == NULL || job->line.has_key) {
 		json_out_name(out, "key");
 		json_out_uint(out, job->line.key);
 	}

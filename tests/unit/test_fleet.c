@@ -92,6 +92,32 @@ test_bad_lines(void **state)
 	}
 }
 
+static void
+test_bad_lines_have_their_key(void **state)
+{
+	static const struct {
+		const char *text;
+		bool key, id;
+	} lines[] = {
+		{ "{\"key\":7,\"id\":\"a\",\"get\":{}", true, true },
+		{ "{\"got\":{},\"id\":\"a\",\"key\":7}", true, true },
+		{ "{\"key\":7,\"id\":[],\"get\":{}}", true, false },
+		{ "{\"key\":-7,\"id\":\"a\",\"get\":{}}", false, true },
+		{ "nonsense", false, false },
+	};
+	struct fleet_line line;
+	const char *why;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(lines); i++) {
+		assert_false(fleet_line_parse(span_str(lines[i].text), &line,
+		    &why));
+		assert_int_equal(line.has_key, lines[i].key);
+		assert_int_equal(line.key, lines[i].key ? 7 : 0);
+		assert_int_equal(line.id.p != NULL, lines[i].id);
+	}
+}
+
 /* A batch */
 
 struct batch {
@@ -287,6 +313,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_bad_lines),
+		cmocka_unit_test(test_bad_lines_have_their_key),
 		cmocka_unit_test_setup_teardown(test_answers_in_order, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(
