@@ -315,9 +315,14 @@ check_tpm(const struct device *d, char *msg, size_t msglen)
 static int
 check_chain(const struct device *d, char *msg, size_t msglen)
 {
-	const char *why = d->auth.leaf.chain == 0 ? NULL :
-	    attestation_judge_chain(d->attestation, d->auth.leaf.chain);
+	const struct auth_leaf *leaf = &d->auth.leaf;
+	const char *why = leaf->chain == 0 ? NULL :
+	    attestation_judge_chain(d->attestation, leaf->chain);
 
+	/* a certificate that was never good is the faults' business */
+	if (leaf->not_before_s != 0 && leaf->not_after_s != 0 &&
+	    leaf->not_before_s > leaf->not_after_s)
+		why = "attestationNotBefore is later than attestationNotAfter";
 	if (why == NULL)
 		return 0;
 	snprintf(msg, msglen, "%s", why);

@@ -21,6 +21,8 @@ struct setting {
 			    const struct setting *s, const char *value);
 	const char	*values;	/* what it can be, for people; NULL: a
 				 * number from min to max */
+	const char	*takes;		/* the same at more length, for who got
+				 * it wrong; NULL: values */
 	const char	*meaning;
 	uint64_t	 feature;	/* that "on" asks for */
 	size_t		 offset;	/* take_number: of the member */
@@ -153,6 +155,31 @@ take_number(struct auth_config *cfg, const struct setting *s,
 	default:
 		memcpy(at, &n, sizeof(n));
 	}
+	return true;
+}
+
+/* A number, or as makers write it: three bytes of it. */
+static bool
+take_firmware(struct auth_config *cfg, const struct setting *s,
+    const char *value)
+{
+	const char *at = value;
+	uint64_t version = 0;
+	unsigned part;
+	size_t len;
+
+	if (strchr(value, '.') == NULL)
+		return take_number(cfg, s, value);
+	for (int i = 0; i < 3; i++, at += len + 1) {
+		part = 0;
+		for (len = 0; at[len] >= '0' && at[len] <= '9' && len < 4;
+		    len++)
+			part = 10 * part + (unsigned)(at[len] - '0');
+		if (len == 0 || part > 0xff || at[len] != (i < 2 ? '.' : '\0'))
+			return false;
+		version = version << 8 | part;
+	}
+	cfg->firmware_version = version;
 	return true;
 }
 
@@ -781,10 +808,14 @@ static const struct setting settings[] = {
 	{ .name = "aaguid", .take = take_aaguid, .values = "UUID",
 	    .meaning = "the model; credentials stay as they are" },
 	{ .name = "versions", .take = take_versions, .values = "LIST",
+	    .takes = "some of U2F_V2,FIDO_2_0,FIDO_2_1_PRE,FIDO_2_1,FIDO_2_3, "
+	    "with commas",
 	    .meaning = "U2F_V2, FIDO_2_0, "
 	    "FIDO_2_1_PRE, FIDO_2_1, FIDO_2_3; what came after the newest is "
 	    "off", .feature = FEATURE_U2F_V2 | FEATURES_FIDO2 },
 	{ .name = "algorithms", .take = take_algorithms, .values = "LIST",
+	    .takes = "some of ES256,EdDSA,ES384,ES512,PS256,ES256K,RS256,"
+	    "Ed448,ML-DSA-44,ML-DSA-65,ML-DSA-87, with commas, each once",
 	    .meaning = "by name or COSE number, "
 	    "preferred first" },
 	SWITCH("rk", FEATURE_RK, "discoverable credentials"),
@@ -821,6 +852,7 @@ static const struct setting settings[] = {
 	SWITCH("ep", FEATURE_EP, "enterprise attestation, which "
 	    "authenticatorConfig switches on"),
 	{ .name = "epRpIds", .take = take_ep_rps, .values = "LIST|none",
+	    .takes = "RP IDs with commas, 8 at most, or none",
 	    .meaning = "RP IDs that get it from the vendor, 8 at most" },
 	SWITCH("longTouchForReset", FEATURE_LONG_TOUCH, "a reset may need a "
 	    "long touch"),
@@ -855,18 +887,27 @@ static const struct setting settings[] = {
 	    "key repeats by itself"),
 	NUMBER("uvModality", uv_modality, 0, UINT32_MAX, "FIDO registry; 0: "
 	    "not told"),
-	NUMBER("firmwareVersion", firmware_version, 0, UINT64_MAX,
-	    "any number"),
+	{ .name = "firmwareVersion", .take = take_firmware,
+	    .values = "0..18446744073709551615|A.B.C", .meaning = "5.4.3 is "
+	    "one byte each: 328707",
+	    .offset = offsetof(struct auth_config, firmware_version),
+	    .size = sizeof(((struct auth_config *)0)->firmware_version),
+	    .max = UINT64_MAX },
 	{ .name = "certifications", .take = take_certifications,
 	    .values = "LIST|none",
+	    .takes = "NAME:LEVEL with commas, like FIDO:1, or none",
 	    .meaning = "NAME:LEVEL, "
 	    "like FIDO:1" },
 	{ .name = "transports", .take = take_transports, .values = "LIST|none",
+	    .takes = "some of usb,nfc,ble,smart-card,hybrid,internal, with "
+	    "commas, or none",
 	    .meaning = "usb, nfc, ble, "
 	    "smart-card, hybrid, internal", .offset =
 	    offsetof(struct auth_config, transports) },
 	{ .name = "transportsForReset", .take = take_transports,
 	    .values = "LIST|none",
+	    .takes = "some of usb,nfc,ble,smart-card,hybrid,internal, with "
+	    "commas, or none",
 	    .meaning = "none: any of "
 	    "them", .offset =
 	    offsetof(struct auth_config, transports_for_reset) },
@@ -910,7 +951,9 @@ static const struct setting settings[] = {
 	    .values = "URL|none", .meaning = "where its revocation list is, "
 	    "up to 127 bytes" },
 	{ .name = "attestationSubject", .take = take_subject,
-	    .values = "NAME=VALUE,...|none", .meaning = "C, ST, L, O, OU, "
+	    .values = "NAME=VALUE,...|none",
+	    .takes = "NAME=VALUE,... of C, ST, L, O, OU and CN, TEST in one of "
+	    "the values, or none", .meaning = "C, ST, L, O, OU, "
 	    "CN of the certificate of packed and fido-u2f, with TEST in one "
 	    "of them; what is not named is as usual" },
 	{ .name = "tpmSignature", .take = take_tpm_signature,
@@ -983,7 +1026,8 @@ settings_set(struct auth_config *cfg, const char *name, const char *value,
 	}
 	if (!s->take(cfg, s, value)) {
 		snprintf(msg, msglen, "%s cannot be \"%.60s\"; it takes %s",
-		    s->name, value, values_of(s, range));
+		    s->name, value, s->takes != NULL ? s->takes :
+		    values_of(s, range));
 		return -EINVAL;
 	}
 	return 0;

@@ -99,11 +99,24 @@ numbers_have_limits(void **state)
 	takes(&cfg, "minPINLength=63");
 	takes(&cfg, "uvModality=4294967295");
 	takes(&cfg, "firmwareVersion=18446744073709551615");
+	assert_true(cfg.firmware_version == UINT64_MAX);
+	takes(&cfg, "firmwareVersion=5.4.3");
+	assert_int_equal(cfg.firmware_version, 328707);
+	refuses("firmwareVersion=5.4", "it takes 0..18446744073709551615|"
+	    "A.B.C");
+	refuses("firmwareVersion=5.4.256", "it takes");
+	refuses("firmwareVersion=5.4.3.", "it takes");
+	refuses("firmwareVersion=5..3", "it takes");
+	refuses("firmwareVersion=.4.3", "it takes");
+	refuses("firmwareVersion=5.4.00003", "it takes");
+	refuses("versions=FIDO_2_2", "it takes some of U2F_V2,FIDO_2_0");
+	refuses("algorithms=ES256,ES256", "with commas, each once");
+	refuses("transports=usb,wifi", "it takes some of usb,nfc");
+	refuses("attestationSubject=CN=Foo", "TEST in one of the values");
 	assert_int_equal(cfg.message_max, 1024);
 	assert_int_equal(cfg.large_blobs_max, 2048);
 	assert_int_equal(cfg.min_pin_length, 63);
 	assert_int_equal(cfg.uv_modality, UINT32_MAX);
-	assert_true(cfg.firmware_version == UINT64_MAX);
 	/* the neighbours are as they were */
 	assert_int_equal(cfg.max_pin_length, 63);
 	assert_int_equal(cfg.list_max, AUTH_LIST_MAX);
@@ -122,7 +135,7 @@ ranges_are_listed_as_they_are_typed(void **state)
 	assert_int_equal(fclose(f), 0);
 	assert_non_null(strstr(text, "\nmaxPINLength=8..63\n"));
 	assert_non_null(strstr(text,
-	    "\nfirmwareVersion=0..18446744073709551615\n"));
+	    "\nfirmwareVersion=0..18446744073709551615|A.B.C\n"));
 	free(text);
 }
 
