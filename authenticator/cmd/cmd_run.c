@@ -73,6 +73,7 @@ static const char help[] =
 "                         has mode 0600, and is made if it is missing\n"
 "  --audit MODE           note each operation in DIR/audit.log: sealed (only\n"
 "                         \"sealkey audit\" can read it; default), plain, off\n"
+"  --quiet                no line on standard error when ready\n"
 "  --ready-fd N           when ready, write \"READY=1\" and a newline to\n"
 "                         descriptor N and close it\n"
 "  --help, --version\n";
@@ -91,6 +92,7 @@ enum {
 	OPT_NO_FAULTS,
 	OPT_CHOICE,
 	OPT_AUDIT,
+	OPT_QUIET,
 	OPT_READY_FD,
 	OPT_ID,
 	OPT_EMPTY,
@@ -113,6 +115,7 @@ static const struct option options[] = {
 	{ "no-faults", no_argument, NULL, OPT_NO_FAULTS },
 	{ "account-choice", required_argument, NULL, OPT_CHOICE },
 	{ "audit", required_argument, NULL, OPT_AUDIT },
+	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "ready-fd", required_argument, NULL, OPT_READY_FD },
 	{ "id", required_argument, NULL, OPT_ID },
 	{ "empty", no_argument, NULL, OPT_EMPTY },
@@ -135,6 +138,7 @@ struct run_options {
 	const char	*control_tcp;
 	const char	*control_token;
 	bool		 empty;
+	bool		 quiet;
 	bool		 of_key;	/* anything that --empty cannot have */
 	const char	*root;
 	const char	*root_key;
@@ -167,7 +171,7 @@ is_of_daemon(int opt)
 {
 	return opt == OPT_EMPTY || opt == OPT_CONTROL ||
 	    opt == OPT_CONTROL_TCP || opt == OPT_CONTROL_TOKEN ||
-	    opt == OPT_READY_FD;
+	    opt == OPT_QUIET || opt == OPT_READY_FD;
 }
 
 static int
@@ -234,6 +238,9 @@ take_option(const struct cli *cli, int opt, struct run_options *o)
 		o->choice = true;
 		return cli_take_setting(cli, "--account-choice",
 		    "accountChoice");
+	case OPT_QUIET:
+		o->quiet = true;
+		break;
 	case OPT_READY_FD:
 		return ready_take(cli, &o->ready_fd);
 	}
@@ -525,7 +532,9 @@ tell_ready(const struct run *r)
 {
 	char aaguid[37], keys[DESCRIBE_KEYS_LEN];
 
-	if (r->key == NULL) {
+	if (r->opt->quiet) {
+		;	/* whoever started us says it */
+	} else if (r->key == NULL) {
 		fprintf(stderr, "sealkey: ready: no key yet, control "
 		    "interface at %s\n", r->control_path);
 	} else {

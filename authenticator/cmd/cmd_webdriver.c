@@ -15,6 +15,7 @@
 #include "authenticator/loopback.h"
 #include "authenticator/webdriver/own_daemon.h"
 #include "authenticator/webdriver/proxy.h"
+#include "uhid/unix.h"
 
 #define DEFAULT_LISTEN	"127.0.0.1:4444"
 #define URL_MAX		1024	/* bytes, with the NUL */
@@ -141,6 +142,36 @@ serve(const struct webdriver_options *o, const char *control, int listen_fd)
 	return CLI_DONE;
 }
 
+/* Every request would come back, until nobody can be served. */
+static bool
+is_itself(const struct webdriver_options *o)
+{
+	const char *at = strstr(o->upstream, "://") + 3;
+	char host[LOOPBACK_TEXT_LEN], ours[LOOPBACK_TEXT_LEN];
+	struct sockaddr_storage addr;
+	socklen_t len;
+
+	if (snprintf(host, sizeof(host), "%.*s", (int)strcspn(at, "/?#"),
+	    at) >= (int)sizeof(host) || !loopback_parse(host, &addr, &len))
+		return false;
+	loopback_text(&addr, host);
+	loopback_text(&o->addr, ours);
+	return strcmp(host, ours) == 0;
+}
+
+/* A daemon that somebody named is there already. */
+static int
+check_control(const char *path)
+{
+	int fd = unix_connect(path, SOCK_STREAM);
+
+	if (fd < 0)
+		return cli_error("webdriver: --control: %s: %s", path,
+		    strerror(-fd));
+	close(fd);
+	return CLI_DONE;
+}
+
 /* Listens before anything is started that would have to end again. */
 static int
 run(struct webdriver_options *o)
@@ -152,6 +183,13 @@ run(struct webdriver_options *o)
 	loopback_text(&o->addr, at);
 	if (fd < 0)
 		return cli_error("%s: cannot listen: %s", at, strerror(-fd));
+	status = is_itself(o) ? cli_error("webdriver: --upstream: that is "
+	    "where --listen is, not a driver") : o->control != NULL ?
+	    check_control(o->control) : CLI_DONE;
+	if (status != CLI_DONE) {
+		close(fd);
+		return status;
+	}
 	if (o->control != NULL)
 		return serve(o, o->control, fd);
 	if (own_daemon_start(&own, msg, sizeof(msg)) < 0) {

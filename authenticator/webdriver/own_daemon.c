@@ -52,8 +52,8 @@ become(const struct own_daemon *d, int ready_fd, pid_t parent)
 		(void)fcntl(ready_fd, F_SETFD, 0);
 	else if (dup2(ready_fd, READY_FD) == -1)
 		_exit(127);
-	execl("/proc/self/exe", "sealkey", "run", "--empty", "--control",
-	    d->control, "--ready-fd", "3", (char *)NULL);
+	execl("/proc/self/exe", "sealkey", "run", "--empty", "--quiet",
+	    "--control", d->control, "--ready-fd", "3", (char *)NULL);
 	_exit(127);
 }
 

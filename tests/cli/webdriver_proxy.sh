@@ -94,7 +94,8 @@ done
 
 check "a driver starts" start_driver
 check "the proxy starts, and a daemon with it" start_proxy
-own=$(sed -n 's/.*control interface at //p' "$T/proxy.log")
+own=$(find "$XDG_RUNTIME_DIR" -path '*/webdriver-*/control.sock')
+check "which is told once" [ "$(wc -l <"$T/proxy.log")" = 1 ]
 check "the daemon is its own" [ -S "$own" ]
 check "in a directory of its own" \
     [ "$(stat -c %a "$(dirname "$own")")" = 700 ]
@@ -102,6 +103,12 @@ taken=${proxy#http://}
 check "two at one port" exits 1 webdriver --upstream http://127.0.0.1:1 \
     --listen "$taken"
 check "is told" says 'cannot listen'
+check "a proxy that is its own driver" exits 1 webdriver \
+    --upstream http://localhost:45681/ --listen 127.0.0.1:45681
+check "is told" says 'that is where --listen is'
+check "a daemon that is not there" exits 1 webdriver --control "$T/none" \
+    --upstream http://127.0.0.1:1 --listen 127.0.0.1:0
+check "is told" says 'none: No such file'
 
 # --- what passes through
 
