@@ -207,8 +207,8 @@ gadget_start(struct gadget_transport *g, const char *path)
 	if (g->epfd == -1)
 		return -errno;
 	r = watch(g);
-	if (r < 0)
-		return r;
+	if (r < 0)	/* what nobody can wait for is no HID function */
+		return r == -EPERM ? -ENODEV : r;
 	g->open = g->base.events->host_open(g->base.arg, &g->host);
 	return g->open ? 0 : -ENOMEM;
 }

@@ -83,6 +83,7 @@ static const struct tell_row lines[] = {
 	{ "stage",		"stage" },
 	{ "verdict",		"to be noticed" },
 	{ "value",		"takes" },
+	{ "default",		"without that" },
 	{ "u2f",		"in replies of U2F" },
 	{ "reach.chromium",	"through Chromium" },
 	{ "reach.firefox",	"through Firefox" },

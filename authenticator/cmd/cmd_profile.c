@@ -66,11 +66,20 @@ static void
 print_line(const struct profile *p)
 {
 	struct auth_config cfg = { .features = 0 };
+	uint64_t firmware;
 	char aaguid[37];
 
 	profile_apply(p, &cfg);
+	firmware = cfg.firmware_version;
 	describe_aaguid(cfg.aaguid, aaguid);
-	printf("%-26s %s  %s\n", p->name, aaguid, p->device.product);
+	printf("%-26s %s  %s", p->name, aaguid, p->device.product);
+	/* as makers write it: three bytes */
+	if (firmware > 0xffff && firmware <= 0xffffff)
+		printf(", firmware %u.%u.%u\n", (unsigned)(firmware >> 16),
+		    (unsigned)(firmware >> 8 & 0xff), (unsigned)(firmware &
+		    0xff));
+	else
+		putchar('\n');
 }
 
 static int

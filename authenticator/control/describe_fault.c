@@ -2,6 +2,8 @@
 /* Faults as JSON: see describe_fault.h. */
 #include "authenticator/control/describe_fault.h"
 
+#include <string.h>
+
 static json_t *
 needs_of(const struct fault *f)
 {
@@ -27,11 +29,24 @@ value_of(const struct fault *f)
 	return names[f->value];
 }
 
+/* What it is if the name comes without one; NULL: it takes none. */
+static const char *
+default_of(const struct fault *f, char name[static FAULT_NAME_MAX])
+{
+	const char *colon;
+
+	fault_choice_name((struct fault_choice){ f, f->usual }, name);
+	colon = strchr(name, ':');
+	return colon != NULL ? colon + 1 : NULL;
+}
+
 json_t *
 describe_fault(const struct fault *f)
 {
+	char name[FAULT_NAME_MAX];
+
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:s?, "
-	    "s:b, s:{s:s, s:s}, s:s?}",
+	    "s:s?, s:b, s:{s:s, s:s}, s:s?}",
 	    "name", f->name,
 	    "stage", fault_stage_name(f->stage),
 	    "verdict", fault_verdict_name(f->verdict),
@@ -41,6 +56,7 @@ describe_fault(const struct fault *f)
 	    "references", f->references,
 	    "needs", needs_of(f),
 	    "value", value_of(f),
+	    "default", default_of(f, name),
 	    "u2f", f->u2f,
 	    "reach",
 	    "chromium", fault_reach_name(f->chromium),

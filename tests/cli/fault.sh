@@ -187,6 +187,18 @@ refused()
 }
 check "no such fault" refused arm reg.nothing 'there is no such fault'
 check "no such fault to show" exits 1 fault show reg.nothing
+shows()
+{
+	exits 0 fault show "$1" && prints "$2"
+}
+lacks()
+{
+	exits 0 fault show "$1" && ! prints "$2"
+}
+check "show says what a value is by itself" shows ctap.error \
+    '^without that: OPERATION_DENIED$'
+check "in milliseconds" shows hid.slow '^without that: 5000$'
+check "of what takes none, nothing" lacks reg.up-clear '^without that'
 check "a value that is none" refused arm ctap.error:OK 'takes a CTAP status'
 check "a value where there is none" refused arm reg.up-clear:1 'takes nothing'
 check "one of the client's" refused arm reg.type-get 'client'

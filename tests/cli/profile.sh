@@ -81,6 +81,8 @@ list_is_json()
 	    [ "$(value 'o.map(p => p.name).join("\n")')" = \
 	    "$(echo "$models" | LC_ALL=C sort)" ]
 }
+check "what differs in firmware only says so" grep -q \
+    '^yubikey-5-nfc-fw57 .*, firmware 5.7.1$' "$T/out"
 check "list --json" list_is_json
 shows_the_file()
 {
