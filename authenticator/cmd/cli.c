@@ -2,8 +2,10 @@
 /* What all sub-commands share: see cli.h. */
 #include "authenticator/cmd/cli.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <string.h>
 
 #include "authenticator/settings.h"
@@ -59,6 +61,15 @@ cli_error(const char *format, ...)
 	return CLI_FAILED;
 }
 
+int
+cli_output_failed(void)
+{
+	cli_error("cannot write the output: %s", strerror(errno));
+	__fpurge(stdout);
+	clearerr(stdout);
+	return CLI_FAILED;
+}
+
 static int
 stop(struct cli *cli, int status)
 {
@@ -85,8 +96,10 @@ end_of_options(struct cli *cli)
 {
 	if (cli->operands != NULL || optind >= cli->argc)
 		return CLI_END;
-	return stop(cli, cli_wrong_use(cli, "unexpected \"%s\"",
-	    cli->argv[optind]));
+	return stop(cli, cli_wrong_use(cli, "unexpected \"%s\"%s%s%s",
+	    cli->argv[optind], cli->leads != NULL ? "; " : "",
+	    cli->leads != NULL ? cli->leads : "",
+	    cli->leads != NULL ? " comes before the options" : ""));
 }
 
 /*

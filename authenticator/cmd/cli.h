@@ -23,6 +23,8 @@ struct cli {
 	const char	*help;		/* printed by --help */
 	const struct option *options;	/* val is what cli_next() returns */
 	const char	*operands;	/* what may follow; NULL: nothing */
+	const char	*leads;		/* what comes before the options, for
+					 * who puts it behind; NULL: nothing */
 	struct auth_config *auth;	/* what CLI_SET changes */
 	int		 argc;
 	char		**argv;
@@ -75,6 +77,12 @@ int cli_wrong_use(const struct cli *cli, const char *format, ...)
 /* Prints "sealkey: ..." and returns CLI_FAILED. */
 int cli_error(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
+
+/*
+ * The output cannot be written, and errno says why: the one line of that, for
+ * whoever does not go on. The rest of the output is dropped.
+ */
+int cli_output_failed(void);
 
 /* The index of word among names (ended by NULL), or -1. */
 int cli_choice(const char *word, const char *const *names);

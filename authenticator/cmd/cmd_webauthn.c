@@ -519,8 +519,7 @@ print_line(const struct json_out *out)
 	if (fwrite(text.p, 1, text.len, stdout) == text.len &&
 	    putchar('\n') != EOF && fflush(stdout) != EOF)
 		return CLI_DONE;
-	return cli_error("webauthn: cannot write the output: %s",
-	    strerror(errno));
+	return cli_output_failed();
 }
 
 static void
@@ -683,8 +682,8 @@ cmd_webauthn(int argc, char **argv)
 {
 	struct webauthn_use use = { .ready = false };
 	struct cli cli = { .command = "webauthn", .help = help,
-	    .options = options, .argc = argc, .argv = argv,
-	    .auth = &use.auth };
+	    .options = options, .leads = "create or get", .argc = argc,
+	    .argv = argv, .auth = &use.auth };
 	struct device_config defaults;
 	struct token *token = NULL;
 	struct dom_error err;

@@ -154,7 +154,7 @@ flush_output(int status)
 {
 	if ((fflush(stdout) == 0 && !ferror(stdout)) || reader_is_gone())
 		return status;
-	cli_error("cannot write the output: %s", strerror(errno));
+	(void)cli_output_failed();
 	return status == CLI_DONE ? CLI_FAILED : status;
 }
 

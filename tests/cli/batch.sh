@@ -126,6 +126,9 @@ check "--jobs 0" wrong "--jobs is a number from 1 to 64" \
 check "--jobs 65" wrong "--jobs is a number" create "${fleet[@]}" 2 --jobs 65
 check "--jobs without --keys" wrong "for --keys" \
     create "${ORIGIN[@]}" --batch --jobs 2
+check "a verb behind the options" wrong \
+    'unexpected "create"; create or get comes before the options' \
+    "${fleet[@]}" 2 create
 check "no verb and no --keys" wrong "say create or get" "${ORIGIN[@]}" --batch
 check "keys of a socket" wrong "not --socket" \
     create "${fleet[@]}" 2 --socket "$work/none"
@@ -231,7 +234,7 @@ check "for good" [ "$("$SEALKEY" info --json --state "$work/honest/keys/1" |
 	echo nonsense
 	printf ' \t\n\n'
 	echo '{"key":1}'
-	echo '{"key":3,"get":{}}'
+	echo '{"key":3,"get":{},"id":"far"}'
 	echo '{"key":1,"id":7,"get":{}}'
 	head -c 1050000 /dev/zero | tr '\0' ' '
 	echo
@@ -242,7 +245,8 @@ check "each has its answer" each '.error.name // "fine"' \
     "fine SyntaxError SyntaxError SyntaxError TypeError NotSupportedError fine"
 check "which says what is wrong" each '.error.message // empty' \
     "not a JSON object neither create nor get the fleet has no key of this number challenge is missing the line is too long"
-check "an error has the ID of its line" each '.id // "-"' "- - - - 7 - -"
+check "an error has the ID of its line" each '.id // "-"' "- - - far 7 - -"
+check "and its key" each '.key // "-"' "0 - 1 3 1 - 2"
 check "and nothing is on standard error" test ! -s "$work/error"
 check "of create, too" batch 1 create "${fleet[@]}" 3
 check "they are options then" each '.error.name // "fine"' \
@@ -297,6 +301,14 @@ check "with a log of what they did" [ "$("$SEALKEY" audit --json \
     --state "$work/fleet/keys/2" | jq -r .operation |
     grep -c makeCredential)" = 1 ]
 check "each its own" batch 1 get "${ORIGIN[@]}" --state "$work/fleet/keys/1"
+cp -r "$work/fleet/keys/2" "$work/fleet/keys/4"
+for key in 2 4 3; do
+	printf '{"key":%s,"get":%s}\n' "$key" \
+	    "$(get_options "$(sed -n 3p "$work/ids")")"
+done >"$work/in"
+check "a copy of one is a clone" batch 1 "${fleet[@]}" 5 --state "$work/fleet"
+check "with the same credential" each '.error.name // "fine"' \
+    "fine fine NotAllowedError"
 mkdir -p "$work/busy/keys" && echo file >"$work/busy/keys/1"
 times 3 create_options '' >"$work/in"
 check "a key that cannot be opened is an error of its lines" \
@@ -320,7 +332,8 @@ check "it ends when its reader does" reader_gone
 times 5 create_options '' >"$work/in"
 check "/dev/full is an error" bash -c "'$SEALKEY' webauthn create ${fleet[*]} 2 \
     <'$work/in' >/dev/full 2>'$work/error'; [ \$? = 1 ] &&
-    grep -q 'cannot write the output' '$work/error'"
+    grep -q 'cannot write the output: No space' '$work/error' &&
+    [ \$(wc -l <'$work/error') = 1 ]"
 
 echo "1..$count"
 [ "$failures" = 0 ]

@@ -166,6 +166,11 @@ check "an attachment that is none is wrong use" \
     wrong get "${ORIGIN[@]}" --state "$work/s" --attachment usb
 check "which says what there is" grep -q "it is cross-platform or platform" \
     "$work/error"
+check "a certificate that ends before it begins is refused" \
+    exits 1 create "${ORIGIN[@]}" --state "$work/dates" \
+    --set attestationNotBefore=2031-01-01 --set attestationNotAfter=2030-01-01
+check "in whatever order that is said" \
+    grep -q "attestationNotBefore is later than" "$work/error"
 check "operands are wrong use" \
     wrong get "${ORIGIN[@]}" --state "$work/s" more
 check "an unknown option is wrong use" wrong get "${ORIGIN[@]}" --frobnicate
