@@ -405,6 +405,7 @@ load_attestation(struct device *d, const struct device_config *cfg,
 {
 	struct attestation_plan plan = {
 		.aaguid = cfg->auth.aaguid,
+		.subject = cfg->auth.leaf.subject,
 		.ak_alg = cfg->auth.ak_alg,
 		.tpm_manufacturer = cfg->auth.tpm_manufacturer,
 		.brought = cfg->root,

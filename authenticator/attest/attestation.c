@@ -27,7 +27,7 @@
 #include "authenticator/attest/crl.h"
 
 #define RECORD		"attestation"	/* its name in the store */
-#define RECORD_VERSION	2
+#define RECORD_VERSION	3
 #define RECORD_MAX	32768		/* bytes */
 #define AAGUID_LEN	16
 
@@ -47,6 +47,7 @@ enum level {
 
 #define LEVELS_V1	3	/* without BY_ROOT and what belongs to it */
 #define PARTS_V1	6
+#define PARTS_V2	10	/* without SUBJECT */
 
 /* The parts of a record, in its order: attestation.md. */
 enum part {
@@ -60,6 +61,7 @@ enum part {
 	ENTERPRISE_BLOB,
 	SERIAL,			/* of this key, for good */
 	U2F_CERT,		/* may be empty */
+	SUBJECT,		/* text, of the leaves; may be empty */
 	PARTS,
 };
 
@@ -97,6 +99,8 @@ struct workshop {
 	int64_t		 now_s;
 	X509		*cert[NOTHING];
 	EVP_PKEY	*key[NOTHING];
+	const uint8_t	*aaguid;
+	char		 subject[AUTH_SUBJECT_MAX];	/* of the leaves */
 	struct key_op	 leaf, enterprise;
 	uint8_t		 serial[CERTIFICATE_SERIAL_LEN];
 	bool		 brought;
@@ -135,9 +139,9 @@ record_parse(struct attestation *att)
 	const uint8_t *p = att->record, *end = p + att->record_len;
 	size_t levels = LEVELS_V1, parts = PARTS_V1;
 
-	if (att->record_len > 0 && p[0] == RECORD_VERSION) {
+	if (att->record_len > 0 && p[0] > 1) {
 		levels = NOTHING;
-		parts = PARTS;
+		parts = p[0] == 2 ? PARTS_V2 : PARTS;
 	}
 	if (att->record_len < head_len(levels) || p[0] < 1 ||
 	    p[0] > RECORD_VERSION || p[1] > 1)
@@ -159,7 +163,7 @@ record_parse(struct attestation *att)
 	if (p != end || att->part[LEAF_BLOB].len > KEY_BLOB_MAX ||
 	    att->part[ENTERPRISE_BLOB].len > KEY_BLOB_MAX)
 		return -EUCLEAN;
-	if (parts == PARTS && att->part[SERIAL].len != CERTIFICATE_SERIAL_LEN)
+	if (parts > PARTS_V1 && att->part[SERIAL].len != CERTIFICATE_SERIAL_LEN)
 		return -EUCLEAN;
 	return 0;
 }
@@ -224,8 +228,7 @@ lacks_by_root(const struct attestation *att, const struct workshop *ws)
 
 /* What has to be made: this level and everything behind it. */
 static enum level
-find_due(const struct attestation *att, const struct workshop *ws,
-    const uint8_t aaguid[static AAGUID_LEN])
+find_due(const struct attestation *att, const struct workshop *ws)
 {
 	if (att->record == NULL)
 		return ws->brought ? INTERMEDIATE : ROOT;
@@ -241,7 +244,8 @@ find_due(const struct attestation *att, const struct workshop *ws,
 	for (enum level l = ROOT; l <= LEAF; l++)
 		if (att->expiry_s[l] <= ws->now_s)
 			return l;
-	if (memcmp(att->aaguid, aaguid, AAGUID_LEN) != 0)
+	if (memcmp(att->aaguid, ws->aaguid, AAGUID_LEN) != 0 ||
+	    !span_eq(att->part[SUBJECT], span_str(ws->subject)))
 		return LEAF;
 	return lacks_by_root(att, ws) ? BY_ROOT : NOTHING;
 }
@@ -332,7 +336,7 @@ make_key(struct workshop *ws, enum level l)
 }
 
 static int
-make_level(struct workshop *ws, enum level l, const uint8_t *aaguid)
+make_level(struct workshop *ws, enum level l)
 {
 	enum level issuer = l == LEAF ? INTERMEDIATE : ROOT;
 	static const enum certificate_kind kinds[] = {
@@ -345,7 +349,8 @@ make_level(struct workshop *ws, enum level l, const uint8_t *aaguid)
 	struct certificate_plan plan = {
 		.kind = kinds[l],
 		.now_s = ws->now_s,
-		.aaguid = aaguid,
+		.aaguid = ws->aaguid,
+		.subject = ws->subject,
 		.serial = ws->serial,
 	};
 	int r;
@@ -422,6 +427,7 @@ encode_all(const struct workshop *ws, const struct attestation *att,
 	e->part[ENTERPRISE_BLOB] = span(ws->enterprise.out_blob,
 	    ws->enterprise.out_blob_len);
 	e->part[SERIAL] = span(ws->serial, sizeof(ws->serial));
+	e->part[SUBJECT] = span_str(ws->subject);
 	for (enum level l = ROOT; r == 0 && l < NOTHING; l++) {
 		if (ws->cert[l] != NULL)
 			r = encode_level(ws, l, e);
@@ -453,7 +459,7 @@ record_forget(struct attestation *att)
 
 static int
 record_replace(struct store *st, struct workshop *ws, bool brought,
-    const uint8_t *aaguid, struct attestation *att, enum level due)
+    struct attestation *att, enum level due)
 {
 	struct encoded e = { 0 };
 	uint8_t *record = NULL;
@@ -470,7 +476,7 @@ record_replace(struct store *st, struct workshop *ws, bool brought,
 		r = complain(ws, -ENOMEM, "out of memory");
 		goto out;
 	}
-	record_write(record, brought, aaguid, &e);
+	record_write(record, brought, ws->aaguid, &e);
 	r = store_put(st, RECORD, span(record, len));
 	if (r != 0) {
 		complain(ws, r, store_strerror(st));
@@ -503,7 +509,7 @@ take_serial(const struct attestation *att, struct workshop *ws)
 
 static int
 make_due(struct store *st, struct workshop *ws, struct attestation *att,
-    const uint8_t *aaguid, enum level due)
+    enum level due)
 {
 	bool brought = ws->brought || (due > ROOT && att->brought);
 	int r;
@@ -515,9 +521,9 @@ make_due(struct store *st, struct workshop *ws, struct attestation *att,
 		r = take_serial(att, ws);
 	for (enum level l = due; r == 0 && l < NOTHING; l++)
 		if (l < BY_ROOT || ws->key[ROOT] != NULL)
-			r = make_level(ws, l, aaguid);
+			r = make_level(ws, l);
 	if (r == 0)
-		r = record_replace(st, ws, brought, aaguid, att, due);
+		r = record_replace(st, ws, brought, att, due);
 	return r;
 }
 
@@ -578,6 +584,21 @@ load_ak(struct store *st, const struct attestation_plan *plan,
 	return r == 0 || r == -ENOTSUP ? 0 : complain(ws, r, msg);
 }
 
+/* NULL: whoever does not know keeps what is there. */
+static int
+take_subject(const struct attestation *att, const char *asked,
+    struct workshop *ws)
+{
+	struct span s = asked != NULL ? span_str(asked) : att->part[SUBJECT];
+
+	if (s.len >= sizeof(ws->subject))
+		return complain(ws, -EUCLEAN,
+		    "the attestation record is damaged");
+	if (s.len > 0)
+		memcpy(ws->subject, s.p, s.len);
+	return 0;
+}
+
 static int
 load_chain(struct store *st, const struct attestation_plan *plan,
     struct attestation *att, struct workshop *ws)
@@ -592,10 +613,12 @@ load_chain(struct store *st, const struct attestation_plan *plan,
 	if (r != 0 && r != -ENOENT)
 		return complain(ws, r, store_strerror(st));
 	r = plan->brought != NULL ? take_brought(ws, plan->brought) : 0;
+	if (r == 0)
+		r = take_subject(att, plan->subject, ws);
 	if (r != 0)
 		return r;
-	due = find_due(att, ws, plan->aaguid);
-	return due == NOTHING ? 0 : make_due(st, ws, att, plan->aaguid, due);
+	due = find_due(att, ws);
+	return due == NOTHING ? 0 : make_due(st, ws, att, due);
 }
 
 int
@@ -603,8 +626,8 @@ attestation_load(struct store *st, struct keys *keys,
     const struct attestation_plan *plan, struct attestation **out, char *msg,
     size_t msglen)
 {
-	struct workshop ws = { .keys = keys, .now_s = plan->now_s, .msg = msg,
-		.msglen = msglen };
+	struct workshop ws = { .keys = keys, .now_s = plan->now_s,
+		.aaguid = plan->aaguid, .msg = msg, .msglen = msglen };
 	struct attestation *att;
 	int r;
 

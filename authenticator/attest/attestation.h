@@ -42,6 +42,8 @@ struct attestation_root {
 
 struct attestation_plan {
 	const uint8_t	*aaguid;	/* 16 bytes */
+	const char	*subject;	/* as auth_leaf has it, "": as usual;
+					 * NULL: as it was last time */
 	int		 ak_alg;	/* ES256, RS256 or RS1; 0: ES256 */
 	uint32_t	 tpm_manufacturer;	/* to claim; 0: the TPM's */
 	const struct attestation_root *brought;	/* NULL: the recorded one, or
@@ -53,8 +55,9 @@ struct attestation;
 
 /*
  * Loads the attestation of st and makes what is missing, expired, or made
- * for another AAGUID, another TPM, or under another root. Loading what is
- * still good parses no certificate. No AK: see attestation_tpm().
+ * for another AAGUID, another subject, another TPM, or under another root.
+ * Loading what is still good parses no certificate. No AK: see
+ * attestation_tpm().
  */
 int attestation_load(struct store *st, struct keys *keys,
     const struct attestation_plan *plan, struct attestation **out, char *msg,

@@ -28,23 +28,21 @@
 /* Real, because some relying parties compare with the list of countries. */
 #define COUNTRY		"SE"
 #define ORGANISATION	"sealkey"
+#define NAME_MAX_LEN	65	/* bytes of an attribute, with the NUL */
 #define LEAF_UNIT	"Authenticator Attestation"	/* prescribed */
 
 static const struct {
 	const char	*common_name;
-	bool		 unique;	/* a number behind the common name */
 	int64_t		 valid_s;
 } kinds[] = {
-	[CERTIFICATE_ROOT] = { "sealkey TEST root", true, 40 * YEAR_S },
-	[CERTIFICATE_INTERMEDIATE] = { "sealkey TEST intermediate", true,
+	[CERTIFICATE_ROOT] = { "sealkey TEST root", 40 * YEAR_S },
+	[CERTIFICATE_INTERMEDIATE] = { "sealkey TEST intermediate",
 	    40 * YEAR_S },
-	[CERTIFICATE_LEAF] = { "sealkey TEST attestation", false,
-	    20 * YEAR_S },
+	[CERTIFICATE_LEAF] = { "sealkey TEST attestation", 20 * YEAR_S },
 	[CERTIFICATE_ENTERPRISE] = { "sealkey TEST enterprise attestation",
-	    false, 20 * YEAR_S },
-	[CERTIFICATE_U2F] = { "sealkey TEST U2F attestation", false,
 	    20 * YEAR_S },
-	[CERTIFICATE_AK] = { NULL, false, 20 * YEAR_S },
+	[CERTIFICATE_U2F] = { "sealkey TEST U2F attestation", 20 * YEAR_S },
+	[CERTIFICATE_AK] = { NULL, 20 * YEAR_S },
 };
 
 static bool
@@ -72,6 +70,58 @@ add_serial_name(X509_NAME *name, const uint8_t *serial)
 	return add_name(name, NID_serialNumber, V_ASN1_PRINTABLESTRING, text);
 }
 
+/* The value that NAME=VALUE,... has for a name; false: none, or none that
+ * fits. */
+static bool
+take_value(const char *list, const char *name, char out[static NAME_MAX_LEN])
+{
+	size_t len, name_len = strlen(name);
+
+	for (; list != NULL && *list != '\0';
+	    list += len + (list[len] == ',')) {
+		len = strcspn(list, ",");
+		if (strncmp(list, name, name_len) != 0 ||
+		    list[name_len] != '=')
+			continue;
+		return snprintf(out, NAME_MAX_LEN, "%.*s",
+		    (int)(len - name_len - 1), list + name_len + 1) <
+		    NAME_MAX_LEN;
+	}
+	return false;
+}
+
+/* att.4: what was asked for instead, and the rest as usual */
+static bool
+set_leaf_subject(X509_NAME *name, const struct certificate_plan *plan)
+{
+	const struct {
+		const char	*name, *usual;	/* NULL: not there */
+		int		 nid, type;
+	} all[] = {
+		{ "C", COUNTRY, NID_countryName, V_ASN1_PRINTABLESTRING },
+		{ "ST", NULL, NID_stateOrProvinceName, V_ASN1_UTF8STRING },
+		{ "L", NULL, NID_localityName, V_ASN1_UTF8STRING },
+		{ "O", ORGANISATION, NID_organizationName,
+		    V_ASN1_UTF8STRING },
+		{ "OU", LEAF_UNIT, NID_organizationalUnitName,
+		    V_ASN1_UTF8STRING },
+		{ "CN", kinds[plan->kind].common_name, NID_commonName,
+		    V_ASN1_UTF8STRING },
+	};
+	char value[NAME_MAX_LEN];
+	const char *text;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		text = take_value(plan->subject, all[i].name, value) ? value :
+		    all[i].usual;
+		if (text != NULL && !add_name(name, all[i].nid, all[i].type,
+		    text))
+			return false;
+	}
+	return plan->kind != CERTIFICATE_ENTERPRISE ||
+	    add_serial_name(name, plan->serial);
+}
+
 /*
  * Roots and intermediates are numbered, so that two of them in one trust
  * store can be told apart.
@@ -87,26 +137,19 @@ set_subject(X509 *x, const struct certificate_plan *plan)
 	/* att.8: an AK has none */
 	if (kind == CERTIFICATE_AK)
 		return true;
+	if (is_leaf(kind))
+		return set_leaf_subject(name, plan);
 	if (plan->name != NULL)
 		return add_name(name, NID_commonName, V_ASN1_UTF8STRING,
 		    plan->name);
 	if (RAND_bytes(id, sizeof(id)) != 1)
 		return false;
-	if (kinds[kind].unique)
-		snprintf(cn, sizeof(cn), "%s %02x%02x%02x%02x",
-		    kinds[kind].common_name, id[0], id[1], id[2], id[3]);
-	else
-		snprintf(cn, sizeof(cn), "%s", kinds[kind].common_name);
-	if (!add_name(name, NID_countryName, V_ASN1_PRINTABLESTRING,
-	    COUNTRY) || !add_name(name, NID_organizationName,
-	    V_ASN1_UTF8STRING, ORGANISATION))
-		return false;
-	if (is_leaf(kind) && !add_name(name, NID_organizationalUnitName,
-	    V_ASN1_UTF8STRING, LEAF_UNIT))
-		return false;
-	return add_name(name, NID_commonName, V_ASN1_UTF8STRING, cn) &&
-	    (kind != CERTIFICATE_ENTERPRISE ||
-	    add_serial_name(name, plan->serial));
+	snprintf(cn, sizeof(cn), "%s %02x%02x%02x%02x",
+	    kinds[kind].common_name, id[0], id[1], id[2], id[3]);
+	return add_name(name, NID_countryName, V_ASN1_PRINTABLESTRING,
+	    COUNTRY) && add_name(name, NID_organizationName,
+	    V_ASN1_UTF8STRING, ORGANISATION) &&
+	    add_name(name, NID_commonName, V_ASN1_UTF8STRING, cn);
 }
 
 /* Random, positive, and of constant length. */

@@ -47,6 +47,8 @@ struct certificate_plan {
 	int64_t		 now_s;		/* seconds since 1970 */
 	const uint8_t	*aaguid;	/* LEAF, ENTERPRISE: 16 bytes */
 	const uint8_t	*serial;	/* ENTERPRISE: of the key */
+	const char	*subject;	/* LEAF, ENTERPRISE, U2F: what of it is
+					 * not as usual, C=SE,O=...; or NULL */
 	const struct certificate_tpm *tpm;	/* AK */
 	const char	*name;		/* ROOT, INTERMEDIATE: the whole subject
 					 * is this common name; NULL: as a test

@@ -301,6 +301,7 @@ make_attestation(struct worker *w, char *msg, size_t msglen)
 {
 	const struct fleet_plan *plan = w->fleet->plan;
 	struct attestation_plan ap = { .aaguid = plan->auth->aaguid,
+	    .subject = plan->auth->leaf.subject,
 	    .ak_alg = plan->auth->ak_alg,
 	    .tpm_manufacturer = plan->auth->tpm_manufacturer,
 	    .brought = plan->root, .now_s = time(NULL) };

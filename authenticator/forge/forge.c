@@ -134,8 +134,7 @@ static bool
 is_all_zero(const struct auth_leaf *leaf)
 {
 	return leaf->chain == 0 && leaf->not_before_s == 0 &&
-	    leaf->not_after_s == 0 && leaf->crl_url[0] == '\0' &&
-	    leaf->subject[0] == '\0';
+	    leaf->not_after_s == 0 && leaf->crl_url[0] == '\0';
 }
 
 bool

@@ -186,7 +186,7 @@ static bool
 is_usual(const struct auth_leaf *set)
 {
 	return set->not_before_s == 0 && set->not_after_s == 0 &&
-	    set->crl_url[0] == '\0' && set->subject[0] == '\0';
+	    set->crl_url[0] == '\0';
 }
 
 static enum forge_signer

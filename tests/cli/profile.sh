@@ -36,6 +36,15 @@ create()
 	    .toString("hex", 37, 53)')
 }
 
+# attests_as DIR TEXT OPTION...: a certificate of a new credential has that
+attests_as()
+{
+	local dir=$1 text=$2
+	shift 2
+	create "$dir" "$@" && value "Buffer.from(o.response.attestationObject,
+	    'base64url').includes('$text')"
+}
+
 # get DIR OPTION...: an assertion by the last one
 get()
 {
@@ -100,6 +109,28 @@ show_is_json()
 check "show --json" show_is_json
 check "show knows no others" exits 1 profile show yubikey-6
 check "and says where they are" says '"sealkey profile list"'
+# what attests with certificates of ours has subjects of its own in them
+certain=$(cd authenticator/profile/models &&
+    grep -l '^attestation = packed' -- *.ini | grep -vx sealkey.ini)
+subjects()
+{
+	local file
+	for file in $certain; do
+		sed -n 's/^attestationSubject = //p' \
+		    "authenticator/profile/models/$file"
+	done
+}
+check "every model that attests names itself, and TEST" \
+    test "$(subjects | grep -c 'CN=.* TEST')" = "$(wc -w <<<"$certain")"
+check "each another way" test -z "$(subjects | sort | uniq -d)"
+check "its certificate says so" attests_as "$T/named" \
+    'Titan Security Key v2 TEST attestation' --profile titan-v2
+check "and the next model's" attests_as "$T/named" \
+    'YubiKey 5 NFC Enterprise TEST attestation' \
+    --profile yubikey-5-nfc-enterprise
+check "which it keeps" attests_as "$T/named" 'Yubico AB TEST'
+check "that of a U2F key, too" attests_as "$T/named-u2f" \
+    'U2F security key TEST attestation' --profile u2f
 check "all files are good" exits 0 profile check \
     authenticator/profile/models/*.ini
 check "no news" test ! -s "$T/out" -a ! -s "$T/err"

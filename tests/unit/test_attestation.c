@@ -392,6 +392,71 @@ leaf_subject_is_as_packed_demands(void **state)
 	attestation_free(att);
 }
 
+static X509 *
+leaf_with_subject(struct fixture *f, const char *subject)
+{
+	struct attestation_plan plan = { .aaguid = aaguid_a, .now_s = NOW_S,
+		.subject = subject };
+	struct attestation *att = NULL;
+	X509 *leaf;
+
+	assert_int_equal(attestation_load(f->store, f->keys, &plan, &att,
+	    f->msg, sizeof(f->msg)), 0);
+	leaf = x5c(att, 0);
+	attestation_free(att);
+	return leaf;
+}
+
+static void
+leaf_subject_is_as_was_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	X509 *usual = leaf_with_subject(f, NULL), *leaf, *again;
+	X509_NAME *name;
+
+	leaf = leaf_with_subject(f, "CN=A key TEST,C=DE,L=Here");
+	name = X509_get_subject_name(leaf);
+	assert_int_equal(X509_NAME_entry_count(name), 5);
+	check_name(name, 0, NID_countryName, V_ASN1_PRINTABLESTRING, "DE");
+	check_name(name, 1, NID_localityName, V_ASN1_UTF8STRING, "Here");
+	check_name(name, 2, NID_organizationName, V_ASN1_UTF8STRING,
+	    "sealkey");
+	check_name(name, 3, NID_organizationalUnitName, V_ASN1_UTF8STRING,
+	    "Authenticator Attestation");
+	check_name(name, 4, NID_commonName, V_ASN1_UTF8STRING, "A key TEST");
+	/* who does not know leaves it as it is */
+	again = leaf_with_subject(f, NULL);
+	assert_int_equal(X509_cmp(leaf, again), 0);
+	X509_free(again);
+	again = leaf_with_subject(f, "CN=A key TEST,C=DE,L=Here");
+	assert_int_equal(X509_cmp(leaf, again), 0);
+	X509_free(again);
+	X509_free(leaf);
+	leaf = leaf_with_subject(f, "");
+	assert_int_equal(X509_NAME_cmp(X509_get_subject_name(usual),
+	    X509_get_subject_name(leaf)), 0);
+	X509_free(leaf);
+	X509_free(usual);
+}
+
+/* Version 2 ends before it. */
+static void
+record_without_subject_is_read(void **state)
+{
+	struct fixture *f = *state;
+	X509 *usual = leaf_with_subject(f, ""), *leaf;
+
+	f->store->value[0] = 2;
+	f->store->len -= 2;
+	leaf = leaf_with_subject(f, "");
+	assert_int_equal(X509_cmp(usual, leaf), 0);
+	X509_free(leaf);
+	leaf = leaf_with_subject(f, "O=TEST");
+	assert_int_not_equal(X509_cmp(usual, leaf), 0);
+	X509_free(leaf);
+	X509_free(usual);
+}
+
 static void
 leaf_is_no_ca_and_says_so(void **state)
 {
@@ -1003,7 +1068,7 @@ damaged_records_are_survived(void **state)
 		memcpy(f->store, before, sizeof(*before));
 		free(before);
 	}
-	f->store->value[0] = 3;
+	f->store->value[0] = 4;
 	refuse(f, NOW_S, NULL, -EUCLEAN, "the attestation record is "
 	    "damaged, or from a newer version");
 }
@@ -2222,6 +2287,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(chain_leads_to_the_root_that_is_not_in_it),
 		TEST(leaf_subject_is_as_packed_demands),
+		TEST(leaf_subject_is_as_was_asked_for),
+		TEST(record_without_subject_is_read),
 		TEST(leaf_is_no_ca_and_says_so),
 		TEST(leaf_has_the_aaguid_twice_wrapped_not_critical),
 		TEST(key_ids_link_the_chain_and_serials_are_positive),

@@ -266,6 +266,9 @@ only_what_the_engine_does_not_make_has_to_be(void **state)
 	assert_false(forge_must(r->f, facts));
 	facts->attestation = ATTESTATION_PACKED;
 	assert_false(forge_must(r->f, facts));
+	/* the certificate of the attestation key has it already */
+	strcpy(r->auth.leaf.subject, "O=TEST");
+	assert_false(forge_must(r->f, facts));
 	r->auth.leaf.chain = 3;
 	assert_true(forge_must(r->f, facts));
 	facts->attestation = ATTESTATION_APPLE;
@@ -661,7 +664,8 @@ u2f_under_a_brought_root(void **state)
 	rig_open(&r, &root);
 	judge(&r, forge_as(&r, ATTESTATION_FIDO_U2F), ATTESTATION_FIDO_U2F,
 	    1);
-	snprintf(r.auth.leaf.subject, sizeof(r.auth.leaf.subject), "O=Else");
+	snprintf(r.auth.leaf.crl_url, sizeof(r.auth.leaf.crl_url),
+	    "http://127.0.0.1/x.crl");
 	leaf = leaf_of(&r, forge_as(&r, ATTESTATION_FIDO_U2F));
 	assert_int_equal(attestation_issuer_open(device_store(r.d), &is), 0);
 	assert_null(is.root_key);
