@@ -11,225 +11,320 @@
 #include "authenticator/client/webauthn_blob.h"
 #include "authenticator/control/describe.h"
 
+/* Bits 1 << form. */
+#define WEBDRIVER	(1u << CREDENTIAL_WEBDRIVER | 1u << CREDENTIAL_CDP)
+#define ALL		(1u << CREDENTIAL_OURS | WEBDRIVER)
+
+#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+
+/*
+ * A member: what reads it, into which part of what is filled in, and what is
+ * said of one that is not what it should be: "NAME WHAT".
+ */
+struct member {
+	const char	*name;
+	unsigned	 unknown;	/* forms that do not have it, */
+	unsigned	 required;	/* that must have it, */
+	unsigned	 empty;		/* that may have it without a byte */
+	int		(*take)(const json_t *value, const struct member *m,
+			    enum credential_form form, void *out);
+	const char	*what;
+	size_t		 offset;
+	/* of bytes: where they are kept; a span of them is at offset */
+	size_t		 bytes, cap;
+};
+
+/* The padding goes, and the two characters that are others in base64url. */
+static size_t
+to_base64url(struct span text, char *out)
+{
+	size_t len = text.len;
+
+	for (size_t i = 0; i < len; i++)
+		out[i] = text.p[i] == '+' ? '-' : text.p[i] == '/' ? '_' :
+		    (char)text.p[i];
+	if (len % 4 == 0)
+		for (int i = 0; i < 2 && len > 0 && out[len - 1] == '='; i++)
+			len--;
+	return len;
+}
+
+static bool
+decode(struct span text, uint8_t *out, size_t cap, size_t *len)
+{
+	return BASE64URL_BYTES(text.len) <= cap &&
+	    base64url_decode(text, out, len);
+}
+
+bool
+credential_bytes(struct span text, enum credential_form form, uint8_t *out,
+    size_t cap, size_t *len)
+{
+	char *copy;
+	bool ok;
+
+	if (form != CREDENTIAL_CDP)
+		return decode(text, out, cap, len);
+	copy = malloc(text.len + 1);
+	if (copy == NULL)
+		return false;
+	ok = decode(span(copy, to_base64url(text, copy)), out, cap, len);
+	/* private keys are among them: no copy of the text stays */
+	explicit_bzero(copy, text.len);
+	free(copy);
+	return ok;
+}
+
+static struct span
+text_of(const json_t *value)
+{
+	return span(json_string_value(value), json_string_length(value));
+}
+
 static int
-refuse(char *msg, size_t msglen, const char *line)
+take_bytes(const json_t *value, const struct member *m,
+    enum credential_form form, void *out)
 {
-	snprintf(msg, msglen, "%s", line);
-	return -EINVAL;
+	uint8_t *bytes = (uint8_t *)out + m->bytes;
+	size_t len;
+
+	if (!json_is_string(value) || !credential_bytes(text_of(value), form,
+	    bytes, m->cap, &len))
+		return -EINVAL;
+	if (len == 0 && (m->empty & 1u << form) == 0)
+		return -EINVAL;
+	*(struct span *)((char *)out + m->offset) = span(bytes, len);
+	return 0;
 }
 
-static bool
-take_bytes(const json_t *value, uint8_t *out, size_t cap, struct span *bytes)
+static int
+take_text(const json_t *value, const struct member *m,
+    enum credential_form form, void *out)
 {
-	const char *text = json_string_value(value);
-	size_t len = json_string_length(value);
-
-	if (text == NULL || BASE64URL_BYTES(len) > cap ||
-	    !base64url_decode(span(text, len), out, &len) || len == 0)
-		return false;
-	*bytes = span(out, len);
-	return true;
-}
-
-static bool
-take_text(const json_t *value, struct span *text)
-{
+	(void)form;
 	if (!json_is_string(value))
-		return false;
-	*text = span(json_string_value(value), json_string_length(value));
-	return true;
+		return -EINVAL;
+	*(struct span *)((char *)out + m->offset) = text_of(value);
+	return 0;
 }
 
-/* What is not there, is not asked for. */
-static bool
-take_bool(const json_t *json, const char *name, bool *out)
+static int
+take_bool(const json_t *value, const struct member *m,
+    enum credential_form form, void *out)
 {
-	const json_t *value = json_object_get(json, name);
-
-	if (value == NULL)
-		return true;
-	*out = json_is_true(value);
-	return json_is_boolean(value);
+	(void)form;
+	if (!json_is_boolean(value))
+		return -EINVAL;
+	*(bool *)((char *)out + m->offset) = json_is_true(value);
+	return 0;
 }
 
-/* A number of 32 bits, or null. */
-static bool
-take_count(const json_t *value, enum cred_counting *counting,
+static int
+read_count(const json_t *value, enum cred_counting *counting,
     uint32_t *counter)
 {
 	json_int_t n = json_integer_value(value);
 
-	if (json_is_null(value)) {
-		*counting = COUNT_NOTHING;
-		*counter = 0;
-		return true;
-	}
-	*counting = COUNT_ITSELF;
+	if (!json_is_null(value) && (!json_is_integer(value) || n < 0 ||
+	    n > UINT32_MAX))
+		return -EINVAL;
+	*counting = json_is_null(value) ? COUNT_NOTHING : COUNT_ITSELF;
 	*counter = (uint32_t)n;
-	return json_is_integer(value) && n >= 0 && n <= UINT32_MAX;
+	return 0;
 }
 
-static const char *
-take_names(const json_t *json, struct device_import *in)
+static int
+take_import_count(const json_t *value, const struct member *m,
+    enum credential_form form, void *out)
 {
-	static const struct {
-		const char	*name;
-		size_t		 offset;
-	} texts[] = {
-		{ "rpName", offsetof(struct device_import, rp_name) },
-		{ "userName", offsetof(struct device_import, user_name) },
-		{ "userDisplayName",
-		    offsetof(struct device_import, display_name) },
-	};
-	const json_t *value;
+	struct device_import *in = &((struct credential_import *)out)->import;
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		value = json_object_get(json, texts[i].name);
-		if (value != NULL && !take_text(value,
-		    (struct span *)((char *)in + texts[i].offset)))
-			return "rpName, userName and userDisplayName are "
-			    "text";
-	}
-	return NULL;
+	(void)m;
+	(void)form;
+	return read_count(value, &in->counting, &in->counter);
 }
 
-static const char *
-take_alg(const json_t *json, struct device_import *in)
+static int
+take_set_count(const json_t *value, const struct member *m,
+    enum credential_form form, void *out)
 {
-	const json_t *value = json_object_get(json, "algorithm");
+	struct device_properties *set = out;
 
+	(void)m;
+	(void)form;
+	return read_count(value, &set->counting, &set->counter);
+}
+
+static int
+take_alg(const json_t *value, const struct member *m,
+    enum credential_form form, void *out)
+{
+	struct device_import *in = &((struct credential_import *)out)->import;
+
+	(void)m;
+	(void)form;
 	if (json_is_string(value))
 		in->alg = describe_alg_named(json_string_value(value));
 	else if (json_integer_value(value) >= INT32_MIN &&
 	    json_integer_value(value) <= INT32_MAX)
 		in->alg = (int)json_integer_value(value);
-	return value == NULL || in->alg != 0 ? NULL :
-	    "algorithm is the number or the name of a COSE algorithm";
+	return in->alg != 0 ? 0 : -EINVAL;
 }
 
-static const char *
-take_policy(const json_t *json, struct device_import *in)
+static int
+take_protect(const json_t *value, const struct member *m,
+    enum credential_form form, void *out)
 {
-	const json_t *protect = json_object_get(json, "credProtect");
-	const json_t *count = json_object_get(json, "signCount");
-	json_int_t level = json_integer_value(protect);
+	json_int_t level = json_integer_value(value);
 
-	if (!take_bool(json, "isResidentCredential", &in->discoverable) ||
-	    !take_bool(json, "hmacSecret", &in->hmac_secret) ||
-	    !take_bool(json, "backupEligibility", &in->backup_eligible) ||
-	    !take_bool(json, "backupState", &in->backup_state))
-		return "isResidentCredential, hmacSecret, backupEligibility "
-		    "and backupState are true or false";
-	if (protect != NULL && (level < PROTECT_OPTIONAL ||
-	    level > PROTECT_REQUIRED))
-		return "credProtect is 1, 2 or 3";
-	in->protect = protect != NULL ? (enum cred_protect)level : 0;
-	if (count != NULL && !take_count(count, &in->counting, &in->counter))
-		return "signCount is a number of 32 bits, or null";
-	return NULL;
+	(void)m;
+	(void)form;
+	if (level < PROTECT_OPTIONAL || level > PROTECT_REQUIRED)
+		return -EINVAL;
+	((struct credential_import *)out)->import.protect =
+	    (enum cred_protect)level;
+	return 0;
 }
 
 /* As it is for the relying party; the key keeps it compressed. */
-static const char *
-take_blob(const json_t *json, struct credential_import *ci)
+static int
+take_blob(const json_t *value, const struct member *m,
+    enum credential_form form, void *out)
 {
-	static const char wrong[] = "largeBlob is at most 64 KiB of base64url";
-	const char *text = json_string_value(json);
-	size_t len = json_string_length(json), packed;
-	uint8_t *raw;
+	struct credential_import *ci = out;
+	size_t cap = BASE64URL_BYTES(json_string_length(value)), len, packed;
+	uint8_t *raw = json_is_string(value) ? malloc(cap + 1) : NULL;
 
-	if (text == NULL)
-		return wrong;
-	raw = malloc(BASE64URL_BYTES(len) + 1);
-	if (raw == NULL || !base64url_decode(span(text, len), raw, &len)) {
+	(void)m;
+	if (raw == NULL || !credential_bytes(text_of(value), form, raw, cap,
+	    &len)) {
 		free(raw);
-		return wrong;
+		return -EINVAL;
 	}
 	ci->blob = blob_deflate(span(raw, len), &packed);
 	ci->import.large_blob = span(ci->blob, packed);
 	ci->import.large_blob_size = len;
 	explicit_bzero(raw, len);
 	free(raw);
-	return ci->blob != NULL ? NULL : "out of memory";
+	return ci->blob != NULL ? 0 : -ENOMEM;
 }
 
-static const char *
-take_bytes_of(const json_t *json, struct credential_import *ci)
+#define IMPORT(member)	offsetof(struct credential_import, import.member)
+#define KEPT(member)	.bytes = offsetof(struct credential_import, member), \
+	.cap = sizeof(((struct credential_import *)NULL)->member)
+#define SET(member)	offsetof(struct device_properties, member)
+#define TEXT		"is not text"
+#define BOOLEAN		"is true or false"
+#define SIGN_COUNT	"is a number up to 4294967295, or null"
+
+/* 11.5, steps 2 to 12 and 15 to 21, in that order, and ours. */
+static const struct member import_members[] = {
+	{ .name = "credentialId", .required = WEBDRIVER, .take = take_bytes,
+	  .what = "is 1 to 1023 bytes in base64", .offset = IMPORT(id),
+	  KEPT(id) },
+	{ .name = "isResidentCredential", .required = WEBDRIVER,
+	  .take = take_bool, .what = BOOLEAN, .offset = IMPORT(discoverable) },
+	{ .name = "rpId", .required = ALL, .take = take_text, .what = TEXT,
+	  .offset = IMPORT(rp_id) },
+	{ .name = "privateKey", .required = ALL, .take = take_bytes,
+	  .what = "is no PKCS #8 in base64", .offset = IMPORT(private_key),
+	  KEPT(key) },
+	{ .name = "userHandle", .empty = WEBDRIVER, .take = take_bytes,
+	  .what = "is 1 to 64 bytes in base64", .offset = IMPORT(user_id),
+	  KEPT(user_id) },
+	{ .name = "largeBlob", .unknown = WEBDRIVER, .take = take_blob,
+	  .what = "is at most 64 KiB in base64" },
+	{ .name = "rpName", .unknown = WEBDRIVER, .take = take_text,
+	  .what = TEXT, .offset = IMPORT(rp_name) },
+	{ .name = "algorithm", .unknown = WEBDRIVER, .take = take_alg,
+	  .what = "is the number or the name of a COSE algorithm" },
+	{ .name = "hmacSecret", .unknown = WEBDRIVER, .take = take_bool,
+	  .what = BOOLEAN, .offset = IMPORT(hmac_secret) },
+	{ .name = "credProtect", .unknown = WEBDRIVER, .take = take_protect,
+	  .what = "is 1, 2 or 3" },
+	{ .name = "backupEligibility", .take = take_bool, .what = BOOLEAN,
+	  .offset = IMPORT(backup_eligible) },
+	{ .name = "backupState", .take = take_bool, .what = BOOLEAN,
+	  .offset = IMPORT(backup_state) },
+	{ .name = "userName", .take = take_text, .what = TEXT,
+	  .offset = IMPORT(user_name) },
+	{ .name = "userDisplayName", .take = take_text, .what = TEXT,
+	  .offset = IMPORT(display_name) },
+	{ .name = "signCount", .take = take_import_count,
+	  .what = SIGN_COUNT },
+};
+
+static const struct member property_members[] = {
+	{ .name = "backupEligibility", .take = take_bool, .what = BOOLEAN,
+	  .offset = SET(backup_eligible) },
+	{ .name = "backupState", .take = take_bool, .what = BOOLEAN,
+	  .offset = SET(backup_state) },
+	{ .name = "signCount", .take = take_set_count, .what = SIGN_COUNT },
+};
+
+static bool
+is_known(const char *name, const struct member *table, size_t count)
 {
-	const json_t *id = json_object_get(json, "credentialId");
-	const json_t *user = json_object_get(json, "userHandle");
-	const json_t *blob = json_object_get(json, "largeBlob");
-	struct device_import *in = &ci->import;
-
-	if (id != NULL && !take_bytes(id, ci->id, sizeof(ci->id), &in->id))
-		return "credentialId is 1 to 1023 bytes in base64url";
-	if (!take_text(json_object_get(json, "rpId"), &in->rp_id))
-		return "rpId is missing, or no text";
-	if (!take_bytes(json_object_get(json, "privateKey"), ci->key,
-	    sizeof(ci->key), &in->private_key))
-		return "privateKey is missing, or no PKCS #8 in base64url";
-	if (user != NULL && !take_bytes(user, ci->user_id,
-	    sizeof(ci->user_id), &in->user_id))
-		return "userHandle is 1 to 64 bytes in base64url";
-	return blob != NULL ? take_blob(blob, ci) : NULL;
-}
-
-static const char *
-unknown_member(const json_t *json, const char *const *known)
-{
-	const char *name;
-	json_t *value;
-	size_t i;
-
-	json_object_foreach((json_t *)json, name, value) {
-		for (i = 0; known[i] != NULL; i++) {
-			if (strcmp(known[i], name) == 0)
-				break;
-		}
-		if (known[i] == NULL)
-			return name;
-	}
-	return NULL;
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(table[i].name, name) == 0)
+			return true;
+	return false;
 }
 
 static int
-check_members(const json_t *json, const char *const *known, char *msg,
-    size_t msglen)
+read_member(const json_t *value, const struct member *m,
+    enum credential_form form, void *out, char *msg, size_t msglen)
 {
-	const char *name = unknown_member(json, known);
+	bool bytes = m->take == take_bytes || m->take == take_blob;
+	int r;
 
-	if (name == NULL)
+	if (value == NULL && (m->required & 1u << form) == 0)
 		return 0;
-	snprintf(msg, msglen, "\"%.64s\" is none of the members", name);
-	return -EINVAL;
+	if (value == NULL) {
+		snprintf(msg, msglen, "%s is missing", m->name);
+		return -EINVAL;
+	}
+	r = m->take(value, m, form, out);
+	if (r == -ENOMEM)
+		snprintf(msg, msglen, "out of memory");
+	else if (r < 0)
+		snprintf(msg, msglen, "%s %s%s", m->name, m->what, bytes &&
+		    form != CREDENTIAL_CDP ? "url" : "");
+	return r;
+}
+
+static int
+read_members(const json_t *json, const struct member *table, size_t count,
+    enum credential_form form, void *out, char *msg, size_t msglen)
+{
+	const char *name;
+	json_t *value;
+	int r = 0;
+
+	json_object_foreach((json_t *)json, name, value) {
+		if (form != CREDENTIAL_OURS || is_known(name, table, count))
+			continue;
+		snprintf(msg, msglen, "\"%.64s\" is none of the members",
+		    name);
+		return -EINVAL;
+	}
+	for (size_t i = 0; r == 0 && i < count; i++)
+		if ((table[i].unknown & 1u << form) == 0)
+			r = read_member(json_object_get(json, table[i].name),
+			    &table[i], form, out, msg, msglen);
+	return r;
 }
 
 int
-credential_import_read(const json_t *json, struct credential_import *out,
-    char *msg, size_t msglen)
+credential_import_read(const json_t *json, enum credential_form form,
+    struct credential_import *out, char *msg, size_t msglen)
 {
-	static const char *const known[] = { "credentialId",
-	    "isResidentCredential", "rpId", "rpName", "privateKey",
-	    "algorithm", "userHandle", "userName", "userDisplayName",
-	    "signCount", "credProtect", "hmacSecret", "largeBlob",
-	    "backupEligibility", "backupState", NULL };
-	const char *wrong;
-	int r = check_members(json, known, msg, msglen);
+	int r = read_members(json, import_members, COUNT(import_members),
+	    form, out, msg, msglen);
 
 	if (r < 0)
-		return r;
-	memset(out, 0, sizeof(*out));
-	wrong = take_bytes_of(json, out);
-	if (wrong == NULL)
-		wrong = take_names(json, &out->import);
-	if (wrong == NULL)
-		wrong = take_alg(json, &out->import);
-	if (wrong == NULL)
-		wrong = take_policy(json, &out->import);
-	if (wrong == NULL)
-		return 0;
-	credential_import_done(out);
-	return refuse(msg, msglen, wrong);
+		credential_import_done(out);
+	return r;
 }
 
 void
@@ -240,28 +335,17 @@ credential_import_done(struct credential_import *ci)
 }
 
 int
-credential_properties_read(const json_t *json, struct device_properties *out,
-    char *msg, size_t msglen)
+credential_properties_read(const json_t *json, enum credential_form form,
+    struct device_properties *out, char *msg, size_t msglen)
 {
-	static const char *const known[] = { "backupEligibility",
-	    "backupState", "signCount", NULL };
-	const json_t *count = json_object_get(json, "signCount");
-	int r = check_members(json, known, msg, msglen);
-
-	if (r < 0)
-		return r;
-	memset(out, 0, sizeof(*out));
-	out->set_backup_eligible = json_object_get(json,
-	    "backupEligibility") != NULL;
-	out->set_backup_state = json_object_get(json, "backupState") != NULL;
-	if (!take_bool(json, "backupEligibility", &out->backup_eligible) ||
-	    !take_bool(json, "backupState", &out->backup_state))
-		return refuse(msg, msglen, "backupEligibility and backupState "
-		    "are true or false");
-	out->set_counter = count != NULL;
-	if (count != NULL && !take_count(count, &out->counting,
-	    &out->counter))
-		return refuse(msg, msglen, "signCount is a number of 32 bits, "
-		    "or null");
-	return 0;
+	*out = (struct device_properties){
+		.set_backup_eligible = json_object_get(json,
+		    "backupEligibility") != NULL,
+		.set_backup_state = json_object_get(json, "backupState") !=
+		    NULL,
+		.set_counter = json_object_get(json, "signCount") != NULL,
+		.counting = COUNT_ITSELF,
+	};
+	return read_members(json, property_members, COUNT(property_members),
+	    form, out, msg, msglen);
 }

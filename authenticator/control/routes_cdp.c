@@ -119,7 +119,7 @@ add_credential(struct call *c)
 
 	if (!json_is_object(parameters))
 		return answer_invalid("credential is an object");
-	return virtual_import(c->k, parameters, CODING_BASE64, &failed) ?
+	return virtual_import(c->k, parameters, CREDENTIAL_CDP, &failed) ?
 	    nothing() : failed;
 }
 
@@ -127,14 +127,14 @@ static struct answer
 get_credential(struct call *c)
 {
 	return answer_success(json_pack("{s:o}", "credential",
-	    virtual_credential(c->k, &c->cred, CODING_BASE64)));
+	    virtual_credential(c->k, &c->cred, CREDENTIAL_CDP)));
 }
 
 static struct answer
 get_credentials(struct call *c)
 {
 	return answer_success(json_pack("{s:o}", "credentials",
-	    virtual_credentials(c->k, CODING_BASE64)));
+	    virtual_credentials(c->k, CREDENTIAL_CDP)));
 }
 
 static struct answer
@@ -244,7 +244,7 @@ run(struct call *c, const struct method *m)
 		    "authenticatorId");
 	id = json_string_value(json_object_get(c->params, "credentialId"));
 	if (m->about == A_CREDENTIAL && (id == NULL ||
-	    !virtual_find_credential(c->k, id, CODING_BASE64, &c->cred)))
+	    !virtual_find_credential(c->k, id, CREDENTIAL_CDP, &c->cred)))
 		return answer_invalid("there is no credential of this "
 		    "credentialId");
 	return m->handle(c);

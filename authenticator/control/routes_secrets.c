@@ -23,7 +23,7 @@ device_failure(struct request *rq, int error)
 static struct answer
 post_credential(struct request *rq)
 {
-	struct credential_import ci;
+	struct credential_import ci = { .import = { .alg = 0 } };
 	struct credential cred;
 	struct answer answer;
 	char msg[256];
@@ -32,7 +32,8 @@ post_credential(struct request *rq)
 
 	if (!request_object(rq, false, &json, &answer))
 		return answer;
-	r = credential_import_read(json, &ci, msg, sizeof(msg));
+	r = credential_import_read(json, CREDENTIAL_OURS, &ci, msg,
+	    sizeof(msg));
 	if (r < 0) {
 		json_decref(json);
 		return answer_error(r, msg);
@@ -121,7 +122,8 @@ put_properties(struct request *rq)
 
 	if (!request_object(rq, false, &json, &answer))
 		return answer;
-	r = credential_properties_read(json, &p, msg, sizeof(msg));
+	r = credential_properties_read(json, CREDENTIAL_OURS, &p, msg,
+	    sizeof(msg));
 	json_decref(json);
 	if (r < 0)
 		return answer_error(r, msg);

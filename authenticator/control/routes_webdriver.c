@@ -86,7 +86,7 @@ add_credential(struct request *rq)
 		return no_authenticator();
 	if (!request_object(rq, false, &json, &failed))
 		return failed;
-	ok = virtual_import(k, json, CODING_BASE64URL, &failed);
+	ok = virtual_import(k, json, CREDENTIAL_WEBDRIVER, &failed);
 	json_decref(json);
 	return ok ? success(json_null()) : failed;
 }
@@ -99,7 +99,7 @@ get_credentials(struct request *rq)
 
 	if (k == NULL)
 		return no_authenticator();
-	return success(virtual_credentials(k, CODING_BASE64URL));
+	return success(virtual_credentials(k, CREDENTIAL_WEBDRIVER));
 }
 
 /* 11.7 */
@@ -112,7 +112,8 @@ remove_credential(struct request *rq)
 
 	if (k == NULL)
 		return no_authenticator();
-	if (!virtual_find_credential(k, rq->arg[2], CODING_BASE64URL, &cred))
+	if (!virtual_find_credential(k, rq->arg[2], CREDENTIAL_WEBDRIVER,
+	    &cred))
 		return no_credential();
 	r = device_delete(k->device, cred.seq);
 	hub_tell_trouble(k);
@@ -168,7 +169,8 @@ set_properties(struct request *rq)
 
 	if (k == NULL)
 		return no_authenticator();
-	if (!virtual_find_credential(k, rq->arg[2], CODING_BASE64URL, &cred))
+	if (!virtual_find_credential(k, rq->arg[2], CREDENTIAL_WEBDRIVER,
+	    &cred))
 		return no_credential();
 	if (!request_object(rq, false, &json, &failed))
 		return failed;

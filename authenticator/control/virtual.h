@@ -16,13 +16,8 @@
 #ifndef AUTHENTICATOR_VIRTUAL_H
 #define AUTHENTICATOR_VIRTUAL_H
 
+#include "authenticator/control/credential_json.h"
 #include "authenticator/control/route.h"
-
-/* How bytes are spelled. */
-enum virtual_coding {
-	CODING_BASE64URL,	/* WebDriver; not padded */
-	CODING_BASE64,		/* CDP; padded or not */
-};
 
 /* "NAME WHAT" as an invalid argument; false, for who has failed. */
 bool virtual_bad(struct answer *failed, const char *what,
@@ -50,15 +45,15 @@ void virtual_set_consenting(struct request *rq, struct hub_key *k, bool yes);
  * without one that is not to be had; a new reference. NULL: no memory.
  */
 json_t *virtual_credential(struct hub_key *k, const struct credential *cred,
-    enum virtual_coding coding);
+    enum credential_form form);
 /* All of them, an array. */
-json_t *virtual_credentials(struct hub_key *k, enum virtual_coding coding);
+json_t *virtual_credentials(struct hub_key *k, enum credential_form form);
 /* Adds one; true, or *failed is the answer. */
 bool virtual_import(struct hub_key *k, json_t *parameters,
-    enum virtual_coding coding, struct answer *failed);
+    enum credential_form form, struct answer *failed);
 /* The one of that ID; false: there is none. */
 bool virtual_find_credential(struct hub_key *k, const char *id,
-    enum virtual_coding coding, struct credential *out);
+    enum credential_form form, struct credential *out);
 /* Removes all of them; as device_delete(). */
 int virtual_clear(struct hub_key *k);
 /* backupEligibility, backupState and signCount, any of them. */

@@ -10,60 +10,21 @@
 
 #include "authenticator/base64url.h"
 
-#define TEXT_MAX	32768	/* characters of base64 in one member */
-
 static json_t *
-put_bytes(struct span bytes, enum virtual_coding coding)
+put_bytes(struct span bytes, enum credential_form form)
 {
 	char text[BASE64URL_LEN(KEY_SIG_MAX) + 4];
 	size_t len = BASE64URL_LEN(bytes.len);
 	json_t *json;
 
 	base64url_encode(bytes, text);
-	for (char *at = text; coding == CODING_BASE64 && *at != '\0'; at++)
+	for (char *at = text; form == CREDENTIAL_CDP && *at != '\0'; at++)
 		*at = *at == '-' ? '+' : *at == '_' ? '/' : *at;
-	while (coding == CODING_BASE64 && len % 4 != 0)
+	while (form == CREDENTIAL_CDP && len % 4 != 0)
 		text[len++] = '=';
 	json = json_stringn(text, len);
 	OPENSSL_cleanse(text, sizeof(text));
 	return json;
-}
-
-/* malloc()ed, *out points to it; false: that is no text of bytes. */
-static bool
-get_bytes(const char *text, size_t len, enum virtual_coding coding,
-    struct span *out)
-{
-	uint8_t *bytes = len <= TEXT_MAX ? malloc(2 * len + 1) : NULL;
-	size_t got = 0, size = len;
-	char *copy;
-	bool ok;
-
-	if (bytes == NULL)
-		return false;
-	copy = (char *)bytes + len;	/* more than the bytes need */
-	if (coding == CODING_BASE64 && len % 4 == 0)
-		for (int i = 0; i < 2 && len > 0 && text[len - 1] == '='; i++)
-			len--;
-	for (size_t i = 0; i < len; i++)
-		copy[i] = coding == CODING_BASE64URL ? text[i] :
-		    text[i] == '+' ? '-' : text[i] == '/' ? '_' : text[i];
-	ok = base64url_decode(span((uint8_t *)copy, len), bytes, &got);
-	/* private keys are among them: no copy of the text stays */
-	explicit_bzero(bytes + got, 2 * size + 1 - got);
-	if (!ok)
-		free(bytes);
-	else
-		*out = span(bytes, got);
-	return ok;
-}
-
-static void
-free_bytes(struct span bytes)
-{
-	if (bytes.p != NULL)
-		explicit_bzero((void *)(uintptr_t)bytes.p, bytes.len);
-	free((void *)(uintptr_t)bytes.p);
 }
 
 static void
@@ -83,35 +44,35 @@ put_counter(struct hub_key *k, const struct credential *cred)
 
 static json_t *
 put_private_key(struct hub_key *k, const struct credential *cred,
-    enum virtual_coding coding)
+    enum credential_form form)
 {
 	uint8_t key[KEY_SIG_MAX];
 	json_t *json = NULL;
 	size_t len;
 
 	if (device_export(k->device, cred, key, sizeof(key), &len) == 0)
-		json = put_bytes(span(key, len), coding);
+		json = put_bytes(span(key, len), form);
 	OPENSSL_cleanse(key, sizeof(key));
 	return json;
 }
 
 json_t *
 virtual_credential(struct hub_key *k, const struct credential *cred,
-    enum virtual_coding coding)
+    enum credential_form form)
 {
 	json_t *json = json_object();
 
 	json_object_set_new(json, "credentialId",
-	    put_bytes(span(cred->id, cred->id_len), coding));
+	    put_bytes(span(cred->id, cred->id_len), form));
 	json_object_set_new(json, "isResidentCredential",
 	    json_boolean(cred->discoverable));
 	json_object_set_new(json, "rpId",
 	    json_stringn(cred->rp_id.s, cred->rp_id.len));
 	json_object_set_new(json, "privateKey",
-	    put_private_key(k, cred, coding));
+	    put_private_key(k, cred, form));
 	if (cred->user.id_len > 0)
 		json_object_set_new(json, "userHandle", put_bytes(span(
-		    cred->user.id, cred->user.id_len), coding));
+		    cred->user.id, cred->user.id_len), form));
 	json_object_set_new(json, "signCount", put_counter(k, cred));
 	json_object_set_new(json, "backupEligibility",
 	    json_boolean(cred->backup_eligible));
@@ -125,7 +86,7 @@ virtual_credential(struct hub_key *k, const struct credential *cred,
 /* Of virtual_credentials(). */
 struct gathering {
 	struct hub_key	*k;
-	enum virtual_coding coding;
+	enum credential_form form;
 	json_t		*list;
 };
 
@@ -135,13 +96,13 @@ gather(void *arg, const struct credential *cred)
 	struct gathering *g = arg;
 
 	return json_array_append_new(g->list, virtual_credential(g->k, cred,
-	    g->coding)) == 0 ? 0 : -ENOMEM;
+	    g->form)) == 0 ? 0 : -ENOMEM;
 }
 
 json_t *
-virtual_credentials(struct hub_key *k, enum virtual_coding coding)
+virtual_credentials(struct hub_key *k, enum credential_form form)
 {
-	struct gathering g = { .k = k, .coding = coding,
+	struct gathering g = { .k = k, .form = form,
 	    .list = json_array() };
 
 	if (g.list == NULL || store_each_after(device_store(k->device), 0,
@@ -176,157 +137,41 @@ virtual_clear(struct hub_key *k)
 
 bool
 virtual_find_credential(struct hub_key *k, const char *id,
-    enum virtual_coding coding, struct credential *out)
+    enum credential_form form, struct credential *out)
 {
 	struct auth_lookup l = { .kind = LOOKUP_ID_ANY,
 	    .protect_max = PROTECT_REQUIRED, .cred = out };
-	bool found = false;
+	uint8_t bytes[CREDENTIAL_ID_MAX];
+	size_t len;
 
-	if (!get_bytes(id, strlen(id), coding, &l.id))
+	if (!credential_bytes(span_str(id), form, bytes, sizeof(bytes),
+	    &len) || len == 0)
 		return false;
-	if (l.id.len > 0 && l.id.len <= CREDENTIAL_ID_MAX)
-		found = store_lookup(device_store(k->device), &l) == 0 &&
-		    l.found;
-	free_bytes(l.id);
-	return found;
+	l.id = span(bytes, len);
+	return store_lookup(device_store(k->device), &l) == 0 && l.found;
 }
 
-/* Credential Parameters, taken apart. Bytes are malloc()ed. */
-struct parameters {
-	struct device_import in;
-	struct span	id;
-	struct span	private_key;
-	struct span	user_id;
-};
-
+/* 11.5, step 12 on: what is not wrong in itself */
 static bool
-take_bytes(json_t *json, const char *name, enum virtual_coding coding,
-    bool required, struct span *out, struct answer *failed)
+is_possible(struct hub_key *k, json_t *parameters,
+    const struct device_import *in, struct answer *failed)
 {
-	json_t *value = json_object_get(json, name);
+	uint64_t features = auth_config_features(device_auth(k->device));
 
-	if (value == NULL && !required)
-		return true;
-	if (value == NULL)
-		return virtual_bad(failed, "is missing", name);
-	if (!json_is_string(value) || !get_bytes(json_string_value(value),
-	    json_string_length(value), coding, out))
-		return virtual_bad(failed, "is not bytes, as text", name);
-	return true;
-}
-
-static bool
-take_string(json_t *json, const char *name, struct span *out,
-    struct answer *failed)
-{
-	json_t *value = json_object_get(json, name);
-
-	if (value == NULL)
-		return true;
-	if (!json_is_string(value))
-		return virtual_bad(failed, "is not text", name);
-	*out = span((const uint8_t *)json_string_value(value),
-	    json_string_length(value));
-	return true;
-}
-
-/* NULL: as it is. */
-static bool
-take_bool(json_t *json, const char *name, bool *given, bool *out,
-    struct answer *failed)
-{
-	json_t *value = json_object_get(json, name);
-
-	if (given != NULL)
-		*given = value != NULL;
-	if (value == NULL)
-		return true;
-	if (!json_is_boolean(value))
-		return virtual_bad(failed, "is true or false", name);
-	*out = json_is_true(value);
-	return true;
-}
-
-/* A number, or null for a credential that does not count. */
-static bool
-take_counter(json_t *json, bool *given, enum cred_counting *counting,
-    uint32_t *count, struct answer *failed)
-{
-	json_t *value = json_object_get(json, "signCount");
-	json_int_t n = json_integer_value(value);
-
-	if (given != NULL)
-		*given = value != NULL;
-	if (value == NULL)
-		return true;
-	if (!json_is_null(value) && (!json_is_integer(value) || n < 0 ||
-	    n > UINT32_MAX))
-		return virtual_bad(failed, "is a number up to 4294967295, "
-		    "or null", "signCount");
-	*counting = json_is_null(value) ? COUNT_NOTHING : COUNT_ITSELF;
-	*count = (uint32_t)n;
-	return true;
-}
-
-/* 11.5, steps 2 to 12 */
-static bool
-take_identity(json_t *json, enum virtual_coding coding, struct parameters *p,
-    struct answer *failed)
-{
-	bool given;
-
-	if (!take_bytes(json, "credentialId", coding, true, &p->id, failed) ||
-	    !take_bool(json, "isResidentCredential", &given,
-	    &p->in.discoverable, failed) ||
-	    !take_string(json, "rpId", &p->in.rp_id, failed) ||
-	    !take_bytes(json, "privateKey", coding, true, &p->private_key,
-	    failed) ||
-	    !take_bytes(json, "userHandle", coding, false, &p->user_id,
-	    failed))
-		return false;
-	if (!given)
-		return virtual_bad(failed, "is missing",
-		    "isResidentCredential");
-	if (p->in.rp_id.p == NULL)
-		return virtual_bad(failed, "is missing", "rpId");
-	if (p->in.discoverable && p->user_id.p == NULL)
+	if (in->discoverable && in->user_id.p == NULL)
 		return virtual_bad(failed, "is missing, which a resident "
 		    "credential has", "userHandle");
-	p->in.id = p->id;
-	p->in.private_key = p->private_key;
-	p->in.user_id = p->user_id;
-	return true;
-}
-
-/* 11.5, steps 15 to 21 */
-static bool
-take_rest(struct hub_key *k, json_t *json, struct parameters *p,
-    struct answer *failed)
-{
-	const struct auth_config *cfg = device_auth(k->device);
-	uint64_t features = auth_config_features(cfg);
-
-	if (p->in.discoverable && !(features & FEATURE_RK))
+	if (in->discoverable && !(features & FEATURE_RK))
 		return virtual_bad(failed, "is true, but the authenticator "
 		    "has no resident keys", "isResidentCredential");
 	/* it would have to be put into what hosts keep there */
-	if (json_object_get(json, "largeBlob") != NULL &&
+	if (json_object_get(parameters, "largeBlob") != NULL &&
 	    (features & FEATURE_LARGE_BLOBS)) {
 		*failed = answer_error(-ENOTSUP, "a credential cannot bring a "
 		    "large blob along");
 		return false;
 	}
-	p->in.backup_eligible = cfg->backup_eligible;
-	p->in.backup_state = cfg->backup_state;
-	p->in.counting = COUNT_ITSELF;
-	return take_bool(json, "backupEligibility", NULL,
-	    &p->in.backup_eligible, failed) &&
-	    take_bool(json, "backupState", NULL, &p->in.backup_state,
-	    failed) &&
-	    take_string(json, "userName", &p->in.user_name, failed) &&
-	    take_string(json, "userDisplayName", &p->in.display_name,
-	    failed) &&
-	    take_counter(json, NULL, &p->in.counting, &p->in.counter, failed);
+	return true;
 }
 
 /* WebDriver has one error for all of them, but for a key that is full. */
@@ -346,18 +191,25 @@ import(struct hub_key *k, const struct device_import *in,
 
 bool
 virtual_import(struct hub_key *k, json_t *parameters,
-    enum virtual_coding coding, struct answer *failed)
+    enum credential_form form, struct answer *failed)
 {
+	const struct auth_config *cfg = device_auth(k->device);
 	/* step 10: a P-256 key, and no other */
-	struct parameters p = { .in = { .alg = COSE_ES256 } };
+	struct credential_import ci = { .import = { .alg = COSE_ES256,
+	    .backup_eligible = cfg->backup_eligible,
+	    .backup_state = cfg->backup_state, .counting = COUNT_ITSELF } };
+	char msg[256];
 	bool ok;
+	int r;
 
-	ok = take_identity(parameters, coding, &p, failed) &&
-	    take_rest(k, parameters, &p, failed) &&
-	    import(k, &p.in, failed);
-	free_bytes(p.id);
-	free_bytes(p.private_key);
-	free_bytes(p.user_id);
+	r = credential_import_read(parameters, form, &ci, msg, sizeof(msg));
+	if (r < 0) {
+		*failed = answer_error(r, msg);
+		return false;
+	}
+	ok = is_possible(k, parameters, &ci.import, failed) &&
+	    import(k, &ci.import, failed);
+	credential_import_done(&ci);
 	return ok;
 }
 
@@ -365,16 +217,16 @@ bool
 virtual_set_properties(struct hub_key *k, const struct credential *cred,
     json_t *parameters, struct answer *failed)
 {
-	struct device_properties set = { .counting = COUNT_ITSELF };
+	struct device_properties set;
+	char msg[256];
 	int r;
 
-	if (!take_bool(parameters, "backupEligibility",
-	    &set.set_backup_eligible, &set.backup_eligible, failed) ||
-	    !take_bool(parameters, "backupState", &set.set_backup_state,
-	    &set.backup_state, failed) ||
-	    !take_counter(parameters, &set.set_counter, &set.counting,
-	    &set.counter, failed))
+	r = credential_properties_read(parameters, CREDENTIAL_WEBDRIVER, &set,
+	    msg, sizeof(msg));
+	if (r < 0) {
+		*failed = answer_error(r, msg);
 		return false;
+	}
 	r = device_set_properties(k->device, cred->seq, &set);
 	hub_tell_trouble(k);
 	if (r < 0)

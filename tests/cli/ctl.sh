@@ -213,8 +213,11 @@ check "and an RP" badly rpId '"privateKey": "AAAA"'
 check "one that is none" badly . '"rpId": "a", "privateKey": "AAAA"'
 check "not base64url" badly privateKey '"rpId": "a", "privateKey": "A+=="'
 check "an unknown member" badly frobnicate '"frobnicate": 1'
-check "a count that is none" badly . '"rpId": "a.example",
-    "privateKey": "AAAA", "signCount": -1'
+check "a count that is none" badly 'signCount is a number' '"rpId":
+    "a.example", "privateKey": "AAAA", "signCount": -1'
+check "the one name of three that is no text" badly \
+    '[^,] userDisplayName is not text' '"rpId": "a.example", "privateKey":
+    "AAAA", "rpName": "a", "userName": "b", "userDisplayName": 7'
 check "BS without BE" refuses . properties --key from -- "$(ctl --key from \
     credentials | sed 's/^{"id":"\([^"]*\)".*/\1/')" backupState=true
 check "properties of nobody" refuses 'no credential' properties --key to \
