@@ -6,10 +6,9 @@
  *
  * Two kinds of work, kept apart because only one of them may be slow:
  *
- *  - key operations (struct key_op) are asynchronous. keys_start() may
- *    finish at once, or later, when keys_fd() is readable. One operation at
- *    a time.
- *  - sealing (keys_seal, keys_open, keys_tag) is symmetric cryptography
+ *  - key operations (struct key_op) are asynchronous. start() may finish
+ *    at once, or later, when fd() is readable. One operation at a time.
+ *  - sealing (seal, open, tag) is symmetric cryptography
  *    under the storage key. It never touches hardware and never waits.
  *
  * Errors are negative errno values:
@@ -212,7 +211,7 @@ struct keys_ops {
 	const char *name;	/* as recorded in the state: "software" */
 	/*
 	 * A fresh storage key: writes it wrapped, and unlocks with it.
-	 * keys_unlock() does the same with one made before; -EBADMSG means
+	 * unlock() does the same with one made before; -EBADMSG means
 	 * it was wrapped by another provider or device. May wait; called at
 	 * start only. Until one of them succeeded, nothing else works.
 	 */
@@ -220,8 +219,8 @@ struct keys_ops {
 		    uint8_t wrapped[static KEY_WRAPPED_MAX], size_t *len);
 	int	(*unlock)(struct keys *k, struct span wrapped);
 	/*
-	 * True: finished, see op->result. False: keys_poll() returns op
-	 * once it is.
+	 * True: finished, see op->result. False: poll() returns op once
+	 * it is.
 	 */
 	bool	(*start)(struct keys *k, struct key_op *op);
 	struct key_op *(*poll)(struct keys *k);

@@ -5,9 +5,9 @@
  * one computer as the key sees it: it has its own CTAPHID channels.
  *
  * A transport owns its descriptors. It never blocks and has no thread: the
- * loop waits for transport_fd() to become readable (it is an epoll
- * descriptor where there are several) and calls transport_dispatch(); calls
- * transport_tick() when transport_deadline() has passed.
+ * loop waits for fd() to become readable (it is an epoll descriptor where
+ * there are several) and calls dispatch(); calls tick() when deadline() has
+ * passed.
  *
  * Errors are negative errno values.
  */
@@ -39,7 +39,7 @@ struct transport_events {
 	bool	(*host_open)(void *arg, struct host *h);
 	void	(*report)(void *arg, struct host *h,
 		    const uint8_t report[static TRANSPORT_REPORT_LEN]);
-	/* h can take reports again after transport_send() said -EAGAIN. */
+	/* h can take reports again after send() said -EAGAIN. */
 	void	(*writable)(void *arg, struct host *h);
 	/* The host has gone; h is freed when this returns. */
 	void	(*host_close)(void *arg, struct host *h);

@@ -266,9 +266,9 @@ struct forge_mc {
 	struct span	rp_id;
 	struct span	client_data_hash;
 	uint32_t	value;		/* of the fault, see fault.h */
-	struct span	other_id;	/* a credential that this key has made
-					 * before, for another account or RP;
-					 * NULL: none */
+	struct span	other_id;	/* a credential that this key has for
+					 * another account of the same relying
+					 * party; NULL: none */
 	int64_t		now_s;		/* seconds since 1970 */
 	const struct forge_config *config;	/* forge.h */
 	uint8_t		aaguid[16];	/* the key's */

@@ -3,7 +3,8 @@
  * Profiles: which model of key this is, as one INI file. What it says of
  * itself ([settings], by the names of settings.h), what it looks like to the
  * machine that it is plugged into ([device]), and what its metadata statement
- * adds ([metadata], FIDO Metadata Statement 3.1). profile.md is the format.
+ * adds ([metadata], FIDO Metadata Statement 3.1). sealkey-profile(5) has the
+ * format.
  *
  * A profile begins with a key that has nothing: what it does not mention is
  * not there, so that it stays the same key when sealkey learns more. The

@@ -143,7 +143,7 @@ table_remove(struct table *t, struct node *n)
 	t->count--;
 }
 
-/* The first with that hash, and those behind it by next_node(). */
+/* n, or the first behind it, with that hash. */
 static struct node *
 same_hash(struct node *n, uint64_t hash)
 {
