@@ -226,6 +226,20 @@ read_kind(struct forge_mc *mc, int64_t kty, struct key *out)
 	return read_key(mc, out) && int_at(out, KTY, &is) && is == kty;
 }
 
+static bool
+read_ec2(struct forge_mc *mc, struct key *out)
+{
+	return read_kind(mc, KTY_EC2, out);
+}
+
+/* The same, and its coordinate of that label, to be changed; or NULL. */
+static uint8_t *
+coordinate(struct forge_mc *mc, struct key *key, int64_t label, size_t *len)
+{
+	*len = 0;
+	return read_ec2(mc, key) ? bytes_at(key, label, len) : NULL;
+}
+
 /*
  * The algorithm
  */
@@ -291,19 +305,23 @@ set_alg(struct forge_mc *mc, int64_t alg)
 }
 
 static bool
-alg_kty_confusion(struct forge_mc *mc)
+set_ec2_alg(struct forge_mc *mc, int64_t alg)
 {
 	struct key key;
 
-	return read_kind(mc, KTY_EC2, &key) && set_alg(mc, COSE_RS256);
+	return read_ec2(mc, &key) && set_alg(mc, alg);
+}
+
+static bool
+alg_kty_confusion(struct forge_mc *mc)
+{
+	return set_ec2_alg(mc, COSE_RS256);
 }
 
 static bool
 alg_eddsa(struct forge_mc *mc)
 {
-	struct key key;
-
-	return read_kind(mc, KTY_EC2, &key) && set_alg(mc, COSE_EDDSA);
+	return set_ec2_alg(mc, COSE_EDDSA);
 }
 
 static bool
@@ -312,7 +330,7 @@ alg_curve(struct forge_mc *mc)
 	struct key key;
 	int64_t crv;
 
-	return read_kind(mc, KTY_EC2, &key) && int_at(&key, CRV, &crv) &&
+	return read_ec2(mc, &key) && int_at(&key, CRV, &crv) &&
 	    set_alg(mc, crv == COSE_P256 ? COSE_ES384 : COSE_ES256);
 }
 
@@ -396,12 +414,11 @@ static bool
 off_curve(struct forge_mc *mc)
 {
 	struct key key;
-	size_t len = 0;
-	uint8_t *x, *y;
+	size_t len;
+	uint8_t *x = coordinate(mc, &key, X, &len);
+	uint8_t *y = x != NULL ? bytes_at(&key, Y, &len) : NULL;
 
-	if (!read_kind(mc, KTY_EC2, &key) ||
-	    (x = bytes_at(&key, X, &len)) == NULL ||
-	    (y = bytes_at(&key, Y, &len)) == NULL)
+	if (y == NULL)
 		return false;
 	y[len - 1] ^= 0x01;
 	return set_point(mc, &key, span(x, len), span(y, len));
@@ -411,11 +428,10 @@ static bool
 zero_point(struct forge_mc *mc)
 {
 	struct key key;
-	size_t len = 0;
-	uint8_t *zero;
+	size_t len;
+	uint8_t *zero = coordinate(mc, &key, X, &len);
 
-	if (!read_kind(mc, KTY_EC2, &key) ||
-	    (zero = bytes_at(&key, X, &len)) == NULL)
+	if (zero == NULL)
 		return false;
 	memset(zero, 0, len);
 	return set_point(mc, &key, span(zero, len), span(zero, len));
@@ -425,13 +441,11 @@ static bool
 compressed_y(struct forge_mc *mc)
 {
 	struct key key;
-	size_t len = 0;
-	uint8_t *y;
+	size_t len;
+	uint8_t *y = coordinate(mc, &key, Y, &len);
 
-	if (!read_kind(mc, KTY_EC2, &key) ||
-	    (y = bytes_at(&key, Y, &len)) == NULL)
-		return false;
-	return set_raw(&key, Y, span(y[len - 1] & 1 ? "\xf5" : "\xf4", 1)) &&
+	return y != NULL &&
+	    set_raw(&key, Y, span(y[len - 1] & 1 ? "\xf5" : "\xf4", 1)) &&
 	    write_key(mc, &key);
 }
 
@@ -440,18 +454,17 @@ no_y(struct forge_mc *mc)
 {
 	struct key key;
 
-	return read_kind(mc, KTY_EC2, &key) && without(mc, Y);
+	return read_ec2(mc, &key) && without(mc, Y);
 }
 
 static bool
 short_x(struct forge_mc *mc)
 {
 	struct key key;
-	size_t len = 0;
-	uint8_t *x;
+	size_t len;
+	uint8_t *x = coordinate(mc, &key, X, &len);
 
-	return read_kind(mc, KTY_EC2, &key) &&
-	    (x = bytes_at(&key, X, &len)) != NULL &&
+	return x != NULL &&
 	    set_bytes(&key, X, span(x + 1, len - 1)) && write_key(mc, &key);
 }
 
@@ -459,12 +472,11 @@ static bool
 long_x(struct forge_mc *mc)
 {
 	struct key key;
-	size_t len = 0;
-	uint8_t *x, *longer;
+	size_t len;
+	uint8_t *x = coordinate(mc, &key, X, &len);
+	uint8_t *longer = x != NULL ? forge_room(mc->memory, len + 1) : NULL;
 
-	if (!read_kind(mc, KTY_EC2, &key) ||
-	    (x = bytes_at(&key, X, &len)) == NULL ||
-	    (longer = forge_room(mc->memory, len + 1)) == NULL)
+	if (longer == NULL)
 		return false;
 	memcpy(longer + 1, x, len);
 	return set_bytes(&key, X, span(longer, len + 1)) &&
@@ -477,7 +489,7 @@ other_curve(struct forge_mc *mc)
 	struct key key;
 	int64_t crv;
 
-	return read_kind(mc, KTY_EC2, &key) && int_at(&key, CRV, &crv) &&
+	return read_ec2(mc, &key) && int_at(&key, CRV, &crv) &&
 	    set_int(&key, CRV, crv == COSE_P256 ? COSE_P384 : COSE_P256) &&
 	    write_key(mc, &key);
 }
@@ -488,7 +500,7 @@ private_d(struct forge_mc *mc)
 	struct span d = forge_random(mc->memory, 32);
 	struct key key;
 
-	return read_kind(mc, KTY_EC2, &key) && d.p != NULL &&
+	return read_ec2(mc, &key) && d.p != NULL &&
 	    put_in(&key, key.count, D, encoded_bytes(&key, d)) &&
 	    write_key(mc, &key);
 }

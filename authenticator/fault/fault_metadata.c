@@ -7,12 +7,14 @@
 #include "authenticator/fault/fault_rows.h"
 #include "authenticator/mds/bend.h"
 
-#define ROW(NAME, VERDICT, BEND, BREAKS, CHECK, SECTION, REFERENCES) \
+#define NEEDING(MORE, NAME, VERDICT, BEND, BREAKS, CHECK, SECTION, \
+    REFERENCES) \
 	{ .name = NAME, .stage = FAULT_METADATA, .verdict = VERDICT, \
 	  .chromium = FAULT_LIKELY, .firefox = FAULT_LIKELY, \
-	  .needs = FAULT_NEEDS_METADATA | FAULT_NEEDS_DIRECT, \
+	  .needs = FAULT_NEEDS_METADATA | FAULT_NEEDS_DIRECT | (MORE), \
 	  .metadata = BEND, .breaks = BREAKS, .check = CHECK, \
 	  .section = SECTION, .references = REFERENCES }
+#define ROW(...)	NEEDING(0, __VA_ARGS__)
 
 static const struct fault rows[] = {
 	ROW("mds.status-revoked", FAULT_REFUSE, MDS_STATUS_REVOKED,
@@ -156,14 +158,10 @@ static const struct fault rows[] = {
 	ROW("mds.signer-not-yet", FAULT_REFUSE, MDS_SIGNER_NOT_YET,
 	    "The signer's certificate is valid from next year on.",
 	    "check validity", "MDS 3.2", NULL),
-	{ .name = "mds.signer-revoked", .stage = FAULT_METADATA,
-	  .verdict = FAULT_REFUSE, .chromium = FAULT_LIKELY,
-	  .firefox = FAULT_LIKELY, .needs = FAULT_NEEDS_METADATA |
-	    FAULT_NEEDS_DIRECT | FAULT_NEEDS_CRL,
-	  .metadata = MDS_SIGNER_REVOKED,
-	  .breaks = "The signer's certificate is on the CRL that it names.",
-	  .check = "fetch the CRL, and refuse a revoked chain",
-	  .section = "MDS 3.2", .references = NULL },
+	NEEDING(FAULT_NEEDS_CRL, "mds.signer-revoked", FAULT_REFUSE,
+	    MDS_SIGNER_REVOKED,
+	    "The signer's certificate is on the CRL that it names.",
+	    "fetch the CRL, and refuse a revoked chain", "MDS 3.2", NULL),
 };
 
 const struct fault_rows fault_metadata = FAULT_ROWS(rows);
