@@ -3,10 +3,8 @@
  * sealkey mds serve. The key may be running, or not: it is asked for its
  * revocation lists when one is wanted and the last ones are an hour old.
  */
-#include <sys/signalfd.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +15,7 @@
 #include "authenticator/cmd/mds_options.h"
 #include "authenticator/mds/server.h"
 #include "authenticator/reactor.h"
+#include "authenticator/signals.h"
 
 #define LISTS_GOOD_S	3600
 
@@ -24,8 +23,8 @@ struct service {
 	struct mds_use	*use;
 	struct mds_server *server;
 	struct reactor	 reactor;
-	struct source	 requests, signals;
-	int		 signal_fd;
+	struct source	 requests;
+	struct signals	 signals;
 	char		 crl_url[LOOPBACK_TEXT_LEN + 32];
 	json_t		*lists;		/* as manage_crls() gives them */
 	int64_t		 lists_s;
@@ -164,32 +163,6 @@ requests_deadline(const void *arg)
 	    reactor_now_ms());
 }
 
-static void
-on_signal(void *arg, uint64_t now_ms)
-{
-	struct service *s = arg;
-	struct signalfd_siginfo si;
-
-	(void)now_ms;
-	if (read(s->signal_fd, &si, sizeof(si)) == sizeof(si))
-		reactor_stop(&s->reactor, 0);
-}
-
-static int
-open_signals(struct service *s)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1)
-		return -errno;
-	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return s->signal_fd == -1 ? -errno : 0;
-}
-
 static int
 watch_all(struct service *s)
 {
@@ -198,14 +171,10 @@ watch_all(struct service *s)
 	s->requests = (struct source){ .fd = mds_server_fd(s->server),
 	    .ready = on_requests, .deadline = requests_deadline,
 	    .tick = on_requests, .arg = s };
-	r = open_signals(s);
-	if (r == 0)
-		r = reactor_init(&s->reactor);
-	s->signals = (struct source){ .fd = s->signal_fd, .ready = on_signal,
-	    .arg = s };
+	r = reactor_init(&s->reactor);
 	if (r == 0)
 		r = reactor_add(&s->reactor, &s->requests);
-	return r == 0 ? reactor_add(&s->reactor, &s->signals) : r;
+	return r == 0 ? signals_open(&s->signals, &s->reactor) : r;
 }
 
 /* What cannot be published at all is known before anybody is told to ask. */
@@ -238,7 +207,7 @@ start(struct service *s, char url[static LOOPBACK_TEXT_LEN])
 int
 mds_serve(struct mds_use *use)
 {
-	struct service s = { .use = use, .signal_fd = -1,
+	struct service s = { .use = use, .signals.fd = -1,
 		.reactor.epfd = -1 };
 	char url[LOOPBACK_TEXT_LEN];
 	int status = start(&s, url);
@@ -251,8 +220,7 @@ mds_serve(struct mds_use *use)
 	}
 	mds_server_close(s.server);
 	reactor_done(&s.reactor);
-	if (s.signal_fd != -1)
-		close(s.signal_fd);
+	signals_close(&s.signals);
 	json_decref(s.lists);
 	return status;
 }

@@ -4,12 +4,10 @@
  * and those that are added through its control interface, until SIGTERM,
  * SIGINT or SIGHUP.
  */
-#include <sys/signalfd.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +24,7 @@
 #include "authenticator/paths.h"
 #include "authenticator/attest/pem_file.h"
 #include "authenticator/reactor.h"
+#include "authenticator/signals.h"
 #include "authenticator/cmd/tpm_options.h"
 
 static const char help[] =
@@ -160,8 +159,7 @@ struct run {
 	struct hub_key	*key;		/* the one that was started with */
 	struct control	*control;
 	char		 control_path[PATH_MAX];
-	int		 signal_fd;
-	struct source	 signals;
+	struct signals	 signals;
 	struct source	 controls;
 };
 
@@ -302,17 +300,6 @@ read_options(int argc, char **argv, struct run_options *o, bool *done)
 }
 
 static void
-on_signal(void *arg, uint64_t now_ms)
-{
-	struct run *r = arg;
-	struct signalfd_siginfo si;
-
-	(void)now_ms;
-	if (read(r->signal_fd, &si, sizeof(si)) == sizeof(si))
-		reactor_stop(&r->reactor, 0);
-}
-
-static void
 on_key_failed(void *arg, const struct hub_key *k, const char *line)
 {
 	struct run *r = arg;
@@ -358,7 +345,7 @@ choose_transport(const struct run_options *o, struct hub_options *ho)
 	}
 }
 
-/* It is plugged in when signals can take it out again: see open_signals(). */
+/* It is plugged in when signals can take it out again: see start(). */
 static int
 add_key(struct run *r, char *msg, size_t msglen)
 {
@@ -427,40 +414,13 @@ open_control(struct run *r, char *msg, size_t msglen)
 	return error;
 }
 
-/*
- * Not before the device is open: making a key may take a while, and until a
- * socket is there, the key may end in whatever way a signal ends it.
- */
 static int
-open_signals(struct run *r)
+watch_control(struct run *r)
 {
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1)
-		return -errno;
-	r->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return r->signal_fd == -1 ? -errno : 0;
-}
-
-static int
-watch_all(struct run *r)
-{
-	struct reactor *re = &r->reactor;
-	int error;
-
-	r->signals = (struct source){ .fd = r->signal_fd, .ready = on_signal,
-	    .arg = r };
 	r->controls = (struct source){ .fd = control_fd(r->control),
 	    .ready = on_control, .deadline = controls_deadline,
 	    .tick = on_control, .arg = r };
-	error = reactor_add(re, &r->signals);
-	if (error == 0)
-		error = reactor_add(re, &r->controls);
-	return error;
+	return reactor_add(&r->reactor, &r->controls);
 }
 
 static int
@@ -487,7 +447,10 @@ start(struct run *r, char *msg, size_t msglen)
 		error = add_key(r, msg, msglen);
 	if (error < 0)
 		return error;
-	error = open_signals(r);
+	/* Not before the device is open: making a key may take a while, and
+	 * until a socket is there, the key may end in whatever way a signal
+	 * ends it. */
+	error = signals_open(&r->signals, &r->reactor);
 	if (error < 0)
 		return cannot_start(error, msg, msglen);
 	if (r->key != NULL)
@@ -496,7 +459,7 @@ start(struct run *r, char *msg, size_t msglen)
 		error = open_control(r, msg, msglen);
 	if (error < 0)
 		return error;
-	error = watch_all(r);
+	error = watch_control(r);
 	return error < 0 ? cannot_start(error, msg, msglen) : 0;
 }
 
@@ -509,8 +472,7 @@ stop(struct run *r)
 	control_close(r->control);
 	hub_free(r->hub);
 	reactor_done(&r->reactor);
-	if (r->signal_fd != -1)
-		close(r->signal_fd);
+	signals_close(&r->signals);
 }
 
 static void
@@ -553,7 +515,7 @@ cmd_run(int argc, char **argv)
 	struct run_options o = { .ready_fd = READY_NONE,
 	    .audit = AUDIT_SEALED };
 	struct device_config defaults;
-	struct run r = { .opt = &o, .signal_fd = -1, .reactor.epfd = -1 };
+	struct run r = { .opt = &o, .signals.fd = -1, .reactor.epfd = -1 };
 	char msg[DEVICE_MESSAGE_LEN] = "out of memory";
 	int status;
 	bool done;

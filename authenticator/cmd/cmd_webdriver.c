@@ -13,6 +13,7 @@
 #include "authenticator/cmd/ready.h"
 #include "authenticator/http_client.h"
 #include "authenticator/loopback.h"
+#include "authenticator/signals.h"
 #include "authenticator/webdriver/own_daemon.h"
 #include "authenticator/webdriver/proxy.h"
 #include "uhid/unix.h"
@@ -109,17 +110,6 @@ check_options(const struct cli *cli, struct webdriver_options *o)
 	return CLI_DONE;
 }
 
-/* Blocked in every thread, so that this one hears of them. */
-static void
-block_signals(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGHUP);
-	(void)pthread_sigmask(SIG_BLOCK, set, NULL);
-}
-
 /* The keys' process is there. Closes listen_fd. */
 static int
 serve(const struct webdriver_options *o, const char *control, int listen_fd)
@@ -131,7 +121,8 @@ serve(const struct webdriver_options *o, const char *control, int listen_fd)
 	sigset_t signals;
 	int got;
 
-	block_signals(&signals);
+	/* in every thread, so that this one hears of them */
+	(void)signals_block(&signals);
 	if (proxy_start(&cfg, &proxy, msg, sizeof(msg)) < 0)
 		return cli_error("%s", msg);
 	loopback_text(&o->addr, at);
