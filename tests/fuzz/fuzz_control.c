@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <microhttpd.h>
+#include <sanitizer/lsan_interface.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,12 +221,14 @@ check_done(const struct answer *a)
 	CHECK(a->status == 200);
 }
 
+/* Its keys are in memory where the leak checker does not look for pointers. */
 static void
 hub_begin(void)
 {
 	struct request rq;
 	struct answer a;
 
+	__lsan_disable();
 	CHECK(hub_new(&reactor, &hub) == 0);
 	a = ask(&rq, "POST", "/v1/keys", first_key);
 	check_done(&a);
@@ -233,6 +236,7 @@ hub_begin(void)
 	a = ask(&rq, "POST", "/v1/credentials", first_credential);
 	check_done(&a);
 	finish(&rq, a);
+	__lsan_enable();
 }
 
 static void
