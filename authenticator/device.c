@@ -991,15 +991,28 @@ key_done(struct device *d, uint64_t now_ms)
 	return auth_key_done(d->engine, now_ms);
 }
 
-/* No room is an answer. */
+/* Hosts have a word for it: mc.17, lb.9. */
+static bool
+says_full(const struct device *d)
+{
+	struct auth_facts facts;
+
+	return auth_facts(d->engine, &facts) &&
+	    (facts.status == CTAP2_ERR_KEY_STORE_FULL ||
+	    facts.status == CTAP2_ERR_LARGE_BLOB_STORAGE_FULL);
+}
+
+/* No room is an answer, where it is one; a sign-in has no other but OTHER. */
 static enum auth_want
 commit_done(struct device *d, int r, uint64_t now_ms)
 {
+	enum auth_want want = auth_commit_done(d->engine, r, now_ms);
+
 	if (r == 0)
 		d->trouble[0] = '\0';
-	else if (r != -ENOSPC)
+	else if (r != -ENOSPC || want != AUTH_REPLY || !says_full(d))
 		note_trouble(d, commit_strerror(&d->commit));
-	return auth_commit_done(d->engine, r, now_ms);
+	return want;
 }
 
 static void

@@ -289,6 +289,8 @@ device_sign_count(const struct device *d, const struct credential *cred,
 		*count = cred->counter;
 	else if (d->engine != NULL)
 		*count = auth_counter(d->engine);
+	else
+		return false;
 	return true;
 }
 

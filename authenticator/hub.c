@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "authenticator/note.h"
+#include "authenticator/paths.h"
 #include "authenticator/profile/profile_state.h"
 #include "authenticator/watch.h"
 #include "uhid/transport.h"
@@ -444,17 +445,13 @@ open_device(struct hub_key *k, const struct hub_options *o, uint64_t now_ms,
 static int
 choose_path(struct hub_key *k, const char *path, char *msg, size_t msglen)
 {
-	const char *slash = "", *dir = "";
-
 	if (k->kind == HUB_UHID)
 		return 0;
-	if (path == NULL) {
-		dir = device_path(k->device);
-		slash = "/";
-		path = "host.sock";
-	}
-	if ((size_t)snprintf(k->path, sizeof(k->path), "%s%s%s", dir, slash,
-	    path) < sizeof(k->path))
+	/* others, who are told it, are in other folders */
+	if (path != NULL)
+		return paths_absolute(path, k->path, msg, msglen);
+	if ((size_t)snprintf(k->path, sizeof(k->path), "%s/host.sock",
+	    device_path(k->device)) < sizeof(k->path))
 		return 0;
 	return refuse(-ENAMETOOLONG, msg, msglen, "the path of the socket is "
 	    "too long");

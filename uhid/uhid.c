@@ -372,17 +372,21 @@ out:
 	return 0;
 }
 
+/* In words of whoever asked: the command line, or a request. */
+#define A_SOCKET	"use a socket instead (run --socket PATH; transport " \
+			"socket in a request)"
+
 static void
 explain(int error, char *msg, size_t msglen)
 {
 	if (error == -ENOENT || error == -ENODEV || error == -ENXIO)
 		snprintf(msg, msglen, "/dev/uhid is missing: load it with "
-		    "\"modprobe uhid\", or serve a socket with --socket PATH");
+		    "\"modprobe uhid\", or " A_SOCKET);
 	else if (error == -EACCES || error == -EPERM)
 		snprintf(msg, msglen, "/dev/uhid is forbidden to this user: "
 		    "install the udev rule 60-sealkey.rules and run \"udevadm "
 		    "trigger /dev/uhid\", join group sealkey and log in again, "
-		    "run as root, or serve a socket with --socket PATH");
+		    "run as root, or " A_SOCKET);
 	else
 		snprintf(msg, msglen, "/dev/uhid: %s", strerror(-error));
 }

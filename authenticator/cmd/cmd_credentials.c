@@ -49,6 +49,9 @@ static const struct {
 	{ "algorithmName", NULL,	"algorithm" },
 	{ "credProtect", NULL,		"credential protection" },
 	{ "hmacSecret",	NULL,		"hmac-secret" },
+	{ "signCount",	NULL,		"signature counter" },
+	{ "backupEligibility", NULL,	"backup eligible" },
+	{ "backupState", NULL,		"backed up" },
 	{ "created",	NULL,		"created" },
 	{ "publicKey",	NULL,		"public key (COSE)" },
 };

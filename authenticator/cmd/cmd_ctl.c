@@ -13,6 +13,7 @@
 #include "authenticator/cmd/daemon_option.h"
 #include "authenticator/control/control_client.h"
 #include "authenticator/event.h"
+#include "authenticator/profile/profile.h"
 
 #define BODY_MAX	65536	/* bytes, of control.h */
 
@@ -41,9 +42,10 @@ static const char help[] =
 "  export ID                     one, with its private key\n"
 "  properties ID NAME=VALUE...   backupEligibility, backupState, signCount\n"
 "  pin [PIN], remove-pin         whether it has one; a new one, or none\n"
-"  profile [NAME]                which model it is; another one from now on\n"
-"  roots, crls                   its trust anchors; its revocation lists, DER\n"
-"                                in base64\n"
+"  profile [NAME]                which model it is; another one from now on,\n"
+"                                also a file, such as ./mine.ini\n"
+"  roots, crls                   its trust anchors, PEM; revocation lists,\n"
+"                                DER in base64\n"
 "  audit                         what it did, the oldest first\n"
 "  faults                        which are armed\n"
 "  arm FAULT [USES [RP_ID]]      one more\n"
@@ -51,8 +53,8 @@ static const char help[] =
 "  events [NAME,...]             what happens, as it happens\n"
 "\n"
 DAEMON_HELP
-"  --json                        the reply as it came; with it, events and\n"
-"                                errors are JSON as well\n"
+"  --json                        the reply as it came, errors too; export and\n"
+"                                events are JSON anyway\n"
 "  --help, --version\n";
 
 enum { OPT_JSON = CLI_OPT_FIRST };
@@ -220,10 +222,33 @@ read_input(void)
 	return text;
 }
 
+/* A profile that is a file: the daemon may not see what we see. */
+static int
+take_profile(json_t *body)
+{
+	const char *name = json_string_value(json_object_get(body,
+	    "profile"));
+	char msg[PROFILE_MESSAGE_LEN];
+	struct profile *p;
+	int r;
+
+	if (name == NULL || (strchr(name, '/') == NULL &&
+	    strstr(name, ".ini") == NULL))
+		return CLI_DONE;
+	if (profile_load(name, &p, msg, sizeof(msg)) < 0)
+		return cli_error("%s", msg);
+	r = json_object_set_new(body, "profileText",
+	    json_stringn((const char *)p->text.p, p->text.len));
+	profile_free(p);
+	json_object_del(body, "profile");
+	return r == 0 ? CLI_DONE : cli_error("%s", "out of memory");
+}
+
 static int
 take_body(const struct cli *cli, const struct verb *v, struct call *call,
     int argc, char **argv)
 {
+	int status = CLI_DONE;
 	json_t *body;
 	size_t at = 0;
 
@@ -241,9 +266,11 @@ take_body(const struct cli *cli, const struct verb *v, struct call *call,
 		    argv[i]);
 	}
 	if (argc > 0)
+		status = take_profile(body);
+	if (argc > 0 && status == CLI_DONE)
 		call->body = json_dumps(body, JSON_COMPACT);
 	json_decref(body);
-	return CLI_DONE;
+	return status;
 }
 
 /* An ID becomes part of a URL: nothing but what IDs have may. */
@@ -310,30 +337,65 @@ print_value(const char *name, const json_t *value)
 	free(text);
 }
 
-/* A member a line, or, of a list, an element. */
+/* An object a line, as JSON; of others, each with the name of the list. */
 static void
-print_reply(json_t *reply)
+print_list(const char *name, const json_t *list)
 {
-	const char *name;
-	json_t *value;
+	const json_t *value;
+	char *text;
 
-	json_object_foreach(reply, name, value) {
-		if (strcmp(name, "pem") == 0) {
-			fputs(json_string_value(value), stdout);
-			continue;
-		}
-		if (!json_is_array(value)) {
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		value = json_array_get(list, i);
+		if (!json_is_object(value)) {
 			print_value(name, value);
 			continue;
 		}
-		for (size_t i = 0; i < json_array_size(value); i++) {
-			char *text = json_dumps(json_array_get(value, i),
-			    JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
-
-			printf("%s\n", text != NULL ? text : "");
-			free(text);
-		}
+		text = json_dumps(value, JSON_COMPACT | JSON_ENSURE_ASCII);
+		printf("%s\n", text != NULL ? text : "");
+		free(text);
 	}
+}
+
+/* A member a line; "outer.inner: value" of an object, two deep at most. */
+static void
+print_members(const char *outer, json_t *object)
+{
+	const char *inner;
+	char name[128];
+	json_t *value;
+
+	json_object_foreach(object, inner, value) {
+		snprintf(name, sizeof(name), "%s%s%s", outer,
+		    outer[0] != '\0' ? "." : "", inner);
+		if (json_is_array(value))
+			print_list(name, value);
+		else if (json_is_object(value) && outer[0] == '\0')
+			print_members(name, value);
+		else
+			print_value(name, value);
+	}
+}
+
+/*
+ * Of roots, what a file of them is made of. That nothing is damaged is not
+ * worth a line, and that something is, is none of the log.
+ */
+static void
+print_reply(json_t *reply)
+{
+	const char *pem = json_string_value(json_object_get(reply, "pem"));
+	json_int_t damaged = json_integer_value(json_object_get(reply,
+	    "damaged"));
+
+	if (pem != NULL) {
+		fputs(pem, stdout);
+		return;
+	}
+	json_object_del(reply, "damaged");
+	print_members("", reply);
+	if (damaged > 0)
+		cli_error("%" JSON_INTEGER_FORMAT " lines of the audit log "
+		    "cannot be read", damaged);
 }
 
 static int
@@ -341,19 +403,17 @@ perform(const struct daemon_option *o, const struct call *call, bool json)
 {
 	char msg[1024];
 	json_t *reply;
-	int r = control_call_with(o->socket, call->method, call->target,
+	int r = control_call_reply(o->socket, call->method, call->target,
 	    call->body != NULL ? call->body : "", &reply, msg, sizeof(msg));
 
-	if (r < 0)
-		return cli_error("%s", msg);
-	if (json) {
+	if (json && reply != NULL) {
 		json_dumpf(reply, stdout, JSON_COMPACT);
 		putchar('\n');
-	} else {
+	} else if (r == 0) {
 		print_reply(reply);
 	}
 	json_decref(reply);
-	return CLI_DONE;
+	return r < 0 ? cli_error("%s", msg) : CLI_DONE;
 }
 
 static int
@@ -415,6 +475,13 @@ events(const struct cli *cli, struct daemon_option *o, int argc, char **argv)
 	return r < 0 ? cli_error("%s", msg) : CLI_DONE;
 }
 
+/* What another key can be given is printed as it came. */
+static bool
+is_for_import(const struct verb *v)
+{
+	return strcmp(v->name, "export") == 0;
+}
+
 static bool
 is_method(const char *s)
 {
@@ -442,7 +509,7 @@ dispatch(const struct cli *cli, struct daemon_option *o, bool json, int argc,
 		return events(cli, o, argc - 1, argv + 1);
 	status = make_call(cli, v, o, argc - 1, argv + 1, &call);
 	if (status == CLI_DONE)
-		status = perform(o, &call, json);
+		status = perform(o, &call, json || is_for_import(v));
 	free(call.target);
 	free(call.body);
 	return status;

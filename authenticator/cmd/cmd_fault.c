@@ -323,9 +323,8 @@ take_option(const struct cli *cli, int opt, struct fault_use *use)
 		use->uses = 0;
 		break;
 	case OPT_RP:
-		if (optarg[0] == '\0' || strlen(optarg) > RP_ID_KEPT)
-			return cli_wrong_use(cli, "--rp takes an RP ID of at "
-			    "most %d bytes", RP_ID_KEPT);
+		if (!fault_is_rp_id(span_str(optarg)))
+			return cli_wrong_use(cli, "--rp: " FAULT_NO_RP_ID);
 		use->rp = optarg;
 		break;
 	case OPT_BROWSER:

@@ -68,8 +68,8 @@ find_by_default(struct daemon_option *o, char *msg, size_t msglen)
 	if (paths_control_alone(o->socket, why, sizeof(why)) == 0 &&
 	    is_there(o->socket))
 		return 0;
-	snprintf(msg, msglen, "no daemon is running; say which one with "
-	    "--control SOCKET or --state DIR");
+	snprintf(msg, msglen, "no daemon is running at the default places; "
+	    "say which one with --control SOCKET or --state DIR");
 	return -ENOENT;
 }
 

@@ -166,6 +166,7 @@ parse_reply(const struct reply *reply, int *status, json_t **body)
 	    JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(*body)) {
 		json_decref(*body);
+		*body = NULL;
 		return -EPROTO;
 	}
 	return 0;
@@ -190,18 +191,18 @@ status_error(int status)
 	}
 }
 
+/* WebDriver has its errors one deeper. */
 static int
-judge(int status, json_t *body, json_t **out, char *msg, size_t msglen)
+judge(int status, const json_t *body, char *msg, size_t msglen)
 {
-	const char *why = json_string_value(json_object_get(body, "message"));
+	const json_t *value = json_object_get(body, "value");
+	const char *why = json_string_value(json_object_get(
+	    json_is_object(value) ? value : body, "message"));
 	int r = status_error(status);
 
-	if (r == 0) {
-		*out = body;
-		return 0;
-	}
-	snprintf(msg, msglen, "%s", why != NULL ? why : "the key refused");
-	json_decref(body);
+	if (r < 0)
+		snprintf(msg, msglen, "%s", why != NULL ? why :
+		    "the key refused");
 	return r;
 }
 
@@ -218,23 +219,39 @@ control_call_with(const char *socket_path, const char *method,
     const char *target, const char *text, json_t **out, char *msg,
     size_t msglen)
 {
+	json_t *body;
+	int r = control_call_reply(socket_path, method, target, text, &body,
+	    msg, msglen);
+
+	if (r == 0)
+		*out = body;
+	else
+		json_decref(body);
+	return r;
+}
+
+int
+control_call_reply(const char *socket_path, const char *method,
+    const char *target, const char *text, json_t **out, char *msg,
+    size_t msglen)
+{
 	struct reply reply = { NULL, 0, 0 };
-	json_t *body = NULL;
 	int status;
 	int r;
 
+	*out = NULL;
 	r = exchange(socket_path, method, target, text, &reply);
 	if (r == -ENOENT)
 		r = -ECONNREFUSED;	/* -ENOENT is the key's to say */
 	if (r == 0)
-		r = parse_reply(&reply, &status, &body);
+		r = parse_reply(&reply, &status, out);
 	free(reply.text);
 	if (r < 0) {
 		snprintf(msg, msglen, "%s: %s", socket_path, r == -EPROTO ?
 		    "that is not a key's control socket" : strerror(-r));
 		return r;
 	}
-	return judge(status, body, out, msg, msglen);
+	return judge(status, *out, msg, msglen);
 }
 
 static int64_t
@@ -318,7 +335,7 @@ static int
 refused(int fd, struct reply *reply, int64_t deadline_ms, char *msg,
     size_t msglen)
 {
-	json_t *body = NULL, *none = NULL;
+	json_t *body = NULL;
 	int status, r;
 
 	while ((r = read_more(fd, reply, deadline_ms)) > 0)
@@ -326,7 +343,10 @@ refused(int fd, struct reply *reply, int64_t deadline_ms, char *msg,
 	reply->text[7] = '1';	/* HTTP/1.0 is answered as it asks */
 	if (r == 0)
 		r = parse_reply(reply, &status, &body);
-	return r < 0 ? r : judge(status, body, &none, msg, msglen);
+	if (r == 0)
+		r = judge(status, body, msg, msglen);
+	json_decref(body);
+	return r;
 }
 
 static int

@@ -26,6 +26,10 @@ int control_call(const char *socket_path, const char *method,
 int control_call_with(const char *socket_path, const char *method,
     const char *target, const char *text, json_t **out, char *msg,
     size_t msglen);
+/* The same; *out is also what the key said no with, or NULL. */
+int control_call_reply(const char *socket_path, const char *method,
+    const char *target, const char *text, json_t **out, char *msg,
+    size_t msglen);
 
 /*
  * Sends a request and does not wait for the reply: the descriptor, to be

@@ -311,12 +311,14 @@ created(uint64_t created_s)
 }
 
 json_t *
-describe_credential(const struct credential *c)
+describe_credential(const struct device *d, const struct credential *c)
 {
 	const struct user_entity *user = &c->user;
+	uint32_t count;
+	bool counts = device_sign_count(d, c, &count);
 
 	return json_pack("{s:o, s:{s:o, s:o}, s:{s:o, s:o, s:o}, s:i, s:s,"
-	    " s:i, s:b, s:b, s:o, s:o}",
+	    " s:i, s:b, s:b, s:o, s:b, s:b, s:o, s:o}",
 	    "id", bytes(c->id, c->id_len),
 	    "rp",
 		"id", text(c->rp_id.s, c->rp_id.len),
@@ -332,6 +334,9 @@ describe_credential(const struct credential *c)
 	    "credProtect", c->protect,
 	    "hmacSecret", c->hmac_secret,
 	    "discoverable", c->discoverable,
+	    "signCount", counts ? json_integer(count) : json_null(),
+	    "backupEligibility", c->backup_eligible,
+	    "backupState", c->backup_state,
 	    "created", created(c->created_s),
 	    "publicKey", bytes(c->pub, c->pub_len));
 }

@@ -22,7 +22,9 @@ void describe_keys(const struct device *d,
 /* What every copy of sealkey can say about a state directory. */
 json_t *describe_device(struct device *d);
 
-json_t *describe_credential(const struct credential *cred);
+/* Of d, running or at rest. */
+json_t *describe_credential(const struct device *d,
+    const struct credential *cred);
 
 /* "ES256", or NULL; and back, 0 if there is none of that name. */
 const char *describe_alg(int alg);

@@ -224,11 +224,12 @@ manage_show(struct manage *m, const char *id, json_t **out)
 	r = describe_find(m->device, id, &cred);
 	if (r < 0)
 		return explain(m, r);
-	*out = describe_credential(&cred);
+	*out = describe_credential(m->device, &cred);
 	return *out != NULL ? 0 : explain(m, -ENOMEM);
 }
 
 struct visit {
+	const struct device *device;	/* NULL: it runs */
 	int	(*each)(void *arg, json_t *cred);
 	void	*arg;
 };
@@ -237,7 +238,7 @@ static int
 visit(void *arg, const struct credential *cred)
 {
 	struct visit *v = arg;
-	json_t *json = describe_credential(cred);
+	json_t *json = describe_credential(v->device, cred);
 	int r;
 
 	if (json == NULL)
@@ -283,7 +284,7 @@ visit_pages(struct manage *m, struct visit *v)
 int
 manage_each(struct manage *m, int (*each)(void *arg, json_t *cred), void *arg)
 {
-	struct visit v = { each, arg };
+	struct visit v = { m->device, each, arg };
 
 	if (m->device == NULL)
 		return visit_pages(m, &v);

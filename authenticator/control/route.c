@@ -244,10 +244,77 @@ find_key(const struct request *rq, const struct path *path, size_t prefix)
 	    hub_first(rq->hub);
 }
 
+/* Of the names that a route knows, which were there: bits, by place. */
+struct query {
+	const char	*known;
+	uint64_t	 seen;
+	const char	*wrong;		/* NULL: nothing */
+};
+
+static enum MHD_Result
+take_query(void *arg, enum MHD_ValueKind kind, const char *name,
+    const char *value)
+{
+	struct query *q = arg;
+	const char *at = q->known;
+	size_t len = strlen(name);
+
+	(void)kind;
+	(void)value;
+	while (at != NULL && (strncmp(at, name, len) != 0 ||
+	    (at[len] != ',' && at[len] != '\0'))) {
+		at = strchr(at, ',');
+		at += at != NULL;
+	}
+	if (at == NULL || len == 0)
+		q->wrong = q->known == NULL ? "this request has no query" :
+		    "this request has no query of that name";
+	else if (q->seen & UINT64_C(1) << (at - q->known))
+		q->wrong = "a query of one name comes once";
+	else
+		q->seen |= UINT64_C(1) << (at - q->known);
+	return q->wrong == NULL ? MHD_YES : MHD_NO;
+}
+
+static bool
+is_nothing(const char *body, size_t len)
+{
+	json_t *json;
+	bool empty;
+
+	if (len == 0)
+		return true;
+	json = json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL);
+	empty = json_is_object(json) && json_object_size(json) == 0;
+	json_decref(json);
+	return empty;
+}
+
+/* NULL: rq says no more than its route will hear. */
+static const char *
+what_is_too_much(struct request *rq, const struct route *route)
+{
+	bool body = route->takes != NULL && strcmp(route->takes, "{}") == 0;
+	struct query q = { .known = body ? NULL : route->takes };
+
+	/* WebDriver reads no bodies but those of POST, and no queries */
+	if (route_is_webdriver(rq->url))
+		return NULL;
+	if (!body && !is_nothing(rq->body, rq->body_len))
+		return "this request has no body";
+	MHD_get_connection_values(rq->connection, MHD_GET_ARGUMENT_KIND,
+	    take_query, &q);
+	return q.wrong;
+}
+
 static struct answer
 call(struct request *rq, const struct route *route, const struct path *path,
     size_t prefix)
 {
+	const char *wrong = what_is_too_much(rq, route);
+
+	if (wrong != NULL)
+		return answer_invalid(wrong);
 	rq->key = NULL;
 	if (prefix > 0) {
 		rq->key = find_key(rq, path, prefix);

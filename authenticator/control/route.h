@@ -97,12 +97,16 @@ bool request_lasts(struct request *rq);
 
 /*
  * Path components are literal, or '*' for one of any kind. A key's route has
- * what comes behind /v1/ (the first key), and /v1/keys/ID/.
+ * what comes behind /v1/ (the first key), and /v1/keys/ID/. Of our own paths,
+ * a request that says more than its route would hear is refused: whoever sent
+ * it meant something else.
  */
 struct route {
 	const char	*method;	/* NULL: end of table */
 	const char	*path;
 	struct answer	(*handle)(struct request *rq);
+	const char	*takes;		/* "{}": a body; "after,limit": a
+					 * query of these names; NULL: none */
 };
 
 extern const struct route routes_hub[];		/* /v1/keys */

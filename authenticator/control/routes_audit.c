@@ -66,6 +66,6 @@ get_audit(struct request *rq)
 }
 
 const struct route routes_audit[] = {
-	{ "GET",	"audit",	get_audit },
-	{ NULL,		NULL,		NULL },
+	{ "GET",	"audit",	get_audit, "since,until,after" },
+	{ NULL, NULL, NULL, NULL }
 };

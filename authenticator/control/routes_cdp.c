@@ -268,6 +268,6 @@ post_method(struct request *rq)
 }
 
 const struct route routes_cdp[] = {
-	{ "POST",	"v1/cdp/*",	post_method },
-	{ NULL, NULL, NULL }
+	{ "POST",	"v1/cdp/*",	post_method, "{}" },
+	{ NULL, NULL, NULL, NULL }
 };

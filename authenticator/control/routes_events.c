@@ -174,11 +174,11 @@ get_events(struct request *rq)
 }
 
 const struct route routes_events[] = {
-	{ "GET",	"v1/events",	get_events },
-	{ NULL, NULL, NULL }
+	{ "GET",	"v1/events",	get_events, "kind,key,since" },
+	{ NULL, NULL, NULL, NULL }
 };
 
 const struct route routes_key_events[] = {
-	{ "GET",	"events",	get_events },
-	{ NULL, NULL, NULL }
+	{ "GET",	"events",	get_events, "kind,since" },
+	{ NULL, NULL, NULL, NULL }
 };

@@ -57,26 +57,31 @@ take_browser(const json_t *json, struct fault_scope *scope)
 }
 
 /* {"fault": "reg.rpidhash", "uses": 1, "rpId": "example.com"} */
-static bool
+static const char *
 take_armament(json_t *json, const char **name, struct fault_scope *scope)
 {
+	static const char wrong[] = "fault is a name, uses a number up to "
+	    "1000000 (0: until it is cleared), rpId an RP ID, browser "
+	    "chromium or firefox";
 	json_t *rp = NULL, *browser = NULL;
 	json_int_t uses = 1;
-	size_t len;
+	struct span id;
 
 	if (json_unpack(json, "{s:s, s?I, s?o, s?o !}", "fault", name, "uses",
 	    &uses, "rpId", &rp, "browser", &browser) == -1 || uses < 0 ||
 	    uses > FAULT_USES_MAX || !take_browser(browser, scope))
-		return false;
+		return wrong;
 	scope->uses = (uint32_t)uses;
 	if (rp == NULL || json_is_null(rp))
-		return true;
-	len = json_string_length(rp);
-	if (!json_is_string(rp) || len == 0 || len > sizeof(scope->rp.s))
-		return false;
-	memcpy(scope->rp.s, json_string_value(rp), len);
-	scope->rp.len = (uint8_t)len;
-	return true;
+		return NULL;
+	if (!json_is_string(rp))
+		return wrong;
+	id = span(json_string_value(rp), json_string_length(rp));
+	if (!fault_is_rp_id(id))
+		return FAULT_NO_RP_ID;
+	memcpy(scope->rp.s, id.p, id.len);
+	scope->rp.len = (uint8_t)id.len;
+	return NULL;
 }
 
 static struct answer
@@ -104,17 +109,14 @@ post_fault(struct request *rq)
 {
 	struct fault_scope scope = { .uses = 1 };
 	struct answer answer;
-	const char *name;
+	const char *name, *wrong;
 	json_t *json;
 
 	if (!request_object(rq, false, &json, &answer))
 		return answer;
-	if (take_armament(json, &name, &scope))
-		answer = arm(rq, name, &scope);
-	else
-		answer = answer_invalid("fault is a name, uses a number up to "
-		    "1000000 (0: until it is cleared), rpId an RP ID, "
-		    "browser chromium or firefox");
+	wrong = take_armament(json, &name, &scope);
+	answer = wrong == NULL ? arm(rq, name, &scope) :
+	    answer_invalid(wrong);
 	json_decref(json);
 	return answer;
 }
@@ -157,9 +159,9 @@ delete_fault(struct request *rq)
 }
 
 const struct route routes_faults[] = {
-	{ "GET",	"faults",	get_faults },
-	{ "POST",	"faults",	post_fault },
-	{ "DELETE",	"faults",	delete_faults },
-	{ "DELETE",	"faults/*",	delete_fault },
-	{ NULL, NULL, NULL }
+	{ "GET",	"faults",	get_faults, NULL },
+	{ "POST",	"faults",	post_fault, "{}" },
+	{ "DELETE",	"faults",	delete_faults, NULL },
+	{ "DELETE",	"faults/*",	delete_fault, NULL },
+	{ NULL, NULL, NULL, NULL }
 };

@@ -175,6 +175,34 @@ take_wish(const struct wish *w, struct hub_options *o,
 	return r;
 }
 
+/* Says which member cannot be; the two that are read elsewhere, there. */
+static int
+check_members(json_t *json, char *msg, size_t msglen)
+{
+	static const char *const texts[] = { "key", "name", "state",
+	    "transport", "socket", "presence", "tpm", "profile",
+	    NULL };
+	static const char *const flags[] = { "ephemeral", "plugged", NULL };
+	const char *name, *wrong = NULL;
+	json_t *value;
+
+	json_object_foreach(json, name, value) {
+		if (request_choice(texts, name) != -1)
+			wrong = json_is_string(value) ? NULL : "is text";
+		else if (request_choice(flags, name) != -1)
+			wrong = json_is_boolean(value) ? NULL : "is true or "
+			    "false";
+		else if (strcmp(name, "settings") != 0 &&
+		    strcmp(name, "profileText") != 0)
+			wrong = "is nothing that a new key has";
+		if (wrong == NULL)
+			continue;
+		snprintf(msg, msglen, "\"%.64s\" %s", name, wrong);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int
 add_key(struct request *rq, json_t *json, const char *owner,
     struct hub_key **out, char *msg, size_t msglen)
@@ -183,17 +211,18 @@ add_key(struct request *rq, json_t *json, const char *owner,
 	    .presence = "auto", .ephemeral = -1, .plugged = 1 };
 	struct hub_options o = { .owner = owner, .audit = AUDIT_SEALED };
 	struct profile *profile = NULL;
-	json_error_t error;
-	int r;
+	int r = check_members(json, msg, msglen);
 
-	if (json_unpack_ex(json, &error, 0, "{s?s, s?s, s?s, s?s, s?s, s?s,"
+	if (r < 0)
+		return r;
+	if (json_unpack(json, "{s?s, s?s, s?s, s?s, s?s, s?s,"
 	    " s?s, s?b, s?b, s?s, s?o, s?o !}", "key", &w.id, "name", &w.name,
 	    "state", &w.state, "transport", &w.transport,
 	    "socket", &w.socket, "presence", &w.presence, "tpm", &w.tpm,
 	    "ephemeral", &w.ephemeral, "plugged", &w.plugged,
 	    "profile", &w.profile, "profileText", &w.profile_text,
 	    "settings", &w.settings) == -1)
-		return wrong(msg, msglen, error.text);
+		return wrong(msg, msglen, "the body cannot be read");
 	r = take_wish(&w, &o, &profile, msg, msglen);
 	if (r == 0)
 		r = hub_add(rq->hub, &o, rq->now_ms, out, msg, msglen);
@@ -245,9 +274,9 @@ delete_key(struct request *rq)
 }
 
 const struct route routes_hub[] = {
-	{ "GET",	"v1/keys",	get_keys },
-	{ "POST",	"v1/keys",	post_keys },
-	{ "GET",	"v1/keys/*",	get_key },
-	{ "DELETE",	"v1/keys/*",	delete_key },
-	{ NULL, NULL, NULL }
+	{ "GET",	"v1/keys",	get_keys, NULL },
+	{ "POST",	"v1/keys",	post_keys, "{}" },
+	{ "GET",	"v1/keys/*",	get_key, NULL },
+	{ "DELETE",	"v1/keys/*",	delete_key, NULL },
+	{ NULL, NULL, NULL, NULL }
 };

@@ -20,6 +20,7 @@ get_info(struct request *rq)
 
 /* One page of GET credentials. */
 struct page {
+	const struct device *device;
 	size_t		 limit;
 	json_t		*list;
 	uint64_t	 last;		/* seq of the last in list */
@@ -36,15 +37,15 @@ add_to_page(void *arg, const struct credential *cred)
 		return 1;
 	}
 	page->last = cred->seq;
-	return json_array_append_new(page->list, describe_credential(cred))
-	    == 0 ? 0 : -ENOMEM;
+	return json_array_append_new(page->list,
+	    describe_credential(page->device, cred)) == 0 ? 0 : -ENOMEM;
 }
 
 static struct answer
 get_credentials(struct request *rq)
 {
 	struct store *store = device_store(rq->key->device);
-	struct page page = { .limit = 0 };
+	struct page page = { .device = rq->key->device };
 	uint64_t limit = PAGE_MAX;
 	uint64_t after = 0;
 	json_t *json;
@@ -77,7 +78,7 @@ get_credential(struct request *rq)
 
 	if (r < 0)
 		return answer_store_error(rq, r);
-	return answer_success(describe_credential(&cred));
+	return answer_success(describe_credential(rq->key->device, &cred));
 }
 
 static struct answer
@@ -119,12 +120,13 @@ get_crls(struct request *rq)
 }
 
 const struct route routes_key[] = {
-	{ "GET",	"info",			get_info },
-	{ "GET",	"credentials",		get_credentials },
-	{ "GET",	"credentials/*",	get_credential },
-	{ "DELETE",	"credentials/*",	delete_credential },
-	{ "POST",	"reset",		post_reset },
-	{ "GET",	"attestation/roots",	get_roots },
-	{ "GET",	"attestation/crls",	get_crls },
-	{ NULL, NULL, NULL }
+	{ "GET",	"info",			get_info, NULL },
+	{ "GET",	"credentials",		get_credentials,
+	    "after,limit" },
+	{ "GET",	"credentials/*",	get_credential, NULL },
+	{ "DELETE",	"credentials/*",	delete_credential, NULL },
+	{ "POST",	"reset",		post_reset, NULL },
+	{ "GET",	"attestation/roots",	get_roots, NULL },
+	{ "GET",	"attestation/crls",	get_crls, NULL },
+	{ NULL, NULL, NULL, NULL }
 };

@@ -69,10 +69,10 @@ post_clock(struct request *rq)
 }
 
 const struct route routes_power[] = {
-	{ "POST",	"plug",		post_plug },
-	{ "POST",	"unplug",	post_unplug },
-	{ "POST",	"power-cycle",	post_power_cycle },
-	{ "GET",	"clock",	get_clock },
-	{ "POST",	"clock",	post_clock },
-	{ NULL, NULL, NULL }
+	{ "POST",	"plug",		post_plug, NULL },
+	{ "POST",	"unplug",	post_unplug, NULL },
+	{ "POST",	"power-cycle",	post_power_cycle, NULL },
+	{ "GET",	"clock",	get_clock, NULL },
+	{ "POST",	"clock",	post_clock, "{}" },
+	{ NULL, NULL, NULL, NULL }
 };

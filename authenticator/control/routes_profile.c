@@ -52,7 +52,7 @@ put_profile(struct request *rq)
 }
 
 const struct route routes_profile[] = {
-	{ "GET",	"profile",	get_profile },
-	{ "PUT",	"profile",	put_profile },
-	{ NULL,		NULL,		NULL }
+	{ "GET",	"profile",	get_profile, NULL },
+	{ "PUT",	"profile",	put_profile, "{}" },
+	{ NULL, NULL, NULL, NULL }
 };

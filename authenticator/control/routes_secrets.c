@@ -42,7 +42,7 @@ post_credential(struct request *rq)
 	credential_import_done(&ci);
 	json_decref(json);
 	return r < 0 ? device_failure(rq, r) :
-	    answer_success(describe_credential(&cred));
+	    answer_success(describe_credential(rq->key->device, &cred));
 }
 
 /* As POST takes it, so that another key can have it. */
@@ -134,7 +134,7 @@ put_properties(struct request *rq)
 	if (r == 0)
 		r = describe_find(d, rq->arg[0], &cred);
 	return r < 0 ? device_failure(rq, r) :
-	    answer_success(describe_credential(&cred));
+	    answer_success(describe_credential(d, &cred));
 }
 
 static struct answer
@@ -187,11 +187,11 @@ delete_pin(struct request *rq)
 }
 
 const struct route routes_secrets[] = {
-	{ "POST",	"credentials",			post_credential },
-	{ "GET",	"credentials/*/export",		get_export },
-	{ "PUT",	"credentials/*/properties",	put_properties },
-	{ "GET",	"pin",				get_pin },
-	{ "PUT",	"pin",				put_pin },
-	{ "DELETE",	"pin",				delete_pin },
-	{ NULL, NULL, NULL }
+	{ "POST",	"credentials",			post_credential, "{}" },
+	{ "GET",	"credentials/*/export",		get_export, NULL },
+	{ "PUT",	"credentials/*/properties",	put_properties, "{}" },
+	{ "GET",	"pin",				get_pin, NULL },
+	{ "PUT",	"pin",				put_pin, "{}" },
+	{ "DELETE",	"pin",				delete_pin, NULL },
+	{ NULL, NULL, NULL, NULL }
 };

@@ -248,11 +248,11 @@ put_verification(struct request *rq)
 }
 
 const struct route routes_user[] = {
-	{ "POST",	"press",	post_press },
-	{ "POST",	"deny",		post_deny },
-	{ "GET",	"presence",	get_presence },
-	{ "PUT",	"presence",	put_presence },
-	{ "GET",	"verification",	get_verification },
-	{ "PUT",	"verification",	put_verification },
-	{ NULL, NULL, NULL }
+	{ "POST",	"press",	post_press, "{}" },
+	{ "POST",	"deny",		post_deny, NULL },
+	{ "GET",	"presence",	get_presence, NULL },
+	{ "PUT",	"presence",	put_presence, "{}" },
+	{ "GET",	"verification",	get_verification, NULL },
+	{ "PUT",	"verification",	put_verification, "{}" },
+	{ NULL, NULL, NULL, NULL }
 };

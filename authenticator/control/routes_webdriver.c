@@ -182,14 +182,18 @@ set_properties(struct request *rq)
 #define AT "session/*/webauthn/authenticator"
 
 const struct route routes_webdriver[] = {
-	{ "POST",	AT,				add_authenticator },
-	{ "DELETE",	AT "/*",			remove_authenticator },
-	{ "DELETE",	AT "s",				end_session },
-	{ "POST",	AT "/*/credential",		add_credential },
-	{ "GET",	AT "/*/credentials",		get_credentials },
-	{ "DELETE",	AT "/*/credentials",		remove_credentials },
-	{ "DELETE",	AT "/*/credentials/*",		remove_credential },
-	{ "POST",	AT "/*/credentials/*/props",	set_properties },
-	{ "POST",	AT "/*/uv",			set_verified },
-	{ NULL, NULL, NULL }
+	{ "POST",	AT,				add_authenticator,
+	    "{}" },
+	{ "DELETE",	AT "/*",			remove_authenticator,
+	    NULL },
+	{ "DELETE",	AT "s",				end_session, NULL },
+	{ "POST",	AT "/*/credential",		add_credential, "{}" },
+	{ "GET",	AT "/*/credentials",		get_credentials, NULL },
+	{ "DELETE",	AT "/*/credentials",		remove_credentials,
+	    NULL },
+	{ "DELETE",	AT "/*/credentials/*",		remove_credential,
+	    NULL },
+	{ "POST",	AT "/*/credentials/*/props",	set_properties, "{}" },
+	{ "POST",	AT "/*/uv",			set_verified, "{}" },
+	{ NULL, NULL, NULL, NULL }
 };

@@ -113,6 +113,22 @@ fault_clear_all(struct fault_set *set)
 	set->count = 0;
 }
 
+bool
+fault_is_rp_id(struct span rp_id)
+{
+	if (rp_id.len == 0 || rp_id.len > RP_ID_KEPT)
+		return false;
+	if (rp_id.len >= 4 && memcmp(rp_id.p, "ssh:", 4) == 0)
+		return true;
+	for (size_t i = 0; i < rp_id.len; i++) {
+		if (rp_id.p[i] <= ' ' || rp_id.p[i] == '/' ||
+		    rp_id.p[i] == ':' || rp_id.p[i] == 0x7f ||
+		    (rp_id.p[i] >= 'A' && rp_id.p[i] <= 'Z'))
+			return false;
+	}
+	return true;
+}
+
 static bool
 fits(const struct fault_armed *a, enum fault_stage stage, struct span rp_id)
 {

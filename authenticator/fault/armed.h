@@ -42,6 +42,13 @@ void fault_set_free(struct fault_set *set);	/* accepts NULL */
 bool fault_set_forbidden(const struct fault_set *set);
 
 /*
+ * Whether a ceremony can be of this RP ID: a host's name as browsers have it,
+ * or what OpenSSH has instead, which begins with "ssh:".
+ */
+bool fault_is_rp_id(struct span rp_id);
+#define FAULT_NO_RP_ID	"an RP ID is a host name such as example.com"
+
+/*
  * 0, and *id (may be NULL) is the id. With one line for the user in msg:
  *	-EPERM	the key was made with --no-faults
  *	-ENOTSUP a stage that does not happen at a key (client, metadata)

@@ -136,6 +136,9 @@ check "plug" tells '^{}$' plug --key 2 --json
 check "power-cycle" tells '^{}$' power-cycle --key 2 --json
 check "reset" tells '^{}$' reset --key 2 --json
 check "roots" tells 'BEGIN CERTIFICATE' roots --key 2
+check "and nothing behind them" [ "$(tail -n 1 "$T/out")" = \
+    "-----END CERTIFICATE-----" ]
+check "lists have names" tells '^next: verified$' verification --key 2
 check "faults" tells '"armed":\[\]' faults --key 2 --json
 check "crls" tells '^intermediate: [A-Za-z0-9+/=]*$' crls --key 2
 disarmed()
@@ -149,8 +152,48 @@ disarmed()
 	[ "$(grep -c '"id"' "$T/armed")" = 1 ] && ctl disarm --key 2 &&
 	    tells '"armed":\[\]' faults --key 2 --json
 }
+no_such_rp()
+{
+	local rp
+	for rp in https://example.com 'bad rp' Example.com a/b a:443; do
+		refuses 'an RP ID is a host name' arm --key 2 reg.up-clear 1 \
+		    "$rp" || return
+		exits 2 fault arm reg.up-clear --rp "$rp" &&
+		    says 'an RP ID is a host name' || return
+	done
+	ctl arm --key 2 reg.up-clear 1 ssh:Work && ctl disarm --key 2
+}
+check "a fault for nobody is refused" no_such_rp
 check "one fault is disarmed, then all are" disarmed
 check "audit" tells '"operation"' audit --key one --json
+check "that all of it is there goes without saying" eval \
+    'ctl audit --key one >"$T/out" && ! prints damaged'
+check "an error is JSON" eval 'refuses "no key" info --key zed --json &&
+    prints "^{\"error\":\"no such key\",\"message\":"'
+check "of WebDriver, too" eval 'refuses "no authenticator" GET \
+    /session/1/webauthn/authenticator/x/credentials &&
+    prints "\"error\":\"invalid argument\""'
+check "a member that no key has is named" refuses '"bogus" is nothing' \
+    add bogus=1
+check "one of the wrong kind as well" refuses '"transport" is text' \
+    POST /v1/keys '{"transport": 5}'
+check "another, too" refuses '"plugged" is true or false' \
+    POST /v1/keys '{"plugged": "yes"}'
+too_much()
+{
+	refuses 'has no body' POST /v1/keys/one/reset garbage &&
+	    refuses 'has no body' POST /v1/keys/one/plug '{"a": 1}' &&
+	    refuses 'has no body' DELETE /v1/keys/one/pin '[]' &&
+	    refuses 'no query of that name' GET '/v1/events?knd=reset' &&
+	    refuses 'no query of that name' GET '/v1/events?kin=reset' &&
+	    refuses 'no query of that name' GET '/v1/events?=reset' &&
+	    refuses 'no query of that name' GET '/v1/keys/one/events?key=2' &&
+	    refuses 'no query of that name' GET '/v1/keys/one/audit?limit=1' &&
+	    refuses 'comes once' GET '/v1/audit?since=1&since=2' &&
+	    refuses 'has no query' GET '/v1/keys?all'
+}
+check "a request that says more than is heard is refused" too_much
+check "an empty object is nothing" tells '^{}$' POST /v1/keys/one/plug '{}'
 check "a raw call" tells '"keys":' GET /v1/keys
 check "a raw call with a body" tells '"delayMs":7' PUT \
     /v1/keys/2/presence '{"presence": "auto", "delayMs": 7}'
@@ -184,6 +227,15 @@ check "it is exported, and imported" copied
 check "whoever watches hears of it" waits --since 0 --key to \
     --rp example.com credential-exported
 check "that it was the owner" prints '"owner":true,.*"credentialId":"'
+piped()
+{
+	local id
+	ctl add third transport=socket socket="$T/third.sock" || return
+	id=$(ctl --key from credentials | sed 's/^{"id":"\([^"]*\)".*/\1/')
+	ctl export --key from -- "$id" | ctl import --key third - &&
+	    sign_in third && ctl remove third
+}
+check "or straight from one to the other" piped
 check "the copy signs in" sign_in to
 check "so does the first" sign_in from
 twice()
@@ -197,6 +249,9 @@ check "its properties change" ctl --key to properties -- "$id" \
     backupEligibility=true backupState=true signCount=41
 check "and are told" tells '"backupEligibility":true,"backupState":true' \
     export --json --key to -- "$id"
+check "without its private key, too" tells \
+    '^backupEligibility: true$' show --key to -- "$id"
+check "and where it counts on from" prints '^signCount: 41$'
 check "it counts on from there" tells '"signCount":41' \
     export --json --key to -- "$id"
 check "a copy that does not count" ctl --key to properties -- "$id" \
@@ -242,7 +297,15 @@ signs_in_with_pin()
 }
 check "and signs in as before, with a PIN" signs_in_with_pin
 check "no such model" refuses . profile --key to frobnicator
-check "no file of the daemon's" refuses 'name' profile --key to ../x.ini
+check "no file of the daemon's" refuses 'name' PUT \
+    /v1/keys/to/profile '{"profile": "../x.ini"}'
+check "a file that is not there" refuses 'x.ini' profile --key to "$T/x.ini"
+cp authenticator/profile/models/titan-v2.ini "$T/mine.ini"
+check "a file of ours" tells '^profile\.[a-zA-Z]*: ' profile --key to \
+    "$T/mine.ini"
+check "also for a new key" ctl add filed transport=socket \
+    socket="$T/filed.sock" profile="$T/mine.ini"
+check "which goes again" ctl remove filed
 check "it is told when it becomes one" waits --since 0 --key to \
     profile-changed
 check "it is removed" ctl remove to

@@ -215,4 +215,54 @@ check "a root that never comes is an error" fifo_root
 check "a root that is endless is an error" exits 1 run --state "$T/r" \
     --attestation-root /dev/zero --attestation-root-key /dev/zero
 
+# A disk that is full, in a mount namespace of its own: hosts are told no more
+# than that it failed, who runs the key is told why.
+export SEALKEY
+# shellcheck disable=SC2016
+on_full_disk()
+{
+	options AAAA >"$T/create.json"
+	mkdir -p "$T/small"
+	unshare -rm bash -c '
+		mount -t tmpfs -o size=2m none "$1/small" &&
+		    cd "$1/small" && mkfifo ready || exit
+		"$SEALKEY" run --state key --tpm none --audit off \
+		    --socket s --ready-fd 8 8>ready 2>log &
+		read -r -t 20 line <ready
+		"$SEALKEY" webauthn create --origin https://example.com \
+		    --socket s <"$1/create.json" >/dev/null || exit
+		cat /dev/zero >fill 2>/dev/null
+		for i in {1..300}; do
+			"$SEALKEY" webauthn get --socket s \
+			    --origin https://example.com <"$1/get.json" \
+			    >/dev/null 2>&1 || break
+		done
+		kill "$!"
+		wait
+		cat log
+		[ "$(grep -c "sealkey: .*full" log)" = 1 ]' - "$T"
+}
+echo '{"rpId": "example.com", "challenge": "AAAAAAAAAAAAAAAAAAAAAA"}' \
+    >"$T/get.json"
+if unshare -rm mount -t tmpfs none "$T" 2>/dev/null; then
+	check "a full disk is told in a line" on_full_disk
+else
+	skip "a full disk is told in a line" "no mount namespaces here"
+fi
+
+# whoever is told where it is may be in another folder
+relative()
+{
+	local line
+	mkfifo "$T/relative.ready"
+	(cd "$T" && exec "$SEALKEY" run --state relative --socket rel.sock \
+	    --tpm none --ready-fd 8 8>relative.ready 2>relative.log) &
+	key=$!
+	running+=("$key")
+	read -r -t 20 line <"$T/relative.ready"
+	(cd / && "$SEALKEY" wait --state "$T/relative" ready) >"$T/where"
+	stop_key && [ "$(cat "$T/where")" = "$T/rel.sock" ]
+}
+check "a socket is told by its whole path" relative
+
 plan

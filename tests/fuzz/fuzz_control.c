@@ -92,6 +92,28 @@ MHD_lookup_connection_value(struct MHD_Connection *connection,
 	return NULL;
 }
 
+/* The names alone: nobody asks this way for more. */
+int
+MHD_get_connection_values(struct MHD_Connection *connection,
+    enum MHD_ValueKind kind, MHD_KeyValueIterator iterator, void *cls)
+{
+	char name[LINE_MAX_LEN];
+	int count = 0;
+	size_t n;
+
+	(void)connection;
+	for (const char *at = query; at != NULL; at = strchr(at, '&')) {
+		at += *at == '&';
+		n = strcspn(at, "=&");
+		memcpy(name, at, n);
+		name[n] = '\0';
+		count++;
+		if (iterator(cls, kind, name, NULL) == MHD_NO)
+			break;
+	}
+	return count;
+}
+
 /*
  * A transport that no host is at
  */

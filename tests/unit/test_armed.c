@@ -211,6 +211,25 @@ clearing_keeps_the_others(void **state)
 }
 
 static void
+an_rp_id_is_what_hosts_ask_for(void **state)
+{
+	static const char *const good[] = { "example.com", "localhost",
+	    "xn--bcher-kva.example", "ssh:", "ssh:Work at home", "a_b" };
+	static const char *const bad[] = { "", "https://example.com", "a b",
+	    "Example.com", "a/b", "a:443", "a\n", "\x7f" };
+	char longest[RP_ID_KEPT + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(fault_is_rp_id(span_str(good[i])));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(fault_is_rp_id(span_str(bad[i])));
+	memset(longest, 'a', sizeof(longest));
+	assert_true(fault_is_rp_id(span(longest, RP_ID_KEPT)));
+	assert_false(fault_is_rp_id(span(longest, RP_ID_KEPT + 1)));
+}
+
+static void
 a_key_takes_so_many(void **state)
 {
 	struct fault_set *set = set_new();
@@ -263,6 +282,7 @@ main(void)
 		cmocka_unit_test(the_oldest_is_first),
 		cmocka_unit_test(looking_uses_nothing_up),
 		cmocka_unit_test(clearing_keeps_the_others),
+		cmocka_unit_test(an_rp_id_is_what_hosts_ask_for),
 		cmocka_unit_test(a_key_takes_so_many),
 		cmocka_unit_test(not_on_a_key_without_faults),
 		cmocka_unit_test(not_what_happens_elsewhere),
