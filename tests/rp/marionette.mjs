@@ -132,11 +132,24 @@ async function dial(port, child)
 	throw failure('session not created', 'Firefox does not answer');
 }
 
+/* Much of what geckodriver tells Firefox by itself: no first steps with the
+ * user, and nobody asked on the network. */
+const PREFS = {
+	'browser.aboutwelcome.enabled': false,
+	'browser.newtabpage.enabled': false,
+	'browser.shell.checkDefaultBrowser': false,
+	'browser.startup.page': 0,
+	'datareporting.policy.dataSubmissionEnabled': false,
+	'network.captive-portal-service.enabled': false,
+	'network.connectivity-service.enabled': false,
+	'services.settings.server': 'data:,',
+};
+
 class Session {
 	/* options as in moz:firefoxOptions */
 	async start(port, { args = [], prefs = {}, binary = 'firefox-esr' } = {})
 	{
-		const all = { 'marionette.port': port, ...prefs };
+		const all = { ...PREFS, 'marionette.port': port, ...prefs };
 
 		this.profile = mkdtempSync(join(tmpdir(), 'marionette.'));
 		writeFileSync(join(this.profile, 'user.js'),

@@ -20,19 +20,11 @@ const { Builder, Capabilities } = require('selenium-webdriver');
 const { VirtualAuthenticatorOptions } =
     require('selenium-webdriver/lib/virtual_authenticator');
 
-/* What cases/firefox.sh and cases/chromium.sh tell them, for the same reasons. */
+/* What cases/chromium.sh tells it, for the same reasons; Firefox is told by
+ * marionette.mjs. */
 const BROWSERS = {
 	firefox: { browserName: 'firefox', 'moz:firefoxOptions': {
 		args: ['--headless'],
-		prefs: {
-			'browser.aboutwelcome.enabled': false,
-			'browser.newtabpage.enabled': false,
-			'browser.shell.checkDefaultBrowser': false,
-			'datareporting.policy.dataSubmissionEnabled': false,
-			'network.captive-portal-service.enabled': false,
-			'network.connectivity-service.enabled': false,
-			'services.settings.server': 'data:,',
-		},
 	} },
 	chromium: { browserName: 'chrome', 'goog:chromeOptions': {
 		binary: '/usr/bin/chromium',
