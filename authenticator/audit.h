@@ -13,6 +13,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#define AUDIT_LOST	"audit-lost"	/* an event: lines are missing */
 #define AUDIT_NAME	"audit.log"
 #define AUDIT_OLD	AUDIT_NAME ".old"
 #define AUDIT_FILES	4		/* .1 to .3 are older */

@@ -209,7 +209,7 @@ gather_lost(struct audit_log *a)
 	json_out_clear(&a->line);
 	json_out_open(&a->line, '{');
 	json_out_name(&a->line, "event");
-	json_out_string(&a->line, "audit-lost");
+	json_out_string(&a->line, AUDIT_LOST);
 	json_out_name(&a->line, "time");
 	json_out_string(&a->line, when);
 	json_out_name(&a->line, "count");

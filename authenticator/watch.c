@@ -96,6 +96,8 @@ static const struct {
 	{ U2F_VERSION, "U2F_VERSION" },
 };
 
+static const char unknown[] = "unknown";
+
 static const char *
 operation_name(const struct auth_facts *f)
 {
@@ -107,7 +109,21 @@ operation_name(const struct auth_facts *f)
 	for (i = 0; f->u2f && i < sizeof(apdus) / sizeof(apdus[0]); i++)
 		if (apdus[i].code == f->command)
 			return apdus[i].name;
-	return "unknown";
+	return unknown;
+}
+
+bool
+watch_is_operation(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return true;
+	for (i = 0; i < sizeof(apdus) / sizeof(apdus[0]); i++)
+		if (strcmp(name, apdus[i].name) == 0)
+			return true;
+	return strcmp(name, unknown) == 0;
 }
 
 /*

@@ -39,6 +39,8 @@ void watch_operation(const struct watch *w, const struct auth_facts *f,
 /* And for the owner's doing to cred; seq 0: nobody knows which one it was. */
 void watch_owner(const struct watch *w, enum event_kind kind,
     const struct credential *cred);
+/* Whether events of operations can have that name. */
+bool watch_is_operation(const char *name);
 /* What a prompt is for, as events have it. */
 const char *watch_reason(enum prompt_reason reason);
 

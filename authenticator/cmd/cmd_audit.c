@@ -6,9 +6,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "authenticator/audit.h"
 #include "authenticator/audit_read.h"
 #include "authenticator/cmd/cli.h"
 #include "authenticator/control/manage.h"
+#include "authenticator/watch.h"
 
 static const char help[] =
 "Usage: sealkey audit [OPTION]...\n"
@@ -134,6 +136,17 @@ take_time(const struct cli *cli, const char *option, uint64_t *out)
 	    "2026-01-31T12:00:00Z or -1h", option);
 }
 
+/* Of an operation, or of what else is noted. */
+static bool
+is_name(const char *name)
+{
+	int kind = event_find(name);
+
+	/* the log has no aliases */
+	return watch_is_operation(name) || strcmp(name, AUDIT_LOST) == 0 ||
+	    (kind != -1 && strcmp(event_name(kind), name) == 0);
+}
+
 static int
 take_option(const struct cli *cli, int opt, struct audit_use *use)
 {
@@ -146,6 +159,10 @@ take_option(const struct cli *cli, int opt, struct audit_use *use)
 	case OPT_UNTIL:
 		return take_time(cli, "--until", &use->filter.until_ms);
 	case OPT_OPERATION:
+		if (!is_name(optarg))
+			return cli_wrong_use(cli, "--operation: there is no "
+			    "\"%s\", such as makeCredential or reset",
+			    optarg);
 		use->filter.operation = optarg;
 		break;
 	case OPT_RP:

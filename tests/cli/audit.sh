@@ -117,6 +117,12 @@ check "webauthn with a state directory notes it, too" webauthn_says
 
 check "--audit is one of three" exits 2 run --audit yes
 check "and says which" says 'sealed, plain or off'
+check "--operation is one that there is" exits 2 audit \
+    --operation makeCredentials
+check "which is told" says 'no "makeCredentials"'
+for name in U2F_REGISTER reset audit-lost fault-used; do
+	check "such as $name" exits 0 audit --state "$T/key" --operation $name
+done
 check "--since is a time" exits 2 audit --since yesterday
 check "and says what one is" says 'such as 2026-01-31'
 check "where there is no key" exits 1 audit --state "$T/nothing"
