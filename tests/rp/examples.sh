@@ -64,6 +64,8 @@ test_languages()
 	shows "python/test_touch.py" \
 	    /usr/bin/python3 -m unittest discover python
 	shows "load/load.py, load/fleet.py" load/load.py
+	shows "load/locustfile.py" locust -f load/locustfile.py --headless \
+	    --users 5 --spawn-rate 5 --run-time 10s --only-summary
 	shows "go/key_test.go, go/site_test.go (go.mod)" go_test
 }
 
