@@ -11,6 +11,9 @@
 #include "ctap/span.h"
 #include "tpm/key.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #define CREDENTIAL_ID_MAX	1023	/* bytes, WebAuthn Level 3, 6.5.1 */
 #define CREDENTIAL_ID_STORED	  32	/* bytes; IDs that we make for rows */
 #define USER_ID_MAX		  64	/* bytes, WebAuthn Level 3, 5.4.3 */
@@ -142,15 +145,35 @@ struct auth_state {
 	bool		enterprise;		/* switched on */
 	bool		long_touch;		/* switched on */
 	uint8_t		min_pin_rp_count;
-	struct rp_id_text min_pin_rp[MIN_PIN_RPS_MAX];
 	/* persistentPinUvAuthToken and store state, CTAP 2.3, 6.4, 6.8 */
 	bool		ppuat_pcmr;		/* has its permission */
 	uint32_t	ppuat_generation;
 	uint32_t	store_generation;
-	/* bioEnrollment, CTAP 2.3, 6.7; oldest first */
 	uint8_t		bio_count;
+	/* lists, which come last: see auth_state_copy() */
+	struct rp_id_text min_pin_rp[MIN_PIN_RPS_MAX];
+	/* bioEnrollment, CTAP 2.3, 6.7; oldest first */
 	struct bio_template bio[BIO_TEMPLATES_MAX];
 };
+
+/*
+ * *to = *from, where *to is a state (or zero) already. Most of a state is lists
+ * that hardly any key has anything in: of them it takes what either has.
+ */
+static inline void
+auth_state_copy(struct auth_state *to, const struct auth_state *from)
+{
+	size_t rps = to->min_pin_rp_count, bios = to->bio_count;
+
+	if (from->min_pin_rp_count > rps)
+		rps = from->min_pin_rp_count;
+	if (from->bio_count > bios)
+		bios = from->bio_count;
+	memcpy(to, from, offsetof(struct auth_state, min_pin_rp));
+	memcpy(to->min_pin_rp, from->min_pin_rp,
+	    rps * sizeof(to->min_pin_rp[0]));
+	memcpy(to->bio, from->bio, bios * sizeof(to->bio[0]));
+}
 
 /* What a reset leaves: the counter, so that no relying party sees it fall. */
 static inline struct auth_state
@@ -224,10 +247,12 @@ struct auth_change {
 					 * of this seq; its ID, RP, user ID,
 					 * protect, and whether it is
 					 * discoverable, stay; NULL: none */
-	const struct credential *put;	/* one to add; NULL: none */
+	struct credential *put;		/* one to add; NULL: none. If it has
+					 * no date, it gets that of now */
 	struct own_blob	 own_blob;	/* in place of what it had */
 	struct span	 large_blobs;	/* new array; NULL: as before */
-	const struct auth_state *state;	/* new state; NULL: as before */
+	struct auth_state *state;	/* new state; NULL: as before. Its
+					 * generation is filled in */
 };
 
 #endif

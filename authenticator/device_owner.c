@@ -192,7 +192,7 @@ import_key(struct device *d, const struct device_import *in,
 
 static int
 keep(struct device *d, const struct device_import *in,
-    const struct credential *cred)
+    struct credential *cred)
 {
 	struct auth_change change = { .put = cred };
 	struct auth_state state;

@@ -523,7 +523,7 @@ auth_commit_done(struct auth *au, int error, uint64_t now_ms)
 	if (error != 0)
 		return finish(au, CTAP1_ERR_OTHER);
 	if (op->change.state != NULL)
-		au->state = *op->change.state;
+		auth_state_copy(&au->state, op->change.state);
 	/* the store counts for itself; gi.1 wants to know without asking it */
 	au->state.credentials += (op->change.put != NULL &&
 	    op->change.put->discoverable);

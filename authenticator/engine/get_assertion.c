@@ -208,7 +208,7 @@ ga_save(struct auth *au, struct auth_op *op)
 
 	blob_change(op);
 	if (reserve) {
-		op->state = au->state;
+		auth_state_copy(&op->state, &au->state);
 		op->state.counter_ceiling = op->counter < UINT32_MAX -
 		    COUNTER_BLOCK ? op->counter + COUNTER_BLOCK - 1 :
 		    UINT32_MAX;

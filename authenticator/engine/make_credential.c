@@ -428,7 +428,7 @@ mc_save(struct auth *au, struct auth_op *op)
 	if (!op->cred.discoverable)
 		return ask_commit(op);
 	/* id.2 */
-	op->state = au->state;
+	auth_state_copy(&op->state, &au->state);
 	op->state.store_generation++;
 	op->change.state = &op->state;
 	if (op->lookup.found)

@@ -12,13 +12,7 @@
 uint64_t
 commit_generation(const struct commit *c)
 {
-	struct auth_state state;
-	uint64_t generation = 0;
-
-	if (store_load(c->store, &state) == 0)
-		generation = state.generation;
-	explicit_bzero(&state, sizeof(state));
-	return generation;
+	return store_generation(c->store);
 }
 
 static void
@@ -139,23 +133,19 @@ commit_dated(struct commit *c, uint64_t generation)
 {
 	struct auth_change change = *c->change;
 	struct auth_state state;
-	struct credential put;
-	int r = 0;
+	int r;
 
-	if (change.put != NULL && change.put->created_s == 0) {
-		put = *change.put;
-		put.created_s = (uint64_t)time(NULL);
-		change.put = &put;
-	}
+	if (change.put != NULL && change.put->created_s == 0)
+		change.put->created_s = (uint64_t)time(NULL);
 	if (change.state != NULL)
-		state = *change.state;
-	else
-		r = store_load(c->store, &state);
+		change.state->generation = generation;
+	if (change.state != NULL || generation == commit_generation(c))
+		return to_store(c, &change);
+	r = store_load(c->store, &state);
 	state.generation = generation;
 	change.state = &state;
 	if (r == 0)
 		r = to_store(c, &change);
-	explicit_bzero(&put, sizeof(put));
 	explicit_bzero(&state, sizeof(state));
 	return r;
 }

@@ -550,3 +550,9 @@ store_load(struct store *st, struct auth_state *out)
 	*out = st->state;
 	return 0;
 }
+
+uint64_t
+store_generation(const struct store *st)
+{
+	return st->state.generation;
+}

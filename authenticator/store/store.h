@@ -96,6 +96,8 @@ void store_restrict(struct store *st, uint32_t capacity);
 
 /* As committed; a new store has counter 0 and a random epoch. */
 int store_load(struct store *st, struct auth_state *out);
+/* Of the state, which is large: this alone. */
+uint64_t store_generation(const struct store *st);
 
 /* Answers q: returns q->result. */
 int store_lookup(struct store *st, struct auth_lookup *q);

@@ -468,14 +468,12 @@ apply(struct store *st, const struct auth_change *chg, struct pending *p)
 	return r == 0 ? write_state(st, p) : r;
 }
 
-int
-store_commit(struct store *st, const struct auth_change *chg, uint64_t *seq)
+static int
+disk_commit(struct store *st, const struct auth_change *chg, uint64_t *seq)
 {
 	struct pending p = { st->state, st->last_seq };
 	int r;
 
-	if (st->memory != NULL)
-		return memory_commit(st, chg, seq);
 	if (chg->state != NULL)
 		p.state = *chg->state;
 	p.state.credentials = st->state.credentials;
@@ -493,6 +491,13 @@ store_commit(struct store *st, const struct auth_change *chg, uint64_t *seq)
 out:
 	explicit_bzero(&p, sizeof(p));
 	return r;
+}
+
+int
+store_commit(struct store *st, const struct auth_change *chg, uint64_t *seq)
+{
+	return st->memory != NULL ? memory_commit(st, chg, seq) :
+	    disk_commit(st, chg, seq);
 }
 
 /* The row that is there; what cannot be read was not counted either. */

@@ -480,7 +480,7 @@ check_put(struct store *st, const struct auth_change *chg)
 	uint32_t there = chg->reset ? 0 : st->state.credentials;
 	size_t unlisted = chg->reset ? 0 : st->memory->count - there;
 	struct credential other;
-	struct mem_row *row;
+	struct mem_row *row = NULL;	/* was opened */
 	int r;
 
 	if (!chg->reset && chg->remove != 0) {
@@ -495,7 +495,8 @@ check_put(struct store *st, const struct auth_change *chg)
 		return store_fail(st, -ENOSPC, "the key is full (%u "
 		    "credentials that are not discoverable)", st->unlisted);
 	r = find_id(st, span(chg->put->id, chg->put->id_len), &row, &other);
-	explicit_bzero(&other, sizeof(other));
+	if (row != NULL)
+		explicit_bzero(&other, sizeof(other));
 	if (r > 0 && !chg->reset && row->seq != chg->remove)
 		return store_fail(st, -EEXIST, "there is a credential with "
 		    "this ID");
@@ -771,7 +772,7 @@ memory_commit(struct store *st, const struct auth_change *chg, uint64_t *seq)
 	if (r == 0) {
 		apply(st, chg, &p, &credentials);
 		if (chg->state != NULL)
-			st->state = *chg->state;
+			auth_state_copy(&st->state, chg->state);
 		st->state.credentials = credentials;
 		if (chg->put != NULL && seq != NULL)
 			*seq = st->last_seq;

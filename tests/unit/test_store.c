@@ -615,7 +615,7 @@ test_states_without_a_tpm(void **state)
 }
 
 static void
-reopened_state(struct fixture *f, const struct auth_state *s)
+reopened_state(struct fixture *f, struct auth_state *s)
 {
 	const struct auth_change chg = { .state = s };
 	struct auth_state got;

@@ -275,6 +275,38 @@ test_both_do_the_same(void **state)
 }
 
 static void
+assert_copied(struct auth_state *to, const struct auth_state *from)
+{
+	auth_state_copy(to, from);
+	assert_memory_equal(to, from, sizeof(*to));
+}
+
+/* A list that was longer, or is, is copied as far as that. */
+static void
+test_a_state_is_copied_with_its_lists(void **state)
+{
+	static struct auth_state none, some, more, to;
+
+	(void)state;
+	some.counter_ceiling = 7;
+	some.min_pin_rp_count = some.bio_count = 1;
+	more.generation = 9;
+	more.min_pin_rp_count = MIN_PIN_RPS_MAX;
+	more.bio_count = BIO_TEMPLATES_MAX;
+	memset(some.min_pin_rp, 1, sizeof(some.min_pin_rp[0]));
+	memset(some.bio, 2, sizeof(some.bio[0]));
+	memset(more.min_pin_rp, 3, sizeof(more.min_pin_rp));
+	memset(more.bio, 4, sizeof(more.bio));
+	assert_copied(&to, &none);
+	assert_copied(&to, &some);
+	assert_copied(&to, &more);
+	assert_copied(&to, &some);
+	assert_copied(&to, &none);
+	assert_copied(&to, &more);
+	assert_copied(&to, &none);
+}
+
+static void
 test_no_two_have_an_epoch(void **state)
 {
 	struct pair *p = *state;
@@ -353,6 +385,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_both_do_the_same,
 		    setup, teardown),
+		cmocka_unit_test(test_a_state_is_copied_with_its_lists),
 		cmocka_unit_test_setup_teardown(test_no_two_have_an_epoch,
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_are_copied,
