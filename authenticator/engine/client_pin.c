@@ -488,7 +488,7 @@ give_token(struct auth *au, struct auth_op *op)
 	    req->subcommand != 0x06);
 	want = token_reply(au, op, token_bytes(op, op->secret.protocol));
 	/* a token that nobody got is not in use */
-	if (au->reply[0] != CTAP2_OK)
+	if (au->work->reply[0] != CTAP2_OK)
 		tokens_reset(au, op->session);
 	return want;
 }

@@ -35,19 +35,38 @@ static const struct auth_row rows[] = {
 	{ CTAP_CONFIG, FEATURE_AUTHNR_CFG, { cfg_run, cfg_done } },
 };
 
+/* An engine, and what it works with. */
+struct whole {
+	struct auth	au;
+	struct auth_work work;
+};
+
 size_t
 auth_size(void)
+{
+	return sizeof(struct whole);
+}
+
+size_t
+auth_lent_size(void)
 {
 	return sizeof(struct auth);
 }
 
+size_t
+auth_work_size(void)
+{
+	return sizeof(struct auth_work);
+}
+
 struct auth *
-auth_init(void *mem, const struct auth_config *cfg,
+auth_init_lent(void *mem, void *work, const struct auth_config *cfg,
     const struct auth_state *state, uint64_t powered_ms)
 {
 	struct auth *au = mem;
 
 	memset(au, 0, sizeof(*au));
+	au->work = work;
 	au->cfg = *cfg;
 	au->features = auth_config_features(cfg);
 	au->state = *state;
@@ -56,11 +75,23 @@ auth_init(void *mem, const struct auth_config *cfg,
 	au->sweep_ms = UINT64_MAX;
 	au->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	au->md = EVP_MD_CTX_new();
-	if (au->sha256 == NULL || au->md == NULL) {
-		auth_done(au);
-		return NULL;
-	}
-	return au;
+	if (au->sha256 != NULL && au->md != NULL)
+		return au;
+	/* others may be at work */
+	EVP_MD_CTX_free(au->md);
+	EVP_MD_free(au->sha256);
+	explicit_bzero(au, sizeof(*au));
+	return NULL;
+}
+
+struct auth *
+auth_init(void *mem, const struct auth_config *cfg,
+    const struct auth_state *state, uint64_t powered_ms)
+{
+	struct whole *w = mem;
+
+	memset(&w->work, 0, sizeof(w->work));
+	return auth_init_lent(mem, &w->work, cfg, state, powered_ms);
 }
 
 void
@@ -134,8 +165,8 @@ sessions_sweep(struct auth *au, uint64_t now_ms)
 			next = list;
 		if (next == UINT64_MAX) {
 			/* whoever is served gets a new one if it needs it */
-			if (au->op.session == ses)
-				au->op.session = NULL;
+			if (au->work->op.session == ses)
+				au->work->op.session = NULL;
 			explicit_bzero(ses, sizeof(*ses));
 		}
 		if (next < au->sweep_ms)
@@ -148,7 +179,7 @@ void
 channel_goes_on(struct auth *au, uint64_t channel)
 {
 	remembered_end(session_find(au, channel), channel);
-	if (au->pending.channel == channel && au->op.want != AUTH_COMMIT)
+	if (au->pending.channel == channel && au->work->op.want != AUTH_COMMIT)
 		blobs_forget(au);
 }
 
@@ -158,12 +189,12 @@ auth_host_gone(struct auth *au, uint32_t host)
 	struct auth_session *ses = session_find(au, (uint64_t)host << 32);
 
 	/* an operation that is still under way for it keeps no session */
-	if (ses != NULL && au->op.session == ses)
-		au->op.session = NULL;
+	if (ses != NULL && au->work->op.session == ses)
+		au->work->op.session = NULL;
 	if (ses != NULL)
 		explicit_bzero(ses, sizeof(*ses));
 	if (au->pending.channel >> 32 == host &&
-	    au->op.want != AUTH_COMMIT)
+	    au->work->op.want != AUTH_COMMIT)
 		blobs_forget(au);
 	/* bio.10 */
 	if (au->enrolment.host == host)
@@ -176,6 +207,7 @@ auth_done(struct auth *au)
 	sessions_wipe(au);
 	EVP_MD_CTX_free(au->md);
 	EVP_MD_free(au->sha256);
+	explicit_bzero(au->work, sizeof(*au->work));
 	explicit_bzero(au, sizeof(*au));
 }
 
@@ -188,7 +220,11 @@ auth_random(const struct auth *au, uint8_t *out, size_t len)
 bool
 auth_sha256(struct auth *au, struct span s, uint8_t out[static 32])
 {
-	return EVP_DigestInit_ex2(au->md, au->sha256, NULL) == 1 &&
+	/* the same again takes OpenSSL less time than one that is named */
+	const EVP_MD *md = EVP_MD_CTX_get0_md(au->md) != NULL ? NULL :
+	    au->sha256;
+
+	return EVP_DigestInit_ex2(au->md, md, NULL) == 1 &&
 	    EVP_DigestUpdate(au->md, s.p, s.len) == 1 &&
 	    EVP_DigestFinal_ex(au->md, out, NULL) == 1;
 }
@@ -199,10 +235,10 @@ auth_sha256(struct auth *au, struct span s, uint8_t out[static 32])
 enum auth_want
 fail(struct auth *au, enum ctap_status status)
 {
-	if (au->op.u2f)
+	if (au->work->op.u2f)
 		return u2f_fail(au, status);
-	au->reply[0] = (uint8_t)status;
-	au->reply_len = 1;
+	au->work->reply[0] = (uint8_t)status;
+	au->work->reply_len = 1;
 	return AUTH_REPLY;
 }
 
@@ -217,7 +253,7 @@ reply_begin(struct auth *au)
 {
 	struct cbor_out out;
 
-	cbor_out_init(&out, au->reply + 1, sizeof(au->reply) - 1);
+	cbor_out_init(&out, au->work->reply + 1, sizeof(au->work->reply) - 1);
 	return out;
 }
 
@@ -226,8 +262,8 @@ reply(struct auth *au, const struct cbor_out *out)
 {
 	if (out->overflow)
 		return fail(au, CTAP1_ERR_OTHER);
-	au->reply[0] = CTAP2_OK;
-	au->reply_len = 1 + out->len;
+	au->work->reply[0] = CTAP2_OK;
+	au->work->reply_len = 1 + out->len;
 	return AUTH_REPLY;
 }
 
@@ -280,7 +316,7 @@ ask_commit(struct auth_op *op)
 static enum auth_want
 run(struct auth *au)
 {
-	struct auth_op *op = &au->op;
+	struct auth_op *op = &au->work->op;
 	enum auth_want want;
 	auth_stage *stage;
 
@@ -299,8 +335,8 @@ run(struct auth *au)
 static enum auth_want
 finish(struct auth *au, enum ctap_status status)
 {
-	au->op.want = fail(au, status);
-	return au->op.want;
+	au->work->op.want = fail(au, status);
+	return au->work->op.want;
 }
 
 static const struct auth_row *
@@ -320,11 +356,11 @@ begin(struct auth *au, uint64_t channel, uint64_t now_ms)
 {
 	assert(!au->busy);
 	au->busy = true;
-	au->op.channel = channel;
-	au->op.session = session_find(au, channel);
-	if (au->op.session != NULL)
-		au->op.session->used_ms = now_ms;
-	au->op.now_ms = now_ms;
+	au->work->op.channel = channel;
+	au->work->op.session = session_find(au, channel);
+	if (au->work->op.session != NULL)
+		au->work->op.session->used_ms = now_ms;
+	au->work->op.now_ms = now_ms;
 }
 
 /* cm.13, bio.13: a preview command is the final one by another number */
@@ -345,7 +381,7 @@ enum auth_want
 auth_command(struct auth *au, uint64_t channel, struct span msg,
     uint64_t now_ms)
 {
-	struct auth_op *op = &au->op;
+	struct auth_op *op = &au->work->op;
 	enum ctap_status status;
 	uint8_t cmd;
 
@@ -382,13 +418,13 @@ enum auth_want
 auth_apdu(struct auth *au, uint64_t channel, struct span msg,
     uint64_t now_ms)
 {
-	struct auth_op *op = &au->op;
+	struct auth_op *op = &au->work->op;
 	enum apdu_sw sw;
 
 	assert(auth_has_u2f(au));
 	begin(au, channel, now_ms);
 	op->u2f = true;
-	au->reply_len = 0;
+	au->work->reply_len = 0;
 	channel_goes_on(au, channel);
 	sw = u2f_decode(au, op, msg);
 	if (sw == SW_NO_ERROR)
@@ -405,7 +441,7 @@ auth_apdu(struct auth *au, uint64_t channel, struct span msg,
 static enum auth_want
 not_agreed(struct auth *au, enum ctap_status status)
 {
-	if (au->op.prompt.reason == REASON_EXCLUDED)
+	if (au->work->op.prompt.reason == REASON_EXCLUDED)
 		status = CTAP2_ERR_CREDENTIAL_EXCLUDED;
 	return finish(au, status);
 }
@@ -427,7 +463,7 @@ is_answer(enum prompt_kind kind, enum user_answer answer)
 enum auth_want
 auth_user_input(struct auth *au, enum user_answer answer, uint64_t now_ms)
 {
-	struct auth_op *op = &au->op;
+	struct auth_op *op = &au->work->op;
 
 	assert(op->want == AUTH_USER);
 	op->now_ms = now_ms;
@@ -449,11 +485,11 @@ auth_finger(struct auth *au, struct user_finger finger, uint64_t now_ms)
 {
 	enum user_answer answer = finger.long_touch ? USER_HELD : USER_PRESENT;
 
-	assert(au->op.want == AUTH_USER);
-	au->op.finger = finger;
-	if (au->op.prompt.kind == PROMPT_SAMPLE)
+	assert(au->work->op.want == AUTH_USER);
+	au->work->op.finger = finger;
+	if (au->work->op.prompt.kind == PROMPT_SAMPLE)
 		answer = USER_SAMPLE;
-	else if (au->op.prompt.kind == PROMPT_VERIFICATION)
+	else if (au->work->op.prompt.kind == PROMPT_VERIFICATION)
 		answer = bio_knows(au, finger) ? USER_VERIFIED : USER_MISMATCH;
 	return auth_user_input(au, answer, now_ms);
 }
@@ -485,7 +521,7 @@ is_answer_of_keys(const struct key_op *key)
 enum auth_want
 auth_key_done(struct auth *au, uint64_t now_ms)
 {
-	struct auth_op *op = &au->op;
+	struct auth_op *op = &au->work->op;
 
 	assert(op->want == AUTH_KEY);
 	op->now_ms = now_ms;
@@ -497,7 +533,7 @@ auth_key_done(struct auth *au, uint64_t now_ms)
 enum auth_want
 auth_lookup_done(struct auth *au, uint64_t now_ms)
 {
-	struct auth_op *op = &au->op;
+	struct auth_op *op = &au->work->op;
 
 	assert(op->want == AUTH_LOOKUP);
 	op->now_ms = now_ms;
@@ -509,7 +545,7 @@ auth_lookup_done(struct auth *au, uint64_t now_ms)
 enum auth_want
 auth_commit_done(struct auth *au, int error, uint64_t now_ms)
 {
-	struct auth_op *op = &au->op;
+	struct auth_op *op = &au->work->op;
 
 	assert(op->want == AUTH_COMMIT);
 	op->now_ms = now_ms;
@@ -548,8 +584,8 @@ auth_cancel(struct auth *au, uint64_t channel)
 {
 	if (!au->busy)
 		return AUTH_IDLE;
-	if (au->op.channel != channel || !stoppable(&au->op))
-		return au->op.want;
+	if (au->work->op.channel != channel || !stoppable(&au->work->op))
+		return au->work->op.want;
 	return finish(au, CTAP2_ERR_KEEPALIVE_CANCEL);
 }
 
@@ -563,19 +599,19 @@ auth_abort(struct auth *au, uint64_t channel)
 void
 auth_replied(struct auth *au)
 {
-	assert(au->busy && au->op.want == AUTH_REPLY);
+	assert(au->busy && au->work->op.want == AUTH_REPLY);
 	/* one of a credential's own is nobody else's */
-	if (au->op.lookup.blobs != NULL)
-		explicit_bzero(au->blobs, sizeof(au->blobs));
-	explicit_bzero(&au->op, sizeof(au->op));
+	if (au->work->op.lookup.blobs != NULL)
+		explicit_bzero(au->work->blobs, sizeof(au->work->blobs));
+	explicit_bzero(&au->work->op, sizeof(au->work->op));
 	au->busy = false;
 }
 
 uint64_t
 auth_deadline(const struct auth *au)
 {
-	uint64_t user = au->op.want == AUTH_USER ? au->op.user_deadline :
-	    UINT64_MAX;
+	const struct auth_op *op = &au->work->op;
+	uint64_t user = op->want == AUTH_USER ? op->user_deadline : UINT64_MAX;
 
 	return user < au->sweep_ms ? user : au->sweep_ms;
 }
@@ -584,9 +620,10 @@ auth_deadline(const struct auth *au)
 static enum auth_want
 timed_out(struct auth *au, uint64_t now_ms)
 {
+	const struct auth_op *op = &au->work->op;
 	struct user_finger none = { .status = SAMPLE_NO_USER_ACTIVITY };
 
-	if (au->op.prompt.kind == PROMPT_SAMPLE && au->op.bio.timeout_ms.there)
+	if (op->prompt.kind == PROMPT_SAMPLE && op->bio.timeout_ms.there)
 		return auth_finger(au, none, now_ms);
 	return not_agreed(au, CTAP2_ERR_USER_ACTION_TIMEOUT);
 }
@@ -594,17 +631,19 @@ timed_out(struct auth *au, uint64_t now_ms)
 enum auth_want
 auth_tick(struct auth *au, uint64_t now_ms)
 {
+	const struct auth_op *op = &au->work->op;
+
 	if (now_ms >= au->sweep_ms)
 		sessions_sweep(au, now_ms);
-	if (au->op.want == AUTH_USER && now_ms >= au->op.user_deadline)
+	if (op->want == AUTH_USER && now_ms >= op->user_deadline)
 		return timed_out(au, now_ms);
-	return au->op.want;
+	return op->want;
 }
 
 enum auth_want
 auth_current_want(const struct auth *au)
 {
-	return au->op.want;
+	return au->work->op.want;
 }
 
 bool
@@ -616,37 +655,37 @@ auth_idle(const struct auth *au)
 const struct auth_prompt *
 auth_prompt(const struct auth *au)
 {
-	return &au->op.prompt;
+	return &au->work->op.prompt;
 }
 
 enum user_answer
 auth_answer(const struct auth *au)
 {
-	return au->op.answer;
+	return au->work->op.answer;
 }
 
 struct key_op *
 auth_key_op(struct auth *au)
 {
-	return &au->op.key;
+	return &au->work->op.key;
 }
 
 struct auth_lookup *
 auth_lookup_op(struct auth *au)
 {
-	return &au->op.lookup;
+	return &au->work->op.lookup;
 }
 
 const struct auth_change *
 auth_change(const struct auth *au)
 {
-	return &au->op.change;
+	return &au->work->op.change;
 }
 
 struct span
 auth_reply(const struct auth *au)
 {
-	return span(au->reply, au->reply_len);
+	return span(au->work->reply, au->work->reply_len);
 }
 
 uint32_t
@@ -658,7 +697,7 @@ auth_counter(const struct auth *au)
 const struct auth_change *
 auth_settle(struct auth *au)
 {
-	struct auth_op *op = &au->op;
+	struct auth_op *op = &au->work->op;
 
 	assert(!au->busy);
 	if (au->state.counter_ceiling == au->counter)

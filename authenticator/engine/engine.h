@@ -351,6 +351,19 @@ struct auth;
 size_t auth_size(void);
 struct auth *auth_init(void *mem, const struct auth_config *cfg,
     const struct auth_state *state, uint64_t powered_ms);
+/*
+ * The same for engines of which at most one has an operation under way: they
+ * have the memory for that in common, so that what many of them work on stays
+ * near. mem is auth_lent_size() bytes then; work is auth_work_size() bytes,
+ * aligned as malloc() does, zero before the first of them is there, and its
+ * owner's to free after the last one is done. While one is busy, nothing is
+ * asked of the others, not even to be done.
+ */
+size_t auth_lent_size(void);
+size_t auth_work_size(void);
+struct auth *auth_init_lent(void *mem, void *work,
+    const struct auth_config *cfg, const struct auth_state *state,
+    uint64_t powered_ms);
 /* Wipes everything. */
 void auth_done(struct auth *au);
 

@@ -103,7 +103,7 @@ is_change(const struct auth_op *op)
 static void
 tell_registration(const struct auth *au, struct auth_facts *f)
 {
-	const struct auth_op *op = &au->op;
+	const struct auth_op *op = &au->work->op;
 
 	if (op->u2f) {
 		f->attestation = u2f_has_chain(au) ? ATTESTATION_FIDO_U2F :
@@ -121,7 +121,7 @@ tell_registration(const struct auth *au, struct auth_facts *f)
 static void
 tell_success(const struct auth *au, struct auth_facts *f)
 {
-	const struct auth_op *op = &au->op;
+	const struct auth_op *op = &au->work->op;
 
 	if (!is_registration(op) && !is_assertion(op) && !is_change(op))
 		return;
@@ -144,7 +144,7 @@ tell_success(const struct auth *au, struct auth_facts *f)
 bool
 auth_facts(const struct auth *au, struct auth_facts *out)
 {
-	const struct auth_op *op = &au->op;
+	const struct auth_op *op = &au->work->op;
 	const struct asked *asked = &op->asked;
 
 	if (!au->busy || op->want != AUTH_REPLY)
@@ -153,7 +153,7 @@ auth_facts(const struct auth *au, struct auth_facts *out)
 	    .command = asked->command, .subcommand = asked->subcommand,
 	    .attestation = ATTESTATION_NONE };
 	out->status = op->u2f ? status_of_sw(auth_reply(au)) :
-	    (enum ctap_status)au->reply[0];
+	    (enum ctap_status)au->work->reply[0];
 	if (asked->rp_id.len > 0)
 		out->rp_id = span(asked->rp_id.s, asked->rp_id.len);
 	if (asked->user_id_len > 0)

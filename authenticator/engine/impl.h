@@ -285,26 +285,35 @@ struct blobs_pending {
 	uint8_t		bytes[LARGE_BLOBS_MAX];
 };
 
+/*
+ * What only an operation needs: the engine's own, behind it in memory, or lent
+ * to several. But for the reply, zero while nothing is under way.
+ */
+struct auth_work {
+	struct auth_op	op;
+	uint8_t		blobs[LARGE_BLOBS_MAX];	/* as looked up */
+	size_t		reply_len;
+	uint8_t		reply[AUTH_MESSAGE_MAX];
+};
+
+/* What every operation looks at is together, at the front. */
 struct auth {
-	struct auth_config cfg;
+	struct auth_work *work;
+	bool		busy;
 	uint64_t	features;	/* of cfg, in fact */
-	struct auth_state state;	/* as committed */
 	uint32_t	counter;	/* the last one given out */
-	uint64_t	powered_ms;
 	unsigned	pin_mismatches;	/* in a row since power-up */
+	uint64_t	powered_ms;
 	EVP_MD		*sha256;
 	EVP_MD_CTX	*md;
-	bool		busy;
-	struct auth_op	op;
-	struct pin_agreement *agreement[PIN_PROTOCOL_MAX];
-	struct auth_session session[HOSTS_MAX];
 	size_t		sessions_end;	/* none behind it was ever open */
 	uint64_t	sweep_ms;	/* nothing expires before that */
+	struct pin_agreement *agreement[PIN_PROTOCOL_MAX];
+	struct auth_state state;	/* as committed */
+	struct auth_config cfg;
+	struct auth_session session[HOSTS_MAX];
 	struct blobs_pending pending;
 	struct bio_enrolment enrolment;
-	uint8_t		blobs[LARGE_BLOBS_MAX];	/* as looked up */
-	uint8_t		reply[AUTH_MESSAGE_MAX];
-	size_t		reply_len;
 };
 
 /* engine.c */

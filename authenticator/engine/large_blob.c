@@ -70,7 +70,7 @@ blob_read(struct auth *au, struct auth_op *op)
 	if (!op->ga.large_blob || !op->cred.large_blob)
 		return AUTH_NEXT;
 	op->lookup.seq = op->cred.seq;
-	op->lookup.blobs = au->blobs;
+	op->lookup.blobs = au->work->blobs;
 	return ask_lookup(op, LOOKUP_BLOB);
 }
 
@@ -103,7 +103,8 @@ blob_put(const struct auth *au, const struct auth_op *op,
 		cbor_put_bool(out, is_written(op));
 	} else {
 		cbor_put_str(out, "blob");
-		cbor_put_bytes(out, span(au->blobs, op->lookup.blobs_len));
+		cbor_put_bytes(out, span(au->work->blobs,
+		    op->lookup.blobs_len));
 		cbor_put_str(out, "originalSize");
 		cbor_put_uint(out, op->lookup.original_size);
 	}

@@ -20,7 +20,8 @@ static const uint8_t initial[ARRAY_MIN] = {
 void
 blobs_forget(struct auth *au)
 {
-	explicit_bzero(&au->pending, sizeof(au->pending));
+	if (au->pending.active || au->pending.len > 0)
+		explicit_bzero(&au->pending, sizeof(au->pending));
 }
 
 static bool
@@ -47,7 +48,7 @@ get_begin(struct auth *au, struct auth_op *op)
 		return fail(au, CTAP1_ERR_INVALID_PARAMETER);
 	if (req->get.v > fragment_max(au))
 		return fail(au, CTAP1_ERR_INVALID_LENGTH);
-	op->lookup.blobs = au->blobs;
+	op->lookup.blobs = au->work->blobs;
 	return ask_lookup(op, LOOKUP_BLOBS);
 }
 
@@ -191,7 +192,7 @@ get_reply(struct auth *au, struct auth_op *op)
 	size_t offset, len;
 
 	if (op->lookup.found)
-		all = span(au->blobs, op->lookup.blobs_len);
+		all = span(au->work->blobs, op->lookup.blobs_len);
 	if (req->offset.v > all.len)
 		return fail(au, CTAP1_ERR_INVALID_PARAMETER);
 	offset = (size_t)req->offset.v;

@@ -48,9 +48,9 @@ auth_has_u2f(const struct auth *au)
 static void
 put(struct auth *au, struct span s)
 {
-	assert(s.len <= sizeof(au->reply) - au->reply_len);
-	memcpy(au->reply + au->reply_len, s.p, s.len);
-	au->reply_len += s.len;
+	assert(s.len <= sizeof(au->work->reply) - au->work->reply_len);
+	memcpy(au->work->reply + au->work->reply_len, s.p, s.len);
+	au->work->reply_len += s.len;
 }
 
 static void
@@ -70,7 +70,7 @@ reply_sw(struct auth *au, enum apdu_sw sw)
 enum auth_want
 fail_sw(struct auth *au, enum apdu_sw sw)
 {
-	au->reply_len = 0;
+	au->work->reply_len = 0;
 	return reply_sw(au, sw);
 }
 

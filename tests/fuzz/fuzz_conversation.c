@@ -199,8 +199,8 @@ check_state(const struct sim *s, const struct seen *before)
 	check(au->state.uv_failures <= UV_RETRIES);
 	check(au->counter <= au->state.counter_ceiling);
 	/* an operation leaves nothing of itself behind, nor what it read */
-	check(is_zero(&au->op, sizeof(au->op)));
-	check(is_zero(au->blobs, sizeof(au->blobs)));
+	check(is_zero(&au->work->op, sizeof(au->work->op)));
+	check(is_zero(au->work->blobs, sizeof(au->work->blobs)));
 }
 
 /* What is said to be kept was committed; a reset may want a long touch. */

@@ -1460,12 +1460,53 @@ nothing_is_left_of_an_operation(void **state)
 		struct span s = scenarios[i].prepare(r, msg);
 
 		assert_int_equal(rig_send(r, s), CTAP2_OK);
-		assert_all_zero(&r->au->op, sizeof(r->au->op));
+		assert_all_zero(&r->au->work->op, sizeof(r->au->work->op));
 		/* the one that is in use */
 		assert_int_equal(occurrences(r->au, r->au->state.epoch,
 		    KEY_EPOCH_LEN), 1);
 		rig_free(r);
 	}
+}
+
+static void
+power_up_lent(struct rig *r, void *work)
+{
+	void *mem = malloc(auth_lent_size());
+
+	assert_non_null(mem);
+	rig_power_off(r);
+	memset(mem, 0x99, auth_lent_size());
+	r->au = auth_init_lent(mem, work, &r->cfg, &r->state, r->now_ms);
+	assert_non_null(r->au);
+}
+
+static void
+engines_share_what_only_operations_need(void **state)
+{
+	struct ask make = { .rk = true, .uv = true }, ask = { .uv = true };
+	struct rig *a = rig_new(), *b = rig_new();
+	struct auth_work *work = calloc(1, auth_work_size());
+
+	(void)state;
+	assert_non_null(work);
+	assert_true(auth_lent_size() + auth_work_size() <= auth_size());
+	power_up_lent(a, work);
+	power_up_lent(b, work);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(rig_create(a, &make), CTAP2_OK);
+		assert_all_zero(&work->op, sizeof(work->op));
+		assert_int_equal(rig_get(a, &ask), CTAP2_OK);
+		assert_int_equal(rig_get(b, &ask), i == 0 ?
+		    CTAP2_ERR_NO_CREDENTIALS : CTAP2_OK);
+		assert_int_equal(rig_create(b, &make), CTAP2_OK);
+	}
+	/* the other one is not worse off */
+	rig_free(a);
+	assert_all_zero(work, auth_work_size());
+	assert_int_equal(rig_get(b, &ask), CTAP2_OK);
+	rig_free(b);
+	assert_all_zero(work, auth_work_size());
+	free(work);
 }
 
 static void
@@ -2387,6 +2428,7 @@ main(void)
 		cmocka_unit_test(ids_are_looked_for_as_they_can_be),
 		cmocka_unit_test(a_credential_is_found_by_any_id),
 		cmocka_unit_test(nothing_is_left_of_an_operation),
+		cmocka_unit_test(engines_share_what_only_operations_need),
 		cmocka_unit_test(a_token_is_in_one_place),
 		cmocka_unit_test(salts_and_secrets_go_with_the_reply),
 		cmocka_unit_test(
