@@ -23,6 +23,7 @@
 #include "authenticator/fault/request.h"
 #include "authenticator/paths.h"
 #include "tpm/record.h"
+#include "tpm/seal.h"
 
 #define BUSY_PAUSE_MS		20
 #define FIRMWARE_VERSION	100	/* getInfo 0E; major, minor, patch */
@@ -73,6 +74,28 @@ device_random(void *arg, uint8_t *out, size_t len)
 			len -= n;
 		}
 	}
+}
+
+/* The same, of what was asked for ahead: of 32 bytes, most of the price is the
+ * call. */
+static void
+random_ahead(void *arg, uint8_t *out, size_t len)
+{
+	struct device_work *w = arg;
+	uint8_t *at;
+
+	if (len > sizeof(w->random)) {
+		device_random(NULL, out, len);
+		return;
+	}
+	if (w->random_left < len) {
+		device_random(NULL, w->random, sizeof(w->random));
+		w->random_left = sizeof(w->random);
+	}
+	at = w->random + sizeof(w->random) - w->random_left;
+	memcpy(out, at, len);
+	explicit_bzero(at, len);
+	w->random_left -= len;
 }
 
 /* $SEALKEY_TPM is for new keys: an old one is where it is. */
@@ -285,7 +308,8 @@ configure(struct device *d, const struct device_config *cfg,
 	(void)attestation_enterprise(d->attestation, &out->enterprise);
 	/* without it, too */
 	(void)attestation_tpm(d->attestation, &out->tpm);
-	out->random = device_random;
+	out->random = random_ahead;
+	out->random_arg = d->work;
 }
 
 static bool
@@ -370,17 +394,36 @@ start_forge(struct device *d)
 	return d->forge != NULL ? 0 : -ENOMEM;
 }
 
+static size_t
+work_size(void)
+{
+	return sizeof(struct device_work) + auth_work_size();
+}
+
+struct device_work *
+device_work_new(void)
+{
+	return seal_memory_new(work_size());
+}
+
+void
+device_work_free(struct device_work *w)
+{
+	seal_memory_free(w, work_size());
+}
+
 static int
 replace_engine(struct device *d, uint64_t now_ms)
 {
 	struct auth_state state;
 	struct auth *engine = NULL;
-	void *mem = calloc(1, auth_size());
+	void *mem = malloc(auth_lent_size());
 	int r;
 
 	r = mem != NULL ? device_load_state(d, &state) : -ENOMEM;
 	if (r == 0) {
-		engine = auth_init(mem, &d->auth, &state, now_ms);
+		engine = auth_init_lent(mem, d->work->engine, &d->auth,
+		    &state, now_ms);
 		r = engine != NULL ? 0 : -ENOMEM;
 	}
 	explicit_bzero(&state, sizeof(state));
@@ -421,7 +464,16 @@ start_engine(struct device *d, const struct device_config *cfg,
 {
 	int r;
 
-	r = load_attestation(d, cfg, &d->attestation, msg, msglen);
+	d->work_lent = cfg->work != NULL;
+	d->work = cfg->work != NULL ? cfg->work : device_work_new();
+	if (d->work == NULL) {
+		snprintf(msg, msglen, "out of memory");
+		return -ENOMEM;
+	}
+	d->attestation_lent = cfg->attestation != NULL;
+	d->attestation = cfg->attestation;
+	r = d->attestation_lent ? 0 : load_attestation(d, cfg,
+	    &d->attestation, msg, msglen);
 	if (r < 0)
 		return r;
 	if (start_forge(d) < 0) {
@@ -493,6 +545,9 @@ close_parts(struct device *d)
 	d->faults = NULL;
 	free(d->engine_mem);
 	d->engine_mem = NULL;
+	if (!d->work_lent)
+		device_work_free(d->work);
+	d->work = NULL;
 	forge_free(d->forge);
 	d->forge = NULL;
 	free(d->other);
@@ -501,7 +556,8 @@ close_parts(struct device *d)
 	free(d->counters);
 	d->counters = NULL;
 	d->other = NULL;
-	attestation_free(d->attestation);
+	if (!d->attestation_lent)
+		attestation_free(d->attestation);
 	d->attestation = NULL;
 	store_close(d->store);
 	d->store = NULL;
@@ -1100,11 +1156,13 @@ stopped(struct device *d, enum auth_want want, uint64_t now_ms)
 static struct span
 keep_request(struct device *d, struct span msg)
 {
-	if (msg.len > sizeof(d->request))
+	uint8_t *kept = d->work->request;
+
+	if (msg.len > sizeof(d->work->request))
 		return msg;
 	if (msg.len > 0)
-		memcpy(d->request, msg.p, msg.len);
-	return span(d->request, msg.len);
+		memcpy(kept, msg.p, msg.len);
+	return span(kept, msg.len);
 }
 
 static struct span
@@ -1113,9 +1171,9 @@ change_request(struct device *d, struct span msg)
 	size_t len;
 
 	if (fault_armed_at(d->faults, 0) == NULL || !fault_request(d->faults,
-	    msg, &d->auth, d->request, &len, &d->fault.armed))
+	    msg, &d->auth, d->work->request, &len, &d->fault.armed))
 		return keep_request(d, msg);
-	return span(d->request, len);
+	return span(d->work->request, len);
 }
 
 /*
@@ -1563,8 +1621,14 @@ become(struct device *d, const struct auth_config *auth, uint64_t now_ms)
 		d->auth = old;
 		store_restrict(d->store, old.capacity);
 	}
-	attestation_free(r < 0 ? att : old_att);
-	return r;
+	if (r < 0) {
+		attestation_free(att);
+		return r;
+	}
+	if (!d->attestation_lent)
+		attestation_free(old_att);
+	d->attestation_lent = false;
+	return 0;
 }
 
 /*

@@ -61,7 +61,23 @@ struct device_config {
 	 * takes over, whether it can be opened or not. No audit log.
 	 */
 	struct store	*store;
+	/*
+	 * Lent by whoever has many keys, whom they do not outlive; NULL: its
+	 * own. The attestation is that of keys that are told apart by nothing
+	 * else; their stores have it as well.
+	 */
+	struct device_work *work;
+	struct attestation *attestation;
 };
+
+/*
+ * The memory of a key for the operation that is under way, a request and a
+ * reply among it. Keys that one thread uses, each from device_transact() or
+ * its companions alone, can have it in common. free() wipes it, after the last
+ * of them was closed, and accepts NULL.
+ */
+struct device_work *device_work_new(void);
+void device_work_free(struct device_work *w);
 
 struct device;
 struct fault_set;	/* authenticator/fault/armed.h */

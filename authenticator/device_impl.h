@@ -8,6 +8,9 @@
 
 #include "authenticator/device.h"
 
+#include <stdalign.h>
+#include <stddef.h>
+
 #include "authenticator/fault/armed.h"
 #include "authenticator/fault/fault.h"
 #include "authenticator/fault/told.h"
@@ -36,6 +39,21 @@ enum forging {
 	HONEST,
 };
 
+#define DEVICE_RANDOM_LEN	256	/* bytes */
+
+/* In memory that no child process has a copy of. */
+struct device_work {
+	/*
+	 * What the engine works on. The host's own may be gone before that is
+	 * over: what cannot be stopped goes on without it.
+	 */
+	uint8_t		 request[AUTH_MESSAGE_MAX];
+	/* asked of the system many at a time; each is wiped when it is used */
+	size_t		 random_left;	/* at the end of it */
+	uint8_t		 random[DEVICE_RANDOM_LEN];
+	alignas(max_align_t) uint8_t engine[];	/* auth_work_size() */
+};
+
 struct device {
 	char		*path;
 	int		 dirfd;
@@ -46,14 +64,12 @@ struct device {
 	struct commit	 commit;
 	struct pin_known pin;
 	struct attestation *attestation;
+	bool		 attestation_lent;	/* likewise */
 	struct auth_config auth;	/* of the engine */
 	void		*engine_mem;	/* wiped by auth_done() */
 	struct auth	*engine;	/* NULL: managed only */
-	/*
-	 * What the engine works on. The host's own may be gone before that is
-	 * over: what cannot be stopped goes on without it.
-	 */
-	uint8_t		 request[AUTH_MESSAGE_MAX];
+	struct device_work *work;	/* NULL without engine */
+	bool		 work_lent;	/* by device_config */
 	struct key_op	*pending;	/* of the engine or the forge; the key
 					 * provider works on it */
 	struct forge	*forge;

@@ -182,10 +182,21 @@ int token_open_local(const char *path, const struct auth_config *auth,
 struct device;
 struct device *token_local_device(struct token *t);
 
-/* The same for a key as device_open() takes it. */
+/* A request and the reply to it, which whoever closes the token wipes. */
+struct token_messages {
+	uint8_t		 request[AUTH_MESSAGE_MAX];
+	uint8_t		 reply[AUTH_MESSAGE_MAX];
+};
+
+/*
+ * The same for a key as device_open() takes it. Of several tokens that one
+ * thread uses, one request after the other, lent may be the messages; it
+ * outlives them. NULL: it has its own.
+ */
 struct device_config;
-int token_open_config(const struct device_config *cfg, struct token **out,
-    char *msg, size_t msglen);
+int token_open_config(const struct device_config *cfg,
+    struct token_messages *lent, struct token **out, char *msg,
+    size_t msglen);
 
 /*
  * The token behind a hidraw device, or behind a SEQPACKET socket that

@@ -44,8 +44,8 @@ transact(struct ctap_token *t, size_t len, struct span *body)
 	got = t->wire->transact(t, len);
 	if (got <= 0)
 		return got < 0 ? got : -EPROTO;
-	*body = span(t->reply + 1, (size_t)got - 1);
-	return t->reply[0];
+	*body = span(t->msg->reply + 1, (size_t)got - 1);
+	return t->msg->reply[0];
 }
 
 static int
@@ -55,7 +55,7 @@ ctap_info(struct token *token, struct token_info *out)
 	struct span body;
 	int r;
 
-	t->request[0] = CTAP_GET_INFO;
+	t->msg->request[0] = CTAP_GET_INFO;
 	r = transact(t, 1, &body);
 	if (r != 0)
 		return r;
@@ -102,8 +102,8 @@ agree(struct ctap_token *t)
 
 	if (a->valid)
 		return 0;
-	r = transact(t, token_encode_key_agreement(protocol, t->request,
-	    sizeof(t->request)), &body);
+	r = transact(t, token_encode_key_agreement(protocol, t->msg->request,
+	    sizeof(t->msg->request)), &body);
 	if (r != 0)
 		return r;
 	if (!token_decode_key_agreement(body, &x, &y))
@@ -232,8 +232,8 @@ ask_uv_token(struct ctap_token *t, struct token_ask *ask)
 	/* an empty one would cost a retry */
 	if (ask->way != TOKEN_BY_UV && ask->pin_hash_enc.len == 0)
 		return -ENOMEM;
-	r = transact(t, token_encode_ask(ask, t->request,
-	    sizeof(t->request)), &body);
+	r = transact(t, token_encode_ask(ask, t->msg->request,
+	    sizeof(t->msg->request)), &body);
 	if (r != 0)
 		return r;
 	if (!token_decode_token(body, &sealed) ||
@@ -302,8 +302,8 @@ try_make(struct ctap_token *t, const struct token_make *req,
 	if (r == 0)
 		r = seal_salts(t, req->salts, &proof);
 	if (r == 0)
-		r = transact(t, token_encode_make(req, &proof.p, t->request,
-		    sizeof(t->request)), &body);
+		r = transact(t, token_encode_make(req, &proof.p,
+		    t->msg->request, sizeof(t->msg->request)), &body);
 	if (r != 0)
 		return r;
 	if (!token_decode_credential(body, out))
@@ -328,8 +328,8 @@ try_get(struct ctap_token *t, const struct token_get *req,
 	if (r == 0)
 		r = seal_salts(t, req->salts, &proof);
 	if (r == 0)
-		r = transact(t, token_encode_get(req, &proof.p, t->request,
-		    sizeof(t->request)), &body);
+		r = transact(t, token_encode_get(req, &proof.p, t->msg->request,
+		    sizeof(t->msg->request)), &body);
 	if (r != 0)
 		return r;
 	if (!token_decode_assertion(body, out))
@@ -404,8 +404,8 @@ read_fragments(struct ctap_token *t, size_t *len)
 
 	*len = 0;
 	do {
-		r = transact(t, token_encode_blobs_get(*len, max, t->request,
-		    sizeof(t->request)), &body);
+		r = transact(t, token_encode_blobs_get(*len, max,
+		    t->msg->request, sizeof(t->msg->request)), &body);
 		if (r != 0)
 			return r;
 		if (!token_decode_blobs(body, &part) || part.len > max ||
@@ -486,7 +486,7 @@ write_fragments(struct ctap_token *t, struct span all)
 		if (!prove_fragment(t, at, part, &proof))
 			return -ENOMEM;
 		r = transact(t, token_encode_blobs_set(at, all.len, part,
-		    &proof.p, t->request, sizeof(t->request)), &body);
+		    &proof.p, t->msg->request, sizeof(t->msg->request)), &body);
 	}
 	return r;
 }
@@ -538,8 +538,8 @@ ctap_free(struct token *token)
 	forget(&t->agreement);
 	forget_uv_token(t);
 	explicit_bzero(t->pin, sizeof(t->pin));
-	explicit_bzero(t->request, sizeof(t->request));
-	explicit_bzero(t->reply, sizeof(t->reply));
+	explicit_bzero(t->msg->request, sizeof(t->msg->request));
+	explicit_bzero(t->msg->reply, sizeof(t->msg->reply));
 	wire->close(t);
 }
 
@@ -554,8 +554,10 @@ static const struct token_ops ctap_ops = {
 };
 
 void
-ctap_token_init(struct ctap_token *t, const struct token_wire *wire)
+ctap_token_init(struct ctap_token *t, const struct token_wire *wire,
+    struct token_messages *msg)
 {
+	t->msg = msg;
 	t->token.ops = &ctap_ops;
 	t->wire = wire;
 }

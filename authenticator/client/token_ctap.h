@@ -27,8 +27,8 @@ struct ctap_token;
 
 struct token_wire {
 	/*
-	 * Sends len bytes of t->request, and puts the answer into t->reply:
-	 * its length, or -errno.
+	 * Sends len bytes of t->msg->request, and puts the answer into
+	 * t->msg->reply: its length, or -errno.
 	 */
 	int	(*transact)(struct ctap_token *t, size_t len);
 	void	(*close)(struct ctap_token *t);
@@ -47,11 +47,11 @@ struct ctap_token {
 	size_t		 uv_token_len;		/* 0: none */
 	bool		 may_write;		/* what uv_token is good for */
 	uint8_t		*blobs;			/* of the last blobs_read() */
-	uint8_t		 request[AUTH_MESSAGE_MAX];
-	uint8_t		 reply[AUTH_MESSAGE_MAX];
+	struct token_messages *msg;
 };
 
-/* The members of t that are the same for each kind. */
-void ctap_token_init(struct ctap_token *t, const struct token_wire *wire);
+/* The members of t that are the same for each kind; msg outlives it. */
+void ctap_token_init(struct ctap_token *t, const struct token_wire *wire,
+    struct token_messages *msg);
 
 #endif

@@ -27,6 +27,7 @@ struct line {
 struct hid_token {
 	struct ctap_token ctap;
 	struct line	*line;
+	struct token_messages messages;
 };
 
 struct hid_u2f {
@@ -91,8 +92,8 @@ hid_transact(struct ctap_token *t, size_t len)
 {
 	struct hid_token *h = (struct hid_token *)t;
 
-	return exchange(h->line, CTAPHID_CMD_CBOR, span(t->request, len),
-	    t->reply, sizeof(t->reply));
+	return exchange(h->line, CTAPHID_CMD_CBOR, span(t->msg->request, len),
+	    t->msg->reply, sizeof(t->msg->reply));
 }
 
 static void
@@ -157,7 +158,7 @@ make_token(struct line *l)
 		h = calloc(1, sizeof(*h));
 		if (h == NULL)
 			return NULL;
-		ctap_token_init(&h->ctap, &hid_wire);
+		ctap_token_init(&h->ctap, &hid_wire, &h->messages);
 		h->line = l;
 		return &h->ctap.token;
 	}

@@ -20,6 +20,7 @@
 struct local_token {
 	struct ctap_token ctap;
 	struct device	*device;
+	struct token_messages messages;	/* unless they are lent */
 };
 
 struct local_u2f {
@@ -52,8 +53,8 @@ local_transact(struct ctap_token *t, size_t len)
 {
 	struct local_token *l = (struct local_token *)t;
 	size_t got = 0;
-	int r = device_transact(l->device, span(t->request, len), t->reply,
-	    sizeof(t->reply), &got);
+	int r = device_transact(l->device, span(t->msg->request, len),
+	    t->msg->reply, sizeof(t->msg->reply), &got);
 
 	return taken(l->device, r, got);
 }
@@ -101,7 +102,7 @@ static const struct u2f_wire local_u2f_wire = {
 
 /* The token that d is, which it owns from here on; NULL: no memory. */
 static struct token *
-make_token(struct device *d)
+make_token(struct device *d, struct token_messages *lent)
 {
 	struct local_token *l;
 	struct local_u2f *u;
@@ -110,7 +111,8 @@ make_token(struct device *d)
 		l = calloc(1, sizeof(*l));
 		if (l == NULL)
 			return NULL;
-		ctap_token_init(&l->ctap, &local_wire);
+		ctap_token_init(&l->ctap, &local_wire, lent != NULL ? lent :
+		    &l->messages);
 		l->device = d;
 		return &l->ctap.token;
 	}
@@ -132,12 +134,12 @@ token_open_local(const char *path, const struct auth_config *auth,
 
 	if (tpm != NULL)
 		cfg.tpm = *tpm;
-	return token_open_config(&cfg, out, msg, msglen);
+	return token_open_config(&cfg, NULL, out, msg, msglen);
 }
 
 int
-token_open_config(const struct device_config *cfg, struct token **out,
-    char *msg, size_t msglen)
+token_open_config(const struct device_config *cfg, struct token_messages *lent,
+    struct token **out, char *msg, size_t msglen)
 {
 	struct device *d;
 	int r;
@@ -145,7 +147,7 @@ token_open_config(const struct device_config *cfg, struct token **out,
 	r = device_open(cfg, now_ms(), &d, msg, msglen);
 	if (r < 0)
 		return r;
-	*out = make_token(d);
+	*out = make_token(d, lent);
 	if (*out == NULL) {
 		device_close(d);
 		snprintf(msg, msglen, "out of memory");

@@ -48,12 +48,16 @@ struct worker {
 	struct job	*first, **last;
 	bool		 stop;
 	struct keys	*keys;		/* in memory */
-	struct store	*attestation;	/* with the blobs that keys share */
+	struct store	*blobs;		/* that keys share */
+	struct attestation *attestation;	/* which is made of them */
 	struct member	*members;	/* keys number, number + J, ... */
 	size_t		 member_count;
 	struct member	*newest, *oldest;
 	size_t		 open_count;
 	struct json_out	 scratch;
+	/* what one operation needs, and so all keys do in turn */
+	struct device_work *work;
+	struct token_messages messages;
 };
 
 struct fleet {

@@ -27,12 +27,13 @@ open_in_memory(struct worker *w, struct token **out, char *msg, size_t msglen)
 {
 	const struct fleet_plan *plan = w->fleet->plan;
 	struct device_config cfg = { .path = "memory", .auth = *plan->auth,
-	    .keys = w->keys, .root = plan->root };
+	    .keys = w->keys, .root = plan->root, .work = w->work,
+	    .attestation = w->attestation };
 	int r;
 
 	r = store_open_memory(w->keys, &cfg.store);
-	if (r == 0 && w->attestation != NULL) {
-		r = store_copy_blobs(w->attestation, cfg.store);
+	if (r == 0 && w->blobs != NULL) {
+		r = store_copy_blobs(w->blobs, cfg.store);
 		if (r != 0)
 			store_close(cfg.store);
 	}
@@ -40,7 +41,7 @@ open_in_memory(struct worker *w, struct token **out, char *msg, size_t msglen)
 		snprintf(msg, msglen, "%s", strerror(-r));
 		return r;
 	}
-	return token_open_config(&cfg, out, msg, msglen);
+	return token_open_config(&cfg, &w->messages, out, msg, msglen);
 }
 
 static int
@@ -51,7 +52,7 @@ open_in_directory(struct worker *w, size_t key, struct token **out, char *msg,
 	char path[PATH_MAX];
 	struct device_config cfg = { .path = path, .create = true,
 	    .auth = *plan->auth, .root = plan->root, .tpm.target = "none",
-	    .audit = AUDIT_SEALED };
+	    .audit = AUDIT_SEALED, .work = w->work };
 	int r;
 
 	if (snprintf(path, sizeof(path), "%s/keys/%zu", plan->state, key) >=
@@ -59,7 +60,7 @@ open_in_directory(struct worker *w, size_t key, struct token **out, char *msg,
 		snprintf(msg, msglen, "%s: too long", plan->state);
 		return -ENAMETOOLONG;
 	}
-	r = token_open_config(&cfg, out, msg, msglen);
+	r = token_open_config(&cfg, &w->messages, out, msg, msglen);
 	if (r == 0 && plan->opened != NULL) {
 		r = plan->opened(plan->arg, path, msg, msglen);
 		if (r != 0)
@@ -294,7 +295,8 @@ worker_add(struct worker *w, struct job *first, struct job **last)
 
 /*
  * What every key of a fleet in memory would otherwise make for itself, and
- * whether any of them may ever get something wrong.
+ * whether any of them may ever get something wrong. The first worker decides
+ * and makes it, the others load it.
  */
 static int
 make_attestation(struct worker *w, char *msg, size_t msglen)
@@ -305,18 +307,15 @@ make_attestation(struct worker *w, char *msg, size_t msglen)
 	    .ak_alg = plan->auth->ak_alg,
 	    .tpm_manufacturer = plan->auth->tpm_manufacturer,
 	    .brought = plan->root, .now_s = time(NULL) };
-	struct attestation *att = NULL;
 	bool forbidden;
-	int r;
+	int r = 0;
 
 	/* first: what has an attestation, has been started (forbid.h) */
-	r = fault_forbid(w->attestation, plan->auth->no_faults, &forbidden,
-	    msg, msglen);
-	if (r == 0)
-		r = attestation_load(w->attestation, w->keys, &ap, &att, msg,
-		    msglen);
-	attestation_free(att);
-	return r;
+	if (w->number == 0)
+		r = fault_forbid(w->blobs, plan->auth->no_faults, &forbidden,
+		    msg, msglen);
+	return r != 0 ? r : attestation_load(w->blobs, w->keys, &ap,
+	    &w->attestation, msg, msglen);
 }
 
 static int
@@ -328,17 +327,17 @@ init_memory(struct worker *w, char *msg, size_t msglen)
 	r = w->number == 0 ? keys_open_memory(w->member_count, &w->keys) :
 	    keys_copy_memory(first->keys, &w->keys);
 	if (r == 0)
-		r = store_open_memory(w->keys, &w->attestation);
+		r = store_open_memory(w->keys, &w->blobs);
 	if (r != 0) {
 		snprintf(msg, msglen, "%s", strerror(-r));
 		return r;
 	}
-	if (w->number == 0)
-		return make_attestation(w, msg, msglen);
-	r = store_copy_blobs(first->attestation, w->attestation);
-	if (r != 0)
+	r = w->number == 0 ? 0 : store_copy_blobs(first->blobs, w->blobs);
+	if (r != 0) {
 		snprintf(msg, msglen, "%s", strerror(-r));
-	return r;
+		return r;
+	}
+	return make_attestation(w, msg, msglen);
 }
 
 int
@@ -354,7 +353,8 @@ worker_init(struct worker *w, struct fleet *f, unsigned number, char *msg,
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->wake, NULL);
 	w->members = calloc(w->member_count, sizeof(*w->members));
-	if (w->members == NULL) {
+	w->work = device_work_new();
+	if (w->members == NULL || w->work == NULL) {
 		snprintf(msg, msglen, "out of memory");
 		return -ENOMEM;
 	}
@@ -385,7 +385,9 @@ worker_done(struct worker *w)
 	for (size_t i = 0; w->members != NULL && i < w->member_count; i++)
 		close_member(w, &w->members[i]);
 	free(w->members);
-	store_close(w->attestation);
+	device_work_free(w->work);
+	attestation_free(w->attestation);
+	store_close(w->blobs);
 	keys_free(w->keys);
 	json_out_done(&w->scratch);
 	pthread_mutex_destroy(&w->lock);

@@ -94,11 +94,11 @@ send_raw(struct fixture *f, const struct cbor_out *out, int status)
 	int got;
 
 	assert_false(out->overflow);
-	memcpy(t->request, out->p, out->len);
+	memcpy(t->msg->request, out->p, out->len);
 	got = t->wire->transact(t, out->len);
 	assert_true(got > 0);
-	assert_int_equal(t->reply[0], status);
-	return span(t->reply + 1, (size_t)got - 1);
+	assert_int_equal(t->msg->reply[0], status);
+	return span(t->msg->reply + 1, (size_t)got - 1);
 }
 
 /* setPIN, which the client has no use for */
@@ -187,7 +187,7 @@ static struct fixture *counted;
 static int
 counting_transact(struct ctap_token *t, size_t len)
 {
-	messages[t->request[0]]++;
+	messages[t->msg->request[0]]++;
 	return counted->wire->transact(t, len);
 }
 
@@ -428,9 +428,9 @@ static struct {
 static int
 lying_transact(struct ctap_token *t, size_t len)
 {
-	if (lie.len == 0 || t->request[0] != lie.cmd)
+	if (lie.len == 0 || t->msg->request[0] != lie.cmd)
 		return counting_transact(t, len);
-	memcpy(t->reply, lie.bytes, lie.len);
+	memcpy(t->msg->reply, lie.bytes, lie.len);
 	return (int)lie.len;
 }
 
