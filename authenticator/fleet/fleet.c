@@ -3,6 +3,7 @@
 #include "authenticator/fleet/fleet_impl.h"
 
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include <errno.h>
 #include <limits.h>
@@ -14,11 +15,11 @@
 
 #include "authenticator/client/webauthn_options.h"
 
-#define CHUNK_LINES	64
+#define CHUNK_LINES	24
 #define CHUNKS		3	/* one is read, one answered, one written */
 #define HEAP_KEPT	(64 << 20)	/* bytes that are not given back */
 #define HEAP_STEP	(1 << 20)
-#define HEAP_OWN_PAGES	(8 << 20)	/* from so many bytes on */
+#define HEAP_OWN_PAGES	(32 << 20)	/* from so many bytes on */
 #define READ_LEN	(256 * 1024)	/* bytes at once */
 #define BUFFER_LEN	(FLEET_LINE_MAX + READ_LEN)
 
@@ -38,8 +39,6 @@ struct batch {
 	bool		 eof;
 	bool		 skipping;	/* a line that is too long */
 	struct chunk	 chunk[CHUNKS];
-	char		*answers;	/* of a chunk, to be written at once */
-	size_t		 answers_cap;
 	bool		 failed;
 };
 
@@ -291,39 +290,21 @@ hand_out(struct batch *b, struct chunk *c)
 			worker_add(&f->workers[w], first[w], last[w]);
 }
 
-static bool
-append(struct batch *b, size_t *len, struct span s)
-{
-	size_t cap = b->answers_cap == 0 ? READ_LEN : b->answers_cap;
-	char *p;
-
-	while (cap - *len < s.len + 1)
-		cap *= 2;
-	if (cap != b->answers_cap) {
-		p = realloc(b->answers, cap);
-		if (p == NULL)
-			return false;
-		b->answers = p;
-		b->answers_cap = cap;
-	}
-	memcpy(b->answers + *len, s.p, s.len);
-	b->answers[*len + s.len] = '\n';
-	*len += s.len + 1;
-	return true;
-}
-
+/* All of it, in as few calls as the system makes of them. */
 static int
-write_all(int fd, const char *p, size_t len)
+write_all(int fd, struct iovec *iov, size_t count)
 {
 	ssize_t n;
 
-	while (len > 0) {
-		n = write(fd, p, len);
+	while (count > 0) {
+		n = writev(fd, iov, (int)count);
 		if (n == -1 && errno != EINTR)
 			return -errno;
+		for (; n > 0 && (size_t)n >= iov->iov_len; iov++, count--)
+			n -= (ssize_t)iov->iov_len;
 		if (n > 0) {
-			p += n;
-			len -= (size_t)n;
+			iov->iov_base = (char *)iov->iov_base + n;
+			iov->iov_len -= (size_t)n;
 		}
 	}
 	return 0;
@@ -333,21 +314,18 @@ write_all(int fd, const char *p, size_t len)
 static int
 put_out(struct batch *b, struct chunk *c)
 {
+	struct iovec iov[CHUNK_LINES];
 	struct span text;
-	size_t len = 0;
-	int r;
 
 	wait_for(&c->group);
 	for (size_t i = 0; i < c->count; i++) {
 		b->failed = b->failed || c->job[i].failed;
 		text = json_out_text(&c->job[i].out);
-		if (text.p == NULL || !append(b, &len, text))
+		if (text.p == NULL)
 			return -ENOMEM;
+		iov[i] = (struct iovec){ (void *)text.p, text.len };
 	}
-	r = write_all(b->out, b->answers, len);
-	if (len > 0)
-		explicit_bzero(b->answers, len);
-	return r;
+	return write_all(b->out, iov, c->count);
 }
 
 static struct batch *
@@ -390,7 +368,6 @@ batch_free(struct batch *b)
 		for (int j = 0; j < CHUNK_LINES; j++)
 			json_out_done(&b->chunk[i].job[j].out);
 	}
-	free(b->answers);
 	free(b);
 }
 

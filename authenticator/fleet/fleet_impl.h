@@ -27,7 +27,7 @@ struct job {
 	bool		 too_long;	/* and so not there */
 	const char	*wrong;		/* with the line; NULL: nothing */
 	struct fleet_line line;		/* of FLEET_NAMED; else its options */
-	struct json_out	 out;		/* the answer */
+	struct json_out	 out;		/* the answer, with its newline */
 	bool		 failed;	/* it is an error */
 };
 

@@ -3,6 +3,8 @@
 #include "authenticator/fleet/line.h"
 
 #include <jansson.h>
+#include <stddef.h>
+#include <string.h>
 
 struct scan {
 	const char	*at;
@@ -27,21 +29,34 @@ take(struct scan *s, char c)
 	return true;
 }
 
+/* Whether what is behind start and before at ends in a backslash that is not
+ * escaped itself. */
+static bool
+is_escaped(const char *start, const char *at)
+{
+	size_t n = 0;
+
+	while (at - n > start && at[-1 - (ptrdiff_t)n] == '\\')
+		n++;
+	return n % 2 != 0;
+}
+
 /* Behind the quote that ends it. */
 static bool
 skip_string(struct scan *s)
 {
+	const char *start, *quote;
+
 	if (!take(s, '"'))
 		return false;
-	for (; s->at < s->end; s->at++) {
-		if (*s->at == '"') {
-			s->at++;
-			return true;
-		}
-		if (*s->at == '\\' && ++s->at == s->end)
+	start = s->at;
+	do {
+		quote = memchr(s->at, '"', (size_t)(s->end - s->at));
+		if (quote == NULL)
 			return false;
-	}
-	return false;
+		s->at = quote + 1;
+	} while (is_escaped(start, quote));
+	return true;
 }
 
 /* An object or array: to the bracket that ends it, whatever is in there. */

@@ -12,11 +12,15 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "authenticator/client/webauthn_options.h"
 #include "authenticator/fault/forbid.h"
+
+#define HEAP_ROOM	(24 << 20)	/* bytes; less than have own pages */
+#define LARGE_PAGE	(2 << 20)	/* bytes */
 
 /*
  * Keys
@@ -216,15 +220,11 @@ answer_named(struct worker *w, struct job *job)
 	json_out_close(out, '}');
 }
 
-void
-worker_answer(struct worker *w, struct job *job)
+static void
+answer_plainly(struct worker *w, struct job *job)
 {
 	struct dom_error err = { .name = NULL };
 
-	if (w->fleet->plan->verb == FLEET_NAMED) {
-		answer_named(w, job);
-		return;
-	}
 	job->failed = !perform(w, job, &job->out, &err);
 	if (!job->failed)
 		return;
@@ -232,6 +232,16 @@ worker_answer(struct worker *w, struct job *job)
 	json_out_open(&job->out, '{');
 	put_error(&job->out, &err);
 	json_out_close(&job->out, '}');
+}
+
+void
+worker_answer(struct worker *w, struct job *job)
+{
+	if (w->fleet->plan->verb == FLEET_NAMED)
+		answer_named(w, job);
+	else
+		answer_plainly(w, job);
+	json_out_raw(&job->out, span_str("\n"));
 }
 
 /* Whoever waits looks at left with the lock, or has not begun to wait. */
@@ -263,12 +273,30 @@ take_jobs(struct worker *w)
 	return jobs;
 }
 
+/*
+ * Room in the heap of this thread at once, in large pages if the system has
+ * them: keys and what they remember are many small things, for which it would
+ * have to ask every few of them.
+ */
+static void
+make_heap(void)
+{
+	char *p = malloc(HEAP_ROOM), *page;
+
+	if (p == NULL)
+		return;
+	page = p + LARGE_PAGE - (uintptr_t)p % LARGE_PAGE;
+	(void)madvise(page, (size_t)(p + HEAP_ROOM - page), MADV_HUGEPAGE);
+	free(p);
+}
+
 static void *
 work(void *arg)
 {
 	struct worker *w = arg;
 	struct job *job, *next;
 
+	make_heap();
 	while ((job = take_jobs(w)) != NULL) {
 		for (; job != NULL; job = next) {
 			next = job->next;	/* before it is another's */
