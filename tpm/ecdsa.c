@@ -66,6 +66,7 @@ ecdsa_new(enum cose_curve crv)
 		ecdsa_free(e);
 		return NULL;
 	}
+	assert(ECDSA_size(e->key) <= ECDSA_SIG_MAX);
 	BN_set_flags(e->priv, BN_FLG_CONSTTIME);
 	return e;
 }
@@ -123,7 +124,6 @@ ecdsa_sign(struct ecdsa *e, const uint8_t *priv, const uint8_t *digest,
 		goto out;
 	if (EC_KEY_set_private_key(e->key, e->priv) != 1)
 		goto out;
-	assert(ECDSA_size(e->key) <= ECDSA_SIG_MAX);
 	if (ECDSA_sign(0, digest, (int)digest_len, sig, &len, e->key) != 1)
 		goto out;
 	*sig_len = len;

@@ -89,6 +89,26 @@ seal_wipe_freed(void)
 }
 
 int
+seal_random(struct seal_random *r, uint8_t *out, size_t len)
+{
+	uint8_t *at;
+
+	if (len > sizeof(r->bytes))
+		return -EINVAL;
+	if (r->left < len) {
+		r->left = 0;
+		if (RAND_priv_bytes(r->bytes, sizeof(r->bytes)) != 1)
+			return -EIO;
+		r->left = sizeof(r->bytes);
+	}
+	at = r->bytes + sizeof(r->bytes) - r->left;
+	memcpy(out, at, len);
+	explicit_bzero(at, len);
+	r->left -= len;
+	return 0;
+}
+
+int
 seal_box_init(struct seal_box *b, const uint8_t key[static SEAL_KEY_LEN])
 {
 	EVP_CIPHER *gcm;
@@ -137,8 +157,9 @@ update(EVP_CIPHER_CTX *ctx, uint8_t *out, struct span in)
 	return EVP_CipherUpdate(ctx, out, &n, in.p, (int)in.len) == 1;
 }
 
-int
-seal_box_seal(struct seal_box *b, struct span ad, struct span ad2,
+/* out begins with the nonce. */
+static int
+seal_behind(struct seal_box *b, struct span ad, struct span ad2,
     struct span plain, uint8_t *out)
 {
 	uint8_t *nonce = out, *text = out + SEAL_NONCE_LEN;
@@ -147,8 +168,6 @@ seal_box_seal(struct seal_box *b, struct span ad, struct span ad2,
 
 	if (too_long(ad, ad2, plain))
 		return -EINVAL;
-	if (RAND_bytes(nonce, SEAL_NONCE_LEN) != 1)
-		return -EIO;
 	if (EVP_EncryptInit_ex2(b->enc, NULL, NULL, nonce, NULL) != 1 ||
 	    !update(b->enc, NULL, ad) || !update(b->enc, NULL, ad2) ||
 	    !update(b->enc, text, plain) ||
@@ -157,6 +176,24 @@ seal_box_seal(struct seal_box *b, struct span ad, struct span ad2,
 	    tag) != 1)
 		return -EIO;
 	return 0;
+}
+
+int
+seal_box_seal(struct seal_box *b, struct span ad, struct span ad2,
+    struct span plain, uint8_t *out)
+{
+	if (RAND_bytes(out, SEAL_NONCE_LEN) != 1)
+		return -EIO;
+	return seal_behind(b, ad, ad2, plain, out);
+}
+
+int
+seal_box_seal_random(struct seal_box *b, struct seal_random *r,
+    struct span ad, struct span ad2, struct span plain, uint8_t *out)
+{
+	if (seal_random(r, out, SEAL_NONCE_LEN) != 0)
+		return -EIO;
+	return seal_behind(b, ad, ad2, plain, out);
 }
 
 int

@@ -38,6 +38,22 @@ void seal_memory_free(void *p, size_t len);
  */
 bool seal_wipe_freed(void);
 
+#define SEAL_RANDOM_LEN	512	/* bytes */
+
+/*
+ * Random bytes of OpenSSL's private generator, fetched many at a time, because
+ * a call costs as much for a few as for hundreds. Each is given out once, and
+ * wiped. All zero: none yet. Belongs in seal_memory_new(): a child process
+ * finds none, and does not repeat those of its parent.
+ */
+struct seal_random {
+	size_t		 left;		/* at the end of bytes */
+	uint8_t		 bytes[SEAL_RANDOM_LEN];
+};
+
+/* Up to SEAL_RANDOM_LEN of them. */
+int seal_random(struct seal_random *r, uint8_t *out, size_t len);
+
 /* All zero is a box that was done. */
 struct seal_box {
 	struct evp_cipher_ctx_st *enc;
@@ -56,6 +72,9 @@ int seal_box_seal(struct seal_box *b, struct span ad, struct span ad2,
     struct span plain, uint8_t *out);
 int seal_box_open(struct seal_box *b, struct span ad, struct span ad2,
     struct span sealed, uint8_t *out);
+/* As seal_box_seal(), with a nonce from r. */
+int seal_box_seal_random(struct seal_box *b, struct seal_random *r,
+    struct span ad, struct span ad2, struct span plain, uint8_t *out);
 
 /* HKDF-SHA-256 of key; salt may be empty. */
 int seal_derive(const uint8_t key[static SEAL_KEY_LEN], struct span salt,

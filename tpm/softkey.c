@@ -15,7 +15,6 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #include "tpm/pkcs8.h"
 #include "tpm/rsa.h"
@@ -89,10 +88,11 @@ forget_parsed(void *arg, const struct wrap *w)
 /* Blobs. */
 
 static int
-seal_blob(struct wrap *w, const struct opened *o, struct key_op *op)
+seal_blob(struct softkeys *sk, struct wrap *w, const struct opened *o,
+    struct key_op *op)
 {
-	return wrap_seal(w, op->bound, span(o->plain, o->len), op->out_blob,
-	    &op->out_blob_len);
+	return wrap_seal(&sk->wraps, w, op->bound, span(o->plain, o->len),
+	    op->out_blob, &op->out_blob_len);
 }
 
 /* What we sealed ourselves can only be malformed if we erred. */
@@ -127,15 +127,15 @@ open_blob(struct wrap *w, const struct key_op *op, struct opened *o)
 
 /* Room for a secret of alg behind the head and op->meta. */
 static int
-begin_plain(struct opened *o, const struct softalg *alg,
-    const struct key_op *op)
+begin_plain(struct softkeys *sk, struct opened *o,
+    const struct softalg *alg, const struct key_op *op)
 {
 	o->plain[0] = alg->code;
 	o->plain[1] = (uint8_t)op->meta.len;
 	if (op->meta.len > 0)
 		memcpy(o->plain + HEAD_LEN, op->meta.p, op->meta.len);
 	o->len = HEAD_LEN + op->meta.len + alg->secret_len;
-	if (RAND_priv_bytes(o->plain + 2, SEED_LEN) != 1)
+	if (seal_random(&sk->wraps.random, o->plain + 2, SEED_LEN) != 0)
 		return -EIO;
 	return parse_plain(o);
 }
@@ -149,11 +149,11 @@ do_create(struct softkeys *sk, struct wrap *w, const struct softalg *alg,
 	struct opened o;
 	int r;
 
-	r = begin_plain(&o, alg, op);
+	r = begin_plain(sk, &o, alg, op);
 	if (r == 0)
 		r = alg->generate(&sk->tools, alg, o.secret, op);
 	if (r == 0)
-		r = seal_blob(w, &o, op);
+		r = seal_blob(sk, w, &o, op);
 	explicit_bzero(&o, sizeof(o));
 	return r;
 }
@@ -168,12 +168,12 @@ finish_create(struct softkeys *sk, struct key_op *op, const uint8_t *primes)
 
 	r = wraps_find(&sk->wraps, op->epoch, &w);
 	if (r == 0)
-		r = begin_plain(&o, softalg_find(op->alg), op);
+		r = begin_plain(sk, &o, softalg_find(op->alg), op);
 	if (r == 0)
 		r = softalg_publish_primes(primes, op);
 	if (r == 0) {
 		memcpy(o.secret, primes, SOFTALG_SECRET_MAX);
-		r = seal_blob(w, &o, op);
+		r = seal_blob(sk, w, &o, op);
 	}
 	explicit_bzero(&o, sizeof(o));
 	return r;
@@ -289,10 +289,10 @@ do_import(struct softkeys *sk, struct wrap *w, struct key_op *op)
 
 	r = pkcs8_read(&sk->tools, op->data[0], op->alg, &alg, secret, op);
 	if (r == 0)
-		r = begin_plain(&o, alg, op);
+		r = begin_plain(sk, &o, alg, op);
 	if (r == 0) {
 		memcpy(o.secret, secret, alg->secret_len);
-		r = seal_blob(w, &o, op);
+		r = seal_blob(sk, w, &o, op);
 	}
 	explicit_bzero(secret, sizeof(secret));
 	explicit_bzero(&o, sizeof(o));

@@ -130,7 +130,7 @@ tpmkey_seal_blob(struct tpmkeys *tk, const struct tpmalg *a,
 	len = append(plain, len, op->meta);
 	len = append(plain, len, unique);
 	len = append(plain, len, private);
-	r = wrap_seal(w, op->bound, span(plain, len), op->out_blob,
+	r = wrap_seal(&tk->wraps, w, op->bound, span(plain, len), op->out_blob,
 	    &op->out_blob_len);
 	explicit_bzero(plain, sizeof(plain));
 	return r;

@@ -71,7 +71,7 @@ int
 wraps_more(struct wraps *ws, size_t epochs)
 {
 	/* twice as many: then hardly any are in each other's way */
-	size_t count = (2 * epochs + WRAP_WAYS) / WRAP_WAYS * WRAP_WAYS;
+	size_t count = 2 * epochs + WRAP_WAYS;
 
 	ws->more = seal_memory_new(count * sizeof(*ws->more));
 	if (ws->more == NULL)
@@ -80,11 +80,19 @@ wraps_more(struct wraps *ws, size_t epochs)
 	return 0;
 }
 
+/* What is another one mostly is so from the first bytes on. Nobody can choose
+ * an epoch: how long that takes tells nothing. */
+static bool
+same_epoch(const uint8_t *a, const uint8_t *b)
+{
+	return memcmp(a, b, sizeof(uint64_t)) == 0 &&
+	    CRYPTO_memcmp(a, b, KEY_EPOCH_LEN) == 0;
+}
+
 static bool
 is_of(const struct wrap *w, struct span epoch)
 {
-	return w->used &&
-	    CRYPTO_memcmp(w->epoch, epoch.p, sizeof(w->epoch)) == 0;
+	return w->used && same_epoch(w->epoch, epoch.p);
 }
 
 /* Where it is, or where it can be. Epochs are random, and are no hashes. */
@@ -92,22 +100,20 @@ static struct wrap *
 place(struct wraps *ws, struct span epoch)
 {
 	static const uint8_t zeros[KEY_EPOCH_LEN];
-	struct wrap *set, *empty = NULL;
+	struct wrap *w;
 	uint32_t hash;
 
-	if (CRYPTO_memcmp(epoch.p, zeros, sizeof(zeros)) == 0)
+	if (same_epoch(epoch.p, zeros))
 		return &ws->wrap[0];
 	if (ws->more == NULL)
 		return &ws->wrap[1];
 	memcpy(&hash, epoch.p, sizeof(hash));
-	set = &ws->more[hash % (ws->more_count / WRAP_WAYS) * WRAP_WAYS];
 	for (size_t i = 0; i < WRAP_WAYS; i++) {
-		if (is_of(&set[i], epoch))
-			return &set[i];
-		if (!set[i].used)
-			empty = &set[i];
+		w = &ws->more[(hash + i) % ws->more_count];
+		if (!w->used || is_of(w, epoch))
+			return w;
 	}
-	return empty != NULL ? empty : &set[ws->turn++ % WRAP_WAYS];
+	return &ws->more[(hash + ws->turn++ % WRAP_WAYS) % ws->more_count];
 }
 
 int
@@ -127,13 +133,14 @@ wraps_find(struct wraps *ws, struct span epoch, struct wrap **out)
 }
 
 int
-wrap_seal(struct wrap *w, struct span bound, struct span plain, uint8_t *out,
-    size_t *out_len)
+wrap_seal(struct wraps *ws, struct wrap *w, struct span bound,
+    struct span plain, uint8_t *out, size_t *out_len)
 {
 	int r;
 
 	out[0] = w->kind->version;
-	r = seal_box_seal(&w->box, span(out, 1), bound, plain, out + 1);
+	r = seal_box_seal_random(&w->box, &ws->random, span(out, 1), bound,
+	    plain, out + 1);
 	if (r == 0)
 		*out_len = WRAP_OVERHEAD + plain.len;
 	return r;

@@ -38,7 +38,8 @@ struct wrap {
 	const struct wrap_kind *kind;
 };
 
-#define WRAP_WAYS	4	/* places that an epoch can have, of more */
+#define WRAP_WAYS	16	/* places that an epoch can have, of more: with
+				 * few, some are derived anew each time */
 
 /* Belongs in seal_memory_new(). */
 struct wraps {
@@ -50,8 +51,9 @@ struct wraps {
 	uint8_t		 storage_key[SEAL_KEY_LEN];
 	struct wrap	 wrap[WRAP_EPOCHS];
 	struct wrap	*more;		/* instead of the second; NULL: none */
-	size_t		 more_count;	/* a multiple of WRAP_WAYS */
+	size_t		 more_count;	/* WRAP_WAYS, at least */
 	size_t		 turn;		/* whose place is taken next */
+	struct seal_random random;	/* nonces, and what else is wanted */
 };
 
 void wraps_init(struct wraps *ws, const struct wrap_kind *kind,
@@ -74,8 +76,8 @@ int wraps_derive(const struct wraps *ws, struct span epoch, const char *label,
     uint8_t out[static SEAL_KEY_LEN]);
 
 /* out has room for plain.len + WRAP_OVERHEAD. */
-int wrap_seal(struct wrap *w, struct span bound, struct span plain,
-    uint8_t *out, size_t *out_len);
+int wrap_seal(struct wraps *ws, struct wrap *w, struct span bound,
+    struct span plain, uint8_t *out, size_t *out_len);
 /* plain has room for max bytes, and is the caller's to wipe. */
 int wrap_open(struct wrap *w, struct span bound, struct span blob,
     uint8_t *plain, size_t max, size_t *plain_len);
