@@ -663,12 +663,6 @@ cbor_put_text(struct cbor_out *out, struct span s)
 }
 
 void
-cbor_put_str(struct cbor_out *out, const char *s)
-{
-	cbor_put_text(out, span_str(s));
-}
-
-void
 cbor_put_array(struct cbor_out *out, size_t count)
 {
 	wrote(out, cbor_encode_array_start(count, ROOM(out)));

@@ -111,7 +111,14 @@ void cbor_put_int(struct cbor_out *out, int64_t v);
 void cbor_put_bool(struct cbor_out *out, bool v);
 void cbor_put_bytes(struct cbor_out *out, struct span s);
 void cbor_put_text(struct cbor_out *out, struct span s);
-void cbor_put_str(struct cbor_out *out, const char *s);
+
+/* A literal: the compiler knows how long it is. */
+static inline void
+cbor_put_str(struct cbor_out *out, const char *s)
+{
+	cbor_put_text(out, span_str(s));
+}
+
 void cbor_put_array(struct cbor_out *out, size_t count);
 void cbor_put_map(struct cbor_out *out, size_t pairs);
 /* Bytes that are CBOR already. */

@@ -4,11 +4,10 @@
 #include "authenticator/base64url.h"
 #include "authenticator/client/webauthn_client_data.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define FIRST_CAP	4096	/* bytes; most answers fit */
+#define DIGITS_MAX	20	/* of 64 bits */
 
 void
 json_out_init(struct json_out *o)
@@ -100,10 +99,18 @@ json_out_close(struct json_out *o, char bracket)
 }
 
 void
-json_out_name(struct json_out *o, const char *name)
+json_out_member(struct json_out *o, const char *name, size_t len)
 {
-	json_out_string(o, name);
-	put(o, ":", 1);
+	char *p;
+
+	separate(o);
+	p = room(o, len + 3);
+	if (p == NULL)
+		return;
+	p[0] = '"';
+	memcpy(p + 1, name, len);
+	memcpy(p + 1 + len, "\":", 2);
+	o->len += len + 3;
 }
 
 void
@@ -139,22 +146,32 @@ json_out_string(struct json_out *o, const char *utf8)
 	json_out_utf8(o, span_str(utf8));
 }
 
+static void
+put_digits(struct json_out *o, uint64_t v)
+{
+	char text[DIGITS_MAX], *at = text + sizeof(text);
+
+	do {
+		*--at = (char)('0' + v % 10);
+		v /= 10;
+	} while (v > 0);
+	put(o, at, (size_t)(text + sizeof(text) - at));
+}
+
 void
 json_out_int(struct json_out *o, int v)
 {
-	char text[16];
-
 	separate(o);
-	put(o, text, (size_t)snprintf(text, sizeof(text), "%d", v));
+	if (v < 0)
+		put(o, "-", 1);
+	put_digits(o, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
 void
 json_out_uint(struct json_out *o, uint64_t v)
 {
-	char text[24];
-
 	separate(o);
-	put(o, text, (size_t)snprintf(text, sizeof(text), "%" PRIu64, v));
+	put_digits(o, v);
 }
 
 void

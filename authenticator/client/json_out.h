@@ -13,6 +13,8 @@
 
 #include "ctap/span.h"
 
+#include <string.h>
+
 struct json_out {
 	char	*p;
 	size_t	 len;
@@ -29,8 +31,16 @@ void json_out_clear(struct json_out *o);
 /* '{', '}', '[' or ']' */
 void json_out_open(struct json_out *o, char bracket);
 void json_out_close(struct json_out *o, char bracket);
-/* The name of the member whose value comes next. */
-void json_out_name(struct json_out *o, const char *name);
+/* The name of the member whose value comes next; one without anything that
+ * JSON would escape. */
+void json_out_member(struct json_out *o, const char *name, size_t len);
+
+/* Here, where the compiler knows how long it is. */
+static inline void
+json_out_name(struct json_out *o, const char *name)
+{
+	json_out_member(o, name, strlen(name));
+}
 
 /* Values, of a member or an array. */
 void json_out_bytes(struct json_out *o, struct span bytes);	/* base64url */

@@ -45,6 +45,47 @@ static const struct {
 	{ "\xfb\xef\xbe", "----" },
 };
 
+/* Character by character, which is how it is defined. */
+static void
+plain_base64url(struct span bytes, char *out)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789-_";
+	unsigned six;
+
+	for (size_t bit = 0; bit < 8 * bytes.len; bit += 6) {
+		six = 0;
+		for (size_t b = bit; b < bit + 6; b++)
+			six = six << 1 | (b < 8 * bytes.len &&
+			    (bytes.p[b / 8] >> (7 - b % 8) & 1));
+		*out++ = letters[six];
+	}
+	*out = '\0';
+}
+
+static void
+any_length_both_ways(void)
+{
+	uint8_t bytes[64], back[64];
+	char text[100], expected[100];
+	uint32_t random = 1;
+	size_t len;
+
+	for (int round = 0; round < 4096; round++) {
+		struct span s = span(bytes, (size_t)round % 61);
+
+		for (size_t i = 0; i < sizeof(bytes); i++) {
+			random = random * 1664525 + 1013904223;
+			bytes[i] = (uint8_t)(random >> 24);
+		}
+		plain_base64url(s, expected);
+		base64url_encode(s, text);
+		assert_string_equal(text, expected);
+		assert_true(base64url_decode(span_str(text), back, &len));
+		assert_true(span_eq(span(back, len), s));
+	}
+}
+
 static void
 test_base64url_both_ways(void **state)
 {
@@ -62,6 +103,7 @@ test_base64url_both_ways(void **state)
 		assert_true(span_eq(span(back, len), bytes));
 		assert_true(len <= BASE64URL_BYTES(strlen(text)));
 	}
+	any_length_both_ways();
 }
 
 static void
