@@ -8,17 +8,31 @@ is_same(const struct fault_account *a, const struct credential *cred)
 	return span_eq(span(a->id, a->id_len), span(cred->id, cred->id_len));
 }
 
+/* FNV-1a of its ID. */
+static uint32_t
+hash_id(const struct credential *cred)
+{
+	uint32_t hash = 2166136261;
+
+	for (size_t i = 0; i < cred->id_len; i++)
+		hash = (hash ^ cred->id[i]) * 16777619;
+	return hash;
+}
+
 void
 fault_account_note(struct fault_accounts *a, const struct auth_facts *facts)
 {
 	const struct credential *cred = facts->cred;
 	struct fault_account *to = &a->account[a->next];
+	uint32_t hash = hash_id(cred);
 	size_t user_len = facts->user_id.len;
 
+	/* it happens with every operation: what is not it is not looked at */
 	for (size_t i = 0; i < FAULT_ACCOUNTS_MAX; i++) {
-		if (is_same(&a->account[i], cred))
+		if (a->hash[i] == hash && is_same(&a->account[i], cred))
 			return;
 	}
+	a->hash[a->next] = hash;
 	memcpy(to->rp_id_hash, cred->rp_id_hash, sizeof(to->rp_id_hash));
 	memcpy(to->id, cred->id, cred->id_len);
 	to->id_len = cred->id_len;

@@ -23,6 +23,7 @@ struct fault_account {
 /* All zero: none. */
 struct fault_accounts {
 	size_t		next;		/* the oldest one's place */
+	uint32_t	hash[FAULT_ACCOUNTS_MAX];	/* of their IDs */
 	struct fault_account account[FAULT_ACCOUNTS_MAX];
 };
 
