@@ -464,18 +464,31 @@ start_u2f(struct rig *r)
 }
 
 static void
-u2f_uses_up_no_fault(void **state)
+assert_u2f_works(struct rig *r)
 {
-	struct rig *r = rig_new(ATTESTATION_PACKED);
 	struct span reply;
 
-	(void)state;
-	arm(r, "att.sig-bad");
 	assert_int_equal(start_u2f(r), DEVICE_REPLY);
 	reply = device_reply(r->d);
 	assert_memory_equal(reply.p + reply.len - 2, "\x90\x00", 2);
 	device_replied(r->d);
+}
+
+/* What U2F has no place for waits for CTAP2. */
+static void
+u2f_uses_up_what_it_has_room_for(void **state)
+{
+	struct rig *r = rig_new(ATTESTATION_PACKED);
+
+	(void)state;
+	arm(r, "reg.up-clear");
+	assert_u2f_works(r);
 	assert_string_equal(r->fault, "-");
+	assert_true(is_armed(r));
+	arm(r, "att.sig-bad");
+	assert_u2f_works(r);
+	assert_string_equal(r->fault, "att.sig-bad");
+	assert_int_equal(r->uses, 1);
 	assert_true(is_armed(r));
 	rig_free(r);
 }
@@ -609,7 +622,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_statement_that_cannot_be_signed_is_an_error),
 		cmocka_unit_test(trouble_of_its_own_is_told),
 		cmocka_unit_test(nobody_there_uses_up_no_fault),
-		cmocka_unit_test(u2f_uses_up_no_fault),
+		cmocka_unit_test(u2f_uses_up_what_it_has_room_for),
 		cmocka_unit_test(a_request_that_was_dropped_has_no_fault),
 		cmocka_unit_test(of_two_the_oldest_that_fits),
 		cmocka_unit_test(keys_in_a_tpm_sign_statements),
