@@ -71,7 +71,7 @@ too_many()
 {
 	curl -s -Z --parallel-immediate --parallel-max 20 -X POST \
 	    --unix-socket "$(sed -n 's/^control //p' "$T/key/lock")" \
-	    -o "$T/finger.#1" "http://localhost/v1/press?[1-20]" &
+	    -o "$T/finger.#1" "http://localhost/v1/press#[1-20]" &
 	local fingers=$!
 	eventually presses 16 && eventually refused 4 &&
 	    kill -0 "$fingers" || return
