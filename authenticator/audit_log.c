@@ -52,14 +52,10 @@ audit_mode_named(const char *name)
 	return -1;
 }
 
-/*
- * What is noted down: operations, and what happens without one. What an
- * operation made happen says its own line.
- */
-static bool
-is_noted(const struct event *e)
+bool
+audit_notes(enum event_kind kind)
 {
-	switch (e->kind) {
+	switch (kind) {
 	case EVENT_USER_WANTED:
 	case EVENT_USER_ANSWERED:
 	case EVENT_HOST_CONNECTED:
@@ -68,6 +64,16 @@ is_noted(const struct event *e)
 	case EVENT_ENDED:
 	case EVENT_LOST:
 		return false;
+	default:
+		return true;
+	}
+}
+
+/* What an operation made happen says its own line. */
+static bool
+is_noted(const struct event *e)
+{
+	switch (e->kind) {
 	case EVENT_FAULT_USED:
 	case EVENT_CREDENTIAL_CREATED:
 	case EVENT_CREDENTIAL_ASSERTED:
@@ -80,7 +86,7 @@ is_noted(const struct event *e)
 	case EVENT_VERIFICATION_FAILED:
 		return e->owner;
 	default:
-		return true;
+		return audit_notes(e->kind);
 	}
 }
 

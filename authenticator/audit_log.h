@@ -25,6 +25,12 @@ enum audit_mode {
 
 struct audit_log;
 
+/*
+ * Whether there can be lines of that kind: operations, and what happens
+ * without one.
+ */
+bool audit_notes(enum event_kind kind);
+
 /* The mode of that name, -1: none. */
 int audit_mode_named(const char *name);
 

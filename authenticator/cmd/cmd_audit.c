@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "authenticator/audit.h"
+#include "authenticator/audit_log.h"
 #include "authenticator/audit_read.h"
 #include "authenticator/cmd/cli.h"
 #include "authenticator/control/manage.h"
@@ -144,7 +145,8 @@ is_name(const char *name)
 
 	/* the log has no aliases */
 	return watch_is_operation(name) || strcmp(name, AUDIT_LOST) == 0 ||
-	    (kind != -1 && strcmp(event_name(kind), name) == 0);
+	    (kind != -1 && audit_notes((enum event_kind)kind) &&
+	    strcmp(event_name(kind), name) == 0);
 }
 
 static int

@@ -120,8 +120,12 @@ check "and says which" says 'sealed, plain or off'
 check "--operation is one that there is" exits 2 audit \
     --operation makeCredentials
 check "which is told" says 'no "makeCredentials"'
-for name in U2F_REGISTER reset audit-lost fault-used; do
+for name in U2F_REGISTER reset audit-lost fault-used plugged; do
 	check "such as $name" exits 0 audit --state "$T/key" --operation $name
+done
+for name in user-wanted user-answered host-connected removed ended lost; do
+	check "$name is not noted" exits 2 audit --state "$T/key" \
+	    --operation $name
 done
 check "--since is a time" exits 2 audit --since yesterday
 check "and says what one is" says 'such as 2026-01-31'
