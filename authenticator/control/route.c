@@ -266,7 +266,7 @@ take_query(void *arg, enum MHD_ValueKind kind, const char *name,
 		at = strchr(at, ',');
 		at += at != NULL;
 	}
-	if (at == NULL || len == 0)
+	if (at == NULL || len == 0 || strchr(name, ',') != NULL)
 		q->wrong = q->known == NULL ? "this request has no query" :
 		    "this request has no query of that name";
 	else if (q->seen & UINT64_C(1) << (at - q->known))

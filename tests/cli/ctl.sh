@@ -189,6 +189,7 @@ too_much()
 	    refuses 'no query of that name' GET '/v1/events?=reset' &&
 	    refuses 'no query of that name' GET '/v1/keys/one/events?key=2' &&
 	    refuses 'no query of that name' GET '/v1/keys/one/audit?limit=1' &&
+	    refuses 'no query of that name' GET '/v1/audit?since,until=1' &&
 	    refuses 'comes once' GET '/v1/audit?since=1&since=2' &&
 	    refuses 'has no query' GET '/v1/keys?all'
 }
