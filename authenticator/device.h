@@ -210,6 +210,14 @@ int device_import(struct device *d, const struct device_import *in,
  */
 int device_export(struct device *d, const struct credential *cred,
     uint8_t *out, size_t cap, size_t *len);
+/*
+ * The same of one among many, of which nobody hears yet: at the end of the
+ * list, whole or not, device_list_exported() tells once how many there were.
+ * An event for each would drive all others out of what is remembered.
+ */
+int device_export_listed(struct device *d, const struct credential *cred,
+    uint8_t *out, size_t cap, size_t *len);
+void device_list_exported(struct device *d, uint64_t count);
 /* What its next assertion will count on from; false: it does not count. */
 bool device_sign_count(const struct device *d, const struct credential *cred,
     uint32_t *count);

@@ -247,8 +247,8 @@ device_import(struct device *d, const struct device_import *in,
  */
 
 int
-device_export(struct device *d, const struct credential *cred, uint8_t *out,
-    size_t cap, size_t *len)
+device_export_listed(struct device *d, const struct credential *cred,
+    uint8_t *out, size_t cap, size_t *len)
 {
 	struct key_op op = { .verb = KEY_EXPORT };
 	struct auth_state state;
@@ -270,11 +270,31 @@ device_export(struct device *d, const struct credential *cred, uint8_t *out,
 	if (r == 0) {
 		memcpy(out, op.out_sig, op.out_sig_len);
 		*len = op.out_sig_len;
-		watch_owner(&d->watch, EVENT_CREDENTIAL_EXPORTED, cred);
 	}
 	explicit_bzero(&op, sizeof(op));
 	explicit_bzero(&state, sizeof(state));
 	return r;
+}
+
+int
+device_export(struct device *d, const struct credential *cred, uint8_t *out,
+    size_t cap, size_t *len)
+{
+	int r = device_export_listed(d, cred, out, cap, len);
+
+	if (r == 0)
+		watch_owner(&d->watch, EVENT_CREDENTIAL_EXPORTED, cred);
+	return r;
+}
+
+void
+device_list_exported(struct device *d, uint64_t count)
+{
+	const struct event e = { .kind = EVENT_CREDENTIAL_EXPORTED,
+	    .owner = true, .count = count };
+
+	if (count > 0)
+		watch_tell(&d->watch, &e);
 }
 
 bool

@@ -201,7 +201,7 @@ event_write(const struct event *e, struct json_out *out)
 		put_number(out, "offsetMs", e->offset_ms);
 	if (e->has_duration)
 		put_number(out, "durationUs", e->duration_us);
-	if (e->kind == EVENT_LOST)
+	if (e->kind == EVENT_LOST || e->count > 0)
 		put_number(out, "count", e->count);
 	json_out_close(out, '}');
 }

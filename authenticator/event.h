@@ -78,7 +78,8 @@ struct event {
 	uint64_t	 offset_ms;	/* of CLOCK_ADVANCED */
 	bool		 has_duration;
 	uint64_t	 duration_us;
-	uint64_t	 count;		/* of LOST */
+	uint64_t	 count;		/* of LOST; of CREDENTIAL_EXPORTED, if
+					 * a list of them was read */
 };
 
 /* A member of a list of whoever is watched; its owner's memory. */

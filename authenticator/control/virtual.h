@@ -46,7 +46,7 @@ void virtual_set_consenting(struct request *rq, struct hub_key *k, bool yes);
  */
 json_t *virtual_credential(struct hub_key *k, const struct credential *cred,
     enum credential_form form);
-/* All of them, an array. */
+/* All of them, an array; one event tells how many private keys it has. */
 json_t *virtual_credentials(struct hub_key *k, enum credential_form form);
 /* Adds one; true, or *failed is the answer. */
 bool virtual_import(struct hub_key *k, json_t *parameters,

@@ -44,21 +44,31 @@ put_counter(struct hub_key *k, const struct credential *cred)
 
 static json_t *
 put_private_key(struct hub_key *k, const struct credential *cred,
-    enum credential_form form)
+    enum credential_form form, uint64_t *listed)
 {
 	uint8_t key[KEY_SIG_MAX];
 	json_t *json = NULL;
 	size_t len;
+	int r;
 
-	if (device_export(k->device, cred, key, sizeof(key), &len) == 0)
+	if (listed == NULL)
+		r = device_export(k->device, cred, key, sizeof(key), &len);
+	else
+		r = device_export_listed(k->device, cred, key, sizeof(key),
+		    &len);
+	if (r == 0) {
 		json = put_bytes(span(key, len), form);
+		if (listed != NULL)
+			(*listed)++;
+	}
 	OPENSSL_cleanse(key, sizeof(key));
 	return json;
 }
 
-json_t *
-virtual_credential(struct hub_key *k, const struct credential *cred,
-    enum credential_form form)
+/* listed counts private keys, of which somebody else tells; NULL: told. */
+static json_t *
+put_credential(struct hub_key *k, const struct credential *cred,
+    enum credential_form form, uint64_t *listed)
 {
 	json_t *json = json_object();
 
@@ -69,7 +79,7 @@ virtual_credential(struct hub_key *k, const struct credential *cred,
 	json_object_set_new(json, "rpId",
 	    json_stringn(cred->rp_id.s, cred->rp_id.len));
 	json_object_set_new(json, "privateKey",
-	    put_private_key(k, cred, form));
+	    put_private_key(k, cred, form, listed));
 	if (cred->user.id_len > 0)
 		json_object_set_new(json, "userHandle", put_bytes(span(
 		    cred->user.id, cred->user.id_len), form));
@@ -83,11 +93,19 @@ virtual_credential(struct hub_key *k, const struct credential *cred,
 	return json;
 }
 
+json_t *
+virtual_credential(struct hub_key *k, const struct credential *cred,
+    enum credential_form form)
+{
+	return put_credential(k, cred, form, NULL);
+}
+
 /* Of virtual_credentials(). */
 struct gathering {
 	struct hub_key	*k;
 	enum credential_form form;
 	json_t		*list;
+	uint64_t	 exported;
 };
 
 static int
@@ -95,8 +113,8 @@ gather(void *arg, const struct credential *cred)
 {
 	struct gathering *g = arg;
 
-	return json_array_append_new(g->list, virtual_credential(g->k, cred,
-	    g->form)) == 0 ? 0 : -ENOMEM;
+	return json_array_append_new(g->list, put_credential(g->k, cred,
+	    g->form, &g->exported)) == 0 ? 0 : -ENOMEM;
 }
 
 json_t *
@@ -104,9 +122,13 @@ virtual_credentials(struct hub_key *k, enum credential_form form)
 {
 	struct gathering g = { .k = k, .form = form,
 	    .list = json_array() };
+	int r;
 
-	if (g.list == NULL || store_each_after(device_store(k->device), 0,
-	    gather, &g) < 0) {
+	if (g.list == NULL)
+		return NULL;
+	r = store_each_after(device_store(k->device), 0, gather, &g);
+	device_list_exported(k->device, g.exported);
+	if (r < 0) {
 		json_decref(g.list);
 		return NULL;
 	}

@@ -427,6 +427,27 @@ check "after what was added" call 200 \
     '"c2VhbGtleQ".*"userHandle":"Qk9C"' GET "$at/credentials"
 check "its private key is, as well" call 200 \
     '"privateKey":"[^"]*".*"privateKey":"M' GET "$at/credentials"
+# seq_of SINCE EVENT: the number of the first one after SINCE, in $seq
+seq_of()
+{
+	exits 0 wait --control "$control" --key "$id" --since "$1" "$2" &&
+	    seq=$(sed -n 's/^{"seq":\([0-9]*\),.*/\1/p' "$T/out") &&
+	    [ -n "$seq" ]
+}
+told_once()
+{
+	local from i
+	"$SEALKEY" ctl --control "$control" --key "$id" clock 1 &&
+	    seq_of 0 clock-advanced || return
+	from=$seq
+	for i in 1 2; do
+		call 200 . GET "$at/credentials" &&
+		    seq_of $((from + i - 1)) credential-exported &&
+		    prints '"owner":true,"count":2}$' || return
+	done
+	[ "$seq" = $((from + 2)) ]
+}
+check "reading all of them is one event" told_once
 check "credentials of no authenticator" call 400 "$gone" GET \
     "$session/none/credentials"
 check "of another session's" call 400 "$gone" GET \

@@ -54,6 +54,11 @@ test_what_was_set(void **state)
 	assert_written(&e, "{\"event\":\"clock-advanced\","
 	    "\"time\":\"1970-01-01T00:00:00.000Z\",\"owner\":true,"
 	    "\"offsetMs\":0}");
+	e.kind = EVENT_CREDENTIAL_EXPORTED;
+	e.count = 600;
+	assert_written(&e, "{\"event\":\"credential-exported\","
+	    "\"time\":\"1970-01-01T00:00:00.000Z\",\"owner\":true,"
+	    "\"count\":600}");
 }
 
 static void
