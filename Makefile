@@ -182,7 +182,7 @@ load:
 	@tests/install build
 	@$(MAKE) --no-print-directory -s CCQ=@ LDQ=@ ARQ=@ all \
 	    '$(BUILD)/tests/load'
-	@'$(BUILD)/tests/load' -s '$(LOAD_SECONDS)' '$(BUILD)/sealkey'
+	@'$(BUILD)/tests/load' -a -s '$(LOAD_SECONDS)' '$(BUILD)/sealkey'
 
 # --- installing -----------------------------------------------------------
 

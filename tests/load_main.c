@@ -2,7 +2,7 @@
 /*
  * Keys of one daemon under load:
  *
- *	load [-s SECONDS] [-k KEYS] [-e] SEALKEY
+ *	load [-s SECONDS] [-k KEYS] [-a] [-e] SEALKEY
  *
  * "sealkey run --empty" gets KEYS (10) ephemeral keys behind sockets by its
  * control interface, each a client that never pauses (load_client.h), and a
@@ -17,7 +17,8 @@
  *  3. Of each kind of operation, and of all, p99 is below 20 times p50. On a
  *     machine that has others to work for, the daemon waits for a processor:
  *     as many times longer than twice its work as that takes it, as many times
- *     wider this may be.
+ *     wider this may be, but 40 times at most. With -a, for a machine that is
+ *     to do nothing else, that is no pass but a SKIP.
  *  4. The daemon ends orderly, and said no more than that it was ready.
  *
  * States are on a tmpfs where there is one, as they are for who has a runtime
@@ -86,6 +87,7 @@ struct world {
 	unsigned	 seconds;
 	size_t		 keys;
 	bool		 errors_only;
+	bool		 alone;		/* the machine does nothing else */
 	pid_t		 pid;
 	char		 dir[64];	/* temporary, holds the next two */
 	char		 control[96];
@@ -371,10 +373,9 @@ stretch(const struct world *w)
 	return run > 0 ? (run + wait) / run : 1;
 }
 
-/* False if it is too wide; a comment in any case. */
-static bool
-show_times(const struct world *w, const char *name, const struct histogram *h,
-    double spread_max)
+/* A comment; p99 by p50, 0 if there are too few to say. */
+static double
+show_times(const struct world *w, const char *name, const struct histogram *h)
 {
 	uint64_t p50 = histogram_percentile(h, 50);
 	uint64_t p99 = histogram_percentile(h, 99);
@@ -383,16 +384,35 @@ show_times(const struct world *w, const char *name, const struct histogram *h,
 	printf("# %-22s %10llu %8.0f %9.3f %9.3f %9.3f %7.1f\n", name,
 	    (unsigned long long)h->count, (double)h->count / w->seconds,
 	    ms(p50), ms(p99), ms(h->max), spread);
-	return h->count < FEW || spread < spread_max;
+	return h->count < FEW ? 0 : spread;
+}
+
+static void
+judge_spread(struct world *w, double spread)
+{
+	double times = stretch(w);
+	double wider = SPREAD_MAX * (times < 2 ? 1 : times > 4 ? 2 : times / 2);
+
+	printf("# the daemon took %.1f times as long as it worked\n", times);
+	if (w->errors_only)
+		return;
+	if (spread < SPREAD_MAX || spread >= wider)
+		result(w, spread < SPREAD_MAX, "p99 is below %d times p50",
+		    SPREAD_MAX);
+	else if (w->alone)
+		result(w, true, "p99 is below %d times p50 # SKIP it is below "
+		    "%.0f times, on a machine that has others to work for",
+		    SPREAD_MAX, wider);
+	else
+		result(w, true, "p99 is below %.0f times p50", wider);
 }
 
 static void
 judge_times(struct world *w)
 {
 	static struct histogram all, kind;
-	bool done = true, narrow = true;
-	double stretched = stretch(w);
-	double max = SPREAD_MAX * (stretched > 2 ? stretched / 2 : 1);
+	double spread, widest = 0;
+	bool done = true;
 
 	printf("# %-22s %10s %8s %9s %9s %9s %7s\n", "", "operations",
 	    "a second", "p50 ms", "p99 ms", "max ms", "p99/p50");
@@ -402,15 +422,13 @@ judge_times(struct world *w)
 			histogram_merge(&kind, &w->members[i].client.ns[k]);
 		histogram_merge(&all, &kind);
 		done = done && kind.count > 0;
-		narrow = show_times(w, load_kind_names[k], &kind, max) &&
-		    narrow;
+		spread = show_times(w, load_kind_names[k], &kind);
+		widest = spread > widest ? spread : widest;
 	}
-	narrow = show_times(w, "all", &all, max) && narrow;
-	printf("# the daemon took %.1f times as long as it worked\n",
-	    stretched);
+	spread = show_times(w, "all", &all);
+	widest = spread > widest ? spread : widest;
 	result(w, done, "every kind of operation was done");
-	if (!w->errors_only)
-		result(w, narrow, "p99 is below %.0f times p50", max);
+	judge_spread(w, widest);
 }
 
 static void
@@ -496,13 +514,16 @@ take_options(struct world *w, int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "s:k:e")) != -1) {
+	while ((opt = getopt(argc, argv, "s:k:ae")) != -1) {
 		switch (opt) {
 		case 's':
 			w->seconds = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		case 'k':
 			w->keys = strtoul(optarg, NULL, 10);
+			break;
+		case 'a':
+			w->alone = true;
 			break;
 		case 'e':
 			w->errors_only = true;
@@ -524,8 +545,8 @@ main(int argc, char **argv)
 	static struct world w = { .seconds = 600, .keys = 10 };
 
 	if (!take_options(&w, argc, argv)) {
-		fprintf(stderr, "usage: load [-s SECONDS] [-k KEYS] [-e] "
-		    "SEALKEY\n");
+		fprintf(stderr, "usage: load [-s SECONDS] [-k KEYS] [-a] "
+		    "[-e] SEALKEY\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
