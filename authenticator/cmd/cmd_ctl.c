@@ -232,8 +232,7 @@ take_profile(json_t *body)
 	struct profile *p;
 	int r;
 
-	if (name == NULL || (strchr(name, '/') == NULL &&
-	    strstr(name, ".ini") == NULL))
+	if (name == NULL || !profile_is_path(name))
 		return CLI_DONE;
 	if (profile_load(name, &p, msg, sizeof(msg)) < 0)
 		return cli_error("%s", msg);

@@ -31,7 +31,7 @@ ask_profile(const char *name, json_t *text, struct profile **out, char *msg,
 		return profile_parse("profileText",
 		    span(json_string_value(text), json_string_length(text)),
 		    out, msg, msglen);
-	if (strpbrk(name, "/.") != NULL)
+	if (profile_is_path(name))
 		return wrong(msg, msglen, "profile is a name; a file goes "
 		    "into profileText");
 	r = profile_load(name, out, msg, msglen);

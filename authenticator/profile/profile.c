@@ -353,15 +353,22 @@ profile_read_at(int dirfd, const char *name, const char *file,
 	return -error;
 }
 
+bool
+profile_is_path(const char *name)
+{
+	size_t len = strlen(name);
+
+	return strchr(name, '/') != NULL ||
+	    (len > 4 && strcmp(name + len - 4, ".ini") == 0);
+}
+
 int
 profile_load(const char *name_or_path, struct profile **out, char *msg,
     size_t msglen)
 {
 	const struct builtin *b = find_builtin(name_or_path);
-	size_t len = strlen(name_or_path);
 
-	if (strchr(name_or_path, '/') != NULL ||
-	    (len > 4 && strcmp(name_or_path + len - 4, ".ini") == 0))
+	if (profile_is_path(name_or_path))
 		return profile_read_at(AT_FDCWD, name_or_path, name_or_path,
 		    out, msg, msglen);
 	if (b != NULL)

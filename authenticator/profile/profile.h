@@ -112,9 +112,12 @@ struct profile {
 	struct profile_metadata metadata;
 };
 
+/* Whether it names a file: it has a '/', or ends with ".ini". */
+bool profile_is_path(const char *name);
+
 /*
- * One of those that the program brings along, by name, or a file, by a name
- * with '/' or ".ini" in it. Free with profile_free().
+ * One of those that the program brings along, by name, or a file. Free with
+ * profile_free().
  */
 int profile_load(const char *name_or_path, struct profile **out, char *msg,
     size_t msglen);
