@@ -35,7 +35,7 @@ static const char help[] =
 "JSON. Exit status 1 if that takes too long, or the key is removed.\n"
 "\n"
 DAEMON_HELP
-"  --rp ID             only events of this RP\n"
+"  --rp ID             only events of this RP, of those that have one\n"
 "  --since N           also what came after event number N (\"seq\"); 0: all\n"
 "                      that is remembered\n"
 "  --timeout SECONDS   default 30\n"
@@ -283,6 +283,33 @@ take_option(const struct cli *cli, int opt, struct wait *w)
 	return daemon_take(cli, opt, &w->daemon);
 }
 
+/* Whether there can be one of those events with an RP ID. */
+static bool
+has_rp(int event)
+{
+	switch (event) {
+	case EVENT_RESET:
+	case EVENT_PIN_CHANGED:
+	case EVENT_VERIFICATION_FAILED:
+	case EVENT_PLUGGED:
+	case EVENT_UNPLUGGED:
+	case EVENT_HOST_CONNECTED:
+	case EVENT_HOST_GONE:
+	case EVENT_PROFILE_CHANGED:
+	case EVENT_FAULT_CLEARED:
+	case EVENT_POWER_CYCLED:
+	case EVENT_PRESENCE_CHANGED:
+	case EVENT_VERIFICATION_CHANGED:
+	case EVENT_CLOCK_ADVANCED:
+	case EVENT_REMOVED:
+	case EVENT_ENDED:
+	case EVENT_LOST:
+		return false;
+	default:
+		return true;
+	}
+}
+
 int
 cmd_wait(int argc, char **argv)
 {
@@ -290,7 +317,7 @@ cmd_wait(int argc, char **argv)
 	    .options = options, .operands = "ready|EVENT", .argc = argc,
 	    .argv = argv };
 	struct wait w = { .deadline_ms = clock_ms() + TIMEOUT_MS };
-	int status, opt;
+	int status, opt, event;
 
 	while ((opt = cli_next(&cli)) != CLI_END) {
 		if (opt == CLI_STOP)
@@ -302,9 +329,12 @@ cmd_wait(int argc, char **argv)
 	if (argc - optind != 1)
 		return cli_wrong_use(&cli, "for what? ready, or one event");
 	w.what = argv[optind];
-	if (strcmp(w.what, "ready") == 0)
-		return wait_ready(&w);
-	if (event_find(w.what) == -1)
+	event = event_find(w.what);
+	if (strcmp(w.what, "ready") != 0 && event == -1)
 		return cli_wrong_use(&cli, "there is no event \"%s\"", w.what);
+	if (w.rp != NULL && (event == -1 || !has_rp(event)))
+		return cli_wrong_use(&cli, "--rp: \"%s\" is of no RP", w.what);
+	if (event == -1)
+		return wait_ready(&w);
 	return wait_event(&w);
 }
