@@ -18,7 +18,8 @@ enum credential_form {
 	CREDENTIAL_OURS,	/* base64url; unknown members are refused */
 	CREDENTIAL_WEBDRIVER,	/* base64url; it has fewer members, more of
 				 * which are required, and ignores others */
-	CREDENTIAL_CDP,		/* the same, base64, padded or not */
+	CREDENTIAL_CDP,		/* the same, base64, padded or not, and
+				 * not base64url */
 };
 
 /* What import points into; wiped and freed by credential_import_done(). */
