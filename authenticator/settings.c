@@ -888,7 +888,9 @@ static const struct setting settings[] = {
 	NUMBER("uvModality", uv_modality, 0, UINT32_MAX, "FIDO registry; 0: "
 	    "not told"),
 	{ .name = "firmwareVersion", .take = take_firmware,
-	    .values = "0..18446744073709551615|A.B.C", .meaning = "5.4.3 is "
+	    .values = "0..18446744073709551615|A.B.C",
+	    .takes = "a number, or A.B.C of 0 to 255 each",
+	    .meaning = "5.4.3 is "
 	    "one byte each: 328707",
 	    .offset = offsetof(struct auth_config, firmware_version),
 	    .size = sizeof(((struct auth_config *)0)->firmware_version),
