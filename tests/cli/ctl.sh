@@ -93,12 +93,15 @@ wanted_then_pressed()
 	    prints '"event":"credential-created"'
 }
 check "a script waits, and presses" wanted_then_pressed
+is_wanted()
+{
+	ctl --key one info | grep -q '^userWanted: true$'
+}
 wanted_already()
 {
 	start_create one BBBB
 	waits --since 0 --key one --timeout 20 user-wanted || return
-	until [ "$(ctl --key one info | sed -n 's/^userWanted: //p')" = true ]
-	do :; done
+	eventually is_wanted || return
 	waits --key one user-wanted || return
 	ctl --key one deny && ! wait "$client"
 }
@@ -206,6 +209,11 @@ check "too few" exits 2 ctl --control "$control" remove
 check "an ID that is a path" exits 2 ctl --control "$control" remove a/b
 check "a path that is none" exits 2 ctl --control "$control" GET info
 check "no such event" exits 2 wait --control "$control" frobnicated
+for event in ready removed ended reset plugged pin-changed fault-cleared; do
+	check "$event is of no RP" exits 2 wait --control "$control" \
+	    --rp example.com --timeout 0 $event
+	check "which is told" says "\"$event\" is of no RP"
+done
 check "no such time" exits 2 wait --timeout soon ready
 check "what a request must not be" refuses 'presence' presence maybe
 
@@ -268,6 +276,10 @@ check "a private key is needed" badly privateKey '"rpId": "a.example"'
 check "and an RP" badly rpId '"privateKey": "AAAA"'
 check "one that is none" badly . '"rpId": "a", "privateKey": "AAAA"'
 check "not base64url" badly privateKey '"rpId": "a", "privateKey": "A+=="'
+check "nor that" badly 'largeBlob is not base64url$' '"rpId": "a",
+    "privateKey": "AAAA", "largeBlob": "A+=="'
+check "nor text at all" badly 'largeBlob is not base64url$' '"rpId": "a",
+    "privateKey": "AAAA", "largeBlob": 7'
 check "an unknown member" badly frobnicate '"frobnicate": 1'
 check "a count that is none" badly 'signCount is a number' '"rpId":
     "a.example", "privateKey": "AAAA", "signCount": -1'
@@ -300,6 +312,8 @@ check "and signs in as before, with a PIN" signs_in_with_pin
 check "no such model" refuses . profile --key to frobnicator
 check "no file of the daemon's" refuses 'name' PUT \
     /v1/keys/to/profile '{"profile": "../x.ini"}'
+check "a name that has .ini within is none of a file" eval "refuses \
+    'is no profile \"x.ini.y\"' profile --json --key to x.ini.y && prints '^{\"error\":'"
 check "a file that is not there" refuses 'x.ini' profile --key to "$T/x.ini"
 cp authenticator/profile/models/titan-v2.ini "$T/mine.ini"
 check "a file of ours" tells '^profile\.[a-zA-Z]*: ' profile --key to \
@@ -344,29 +358,42 @@ listening()
 }
 check "events come as they happen" listening
 
-# goes_while ARGS...: a key is removed while sealkey ARGS reads its events,
-# with its output in $T/gone.out and $T/gone.err; its status
-goes_while()
+# reads_going ARGS...: there is a key "going", whose events sealkey ARGS reads,
+# as $reader, with its output in $T/gone.out and $T/gone.err
+reads_going()
 {
 	ctl add going transport=socket socket="$T/going.sock" || return
-	timeout 20 "$SEALKEY" "$1" --control "$control" --key going "${@:2}" \
+	timeout 60 "$SEALKEY" "$1" --control "$control" --key going "${@:2}" \
 	    >"$T/gone.out" 2>"$T/gone.err" &
-	local reader=$!
-	until grep -q " 03 *[0-9]* $control\$" /proc/net/unix; do
-		kill -0 "$reader" || return
-	done
-	ctl --key going power-cycle && ctl remove going && wait "$reader"
+	reader=$!
 }
+connected()
+{
+	grep -q " 03 *[0-9]* $control\$" /proc/net/unix
+}
+# That it is connected does not say that its request was read before the key
+# was removed; if it was not, it is told that there is no such key.
 gone_while_waited_for()
 {
-	goes_while wait reset
-	[ $? = 1 ] && [ "$(wc -l <"$T/gone.err")" = 1 ] &&
-	    grep -q '^sealkey: reset cannot.*the key is gone$' "$T/gone.err"
+	local i
+	for i in {1..20}; do
+		reads_going wait reset && eventually connected &&
+		    ctl remove going || return
+		wait "$reader"
+		[ $? = 1 ] && [ "$(wc -l <"$T/gone.err")" = 1 ] || return
+		grep -q 'no key with this ID' "$T/gone.err" || break
+	done
+	grep -q '^sealkey: reset cannot.*the key is gone$' "$T/gone.err"
 }
 check "who waits for a key hears that it is gone" gone_while_waited_for
+heard()
+{
+	ctl --key going power-cycle && grep -q power-cycled "$T/gone.out"
+}
 events_end()
 {
-	goes_while ctl events && [ ! -s "$T/gone.err" ] &&
+	reads_going ctl events && eventually heard && ctl remove going &&
+	    wait "$reader" && [ ! -s "$T/gone.err" ] &&
 	    tail -n 1 "$T/gone.out" | grep -q '"removed".*"key":"going"'
 }
 check "so does who reads its events" events_end
@@ -523,7 +550,7 @@ ends_with_it()
 {
 	"$SEALKEY" wait --state "$T/key" reset 2>"$T/ended" &
 	local waiting=$!
-	until "$SEALKEY" ctl --state "$T/key" keys >"$T/out"; do :; done
+	eventually "$SEALKEY" ctl --state "$T/key" keys || return
 	stop_key || return
 	! wait "$waiting" && grep -q 'sealkey: ' "$T/ended"
 }
@@ -534,11 +561,11 @@ tells_the_end()
 	local reader line headers
 	mkfifo "$T/headers" && start_key key || return
 	exec {headers}<>"$T/headers"
-	curl -sN --max-time 20 -D "$T/headers" -o "$T/last" --unix-socket \
+	curl -sN --max-time 60 -D "$T/headers" -o "$T/last" --unix-socket \
 	    "$(sed -n 's/^control //p' "$T/key/lock")" \
 	    'http://localhost/v1/events?kind=reset' &
 	reader=$!
-	read -r -t 20 line <&"$headers" && stop_key && wait "$reader" &&
+	read -r -t 60 line <&"$headers" && stop_key && wait "$reader" &&
 	    tail -n 1 "$T/last" | grep -q '^{"seq":[0-9]*,"event":"ended",'
 }
 if command -v curl >/dev/null; then

@@ -228,7 +228,7 @@ on_full_disk()
 		    cd "$1/small" && mkfifo ready || exit
 		"$SEALKEY" run --state key --tpm none --audit off \
 		    --socket s --ready-fd 8 8>ready 2>log &
-		read -r -t 20 line <ready
+		read -r -t 60 line <ready
 		"$SEALKEY" webauthn create --origin https://example.com \
 		    --socket s <"$1/create.json" >/dev/null || exit
 		cat /dev/zero >fill 2>/dev/null
@@ -259,7 +259,7 @@ relative()
 	    --tpm none --ready-fd 8 8>relative.ready 2>relative.log) &
 	key=$!
 	running+=("$key")
-	read -r -t 20 line <"$T/relative.ready"
+	read -r -t 60 line <"$T/relative.ready"
 	(cd / && "$SEALKEY" wait --state "$T/relative" ready) >"$T/where"
 	stop_key && [ "$(cat "$T/where")" = "$T/rel.sock" ]
 }

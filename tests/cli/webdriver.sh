@@ -289,7 +289,7 @@ check "without a private key" no_credential "{\"rpId\": \"example.com\",
     $resident}" privateKey
 check "resident, without a user" no_credential "$(given '"credentialId":
     "AAAA", "isResidentCredential": true')" userHandle
-for value in 1 null '"*"' "\"$(head -c 65 /dev/zero | base64url)\""; do
+for value in 1 null '""' '"*"' "\"$(head -c 65 /dev/zero | base64url)\""; do
 	check "the user ${value:0:9}" no_credential "$(given '"credentialId":
 	    "AAAA", "isResidentCredential": true, "userHandle": '"$value")"
 done
@@ -472,6 +472,11 @@ check "one without a user, that is not resident" call 200 '^{"value":null}$' \
     POST "$at/credential" "$(given '"credentialId": "c2VydmVy",
     "isResidentCredential": false')"
 check "begins to count at 0" is signCount 0
+check "one whose user is empty, likewise" call 200 '^{"value":null}$' \
+    POST "$at/credential" "$(given '"credentialId": "ZW1wdHk",
+    "isResidentCredential": false, "userHandle": ""')"
+check "is one without a user" eval 'call 200 "\"ZW1wdHk\"" GET \
+    "$at/credentials" && ! grep -q userHandle "$T/reply"'
 check "and is found by its ID alone" fails NotAllowedError sign_in all
 sign_in_listed()
 {
@@ -516,6 +521,12 @@ check "a credential is added" cdp 200 '^{}$' addCredential "$(device \
     '"credential": {"credentialId": "+/+/", "isResidentCredential": true,
     "rpId": "example.com", "userHandle": "QUI=", "signCount": 1,
     "privateKey": "'"$private"'"}')"
+for value in -_-_ +/-_ QUI_ QUI-; do
+	check "$value is no base64" cdp 400 'credentialId.*in base64"' \
+	    addCredential "$(device '"credential": {"credentialId":
+	    "'"$value"'", "isResidentCredential": false,
+	    "rpId": "example.com", "privateKey": "'"$private"'"}')"
+done
 check "no credential" cdp 400 'invalid argument' addCredential "$(device)"
 check "it is there" cdp 200 '"credentialId":"+/+/".*"userHandle":"QUI="' \
     getCredentials "$(device)"
