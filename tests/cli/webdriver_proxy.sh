@@ -93,6 +93,16 @@ for address in 0.0.0.0:4444 '[::]:4444' 192.0.2.1:4444 example.com:1 \
 done
 
 check "a driver starts" start_driver
+# at a port that nobody has, as that of a proxy that has ended
+own_driver()
+{
+	local at
+	start_proxy && at=${proxy##*:} && stop_key &&
+	    exits 1 webdriver --upstream "http://localhost:$at/" \
+	    --listen "127.0.0.1:$at"
+}
+check "a proxy that is its own driver" own_driver
+check "is told" says 'that is where --listen is'
 check "the proxy starts, and a daemon with it" start_proxy
 own=$(find "$XDG_RUNTIME_DIR" -path '*/webdriver-*/control.sock')
 check "which is told once" [ "$(wc -l <"$T/proxy.log")" = 1 ]
@@ -103,9 +113,6 @@ taken=${proxy#http://}
 check "two at one port" exits 1 webdriver --upstream http://127.0.0.1:1 \
     --listen "$taken"
 check "is told" says 'cannot listen'
-check "a proxy that is its own driver" exits 1 webdriver \
-    --upstream http://localhost:45681/ --listen 127.0.0.1:45681
-check "is told" says 'that is where --listen is'
 check "a daemon that is not there" exits 1 webdriver --control "$T/none" \
     --upstream http://127.0.0.1:1 --listen 127.0.0.1:0
 check "is told" says 'none: No such file'
