@@ -382,7 +382,6 @@ abandon(struct device *d)
 	d->pending = NULL;
 }
 
-/* A new engine, in place of one that there may be, which is dropped then. */
 static int
 start_forge(struct device *d)
 {
@@ -412,6 +411,7 @@ device_work_free(struct device_work *w)
 	seal_memory_free(w, work_size());
 }
 
+/* A new engine, in place of one that there may be, which is dropped then. */
 static int
 replace_engine(struct device *d, uint64_t now_ms)
 {
@@ -1620,8 +1620,6 @@ become(struct device *d, const struct auth_config *auth, uint64_t now_ms)
 		d->attestation = old_att;
 		d->auth = old;
 		store_restrict(d->store, old.capacity);
-	}
-	if (r < 0) {
 		attestation_free(att);
 		return r;
 	}

@@ -64,7 +64,7 @@ struct device {
 	struct commit	 commit;
 	struct pin_known pin;
 	struct attestation *attestation;
-	bool		 attestation_lent;	/* likewise */
+	bool		 attestation_lent;	/* by device_config */
 	struct auth_config auth;	/* of the engine */
 	void		*engine_mem;	/* wiped by auth_done() */
 	struct auth	*engine;	/* NULL: managed only */
