@@ -31,9 +31,16 @@ for user in AAAA BBBB CCCC DDDD; do
 	check "it registers $user" create key "$user"
 done
 
+# without the counter of the whole key, which nobody knows while it is at rest
+settled()
+{
+	sed -E 's/"signCount":(null|[0-9]+),//'
+}
+
 same_output()
 {
-	manage "$@" >"$T/now" || return
+	manage "$@" >"$T/said" || return
+	settled <"$T/said" >"$T/now"
 	diff "$T/before" "$T/now"
 }
 
@@ -68,7 +75,7 @@ both()
 
 both running 4
 check "info says that it runs" grep -qx 'running: yes' <(manage info)
-manage credentials list --json >"$T/before"
+manage credentials list --json | settled >"$T/before"
 manage attestation roots >"$T/roots"
 check "the key ends orderly" stop_key
 check "at rest, list is the same" same_output credentials list --json
