@@ -200,11 +200,17 @@ san_not_critical(struct forge_mc *mc)
 	return true;
 }
 
-/* swtpm's own, which is on nobody's list. */
+/* swtpm's own, which is on nobody's list; a key may have it anyway. */
 static bool
 san_manufacturer(struct forge_mc *mc)
 {
-	mc->statement[0].chain.leaf.manufacturer = "id:00001014";
+	static const char swtpm[] = "id:00001014";
+	struct forge_leaf *leaf = &mc->statement[0].chain.leaf;
+
+	if (leaf->manufacturer != NULL &&
+	    strcmp(leaf->manufacturer, swtpm) == 0)
+		return false;
+	leaf->manufacturer = swtpm;
 	return true;
 }
 

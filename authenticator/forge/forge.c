@@ -172,7 +172,10 @@ have_kind(struct forge_mc *mc, unsigned kinds)
 	return forge_mc_kind(mc, kind);
 }
 
-/* A plan that is as it was breaks nothing, unless what follows does. */
+/*
+ * A plan that is as it was breaks nothing, unless what follows does. Another
+ * kind of attestation than the key's is still an honest one.
+ */
 static bool
 bend_mc(struct forge *f)
 {
@@ -180,9 +183,10 @@ bend_mc(struct forge *f)
 
 	if (fault == NULL)
 		return true;
+	if (!have_kind(&f->mc, fault->mc.kinds))
+		return false;
 	memcpy(&f->honest.mc, &f->mc, sizeof(f->mc));
-	return have_kind(&f->mc, fault->mc.kinds) &&
-	    (fault->mc.plan == NULL || fault->mc.plan(&f->mc)) &&
+	return (fault->mc.plan == NULL || fault->mc.plan(&f->mc)) &&
 	    (fault->mc.sign != NULL || fault->mc.frame != NULL ||
 	    memcmp(&f->honest.mc, &f->mc, sizeof(f->mc)) != 0);
 }

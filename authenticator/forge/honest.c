@@ -46,6 +46,9 @@ forge_leaf_name(struct forge_leaf *leaf, const char *oid, const char *value)
 	if (i == FORGE_NAMES_MAX)
 		return false;
 	if (value != NULL) {
+		if (leaf->subject[i].oid != NULL &&
+		    strcmp(leaf->subject[i].value, value) == 0)
+			return false;
 		leaf->subject[i] = (struct forge_name){ oid, value };
 		return true;
 	}

@@ -302,7 +302,8 @@ struct forge_mc {
 bool forge_mc_kind(struct forge_mc *mc, enum attestation_kind kind);
 /* What the registration has: of a compound one, ATTESTATION_COMPOUND. */
 enum attestation_kind forge_mc_is(const struct forge_mc *mc);
-/* Value of a subject's attribute, by forge_name.oid; NULL takes it out. */
+/* Value of a subject's attribute, by forge_name.oid; NULL takes it out. False:
+ * it was so already, or there is no room. */
 bool forge_leaf_name(struct forge_leaf *leaf, const char *oid,
     const char *value);
 

@@ -28,6 +28,7 @@
 #include "authenticator/attest/certificate.h"
 #include "authenticator/device.h"
 #include "authenticator/fault/armed.h"
+#include "authenticator/settings.h"
 #include "ctap/authdata.h"
 #include "ctap/cbor.h"
 #include "ctap/request.h"
@@ -83,20 +84,27 @@ find(struct findings *f, const char *format, ...)
  * Ceremonies
  */
 
+/* Of what cfg says beyond what every key has. */
+static void
+key_open_new(struct key *k, struct device_config *cfg)
+{
+	memset(k, 0, sizeof(*k));
+	k->kind = cfg->auth.attestation.kind;
+	scratch_new(&k->dir);
+	cfg->create = true;
+	cfg->path = k->dir.path;
+	if (device_open(cfg, 0, &k->device, msg, sizeof(msg)) != 0)
+		fail_msg("%s", msg);
+}
+
 static void
 key_new_of(struct key *k, enum attestation_kind kind, const char *tpm)
 {
-	struct device_config cfg = { .create = true };
+	struct device_config cfg = { .tpm.target = tpm };
 
-	memset(k, 0, sizeof(*k));
-	k->kind = kind;
-	scratch_new(&k->dir);
 	device_config_default(&cfg);
 	cfg.auth.attestation.kind = kind;
-	cfg.path = k->dir.path;
-	cfg.tpm.target = tpm;
-	if (device_open(&cfg, 0, &k->device, msg, sizeof(msg)) != 0)
-		fail_msg("%s", msg);
+	key_open_new(k, &cfg);
 }
 
 static void
@@ -1392,18 +1400,25 @@ what_does_not_fit_stays_armed(void **state)
 static void
 key_new_synced(struct key *k, enum attestation_kind kind)
 {
-	struct device_config cfg = { .create = true };
+	struct device_config cfg = { .tpm.target = "none" };
 
-	memset(k, 0, sizeof(*k));
-	k->kind = kind;
-	scratch_new(&k->dir);
 	device_config_default(&cfg);
 	cfg.auth.attestation.kind = kind;
 	cfg.auth.backup_eligible = cfg.auth.backup_state = true;
-	cfg.path = k->dir.path;
-	cfg.tpm.target = "none";
-	if (device_open(&cfg, 0, &k->device, msg, sizeof(msg)) != 0)
-		fail_msg("%s", msg);
+	key_open_new(k, &cfg);
+}
+
+static void
+assert_waits(struct key *k, const char *name)
+{
+	const struct fault_armed *armed;
+
+	arm(k, name, 1);
+	assert_int_equal(create(k, false), 0);
+	armed = fault_armed_at(device_faults(k->device), 0);
+	if (armed == NULL || armed->used != 0)
+		fail_msg("%s of %s: has happened", name,
+		    auth_attestation_format(k->kind));
 }
 
 /* What is so already, or would be wrong twice, is no fault of that key. */
@@ -1429,18 +1444,48 @@ nothing_is_broken_twice_or_not_at_all(void **state)
 		{ ATTESTATION_COMPOUND, "key.off-curve" },
 		{ ATTESTATION_COMPOUND, "att.fmt-compound" },
 	};
-	const struct fault_armed *armed;
 	struct key k;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		key_new_synced(&k, rows[i].kind);
+		assert_waits(&k, rows[i].name);
+		key_free(&k);
+	}
+}
+
+/* A setting gave the key what the fault would: another kind of attestation
+ * than its own does not make that wrong. */
+static void
+what_a_setting_says_is_no_fault(void **state)
+{
+	static const struct {
+		const char *setting, *name;
+	} rows[] = {
+		{ "aaguid=00000000-0000-0000-0000-000000000000",
+		    "att.fmt-u2f-aaguid" },
+		{ "attestationSubject=C=AA,O=TEST", "att.leaf-c-unknown" },
+		{ "attestationSubject=OU=Authenticator TEST Attestation",
+		    "att.leaf-ou" },
+		{ "tpmManufacturer=00001014", "tpm.aik-san-manufacturer" },
+	};
+	struct device_config cfg = { .tpm.target = "none" };
+	struct key k;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		device_config_default(&cfg);
+		if (settings_assign(&cfg.auth, rows[i].setting, msg,
+		    sizeof(msg)) != 0)
+			fail_msg("%s", msg);
+		key_open_new(&k, &cfg);
+		assert_waits(&k, rows[i].name);
+		key_free(&k);
+		/* of the usual key, it is one */
+		key_new(&k);
 		arm(&k, rows[i].name, 1);
 		assert_int_equal(create(&k, false), 0);
-		armed = fault_armed_at(device_faults(k.device), 0);
-		if (armed == NULL || armed->used != 0)
-			fail_msg("%s of %s: has happened", rows[i].name,
-			    auth_attestation_format(rows[i].kind));
+		assert_false(is_armed(&k));
 		key_free(&k);
 	}
 }
@@ -1746,6 +1791,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(u2f_without_attestation_is_honest),
 		cmocka_unit_test(what_does_not_fit_stays_armed),
 		cmocka_unit_test(nothing_is_broken_twice_or_not_at_all),
+		cmocka_unit_test(what_a_setting_says_is_no_fault),
 		cmocka_unit_test(counters_go_back_where_they_are_compared),
 		cmocka_unit_test(what_was_told_is_known_afterwards),
 		cmocka_unit_test(the_greatest_counter_is_told),
