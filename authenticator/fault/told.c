@@ -8,7 +8,6 @@
 #include "authenticator/be.h"
 #include "ctap/authdata.h"
 
-#define RECORD		"told counters"	/* its name in the store */
 #define VERSION		1		/* the first byte; rows follow */
 #define ROW_LEN		(FAULT_TOLD_ID + 4)
 #define COUNTER		33		/* bytes into authenticator data */
@@ -41,7 +40,7 @@ put(struct fault_told *t, const uint8_t id[static FAULT_TOLD_ID],
 {
 	size_t at = place_of(t, id);
 
-	if (at < t->count && t->row[at].counter == counter)
+	if (counter == (at < t->count ? t->row[at].counter : 0))
 		return;
 	if (at == FAULT_TOLD_MAX)
 		at = 0;
@@ -88,7 +87,7 @@ fault_told_load(struct fault_told *t, struct store *st)
 	size_t len;
 
 	*t = (struct fault_told){ .count = 0 };
-	if (store_get(st, RECORD, &value, &len) != 0)
+	if (store_get(st, STORE_TOLD, &value, &len) != 0)
 		return;
 	if (len % ROW_LEN == 1 && value[0] == VERSION) {
 		for (size_t i = 1; i < len; i += ROW_LEN)
@@ -111,13 +110,13 @@ fault_told_save(struct fault_told *t, struct store *st)
 		memcpy(at, t->row[i].id, FAULT_TOLD_ID);
 		at = be_put(at + FAULT_TOLD_ID, t->row[i].counter, 4);
 	}
-	if (store_put(st, RECORD, span(value, (size_t)(at - value))) == 0)
+	if (store_put(st, STORE_TOLD, span(value, (size_t)(at - value))) == 0)
 		t->changed = false;
 }
 
 void
 fault_told_clear(struct fault_told *t)
 {
-	t->changed = t->changed || t->count > 0;
+	t->changed = false;
 	t->count = 0;
 }

@@ -4,6 +4,10 @@
  * last of each credential. Faults of counters go by it, as the key's own may
  * have moved on since, for others. Of the newest ones, in the store, sealed,
  * across orderly ends; after others it may be one of before, which is lower.
+ *
+ * Being told 0 is as good as nothing. So a key that only registers has nothing
+ * to remember, and one that signs in keeps this, whether a fault was ever armed
+ * or not: the process that arms the next one may be another.
  */
 #ifndef AUTHENTICATOR_TOLD_H
 #define AUTHENTICATOR_TOLD_H
@@ -38,7 +42,8 @@ void fault_told_load(struct fault_told *t, struct store *st);
 /* If it was changed. Nothing depends on it: a store that fails keeps what it
  * has. */
 void fault_told_save(struct fault_told *t, struct store *st);
-/* No credential is left. */
+/* No credential is left, after a reset, which the store has forgotten them
+ * with. */
 void fault_told_clear(struct fault_told *t);
 
 #endif

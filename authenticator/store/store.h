@@ -146,6 +146,9 @@ int store_each_after(struct store *st, uint64_t after,
  */
 int store_put(struct store *st, const char *name, struct span value);
 int store_get(struct store *st, const char *name, uint8_t **out, size_t *len);
+/* The one of these that is about credentials (fault/told.h): a reset takes it
+ * away with them. */
+#define STORE_TOLD	"told counters"
 void store_blob_free(uint8_t *p, size_t len);
 
 /* The line for the user about the last error. Lives as long as st. */

@@ -732,6 +732,37 @@ put_blobs(struct store_memory *m, const struct auth_change *chg,
 	}
 }
 
+static struct mem_blob **
+find_blob(struct store_memory *m, const char *name)
+{
+	struct mem_blob **at = &m->blobs;
+
+	while (*at != NULL && strcmp((*at)->name, name) != 0)
+		at = &(*at)->next;
+	return at;
+}
+
+static void
+blob_free(struct mem_blob *b)
+{
+	if (b == NULL)
+		return;
+	free(b->name);
+	explicit_bzero(b->bytes, b->len);
+	free(b);
+}
+
+static void
+forget_blob(struct store_memory *m, const char *name)
+{
+	struct mem_blob **at = find_blob(m, name), *b = *at;
+
+	if (b == NULL)
+		return;
+	*at = b->next;
+	blob_free(b);
+}
+
 /* Counts what is discoverable in *credentials. */
 static void
 apply(struct store *st, const struct auth_change *chg, struct prepared *p,
@@ -746,6 +777,7 @@ apply(struct store *st, const struct auth_change *chg, struct prepared *p,
 		*credentials = 0;
 		free_secret(m->large, m->large_len);
 		m->large = NULL;
+		forget_blob(m, STORE_TOLD);
 	} else if (chg->remove != 0) {
 		*credentials -= find_seq(m, chg->remove)->site != NULL;
 		remove_row(m, chg->remove);
@@ -784,26 +816,6 @@ memory_commit(struct store *st, const struct auth_change *chg, uint64_t *seq)
 /*
  * Named blobs
  */
-
-static struct mem_blob **
-find_blob(struct store_memory *m, const char *name)
-{
-	struct mem_blob **at = &m->blobs;
-
-	while (*at != NULL && strcmp((*at)->name, name) != 0)
-		at = &(*at)->next;
-	return at;
-}
-
-static void
-blob_free(struct mem_blob *b)
-{
-	if (b == NULL)
-		return;
-	free(b->name);
-	explicit_bzero(b->bytes, b->len);
-	free(b);
-}
 
 int
 memory_put(struct store *st, const char *name, struct span value)

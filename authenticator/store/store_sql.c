@@ -99,8 +99,8 @@ static const char *const sql[STMT_COUNT] = {
 	[STMT_BLOB_PUT] = "INSERT INTO blob VALUES (?1, ?2)"
 	    " ON CONFLICT DO UPDATE SET value = ?2",
 	[STMT_BLOB_DELETE] = "DELETE FROM blob WHERE name = ?1",
-	[STMT_BLOB_CLEAR] = "DELETE FROM blob WHERE name = 'large blobs'"
-	    " OR name GLOB 'large blob of *'",
+	[STMT_BLOB_CLEAR] = "DELETE FROM blob WHERE name IN ('" LARGE_BLOBS
+	    "', '" STORE_TOLD "') OR name GLOB 'large blob of *'",
 	[STMT_META_GET] = "SELECT value FROM meta WHERE name = ?1",
 	[STMT_WRAPPED] = "UPDATE meta SET value = ?1 WHERE name ="
 	    " 'storage key'",

@@ -28,6 +28,7 @@
 #include "authenticator/attest/certificate.h"
 #include "authenticator/device.h"
 #include "authenticator/fault/armed.h"
+#include "authenticator/fault/told.h"
 #include "authenticator/settings.h"
 #include "ctap/authdata.h"
 #include "ctap/cbor.h"
@@ -1589,6 +1590,41 @@ what_was_told_is_known_afterwards(void **state)
 	key_free(&k);
 }
 
+/* Authenticator data with a counter, of whoever was present. */
+static void
+tell(struct fault_told *t, uint8_t counter)
+{
+	static const struct credential cred = { .id = { 7 }, .id_len = 16 };
+	const uint8_t data[37] = { [32] = AUTHDATA_UP, [36] = counter };
+	const struct auth_facts facts = { .status = CTAP2_OK, .cred = &cred,
+	    .auth_data = span(data, sizeof(data)) };
+
+	fault_told_note(t, &facts, NULL);
+	assert_int_equal(fault_told(t, &cred), counter);
+}
+
+/* A registration is told 0, which every relying party knows anyway. */
+static void
+nothing_told_is_not_written(void **state)
+{
+	struct fault_told t = { .count = 0 };
+
+	(void)state;
+	tell(&t, 0);
+	assert_false(t.changed);
+	tell(&t, 5);
+	assert_true(t.changed);
+	t.changed = false;
+	tell(&t, 5);
+	assert_false(t.changed);
+	/* as if it had never counted: that is another thing than before */
+	tell(&t, 0);
+	assert_true(t.changed);
+	fault_told_clear(&t);
+	assert_false(t.changed);
+	assert_int_equal(t.count, 0);
+}
+
 static void
 the_greatest_counter_is_told(void **state)
 {
@@ -1795,6 +1831,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(counters_go_back_where_they_are_compared),
 		cmocka_unit_test(what_was_told_is_known_afterwards),
 		cmocka_unit_test(the_greatest_counter_is_told),
+		cmocka_unit_test(nothing_told_is_not_written),
 		cmocka_unit_test(accounts_that_are_not_stored_are_mixed_up),
 		cmocka_unit_test(what_fails_stays_armed),
 		cmocka_unit_test(watchers_hear_of_each_use),

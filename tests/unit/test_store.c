@@ -500,7 +500,10 @@ test_reset_keeps_order_and_blobs(void **state)
 	for (uint32_t n = 0; n < 5; n++)
 		assert_int_equal(fixture_put(f->st, n, n), 0);
 	assert_int_equal(store_put(f->st, "root", span("abc", 3)), 0);
+	assert_int_equal(store_put(f->st, STORE_TOLD, span("abc", 3)), 0);
 	assert_int_equal(store_commit(f->st, &reset, NULL), 0);
+	/* that one is about credentials */
+	assert_int_equal(store_get(f->st, STORE_TOLD, &p, &len), -ENOENT);
 	assert_int_equal(contents_read(f->st, &c), 0);
 	assert_int_equal(c.count, 0);
 	reopen(f);

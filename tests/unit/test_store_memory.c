@@ -345,6 +345,32 @@ test_names_are_copied(void **state)
 	store_close(other);
 }
 
+/* As on a disk. */
+static void
+test_a_reset_forgets_counters(void **state)
+{
+	struct pair *p = *state;
+	struct store *both[] = { p->memory, p->disk };
+	const struct auth_change reset = { .reset = true };
+	uint8_t *got = NULL;
+	size_t len;
+
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(store_commit(both[i], &reset, NULL), 0);
+		for (const char *const *name = (const char *const []){ "one",
+		    STORE_TOLD, "two", NULL }; *name != NULL; name++)
+			assert_int_equal(store_put(both[i], *name,
+			    span_str(*name)), 0);
+		assert_int_equal(store_commit(both[i], &reset, NULL), 0);
+		assert_int_equal(store_get(both[i], STORE_TOLD, &got, &len),
+		    -ENOENT);
+		assert_int_equal(store_get(both[i], "one", &got, &len), 0);
+		store_blob_free(got, len);
+		assert_int_equal(store_get(both[i], "two", &got, &len), 0);
+		store_blob_free(got, len);
+	}
+}
+
 static void
 test_a_name_has_its_limit(void **state)
 {
@@ -391,6 +417,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_names_are_copied,
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_unlisted_have_a_limit,
+		    setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_reset_forgets_counters,
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_name_has_its_limit,
 		    setup, teardown),
