@@ -76,26 +76,21 @@ device_random(void *arg, uint8_t *out, size_t len)
 	}
 }
 
+static int
+ask_system(uint8_t *out, size_t len)
+{
+	device_random(NULL, out, len);
+	return 0;
+}
+
 /* The same, of what was asked for ahead: of 32 bytes, most of the price is the
  * call. */
 static void
 random_ahead(void *arg, uint8_t *out, size_t len)
 {
 	struct device_work *w = arg;
-	uint8_t *at;
 
-	if (len > sizeof(w->random)) {
-		device_random(NULL, out, len);
-		return;
-	}
-	if (w->random_left < len) {
-		device_random(NULL, w->random, sizeof(w->random));
-		w->random_left = sizeof(w->random);
-	}
-	at = w->random + sizeof(w->random) - w->random_left;
-	memcpy(out, at, len);
-	explicit_bzero(at, len);
-	w->random_left -= len;
+	(void)seal_random_of(&w->random, ask_system, out, len);
 }
 
 /* $SEALKEY_TPM is for new keys: an old one is where it is. */
@@ -308,7 +303,9 @@ configure(struct device *d, const struct device_config *cfg,
 	(void)attestation_enterprise(d->attestation, &out->enterprise);
 	/* without it, too */
 	(void)attestation_tpm(d->attestation, &out->tpm);
-	out->random = random_ahead;
+	/* many keys in turn are worth it; for one, what its next tokens and
+	 * epochs are going to be would wait in memory, and in its copies */
+	out->random = d->work_lent ? random_ahead : device_random;
 	out->random_arg = d->work;
 }
 
@@ -402,7 +399,11 @@ work_size(void)
 struct device_work *
 device_work_new(void)
 {
-	return seal_memory_new(work_size());
+	struct device_work *w = seal_memory_new(work_size());
+
+	if (w != NULL)
+		seal_random_init(&w->random);
+	return w;
 }
 
 void

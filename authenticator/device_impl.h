@@ -16,6 +16,7 @@
 #include "authenticator/fault/told.h"
 #include "authenticator/store/commit.h"
 #include "authenticator/watch.h"
+#include "tpm/seal.h"
 
 /* What the key provider is known to have of the PIN, if it has it. */
 struct pin_known {
@@ -39,8 +40,6 @@ enum forging {
 	HONEST,
 };
 
-#define DEVICE_RANDOM_LEN	256	/* bytes */
-
 /* In memory that no child process has a copy of. */
 struct device_work {
 	/*
@@ -48,9 +47,7 @@ struct device_work {
 	 * over: what cannot be stopped goes on without it.
 	 */
 	uint8_t		 request[AUTH_MESSAGE_MAX];
-	/* asked of the system many at a time; each is wiped when it is used */
-	size_t		 random_left;	/* at the end of it */
-	uint8_t		 random[DEVICE_RANDOM_LEN];
+	struct seal_random random;	/* of keys that have this in turn */
 	alignas(max_align_t) uint8_t engine[];	/* auth_work_size() */
 };
 

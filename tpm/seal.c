@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -88,17 +89,32 @@ seal_wipe_freed(void)
 	    wiping_free) == 1;
 }
 
+/* What seal_memory_new() has asked for already, of the pages that r is in: to
+ * know how that goes. */
+void
+seal_random_init(struct seal_random *r)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t start = (uintptr_t)r & ~(page - 1);
+
+	r->left = 0;
+	r->ahead = madvise((void *)start, (uintptr_t)(r + 1) - start,
+	    MADV_WIPEONFORK) == 0;
+}
+
 int
-seal_random(struct seal_random *r, uint8_t *out, size_t len)
+seal_random_of(struct seal_random *r, int (*fill)(uint8_t *out, size_t len),
+    uint8_t *out, size_t len)
 {
 	uint8_t *at;
+	int error;
 
-	if (len > sizeof(r->bytes))
-		return -EINVAL;
+	if (!r->ahead || len > sizeof(r->bytes))
+		return fill(out, len);
 	if (r->left < len) {
 		r->left = 0;
-		if (RAND_priv_bytes(r->bytes, sizeof(r->bytes)) != 1)
-			return -EIO;
+		if ((error = fill(r->bytes, sizeof(r->bytes))) != 0)
+			return error;
 		r->left = sizeof(r->bytes);
 	}
 	at = r->bytes + sizeof(r->bytes) - r->left;
@@ -106,6 +122,19 @@ seal_random(struct seal_random *r, uint8_t *out, size_t len)
 	explicit_bzero(at, len);
 	r->left -= len;
 	return 0;
+}
+
+static int
+private_bytes(uint8_t *out, size_t len)
+{
+	return len <= INT_MAX && RAND_priv_bytes(out, (int)len) == 1 ? 0 :
+	    -EIO;
+}
+
+int
+seal_random(struct seal_random *r, uint8_t *out, size_t len)
+{
+	return seal_random_of(r, private_bytes, out, len);
 }
 
 int

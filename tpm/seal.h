@@ -41,17 +41,27 @@ bool seal_wipe_freed(void);
 #define SEAL_RANDOM_LEN	512	/* bytes */
 
 /*
- * Random bytes of OpenSSL's private generator, fetched many at a time, because
- * a call costs as much for a few as for hundreds. Each is given out once, and
- * wiped. All zero: none yet. Belongs in seal_memory_new(): a child process
- * finds none, and does not repeat those of its parent.
+ * Random bytes, fetched many at a time, because a call costs as much for a few
+ * as for hundreds. Each is given out once, and wiped.
+ *
+ * A child process must not repeat those of its parent. So it is to find none,
+ * which takes memory of seal_memory_new() and a system that wipes that on a
+ * fork (Linux 4.14). Where it does not, and in what is all zero, nothing is
+ * fetched ahead, and each call asks.
  */
 struct seal_random {
+	bool		 ahead;
 	size_t		 left;		/* at the end of bytes */
 	uint8_t		 bytes[SEAL_RANDOM_LEN];
 };
 
-/* Up to SEAL_RANDOM_LEN of them. */
+/* r is in memory of seal_memory_new(): all of that gets wiped. */
+void seal_random_init(struct seal_random *r);
+/* len of what fill makes, which returns 0 or an error that is passed on; more
+ * than SEAL_RANDOM_LEN are never fetched ahead. */
+int seal_random_of(struct seal_random *r,
+    int (*fill)(uint8_t *out, size_t len), uint8_t *out, size_t len);
+/* Of OpenSSL's private generator. */
 int seal_random(struct seal_random *r, uint8_t *out, size_t len);
 
 /* All zero is a box that was done. */

@@ -11,6 +11,7 @@ wraps_init(struct wraps *ws, const struct wrap_kind *kind,
     void (*forget)(void *arg, const struct wrap *w), void *arg)
 {
 	*ws = (struct wraps){ .kind = kind, .forget = forget, .arg = arg };
+	seal_random_init(&ws->random);
 }
 
 void
