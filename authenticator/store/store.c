@@ -266,6 +266,7 @@ store_new(const char *path, struct keys *keys,
 	st->room = cfg->limit != 0 ? cfg->limit : STORE_LIMIT;
 	st->limit = st->room;
 	st->unlisted = st->room < STORE_UNLISTED ? st->room : STORE_UNLISTED;
+	st->rows = -1;
 	snprintf(st->path, sizeof(st->path), "%s", path);
 	return st;
 }

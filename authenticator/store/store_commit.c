@@ -29,6 +29,7 @@
 struct pending {
 	struct auth_state state;
 	uint64_t	last_seq;
+	int64_t		rows;		/* -1: not counted */
 };
 
 /* What is acknowledged must be found where the key is looked for. */
@@ -222,6 +223,7 @@ forget_all(struct store *st, struct pending *p)
 	    (r = store_run(st, STMT_CLEAR_SITES, "write")) != 0)
 		return r;
 	p->state.credentials = 0;
+	p->rows = 0;
 	return 0;
 }
 
@@ -303,6 +305,8 @@ forget_one(struct store *st, struct pending *p, uint64_t seq)
 	    (r = forget_own_blob(st, seq)) != 0 ||
 	    (r = uncount(st, p, rp, protect)) != 0)
 		return r;
+	if (p->rows > 0)
+		p->rows--;
 	return 0;
 }
 
@@ -330,20 +334,32 @@ insert_row(struct store *st, uint64_t seq, const struct credential *cred,
 	return store_run(st, STMT_SITE_ADD, "write");
 }
 
-/* Nobody is told how many there are: they are counted once it can matter. */
+/* Nobody is told how many there are: they are counted when it can matter for
+ * the first time, and from then on as they come and go. */
 static int
-check_unlisted(struct store *st, const struct pending *p)
+count_rows(struct store *st, struct pending *p)
 {
-	int64_t rows;
+	int r;
+
+	if (p->rows >= 0)
+		return 0;
+	if ((r = store_step(st, STMT_ROWS, "write")) < 0)
+		return r;
+	p->rows = sqlite3_column_int64(st->stmt[STMT_ROWS], 0);
+	store_reset(st, STMT_ROWS);
+	return 0;
+}
+
+static int
+check_unlisted(struct store *st, struct pending *p)
+{
 	int r;
 
 	if (p->last_seq < st->unlisted)
 		return 0;
-	if ((r = store_step(st, STMT_ROWS, "write")) < 0)
+	if ((r = count_rows(st, p)) != 0)
 		return r;
-	rows = sqlite3_column_int64(st->stmt[STMT_ROWS], 0);
-	store_reset(st, STMT_ROWS);
-	if (rows - (int64_t)p->state.credentials < (int64_t)st->unlisted)
+	if (p->rows - (int64_t)p->state.credentials < (int64_t)st->unlisted)
 		return 0;
 	return store_fail(st, -ENOSPC, "%s: the key is full (%u credentials "
 	    "that are not discoverable)", st->path, st->unlisted);
@@ -372,6 +388,7 @@ add_one(struct store *st, struct pending *p, const struct credential *cred)
 	    span(sealed, len))) != 0)
 		return r;
 	p->last_seq++;
+	p->rows += p->rows >= 0;
 	p->state.credentials += cred->discoverable;
 	return 0;
 }
@@ -471,7 +488,7 @@ apply(struct store *st, const struct auth_change *chg, struct pending *p)
 static int
 disk_commit(struct store *st, const struct auth_change *chg, uint64_t *seq)
 {
-	struct pending p = { st->state, st->last_seq };
+	struct pending p = { st->state, st->last_seq, st->rows };
 	int r;
 
 	if (chg->state != NULL)
@@ -483,6 +500,7 @@ disk_commit(struct store *st, const struct auth_change *chg, uint64_t *seq)
 		goto out;
 	st->state = p.state;
 	st->last_seq = p.last_seq;
+	st->rows = p.rows;
 	if (chg->put != NULL && seq != NULL)
 		*seq = p.last_seq;
 	/* The log still has what was forgotten, and may have grown large. */

@@ -85,6 +85,8 @@ struct store {
 	uint32_t	room;		/* discoverable credentials, at most */
 	uint32_t	limit;		/* the same, by store_restrict() */
 	uint32_t	unlisted;	/* others, at most */
+	int64_t		rows;		/* of both, as committed; -1: nobody
+					 * wanted to know yet */
 	int		dirfd;
 	int		lock_fd;
 	struct file_id	db_id;		/* what those names stood for */

@@ -779,7 +779,8 @@ static void
 test_limit_of_the_unlisted(void **state)
 {
 	struct fixture *f = *state;
-	const struct auth_change remove = { .remove = 2 };
+	const struct auth_change remove = { .remove = 2 }, reset = {
+	    .reset = true };
 
 	f->st->unlisted = 2;
 	assert_int_equal(fixture_put(f->st, 1, 1), 0);
@@ -791,6 +792,33 @@ test_limit_of_the_unlisted(void **state)
 	assert_int_equal(store_commit(f->st, &remove, NULL), 0);
 	assert_int_equal(put_unlisted(f->st, 4), 0);
 	assert_int_equal(put_unlisted(f->st, 6), -ENOSPC);
+	assert_int_equal(store_commit(f->st, &reset, NULL), 0);
+	assert_int_equal(put_unlisted(f->st, 7), 0);
+	assert_int_equal(put_unlisted(f->st, 8), 0);
+	assert_int_equal(put_unlisted(f->st, 9), -ENOSPC);
+	reopen(f);
+	f->st->unlisted = 2;
+	assert_int_equal(put_unlisted(f->st, 9), -ENOSPC);
+}
+
+/* Going through all of them takes a while, when it matters. */
+static void
+test_the_unlisted_are_counted_once(void **state)
+{
+	struct fixture *f = *state;
+
+	f->st->unlisted = 10;
+	for (unsigned n = 0; n < 10; n++)
+		assert_int_equal(fixture_put(f->st, n, 1), 0);
+	for (unsigned n = 10; n < 15; n++)
+		assert_int_equal(put_unlisted(f->st, n), 0);
+	assert_int_equal(sqlite3_stmt_status(f->st->stmt[STMT_ROWS],
+	    SQLITE_STMTSTATUS_RUN, 0), 1);
+	assert_int_equal(f->st->rows, 15);
+	assert_int_equal(fixture_remove(f->st, 1), 0);
+	/* what fails changes nothing */
+	assert_int_equal(fixture_remove(f->st, 77), -ENOENT);
+	assert_int_equal(f->st->rows, 14);
 }
 
 static void
@@ -1432,6 +1460,7 @@ main(void)
 		STORE_TEST(test_seq_never_comes_back),
 		STORE_TEST(test_limit),
 		STORE_TEST(test_limit_of_the_unlisted),
+		STORE_TEST(test_the_unlisted_are_counted_once),
 		STORE_TEST(test_blobs),
 		STORE_TEST(test_large_blobs),
 		STORE_TEST(test_large_blobs_change_with_the_rest),
