@@ -15,7 +15,11 @@
 
 #include "authenticator/client/webauthn_options.h"
 
-#define CHUNK_LINES	24
+/* Two chunks are at work at a time, and each has two lines for each worker, so
+ * that none waits for lack of them. But few: what was answered last is still
+ * in the cache when it is written. */
+#define CHUNK_LINES_MIN	24
+#define CHUNK_LINES_MAX	(2 * FLEET_JOBS_MAX)
 #define CHUNKS		3	/* one is read, one answered, one written */
 #define HEAP_KEPT	(64 << 20)	/* bytes that are not given back */
 #define HEAP_STEP	(1 << 20)
@@ -25,7 +29,7 @@
 
 struct chunk {
 	struct job_group group;
-	struct job	 job[CHUNK_LINES];
+	struct job	 job[CHUNK_LINES_MAX];
 	size_t		 count;
 	char		*text;		/* of the lines, BUFFER_LEN bytes */
 	size_t		 len;
@@ -33,6 +37,7 @@ struct chunk {
 
 struct batch {
 	struct fleet	*fleet;
+	size_t		 lines;		/* of a chunk, at most */
 	int		 in, out;
 	char		*buf;		/* BUFFER_LEN bytes, not taken yet */
 	size_t		 start, end;
@@ -187,7 +192,7 @@ take_lines(struct batch *b, struct chunk *c)
 	char *line, *end;
 	size_t len;
 
-	while (c->count < CHUNK_LINES && b->start < b->end) {
+	while (c->count < b->lines && b->start < b->end) {
 		line = b->buf + b->start;
 		end = memchr(line, '\n', b->end - b->start);
 		if (end == NULL && !b->eof)
@@ -201,7 +206,7 @@ take_lines(struct batch *b, struct chunk *c)
 		b->start += len + (end != NULL);
 	}
 	if (b->eof && b->skipping && b->start == b->end &&
-	    c->count < CHUNK_LINES)
+	    c->count < b->lines)
 		add_line(b, c, span(NULL, 0));
 }
 
@@ -314,7 +319,7 @@ write_all(int fd, struct iovec *iov, size_t count)
 static int
 put_out(struct batch *b, struct chunk *c)
 {
-	struct iovec iov[CHUNK_LINES];
+	struct iovec iov[CHUNK_LINES_MAX];
 	struct span text;
 
 	wait_for(&c->group);
@@ -337,6 +342,8 @@ batch_new(struct fleet *f, int in, int out)
 	if (b == NULL)
 		return NULL;
 	b->fleet = f;
+	b->lines = 2 * f->plan->jobs > CHUNK_LINES_MIN ? 2 * f->plan->jobs :
+	    CHUNK_LINES_MIN;
 	b->in = in;
 	b->out = out;
 	b->buf = malloc(BUFFER_LEN);
@@ -344,7 +351,7 @@ batch_new(struct fleet *f, int in, int out)
 	for (int i = 0; i < CHUNKS; i++) {
 		b->chunk[i].text = malloc(BUFFER_LEN);
 		ok = ok && b->chunk[i].text != NULL;
-		for (int j = 0; j < CHUNK_LINES; j++)
+		for (int j = 0; j < CHUNK_LINES_MAX; j++)
 			json_out_init(&b->chunk[i].job[j].out);
 	}
 	if (ok)
@@ -365,7 +372,7 @@ batch_free(struct batch *b)
 	for (int i = 0; i < CHUNKS; i++) {
 		explicit_bzero(b->chunk[i].text, BUFFER_LEN);
 		free(b->chunk[i].text);
-		for (int j = 0; j < CHUNK_LINES; j++)
+		for (int j = 0; j < CHUNK_LINES_MAX; j++)
 			json_out_done(&b->chunk[i].job[j].out);
 	}
 	free(b);

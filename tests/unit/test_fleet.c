@@ -204,12 +204,11 @@ next_answer(char **at)
 	return answer;
 }
 
-/* Several chunks, keys in no order: answers are in that of the lines. */
 static void
-test_answers_in_order(void **state)
+assert_in_order(struct batch *b)
 {
 	enum { LINES = 500 };
-	struct batch *b = *state;
+	int keys = (int)b->plan.keys;
 	struct fleet *f = open_fleet(b);
 	char *lines = calloc(LINES, 512), *at;
 	size_t len = 0;
@@ -217,7 +216,7 @@ test_answers_in_order(void **state)
 
 	for (int i = 0; i < LINES; i++)
 		len += (size_t)sprintf(lines + len, "{\"key\":%d,\"id\":%d,"
-		    CREATE "}\n", i * i % 7, i);
+		    CREATE "}\n", i * i % keys, i);
 	run(b, f, lines);
 	assert_false(b->failed);
 	at = b->answers;
@@ -226,13 +225,31 @@ test_answers_in_order(void **state)
 		assert_int_equal(json_integer_value(json_object_get(answer,
 		    "id")), i);
 		assert_int_equal(json_integer_value(json_object_get(answer,
-		    "key")), i * i % 7);
+		    "key")), i * i % keys);
 		assert_non_null(json_object_get(answer, "response"));
 		json_decref(answer);
 	}
 	assert_int_equal(*at, '\0');
 	free(lines);
 	fleet_close(f);
+}
+
+/* Several chunks, keys in no order: answers are in that of the lines. */
+static void
+test_answers_in_order(void **state)
+{
+	assert_in_order(*state);
+}
+
+/* The more there are, the longer is a chunk. */
+static void
+test_as_many_jobs_as_there_can_be(void **state)
+{
+	struct batch *b = *state;
+
+	b->plan.jobs = FLEET_JOBS_MAX;
+	b->plan.keys = FLEET_JOBS_MAX + 7;
+	assert_in_order(b);
 }
 
 static void
@@ -316,6 +333,8 @@ main(void)
 		cmocka_unit_test(test_bad_lines_have_their_key),
 		cmocka_unit_test_setup_teardown(test_answers_in_order, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_as_many_jobs_as_there_can_be, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_a_credential_is_of_one_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_to_do, setup,
