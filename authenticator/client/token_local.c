@@ -20,7 +20,7 @@
 struct local_token {
 	struct ctap_token ctap;
 	struct device	*device;
-	struct token_messages messages;	/* unless they are lent */
+	struct token_messages *own;	/* NULL: they are lent */
 };
 
 struct local_u2f {
@@ -65,6 +65,7 @@ local_close(struct ctap_token *t)
 	struct local_token *l = (struct local_token *)t;
 
 	device_close(l->device);
+	free(l->own);
 	free(l);
 }
 
@@ -100,28 +101,39 @@ static const struct u2f_wire local_u2f_wire = {
 	.close = local_u2f_close,
 };
 
-/* The token that d is, which it owns from here on; NULL: no memory. */
 static struct token *
-make_token(struct device *d, struct token_messages *lent)
+make_ctap(struct device *d, struct token_messages *lent)
 {
-	struct local_token *l;
-	struct local_u2f *u;
+	struct local_token *l = calloc(1, sizeof(*l));
 
-	if (device_has_ctap2(d)) {
-		l = calloc(1, sizeof(*l));
-		if (l == NULL)
-			return NULL;
-		ctap_token_init(&l->ctap, &local_wire, lent != NULL ? lent :
-		    &l->messages);
-		l->device = d;
-		return &l->ctap.token;
+	if (l == NULL)
+		return NULL;
+	if (lent == NULL && (l->own = calloc(1, sizeof(*l->own))) == NULL) {
+		free(l);
+		return NULL;
 	}
-	u = calloc(1, sizeof(*u));
+	ctap_token_init(&l->ctap, &local_wire, lent != NULL ? lent : l->own);
+	l->device = d;
+	return &l->ctap.token;
+}
+
+static struct token *
+make_u2f(struct device *d)
+{
+	struct local_u2f *u = calloc(1, sizeof(*u));
+
 	if (u == NULL)
 		return NULL;
 	u2f_token_init(&u->u2f, &local_u2f_wire);
 	u->device = d;
 	return &u->u2f.token;
+}
+
+/* The token that d is, which it owns from here on; NULL: no memory. */
+static struct token *
+make_token(struct device *d, struct token_messages *lent)
+{
+	return device_has_ctap2(d) ? make_ctap(d, lent) : make_u2f(d);
 }
 
 int
