@@ -58,6 +58,13 @@ enum fault_reach {
 	FAULT_UNLIKELY,		/* expected to be blocked, or to hang */
 };
 
+/* Which one a page is behind, as far as somebody knows. */
+enum fault_browser {
+	FAULT_ANY_BROWSER,
+	FAULT_CHROMIUM,
+	FAULT_FIREFOX,
+};
+
 /* What a ceremony has to be like for the fault to be there, or to show. */
 enum fault_need {
 	FAULT_NEEDS_DIRECT = 0x01,	/* attestation is asked for */
@@ -162,12 +169,6 @@ int fault_stage_named(const char *name);
 const char *fault_verdict_name(enum fault_verdict verdict);
 const char *fault_reach_name(enum fault_reach reach);
 const char *fault_need_name(enum fault_need need);
-/* Which one a page is behind, as far as somebody knows. */
-enum fault_browser {
-	FAULT_ANY_BROWSER,
-	FAULT_CHROMIUM,
-	FAULT_FIREFOX,
-};
 /* "chromium", "firefox"; -1: neither */
 int fault_browser_named(const char *name);
 /* NULL: any */
