@@ -13,6 +13,10 @@
  * its place, so that the first key of a new epoch, after a reset, drives out
  * what is left of the old one.
  *
+ * Authenticators that share a provider have more places, after wraps_more().
+ * There nothing tells which epochs are over: after a reset the wrapping key of
+ * the old one stays in memory until another wants its place, or until the end.
+ *
  * Errors: -EBADMSG, -ENOMEM, -EIO.
  */
 #ifndef TPM_WRAP_H
