@@ -70,8 +70,8 @@ add_serial_name(X509_NAME *name, const uint8_t *serial)
 	return add_name(name, NID_serialNumber, V_ASN1_PRINTABLESTRING, text);
 }
 
-/* The value that NAME=VALUE,... has for a name; false: none, or none that
- * fits. */
+/* The value that NAME=VALUE,... has for a name; false: none. Settings take none
+ * that is too long, nor a country that is not two capital letters. */
 static bool
 take_value(const char *list, const char *name, char out[static NAME_MAX_LEN])
 {
