@@ -6,8 +6,8 @@
  * every input:
  *
  *  1. A setting is taken, or refused with a line and not taken.
- *  2. What is honest is always begun. What does not fit is not, and a plan that
- *     was begun changes something, or is signed or framed otherwise.
+ *  2. What is honest is always begun; a fault may not fit. Whether one that was
+ *     begun makes a difference is for tests/unit/test_faults.c to say.
  *  3. There is a reply, of one byte if it failed, else whole and not too long,
  *     and of one item if no fault is about that.
  *  4. The forge asks for signatures of credentials and of nothing else, and
