@@ -264,7 +264,8 @@ take_query(void *arg, enum MHD_ValueKind kind, const char *name,
 	while (at != NULL && (strncmp(at, name, len) != 0 ||
 	    (at[len] != ',' && at[len] != '\0'))) {
 		at = strchr(at, ',');
-		at += at != NULL;
+		if (at != NULL)
+			at++;
 	}
 	if (at == NULL || len == 0 || strchr(name, ',') != NULL)
 		q->wrong = q->known == NULL ? "this request has no query" :

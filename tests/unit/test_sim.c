@@ -65,7 +65,7 @@ static void
 same_bytes_as_in_the_corpus(void **state)
 {
 	static const uint8_t agree[] = { 0x06, 0xa2, 1, 2, 2, 2 };
-	static const uint8_t x[] = { 0x34, 0x14, 0x77, 0xda };
+	static const uint8_t x[] = { 0x6a, 0x4d, 0x59, 0xbb };
 	struct sim_setup setup = { .seed = 0 };
 	struct sim *s = sim_new(&setup);
 
