@@ -365,6 +365,7 @@ perform(const char *method, char *url, const char *body)
 	if (get || a.status != 200)
 		CHECK(hub_count(hub) == keys);
 	finish(&rq, a);
+	query = NULL;		/* it is the caller's */
 	return !get && a.status == 200;
 }
 
