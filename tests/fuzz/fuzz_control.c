@@ -25,21 +25,11 @@
 #include <unistd.h>
 
 #include "authenticator/control/route.h"
+#include "tests/fuzz/fuzz.h"
 #include "uhid/transport.h"
 
 #define REQUESTS_MAX	8	/* of one input */
 #define LINE_MAX_LEN	4096	/* bytes */
-
-#define CHECK(cond) \
-	do { \
-		if (cond) \
-			break; \
-		fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond); \
-		abort(); \
-	} while (0)
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* in memory */
 static char runtime[] = "/dev/shm/sealkey-fuzz-XXXXXX";

@@ -13,21 +13,12 @@
 #include "authenticator/engine/impl.h"
 #include "conformance/sim.h"
 #include "tests/conversation.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #define U2F_REGISTER		0x01	/* INS */
 #define U2F_AUTHENTICATE	0x02
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static void
-check(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* What must hold whatever was said. */
 struct seen {
@@ -126,17 +117,17 @@ check_retries(const struct sim *s, const struct seen *before)
 		ok = true;
 	}
 	if (is->pin_failures < was->pin_failures)
-		check(before->right_pin || reset);
+		CHECK(before->right_pin || reset);
 	if (is->uv_failures < was->uv_failures)
-		check(before->right_pin || before->recognised || reset);
+		CHECK(before->right_pin || before->recognised || reset);
 	if (before->has_pin && (pin == NULL ||
 	    memcmp(pin, before->pin_hash, PIN_HASH_LEN) != 0))
-		check((ok && before->right_pin) || reset);
+		CHECK((ok && before->right_pin) || reset);
 	if (before->tells_pin && !before->right_pin)
-		check(s->reply.p[0] != CTAP2_OK);
+		CHECK(s->reply.p[0] != CTAP2_OK);
 	if (before->mismatches > 0 && !before->recognised &&
 	    s->commit_error == 0)
-		check(is->uv_failures > was->uv_failures);
+		CHECK(is->uv_failures > was->uv_failures);
 }
 
 /*
@@ -150,25 +141,25 @@ check_fingers(const struct sim *s, struct seen *before)
 	unsigned was = before->state.bio_count, is = au->state.bio_count;
 	bool ok = s->reply.p[0] == CTAP2_OK;
 
-	check(is <= BIO_TEMPLATES_MAX && au->enrolment.left <= 4);
+	CHECK(is <= BIO_TEMPLATES_MAX && au->enrolment.left <= 4);
 	if (is != was)
-		check(ok && (before->cmd == CTAP_BIO_ENROLLMENT ?
+		CHECK(ok && (before->cmd == CTAP_BIO_ENROLLMENT ?
 		    is + 1 == was || is == was + 1 :
 		    before->cmd == CTAP_RESET && is == 0));
 	if (is > was) {
-		check(before->samples >= 4);
+		CHECK(before->samples >= 4);
 		before->samples = 0;
 	}
-	check(au->enrolment.left > 0 ||
+	CHECK(au->enrolment.left > 0 ||
 	    is_zero(&au->enrolment, sizeof(au->enrolment)));
 	for (unsigned i = 0; i < is; i++)
 		for (unsigned j = 0; j < i; j++)
-			check(au->state.bio[i].finger !=
+			CHECK(au->state.bio[i].finger !=
 			    au->state.bio[j].finger && memcmp(
 			    au->state.bio[i].id, au->state.bio[j].id,
 			    BIO_ID_LEN) != 0);
 	if (has(au, FEATURE_BIO_ENROLL))
-		check(uv_ready(au) == (is > 0));
+		CHECK(uv_ready(au) == (is > 0));
 }
 
 /* What is on disk if the keys have the PIN: nothing about that. */
@@ -194,13 +185,13 @@ check_state(const struct sim *s, const struct seen *before)
 	const struct auth *au = s->auth;
 	bool changed = has_changed(au, &before->state);
 
-	check(!changed || s->commits > before->commits);
-	check(au->state.pin_failures <= PIN_RETRIES);
-	check(au->state.uv_failures <= UV_RETRIES);
-	check(au->counter <= au->state.counter_ceiling);
+	CHECK(!changed || s->commits > before->commits);
+	CHECK(au->state.pin_failures <= PIN_RETRIES);
+	CHECK(au->state.uv_failures <= UV_RETRIES);
+	CHECK(au->counter <= au->state.counter_ceiling);
 	/* an operation leaves nothing of itself behind, nor what it read */
-	check(is_zero(&au->work->op, sizeof(au->work->op)));
-	check(is_zero(au->work->blobs, sizeof(au->work->blobs)));
+	CHECK(is_zero(&au->work->op, sizeof(au->work->op)));
+	CHECK(is_zero(au->work->blobs, sizeof(au->work->blobs)));
 }
 
 /* What is said to be kept was committed; a reset may want a long touch. */
@@ -214,9 +205,9 @@ check_promises(const struct sim *s, const struct seen *before)
 		return;
 	if (before->cmd == CTAP_GET_ASSERTION && s->reply.len > len &&
 	    memcmp(s->reply.p + s->reply.len - len, written, len) == 0)
-		check(s->commits > before->commits);
+		CHECK(s->commits > before->commits);
 	if (before->cmd == CTAP_RESET && before->state.long_touch)
-		check(before->held);
+		CHECK(before->held);
 }
 
 /* Authenticator data of a registration or sign-in: member 2 of the reply. */
@@ -229,13 +220,13 @@ auth_data_of(struct span reply)
 	int64_t key;
 
 	cbor_in_init(&in, span(reply.p + 1, reply.len - 1));
-	check(cbor_map(&in, &pairs));
+	CHECK(cbor_map(&in, &pairs));
 	for (; pairs > 0 && cbor_int(&in, &key); pairs--)
 		if (key != 2)
 			cbor_any(&in, NULL);
 		else
 			cbor_bytes(&in, &data);
-	check(in.err == CTAP2_OK && data.len >= 37);
+	CHECK(in.err == CTAP2_OK && data.len >= 37);
 	return data;
 }
 
@@ -254,14 +245,14 @@ check_auth_data(struct sim *s, struct seen *seen)
 	uint32_t counter = counter_at(d.p + 33);
 
 	if (d.p[32] & AUTHDATA_UP)
-		check(seen->touched || seen->verified);
+		CHECK(seen->touched || seen->verified);
 	if (d.p[32] & AUTHDATA_UV)
-		check(seen->verified);
+		CHECK(seen->verified);
 	if (seen->cmd == CTAP_MAKE_CREDENTIAL) {
-		check(counter >= seen->counter);
+		CHECK(counter >= seen->counter);
 		return;
 	}
-	check(counter > seen->counter);
+	CHECK(counter > seen->counter);
 	seen->counter = counter;
 }
 
@@ -272,28 +263,28 @@ check_reply(struct sim *s, struct seen *before)
 	size_t now = sim_credentials(s);
 	uint8_t status = s->reply.p[0];
 
-	check(ctap_status_name(status) != NULL);
+	CHECK(ctap_status_name(status) != NULL);
 	/* an error has no body, and changed no credential */
 	if (status != CTAP2_OK)
-		check(s->reply.len == 1 && now == before->credentials);
+		CHECK(s->reply.len == 1 && now == before->credentials);
 	/* what is kept was committed, what was not asked for is not kept */
 	if (now != before->credentials) {
-		check(s->commits > before->commits);
-		check(cmd == CTAP_MAKE_CREDENTIAL || cmd == CTAP_RESET ||
+		CHECK(s->commits > before->commits);
+		CHECK(cmd == CTAP_MAKE_CREDENTIAL || cmd == CTAP_RESET ||
 		    cmd == CTAP_CREDENTIAL_MANAGEMENT);
-		check(cmd != CTAP_RESET || now == 0);
-		check(cmd != CTAP_CREDENTIAL_MANAGEMENT ||
+		CHECK(cmd != CTAP_RESET || now == 0);
+		CHECK(cmd != CTAP_CREDENTIAL_MANAGEMENT ||
 		    now == before->credentials - 1);
 	}
 	/* once: verification shows presence, only a mismatch asks again */
-	check(s->prompts - before->ignored <= 1 + before->mismatches);
-	check(s->prompts - before->ignored <= UV_INTERNAL_RETRIES);
+	CHECK(s->prompts - before->ignored <= 1 + before->mismatches);
+	CHECK(s->prompts - before->ignored <= UV_INTERNAL_RETRIES);
 	before->verified |= before->right_pin && status == CTAP2_OK;
 	check_retries(s, before);
 	check_fingers(s, before);
 	check_promises(s, before);
 	check_state(s, before);
-	check(auth_idle(s->auth));
+	CHECK(auth_idle(s->auth));
 	if (status == CTAP2_OK && (cmd == CTAP_MAKE_CREDENTIAL ||
 	    cmd == CTAP_GET_ASSERTION || cmd == CTAP_GET_NEXT_ASSERTION))
 		check_auth_data(s, before);
@@ -336,12 +327,12 @@ check_apdu_data(struct span data, uint8_t ins, struct seen *seen)
 	uint32_t counter;
 
 	if (ins == U2F_REGISTER)
-		check(seen->touched);
+		CHECK(seen->touched);
 	if (ins != U2F_AUTHENTICATE)
 		return;
-	check(data.len > 5 && (!(data.p[0] & 1) || seen->touched));
+	CHECK(data.len > 5 && (!(data.p[0] & 1) || seen->touched));
 	counter = counter_at(data.p + 1);
-	check(counter > seen->counter);
+	CHECK(counter > seen->counter);
 	seen->counter = counter;
 }
 
@@ -350,10 +341,10 @@ check_apdu_reply(const struct sim *s, uint8_t ins, struct seen *seen)
 {
 	const uint8_t *end = s->reply.p + s->reply.len;
 
-	check(s->want == AUTH_REPLY && s->reply.len >= 2);
+	CHECK(s->want == AUTH_REPLY && s->reply.len >= 2);
 	/* U2F makes nothing that is kept, and tells data only of successes */
-	check(sim_credentials(s) == seen->credentials);
-	check(s->reply.len == 2 || (end[-2] == 0x90 && end[-1] == 0));
+	CHECK(sim_credentials(s) == seen->credentials);
+	CHECK(s->reply.len == 2 || (end[-2] == 0x90 && end[-1] == 0));
 	if (s->reply.len > 2)
 		check_apdu_data(span(s->reply.p, s->reply.len - 2), ins,
 		    seen);
@@ -439,9 +430,9 @@ cancel(struct sim *s, const struct seen *seen)
 {
 	if (s->want != AUTH_USER)
 		return;
-	check(sim_cancel(s, seen->channel ^ 8) == AUTH_USER);
-	check(sim_cancel(s, seen->channel) == AUTH_REPLY);
-	check(s->reply.p[0] == CTAP2_ERR_KEEPALIVE_CANCEL);
+	CHECK(sim_cancel(s, seen->channel ^ 8) == AUTH_USER);
+	CHECK(sim_cancel(s, seen->channel) == AUTH_REPLY);
+	CHECK(s->reply.p[0] == CTAP2_ERR_KEEPALIVE_CANCEL);
 }
 
 /* Nothing is left of a host that has gone; the others notice nothing. */
@@ -451,13 +442,13 @@ host_goes(struct sim *s, const struct seen *seen)
 	const struct auth *au = s->auth;
 
 	if (seen->channel >> 32 == 0 && s->want == AUTH_USER)
-		check(sim_abort(s, seen->channel) == AUTH_REPLY);
+		CHECK(sim_abort(s, seen->channel) == AUTH_REPLY);
 	auth_host_gone(s->auth, 0);
-	check(s->want == AUTH_REPLY || auth_current_want(au) == s->want);
+	CHECK(s->want == AUTH_REPLY || auth_current_want(au) == s->want);
 	for (size_t i = 0; i < HOSTS_MAX; i++)
-		check(!au->session[i].open || au->session[i].host != 0);
-	check(!au->pending.active || au->pending.channel >> 32 != 0);
-	check(au->enrolment.left == 0 || au->enrolment.host != 0);
+		CHECK(!au->session[i].open || au->session[i].host != 0);
+	CHECK(!au->pending.active || au->pending.channel >> 32 != 0);
+	CHECK(au->enrolment.left == 0 || au->enrolment.host != 0);
 }
 
 /* As the loop does it: between two operations. */
@@ -469,10 +460,10 @@ owner_changes(struct sim *s, struct seen *seen)
 
 	cancel(s, seen);
 	auth_store_changed(s->auth, &state);
-	check(is_zero(au->session, sizeof(au->session)));
-	check(is_zero(au->agreement, sizeof(au->agreement)));
-	check(is_zero(&au->enrolment, sizeof(au->enrolment)));
-	check(!au->pending.active);
+	CHECK(is_zero(au->session, sizeof(au->session)));
+	CHECK(is_zero(au->agreement, sizeof(au->agreement)));
+	CHECK(is_zero(&au->enrolment, sizeof(au->enrolment)));
+	CHECK(!au->pending.active);
 }
 
 static void

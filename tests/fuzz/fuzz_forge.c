@@ -15,7 +15,6 @@
  */
 #include <poll.h>
 #include <sanitizer/lsan_interface.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,21 +23,11 @@
 #include "authenticator/settings.h"
 #include "ctap/cbor.h"
 #include "ctap/cose.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/scratch.h"
 
 #define TEXT_MAX	2048	/* bytes */
 #define NOW_S		INT64_C(1800000000)
-
-#define CHECK(cond) \
-	do { \
-		if (cond) \
-			break; \
-		fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond); \
-		abort(); \
-	} while (0)
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A key that has answered that request, and waits with its reply. */
 static struct ceremony {

@@ -9,26 +9,9 @@
  *  3. What one decoder accepts, the other refuses, and message_head() says of
  *     it what the decoder says.
  */
-#include <stdio.h>
-#include <stdlib.h>
 
+#include "tests/fuzz/fuzz.h"
 #include "tpm/message.h"
-
-#define CHECK(cond) \
-	do { \
-		if (cond) \
-			break; \
-		check_failed(__LINE__, #cond); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-check_failed(int line, const char *cond)
-{
-	fprintf(stderr, "fuzz_helper.c:%d: %s\n", line, cond);
-	abort();
-}
 
 static void
 check_within(struct span msg, struct span s)

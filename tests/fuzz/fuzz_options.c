@@ -11,7 +11,6 @@
  *  4. A message is one line of ASCII.
  *  5. The same options give the same outcome.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <jansson.h>
@@ -19,14 +18,7 @@
 #include "authenticator/base64url.h"
 #include "authenticator/client/webauthn.h"
 #include "tests/fake_token.h"
-
-#define CHECK(cond) \
-	do { \
-		if (cond) \
-			break; \
-		fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond); \
-		abort(); \
-	} while (0)
+#include "tests/fuzz/fuzz.h"
 
 #define ORIGIN	"https://login.example.com"
 
@@ -39,8 +31,6 @@ enum choice {
 	CHOOSE_PLATFORM = 0x20,
 	CHOOSE_OWN_BLOB = 0x40,	/* it keeps blobs with their credentials */
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 choose(struct fake_token *f, unsigned choice)

@@ -10,21 +10,11 @@
  *  5. It can be told as JSON, which parses.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "authenticator/device.h"
 #include "authenticator/profile/profile_json.h"
-
-#define CHECK(cond) \
-	do { \
-		if (cond) \
-			break; \
-		fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond); \
-		abort(); \
-	} while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 static void
 check_line(const char *line)

@@ -14,17 +14,9 @@
  *  5. Output ends, deadlines lie in the future, and whatever has happened,
  *     INIT and time lead back to a key that answers PING.
  */
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "ctap/hid.h"
-
-#define CHECK(cond) \
-	do { \
-		if (cond) \
-			break; \
-		check_failed(__LINE__, #cond); \
-	} while (0)
+#include "tests/fuzz/fuzz.h"
 
 #define FIRST_CID	0x1000u
 #define FIRST_LEN	57u
@@ -77,15 +69,6 @@ struct run {
 	size_t		taking_done;
 	uint8_t		taking_seq;
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-check_failed(int line, const char *cond)
-{
-	fprintf(stderr, "fuzz_reports.c:%d: %s\n", line, cond);
-	abort();
-}
 
 static uint8_t
 take_byte(struct script *s)

@@ -28,21 +28,11 @@
 #include "authenticator/mds/models.h"
 #include "authenticator/mds/text.h"
 #include "authenticator/webdriver/capabilities.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/scratch.h"
 
 #define TEXT_MAX	8192	/* bytes */
 #define NOW_S		INT64_C(1800000000)
-
-#define CHECK(cond) \
-	do { \
-		if (cond) \
-			break; \
-		fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond); \
-		abort(); \
-	} while (0)
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct scratch dir;
 
