@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside struct device, for device.c and device_owner.c alone: what hosts make
- * a key do, and what its owner does to it.
+ * Inside struct device, for these alone:
+ *
+ *	device_open.c	its parts, opened and closed
+ *	device_kind.c	what kind of key it is; its engine
+ *	device.c	what hosts make it do
+ *	device_forge.c	requests and replies that are changed on the way
+ *	device_pin.c	the PIN
+ *	device_owner.c	what its owner does to it
  */
 #ifndef AUTHENTICATOR_DEVICE_IMPL_H
 #define AUTHENTICATOR_DEVICE_IMPL_H
@@ -85,6 +91,23 @@ struct device {
 	uint64_t	 now_ms;	/* of the latest call */
 };
 
+/* device_kind.c */
+
+/* The engine and what it needs. Whatever it got, device_close() gives back. */
+int device_start(struct device *d, const struct device_config *cfg,
+    uint64_t now_ms, char *msg, size_t msglen);
+/* Of the system; auth_config.random. */
+void device_random(void *arg, uint8_t *out, size_t len);
+
+/* device.c */
+
+/* What the key provider is at is of no use any more. */
+void device_abandon(struct device *d);
+/* For device_trouble(): a line, or how an operation of the provider ended. */
+void device_note_trouble(struct device *d, const char *line);
+void device_note_result(struct device *d, const struct key_op *op);
+/* Whether the provider failed; it may as well just have said no. */
+bool device_has_failed(const struct key_op *op);
 /* Sets device_strerror() and returns error. */
 int device_fail(struct device *d, int error, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -93,16 +116,43 @@ int device_fail(struct device *d, int error, const char *fmt, ...)
 int device_explain_keys(struct device *d, int r, const char *before);
 /* -EBUSY while an operation is under way, with a line. */
 int device_check_idle(struct device *d);
-/* Commits what the owner decided, and tells the engine. */
-int device_change(struct device *d, const struct auth_change *change);
+
+/* device_forge.c */
+
+/* Writes to d->work->request what an armed fault makes of the request; false:
+ * nothing, as there is none. */
+bool device_change_request(struct device *d, struct span msg, size_t *len);
+/* The engine has replied: was it a request that had been changed? */
+void device_finish_request(struct device *d);
+/* Its reply, made anew where it has to be; device_forge_key() when the
+ * provider has signed. */
+enum device_want device_forge(struct device *d);
+enum device_want device_forge_key(struct device *d);
+/* An operation is over, one way or another. */
+void device_forget_forged(struct device *d);
+void device_forget_fault(struct device *d);
+/* What its relying party knows of a credential from now on. */
+void device_note_told(struct device *d, const struct auth_facts *facts);
+/* NULL: a key that never gets anything wrong, or no memory. */
+struct fault_told *device_told(struct device *d);
+
+/* device_pin.c */
+
+void device_learn_pin(struct device *d);
 /* After an operation of the provider about the PIN. */
 void device_note_pin(struct device *d, const struct key_op *op);
 /* The state, with what the provider knows better. */
 int device_load_state(struct device *d, struct auth_state *state);
 /* The state as it is now, to the engine, which is idle. */
 int device_tell_engine(struct device *d);
-/* NULL: a key that never gets anything wrong, or no memory. */
-struct fault_told *device_told(struct device *d);
-void device_random(void *arg, uint8_t *out, size_t len);
+/* Behind a reset that is on disk. */
+int device_forget_pin(struct device *d);
+
+/* device_owner.c */
+
+/* Commits what the owner decided, and tells the engine. */
+int device_change(struct device *d, const struct auth_change *change);
+/* For what needs a key that runs, and is idle; a line if not. */
+int device_check_runs(struct device *d);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the owner of a key that runs may do to it, and no host: credentials
- * that come from elsewhere and go there, other properties of those that are
- * there, a PIN without knowing the old one (device.h).
+ * What the owner of a key may do to it, and no host: credentials that come
+ * from elsewhere and go there, other properties of those that are there,
+ * deleting, resetting without a PIN (device.h). The PIN itself: device_pin.c.
  */
 #include "authenticator/device_impl.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/sha.h>
@@ -17,7 +18,31 @@
 		"private keys from elsewhere nor gives any away"
 
 static int
-check_runs(struct device *d)
+explain(struct device *d, int r)
+{
+	if (r < 0)
+		snprintf(d->line, sizeof(d->line), "%s",
+		    commit_strerror(&d->commit));
+	return r;
+}
+
+/* Also when it is on disk and nothing more can be said of it. */
+int
+device_change(struct device *d, const struct auth_change *change)
+{
+	int r, told = 0;
+
+	if (device_check_idle(d) != 0)
+		return -EBUSY;
+	r = explain(d, commit_now(&d->commit, change));
+	if (d->engine != NULL && (r == 0 || d->commit.diverged))
+		told = device_tell_engine(d);
+	d->commit.diverged = false;
+	return r != 0 ? r : told;
+}
+
+int
+device_check_runs(struct device *d)
 {
 	if (d->engine == NULL)
 		return device_fail(d, -EINVAL, "the key does not run");
@@ -30,6 +55,27 @@ check_software(struct device *d)
 {
 	return d->keys->ops->info(d->keys)->tpm ?
 	    device_fail(d, -ENOTSUP, IN_TPM) : 0;
+}
+
+static int
+take_one(void *arg, const struct credential *cred)
+{
+	*(struct credential *)arg = *cred;
+	return 1;
+}
+
+/* -ENOENT also if it is another one that comes next. */
+static int
+find(struct device *d, uint64_t seq, struct credential *out)
+{
+	int r = 0;
+
+	if (seq > 0)
+		r = store_each_after(d->store, seq - 1, take_one, out);
+	if (r < 0)
+		return device_fail(d, r, "%s", store_strerror(d->store));
+	return r == 1 && out->seq == seq ? 0 : device_fail(d, -ENOENT,
+	    "there is no such credential");
 }
 
 /*
@@ -221,7 +267,7 @@ device_import(struct device *d, const struct device_import *in,
 
 	if (wrong != NULL)
 		return device_fail(d, -EINVAL, "%s", wrong);
-	r = check_runs(d);
+	r = device_check_runs(d);
 	if (r == 0)
 		r = check_software(d);
 	if (r == 0)
@@ -252,7 +298,7 @@ device_export_listed(struct device *d, const struct credential *cred,
 {
 	struct key_op op = { .verb = KEY_EXPORT };
 	struct auth_state state;
-	int r = check_runs(d);
+	int r = device_check_runs(d);
 
 	if (r == 0)
 		r = check_software(d);
@@ -331,27 +377,6 @@ set(struct credential *cred, const struct device_properties *p)
 	}
 }
 
-static int
-take_one(void *arg, const struct credential *cred)
-{
-	*(struct credential *)arg = *cred;
-	return 1;
-}
-
-/* -ENOENT also if it is another one that comes next. */
-static int
-find(struct device *d, uint64_t seq, struct credential *out)
-{
-	int r = 0;
-
-	if (seq > 0)
-		r = store_each_after(d->store, seq - 1, take_one, out);
-	if (r < 0)
-		return device_fail(d, r, "%s", store_strerror(d->store));
-	return r == 1 && out->seq == seq ? 0 : device_fail(d, -ENOENT,
-	    "there is no such credential");
-}
-
 int
 device_set_properties(struct device *d, uint64_t seq,
     const struct device_properties *p)
@@ -375,119 +400,81 @@ device_set_properties(struct device *d, uint64_t seq,
 }
 
 /*
- * The PIN
+ * Managing, also a key that does not run
  */
 
-static int
-perform_pin(struct device *d, enum key_verb verb, struct span hash)
+int
+device_delete(struct device *d, uint64_t seq)
 {
-	struct key_op op = { .verb = verb, .data = { hash } };
-	int r;
-
-	if (!d->keys->ops->info(d->keys)->pin)
-		return 0;
-	r = device_explain_keys(d, keys_perform(d->keys, &op), "the PIN: ");
-	device_note_pin(d, &op);
-	explicit_bzero(&op, sizeof(op));
-	(void)device_tell_engine(d);
-	return r;
-}
-
-static int
-commit_pin(struct device *d, const uint8_t *hash, uint8_t points)
-{
-	struct auth_state state = { .credentials = 0 };
-	const struct auth_change change = { .state = &state };
+	struct auth_change change = { .remove = seq };
+	struct credential cred = { .seq = 0 };
+	struct auth_state state;
 	int r = store_load(d->store, &state);
 
-	state.pin_set = hash != NULL;
-	state.force_pin_change = false;
-	state.pin_length = points;
-	state.pin_failures = 0;
-	memset(state.pin_hash, 0, sizeof(state.pin_hash));
-	if (hash != NULL && !d->keys->ops->info(d->keys)->pin)
-		memcpy(state.pin_hash, hash, sizeof(state.pin_hash));
-	if (r == 0)
+	if (r == 0 && d->watch.sinks != NULL)
+		(void)find(d, seq, &cred);
+	if (r == 0) {
+		/* whoever keeps a copy of the list sees that it is old */
+		state.store_generation++;
+		change.state = &state;
 		r = device_change(d, &change);
+	}
+	if (r == 0)
+		watch_owner(&d->watch, EVENT_CREDENTIAL_DELETED, &cred);
 	explicit_bzero(&state, sizeof(state));
+	explicit_bzero(&cred, sizeof(cred));
 	return r;
-}
-
-/* The state first: it says that there is a PIN only if the provider has it. */
-static int
-clear_pin(struct device *d)
-{
-	int r = commit_pin(d, NULL, 0);
-
-	return r == 0 ? perform_pin(d, KEY_PIN_CLEAR, span(NULL, 0)) : r;
 }
 
 /*
- * In one step; but a provider takes another PIN from nobody who does not know
- * the one that it has.
+ * A new epoch makes every key of the old one useless, also those that live
+ * in credential IDs out there. The signature counter stays where it is.
  */
-static int
-put_pin(struct device *d, const char *pin, uint8_t points)
+int
+device_reset(struct device *d)
 {
-	uint8_t hash[SHA256_DIGEST_LENGTH];
-	int r = 0;
+	struct auth_change change = { .reset = true };
+	struct auth_state old, state;
+	int r = store_load(d->store, &old);
 
-	(void)SHA256((const uint8_t *)pin, strlen(pin), hash);
-	if (d->keys->ops->info(d->keys)->pin)
-		r = clear_pin(d);
-	if (r == 0)
-		r = perform_pin(d, KEY_PIN_SET, span(hash, PIN_HASH_LEN));
-	if (r == 0)
-		r = commit_pin(d, hash, points);
-	explicit_bzero(hash, sizeof(hash));
-	return r;
-}
-
-static int
-check_pin(struct device *d, const char *pin, uint8_t *points)
-{
-	int r = check_runs(d);
-
-	if (r < 0)
+	if (r == 0) {
+		state = auth_state_after_reset(&old);
+		device_random(NULL, state.epoch, sizeof(state.epoch));
+		change.state = &state;
+		r = device_change(d, &change);
+	}
+	explicit_bzero(&old, sizeof(old));
+	explicit_bzero(&state, sizeof(state));
+	if (r != 0)
 		return r;
-	if (!(auth_config_features(&d->auth) & FEATURE_CLIENT_PIN))
-		return device_fail(d, -ENOTSUP, "this kind of key has no PIN "
-		    "(setting clientPin)");
-	if (pin == NULL || auth_check_pin(d->engine, span_str(pin), points) ==
-	    CTAP2_OK)
-		return 0;
-	return device_fail(d, -EINVAL, "this key takes no such PIN: %u code "
-	    "points at least and 63 bytes at most",
-	    auth_pin_min_length(d->engine));
+	watch_tell(&d->watch, &(struct event){ .kind = EVENT_RESET,
+	    .owner = true });
+	if (device_told(d) != NULL)
+		fault_told_clear(d->counters);
+	return device_forget_pin(d);
 }
 
 int
-device_set_pin(struct device *d, const char *pin)
+device_accept(struct device *d)
 {
-	uint8_t points = 0;
-	int r = check_pin(d, pin, &points);
-
-	if (r == 0)
-		r = pin != NULL ? put_pin(d, pin, points) : clear_pin(d);
-	if (r == 0)
-		watch_tell(&d->watch, &(struct event){
-		    .kind = EVENT_PIN_CHANGED, .owner = true });
-	return r;
+	return explain(d, commit_accept(&d->commit));
 }
 
-void
-device_pin_state(struct device *d, struct device_pin *out)
+int
+device_rewrap(struct device *d, uint32_t pcrs, const char *recovery)
 {
-	struct auth_state state;
+	uint8_t wrapped[KEY_WRAPPED_MAX];
+	size_t len = 0;
+	int r;
 
-	*out = (struct device_pin){ .supported = false };
-	if (d->engine == NULL || device_load_state(d, &state) < 0)
-		return;
-	out->supported = (auth_config_features(&d->auth) &
-	    FEATURE_CLIENT_PIN) != 0;
-	out->set = state.pin_set;
-	out->force_change = state.force_pin_change;
-	out->retries = auth_pin_retries(d->engine, &out->power_cycle);
-	out->min_length = auth_pin_min_length(d->engine);
-	explicit_bzero(&state, sizeof(state));
+	r = device_explain_keys(d, d->keys->ops->rewrap(d->keys, pcrs, recovery,
+	    wrapped, &len), "");
+	if (r == 0) {
+		r = store_rewrap(d->store, span(wrapped, len));
+		if (r < 0)
+			snprintf(d->line, sizeof(d->line), "%s",
+			    store_strerror(d->store));
+	}
+	explicit_bzero(wrapped, sizeof(wrapped));
+	return r;
 }
