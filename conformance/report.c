@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conformance/report.h"
 
+#include "authenticator/output_file.h"
 #include "conformance/diagnostic.h"
 #include "conformance/report_impl.h"
 
@@ -210,15 +211,11 @@ int
 report_write(const struct report *rp, const char *path,
     void (*write)(const struct report *rp, FILE *f))
 {
-	FILE *f = fopen(path, "we");
-	bool bad;
+	struct output_file o;
+	int r = output_file_begin(&o);
 
-	if (f == NULL)
-		return -errno;
-	write(rp, f);
-	errno = EIO;
-	bad = ferror(f) != 0;
-	if (fclose(f) != 0 || bad)
-		return -errno;
-	return 0;
+	if (r < 0)
+		return r;
+	write(rp, o.f);
+	return output_file_end(&o, path);
 }

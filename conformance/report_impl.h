@@ -27,7 +27,7 @@ struct report {
 	uint64_t	 took_ms;	/* together */
 };
 
-/* Opens path, lets write() fill it, and closes it. -errno. */
+/* Lets write() print what path is to have (output_file.h). -errno. */
 int report_write(const struct report *rp, const char *path,
     void (*write)(const struct report *rp, FILE *f));
 

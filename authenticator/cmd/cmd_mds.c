@@ -14,6 +14,7 @@
 #include "authenticator/cmd/tell.h"
 #include "authenticator/fault/fault.h"
 #include "authenticator/mds/text.h"
+#include "authenticator/output_file.h"
 #include "authenticator/paths.h"
 #include "authenticator/settings.h"
 
@@ -440,17 +441,15 @@ mds_use_open(struct mds_use *use, bool authority)
 static int
 write_output(const struct mds_use *use, const char *text)
 {
-	FILE *f = use->output != NULL ? fopen(use->output, "we") : stdout;
-	bool ok;
+	int r;
 
-	if (f == NULL)
-		return cli_error("mds: %s: %s", use->output, strerror(errno));
-	ok = fputs(text, f) != EOF && fflush(f) == 0;
-	if (f != stdout && fclose(f) != 0)
-		ok = false;
-	if (ok || use->output == NULL)
-		return CLI_DONE;	/* main() looks at standard output */
-	return cli_error("mds: %s: %s", use->output, strerror(errno));
+	if (use->output == NULL) {
+		(void)fputs(text, stdout);	/* main() looks at it */
+		return CLI_DONE;
+	}
+	r = output_file_write(use->output, span_str(text));
+	return r < 0 ? cli_error("mds: %s: %s", use->output, strerror(-r)) :
+	    CLI_DONE;
 }
 
 static int

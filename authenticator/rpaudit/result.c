@@ -2,6 +2,7 @@
 #include "authenticator/rpaudit/result.h"
 
 #include "authenticator/cmd/cli.h"
+#include "authenticator/output_file.h"
 
 #include <jansson.h>
 
@@ -224,15 +225,11 @@ int
 rp_results_write(const struct rp_results *rs, const char *path,
     void (*write)(const struct rp_results *rs, FILE *f))
 {
-	FILE *f = fopen(path, "we");
-	bool bad;
+	struct output_file o;
+	int r = output_file_begin(&o);
 
-	if (f == NULL)
-		return -errno;
-	write(rs, f);
-	errno = EIO;
-	bad = ferror(f) != 0;
-	if (fclose(f) != 0 || bad)
-		return -errno;
-	return 0;
+	if (r < 0)
+		return r;
+	write(rs, o.f);
+	return output_file_end(&o, path);
 }

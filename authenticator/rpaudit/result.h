@@ -71,7 +71,8 @@ bool rp_results_json(const struct rp_results *rs, FILE *f);
 void rp_results_junit(const struct rp_results *rs, FILE *f);
 void rp_results_html(const struct rp_results *rs, FILE *f);
 
-/* Has a file written by one of the above; -errno. */
+/* Has a file written by one of the above, whole or not at all (output_file.h);
+ * -errno. */
 int rp_results_write(const struct rp_results *rs, const char *path,
     void (*write)(const struct rp_results *rs, FILE *f));
 

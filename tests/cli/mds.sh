@@ -129,6 +129,20 @@ check "files are its owner's" [ "$(stat -c %a "$key/mds" \
     "$key"/mds/* | sort -u | tr '\n' ' ')" = "600 700 " ]
 check "a full disk is told" exits 1 mds blob --state "$key" \
     --output /dev/full
+# with_room KIB COMMAND...: no file can be longer
+with_room()
+{
+	(trap '' XFSZ && ulimit -f "$1" && "${@:2}")
+}
+echo kept >"$T/kept"
+check "one that fills up is, too" with_room 1 exits 1 mds statement \
+    --state "$key" --output "$T/kept"
+check "by name" says 'kept: File too large'
+check "and what was there is there" [ "$(cat "$T/kept")" = kept ]
+check "with nothing beside it" [ "$(echo "$T"/kept*)" = "$T/kept" ]
+check "where nothing was is nothing" with_room 1 exits 1 mds statement \
+    --state "$key" --output "$T/half"
+check "not even half of it" [ "$(echo "$T"/half*)" = "$T/half*" ]
 echo '{' >"$T/bad.json"
 check "a file of statuses that is no JSON is refused" \
     exits 1 mds blob --state "$key" --status-file "$T/bad.json"
