@@ -139,6 +139,53 @@ make_dirs(const char *path)
 	return 0;
 }
 
+/* Who can write into a directory puts files of his own in place of others. */
+static bool
+others_can_write(const struct stat *st)
+{
+	return (st->st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
+
+/* As good as: what root does with another's directory, root was told to. */
+static bool
+is_ours(const struct stat *st)
+{
+	uid_t uid = geteuid();
+
+	return uid == 0 || st->st_uid == uid;
+}
+
+/* Changing the mode of another's directory, or of /tmp, is not the answer. */
+static int
+check_mode(int fd, const char *path, char *msg, size_t msglen)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1) {
+		snprintf(msg, msglen, "%s: %s", path, strerror(errno));
+		return -EIO;
+	}
+	if (!others_can_write(&st))
+		return 0;
+	snprintf(msg, msglen, "%s: others can write to this directory: %s",
+	    path, is_ours(&st) && (st.st_mode & S_ISVTX) == 0 ?
+	    "chmod 700 it, if it is to be trusted still" :
+	    "use one of your own, such as a new one in it");
+	return -EPERM;
+}
+
+static int
+cannot_open(const char *path, int error, char *msg, size_t msglen)
+{
+	if (error == ENOENT)
+		snprintf(msg, msglen, "%s: there is no key here (\"sealkey "
+		    "run --state DIR\" makes one)", path);
+	else
+		snprintf(msg, msglen, "%s: cannot open the state directory: "
+		    "%s", path, strerror(error));
+	return -error;
+}
+
 int
 paths_open_dir(const char *path, bool create, char *msg, size_t msglen)
 {
@@ -154,22 +201,21 @@ paths_open_dir(const char *path, bool create, char *msg, size_t msglen)
 		}
 	}
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd != -1)
+	if (fd == -1)
+		return cannot_open(path, errno, msg, msglen);
+	r = check_mode(fd, path, msg, msglen);
+	if (r == 0)
 		return fd;
-	r = -errno;
-	if (r == -ENOENT)
-		snprintf(msg, msglen, "%s: there is no key here (\"sealkey "
-		    "run --state DIR\" makes one)", path);
-	else
-		snprintf(msg, msglen, "%s: cannot open the state directory: "
-		    "%s", path, strerror(-r));
+	close(fd);
 	return r;
 }
 
-/* A directory for sockets; NULL if the environment offers none that works. */
+/* A directory for sockets; NULL if the environment offers none that works, or
+ * one where others can put sockets of their own. */
 static const char *
 runtime_dir(char buf[static PATH_MAX])
 {
+	struct stat st;
 	const char *dir = env("RUNTIME_DIRECTORY", true);
 
 	if (dir != NULL) {
@@ -182,6 +228,8 @@ runtime_dir(char buf[static PATH_MAX])
 		if (mkdir(buf, 0700) == -1 && errno != EEXIST)
 			return NULL;
 	}
+	if (stat(buf, &st) == -1 || !is_ours(&st) || others_can_write(&st))
+		return NULL;
 	return access(buf, W_OK | X_OK) == 0 ? buf : NULL;
 }
 
@@ -192,8 +240,8 @@ paths_runtime(char out[static PATH_MAX], char *msg, size_t msglen)
 	const char *dir = runtime_dir(buf);
 
 	if (dir == NULL) {
-		snprintf(msg, msglen, "no runtime directory that can be "
-		    "written: set XDG_RUNTIME_DIR");
+		snprintf(msg, msglen, "no runtime directory that you can "
+		    "write, and nobody else: set XDG_RUNTIME_DIR");
 		return -ENOENT;
 	}
 	memcpy(out, dir, strlen(dir) + 1);

@@ -30,13 +30,16 @@ int paths_absolute(const char *path, char out[static PATH_MAX], char *msg,
 
 /*
  * Opens the directory path. With create, makes it and its parents first,
- * with mode 0700. Returns the descriptor.
+ * with mode 0700. Returns the descriptor. -EPERM: its group, or everybody, can
+ * write to it. Its parents are not looked at: those of a runner of tests are
+ * often open to all, and are what the key is as safe as there.
  */
 int paths_open_dir(const char *path, bool create, char *msg, size_t msglen);
 
 /*
  * Where things go that end with the process: $RUNTIME_DIRECTORY, else
- * $XDG_RUNTIME_DIR/sealkey, which is made. -ENOENT: neither can be written.
+ * $XDG_RUNTIME_DIR/sealkey, which is made. -ENOENT: it cannot be written, or by
+ * others, too, or is another user's.
  */
 int paths_runtime(char out[static PATH_MAX], char *msg, size_t msglen);
 
@@ -47,7 +50,7 @@ int paths_control_alone(char out[static PATH_MAX], char *msg,
 /*
  * Where the control socket of the state directory dirfd (path) goes: in
  * $RUNTIME_DIRECTORY, else in $XDG_RUNTIME_DIR/sealkey, which is made, under a
- * name that is the same for the same directory; if neither can be written,
+ * name that is the same for the same directory; if paths_runtime() has none,
  * control.sock in the state directory itself.
  */
 int paths_control(int dirfd, const char *path, char out[static PATH_MAX],

@@ -2,7 +2,6 @@
 /* Many keys, and a batch of lines for them: see fleet.h. */
 #include "authenticator/fleet/fleet_impl.h"
 
-#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include <errno.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "authenticator/client/webauthn_options.h"
+#include "authenticator/paths.h"
 
 /* Two chunks are at work at a time, and each has two lines for each worker, so
  * that none waits for lack of them. But few: what was answered last is still
@@ -52,18 +52,29 @@ struct batch {
  */
 
 static int
+make_one(const char *path, char *msg, size_t msglen)
+{
+	int r = paths_open_dir(path, true, msg, msglen);
+
+	if (r < 0)
+		return r;
+	close(r);
+	return 0;
+}
+
+static int
 make_directory(const struct fleet_plan *plan, char *msg, size_t msglen)
 {
 	char path[PATH_MAX];
+	int r;
 
 	if (plan->state == NULL)
 		return 0;
+	r = make_one(plan->state, msg, msglen);
+	if (r < 0)
+		return r;
 	snprintf(path, sizeof(path), "%s/keys", plan->state);
-	if ((mkdir(plan->state, 0700) == 0 || errno == EEXIST) &&
-	    (mkdir(path, 0700) == 0 || errno == EEXIST))
-		return 0;
-	snprintf(msg, msglen, "%s: %s", path, strerror(errno));
-	return -errno;
+	return make_one(path, msg, msglen);
 }
 
 int

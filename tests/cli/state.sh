@@ -90,6 +90,41 @@ unwritable_parent_is_refused()
 }
 check "so is a parent that cannot be written" unwritable_parent_is_refused
 
+# Another's directory cannot be made one's own by chmod.
+open_to_all_is_refused()
+{
+	cp -r "$T/key2" "$T/shared" && chmod 777 "$T/shared" || return
+	exits 1 run --state "$T/shared" --socket "$T/s.sock" &&
+	    says 'shared: others can write .*: chmod 700 it' &&
+	    exits 1 info --state "$T/shared" && says 'chmod 700 it'
+}
+check "a state directory that others can write to is an error" \
+    open_to_all_is_refused
+
+others_open_to_all_is_refused()
+{
+	local status=0
+	[ "$(id -u)" = 0 ] || chmod 1777 "$T/shared"
+	as_nobody "$T/sealkey" run --state "$T/shared" --socket \
+	    "$T/shared/s.sock" 2>"$T/err" || status=$?
+	[ "$status" = 1 ] && one_line && ! says chmod &&
+	    says 'others can write .*: use one of your own' || return
+	chmod 777 "$T/shared" || return
+	rm -r "$T/shared"
+}
+check "another user's is, too" others_open_to_all_is_refused
+
+new_ones_are_private()
+{
+	local usual
+	usual=$(umask)
+	umask 0
+	start_key bare
+	umask "$usual"
+	stop_key && [ "$(stat -c %a "$T/bare")" = 700 ]
+}
+check "a new one is private, whatever the umask" new_ones_are_private
+
 foreign_is_refused()
 {
 	mkdir -m 700 "$T/foreign"

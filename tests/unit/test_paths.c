@@ -206,6 +206,56 @@ a_file_in_the_way_is_an_error(void **state)
 }
 
 static void
+expect_mode(mode_t mode, int want)
+{
+	int fd;
+
+	assert_int_equal(chmod(root, mode), 0);
+	fd = paths_open_dir(root, true, msg, sizeof(msg));
+	if (fd >= 0)
+		close(fd);
+	assert_int_equal(fd >= 0 ? 0 : fd, want);
+	assert_int_equal(chmod(root, 0700), 0);
+}
+
+static void
+who_else_can_write_could_replace_the_key(void **state)
+{
+	(void)state;
+	expect_mode(0700, 0);
+	expect_mode(0755, 0);
+	expect_mode(02755, 0);
+	expect_mode(0720, -EPERM);
+	expect_mode(0702, -EPERM);
+	expect_mode(0777, -EPERM);
+	assert_memory_equal(msg, root, strlen(root));
+	assert_non_null(strstr(msg, "chmod 700 it"));
+}
+
+/* Nobody shall be told to change the mode of /tmp. */
+static void
+of_shared_directories_a_part_is_taken(void **state)
+{
+	(void)state;
+	expect_mode(01777, -EPERM);
+	assert_null(strstr(msg, "chmod"));
+	assert_non_null(strstr(msg, "a new one in it"));
+}
+
+/* What runners of tests check out, for instance. */
+static void
+parents_may_be_open_to_all(void **state)
+{
+	int fd;
+
+	(void)state;
+	assert_int_equal(chmod(root, 0777), 0);
+	fd = paths_open_dir(in_root("key"), true, msg, sizeof(msg));
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void
 expect_control(const char *dir, const char *path)
 {
 	int fd = open(dir, O_RDONLY | O_DIRECTORY);
@@ -250,6 +300,31 @@ control_falls_back_to_the_state_directory(void **state)
 	expect_control(root, want);
 }
 
+/* Others could put a socket of theirs there. */
+static void
+control_is_not_where_others_can_write(void **state)
+{
+	char want[PATH_MAX], own[PATH_MAX];
+
+	(void)state;
+	snprintf(want, sizeof(want), "%s/control.sock", root);
+	snprintf(own, sizeof(own), "%s/sealkey", root);
+	setenv("XDG_RUNTIME_DIR", root, 1);
+	assert_int_equal(paths_runtime(out, msg, sizeof(msg)), 0);
+	assert_string_equal(out, own);
+	assert_int_equal(chmod(own, 0777), 0);
+	expect_control(root, want);
+	assert_int_equal(paths_runtime(out, msg, sizeof(msg)), -ENOENT);
+	assert_non_null(strstr(msg, "nobody else"));
+	assert_int_equal(paths_control_alone(out, msg, sizeof(msg)), -ENOENT);
+	assert_int_equal(chmod(own, 0720), 0);
+	expect_control(root, want);
+	setenv("RUNTIME_DIRECTORY", own, 1);
+	expect_control(root, want);
+	assert_int_equal(chmod(own, 0750), 0);
+	expect_control(root, in_root("sealkey/"));
+}
+
 #define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -269,8 +344,12 @@ main(void)
 		TEST(makes_parents_that_only_the_owner_enters),
 		TEST(makes_nothing_unasked),
 		TEST(a_file_in_the_way_is_an_error),
+		TEST(who_else_can_write_could_replace_the_key),
+		TEST(of_shared_directories_a_part_is_taken),
+		TEST(parents_may_be_open_to_all),
 		TEST(control_is_in_the_runtime_directory),
 		TEST(control_falls_back_to_the_state_directory),
+		TEST(control_is_not_where_others_can_write),
 	};
 
 	umask(0);	/* modes must not depend on it being kind */
