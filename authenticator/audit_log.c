@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-journal.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "authenticator/audit.h"
 #include "authenticator/base64url.h"
+#include "authenticator/clock.h"
 
 #define GATHERED_MAX	65536	/* bytes; written when there are as many */
 #define JOURNAL_FIELDS	8
@@ -194,15 +194,6 @@ gather(struct audit_log *a, struct span line)
 	a->lines++;
 }
 
-static uint64_t
-wall_clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* Before the first line that can be written again. */
 static void
 gather_lost(struct audit_log *a)
@@ -211,7 +202,7 @@ gather_lost(struct audit_log *a)
 	struct span line;
 	size_t len;
 
-	event_time(wall_clock_ms(), when);
+	event_time(clock_real_ms(), when);
 	json_out_clear(&a->line);
 	json_out_open(&a->line, '{');
 	json_out_name(&a->line, "event");

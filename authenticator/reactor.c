@@ -7,19 +7,11 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "authenticator/clock.h"
+
 #define EVENTS_AT_ONCE	16
-
-uint64_t
-reactor_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 int
 reactor_init(struct reactor *r)
@@ -85,7 +77,7 @@ timeout_ms(const struct reactor *r)
 	}
 	if (first == UINT64_MAX)
 		return -1;
-	now_ms = reactor_now_ms();
+	now_ms = clock_ms();
 	if (first <= now_ms)
 		return 0;
 	return first - now_ms < INT_MAX ? (int)(first - now_ms) : INT_MAX;
@@ -95,7 +87,7 @@ timeout_ms(const struct reactor *r)
 static void
 tick_all(struct reactor *r)
 {
-	uint64_t now_ms = reactor_now_ms();
+	uint64_t now_ms = clock_ms();
 	struct source *s;
 
 	for (s = r->sources; s != NULL && !r->stopped; s = r->next_tick) {
@@ -118,7 +110,7 @@ wait_once(struct reactor *r)
 	n = epoll_wait(r->epfd, ev, EVENTS_AT_ONCE, timeout_ms(r));
 	if (n == -1)
 		return errno == EINTR ? 0 : -errno;
-	now_ms = reactor_now_ms();
+	now_ms = clock_ms();
 	r->batch = ev;
 	r->batch_len = n;
 	for (i = 0; i < n && !r->stopped; i++) {

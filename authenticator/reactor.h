@@ -36,8 +36,6 @@ struct reactor {
 	struct source	*next_tick;
 };
 
-uint64_t reactor_now_ms(void);
-
 /* 0 or -errno. */
 int reactor_init(struct reactor *r);
 /* Accepts one that was zeroed and never initialised, with epfd -1. */

@@ -3,8 +3,8 @@
 #include "authenticator/watch.h"
 
 #include <stdio.h>
-#include <time.h>
 
+#include "authenticator/clock.h"
 #include "ctap/request.h"
 
 #define FORMAT_LEN	24	/* bytes of a name, with the NUL */
@@ -63,12 +63,10 @@ watch_tell(const struct watch *w, const struct event *e)
 {
 	struct event full = *e;
 	struct event_sink *s;
-	struct timespec ts;
 
 	if (w->sinks == NULL)
 		return;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	full.time_ms = (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	full.time_ms = clock_real_ms();
 	full.key = text_or_null(w->key);
 	full.profile = text_or_null(w->profile);
 	for (s = w->sinks; s != NULL; s = s->next)

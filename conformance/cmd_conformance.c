@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "authenticator/cmd/cli.h"
+#include "authenticator/clock.h"
 #include "conformance/key_target.h"
 #include "conformance/library.h"
 #include "conformance/report.h"
@@ -192,15 +192,6 @@ list_cases(const struct library *lib)
 		putchar('\n');
 	}
 	return CLI_DONE;
-}
-
-static uint64_t
-clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
 static int

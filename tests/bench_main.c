@@ -11,6 +11,7 @@
  * ends with a commit that waits for the disk.
  */
 #include "authenticator/device.h"
+#include "authenticator/clock.h"
 #include "authenticator/reactor.h"
 #include "tests/bench.h"
 
@@ -110,7 +111,7 @@ open_device(const char *dir)
 
 	device_config_default(&cfg);
 	cfg.tpm.target = "none";
-	if (device_open(&cfg, reactor_now_ms(), &d, msg, sizeof(msg)) != 0)
+	if (device_open(&cfg, clock_ms(), &d, msg, sizeof(msg)) != 0)
 		bench_die(msg);
 	return d;
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "authenticator/clock.h"
 #include "authenticator/device.h"
 #include "authenticator/reactor.h"
 #include "authenticator/store/store.h"
@@ -173,7 +174,7 @@ open_device(const struct state *s)
 
 	device_config_default(&cfg);
 	cfg.auth.attestation.kind = ATTESTATION_TPM;
-	if (device_open(&cfg, reactor_now_ms(), &d, msg, sizeof(msg)) != 0)
+	if (device_open(&cfg, clock_ms(), &d, msg, sizeof(msg)) != 0)
 		bench_die(msg);
 	return d;
 }

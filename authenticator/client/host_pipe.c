@@ -3,7 +3,8 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <time.h>
+
+#include "authenticator/clock.h"
 
 void
 host_pipe_free(struct host_pipe *p)
@@ -15,12 +16,8 @@ host_pipe_free(struct host_pipe *p)
 uint64_t
 host_pipe_now_ms(struct host_pipe *p)
 {
-	struct timespec ts;
-
-	if (p != NULL && p->ops->now_ms != NULL)
-		return p->ops->now_ms(p);
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return p != NULL && p->ops->now_ms != NULL ? p->ops->now_ms(p) :
+	    clock_ms();
 }
 
 /* Short items only: a long one is none that a FIDO key begins with. */

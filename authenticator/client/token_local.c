@@ -9,13 +9,13 @@
 #include "authenticator/client/token_ctap.h"
 #include "authenticator/client/token_u2f.h"
 
+#include "authenticator/clock.h"
 #include "authenticator/cmd/cli.h"
 #include "authenticator/device.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 struct local_token {
 	struct ctap_token ctap;
@@ -27,15 +27,6 @@ struct local_u2f {
 	struct u2f_token u2f;
 	struct device	*device;
 };
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* The length of what the engine answered, or -errno. */
 static int
@@ -156,7 +147,7 @@ token_open_config(const struct device_config *cfg, struct token_messages *lent,
 	struct device *d;
 	int r;
 
-	r = device_open(cfg, now_ms(), &d, msg, msglen);
+	r = device_open(cfg, clock_ms(), &d, msg, msglen);
 	if (r < 0)
 		return r;
 	*out = make_token(d, lent);

@@ -2,6 +2,7 @@
 /* U2F tokens as a client sees them: see token_u2f.h. */
 #include "authenticator/client/token_u2f.h"
 
+#include "authenticator/clock.h"
 #include "ctap/apdu.h"
 #include "ctap/authdata.h"
 #include "ctap/cbor.h"
@@ -39,11 +40,8 @@ u2f_pause(struct u2f_token *t)
 uint64_t
 u2f_now_ms(struct u2f_token *t)
 {
-	struct timespec ts;
-
 	(void)t;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return clock_ms();
 }
 
 static bool

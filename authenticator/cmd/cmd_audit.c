@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "authenticator/audit.h"
 #include "authenticator/audit_log.h"
 #include "authenticator/audit_read.h"
+#include "authenticator/clock.h"
 #include "authenticator/cmd/cli.h"
 #include "authenticator/control/manage.h"
 #include "authenticator/watch.h"
@@ -128,10 +128,7 @@ each_line(void *arg, json_t *line)
 static int
 take_time(const struct cli *cli, const char *option, uint64_t *out)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	if (audit_time(optarg, (uint64_t)ts.tv_sec * 1000, out))
+	if (audit_time(optarg, clock_real_ms(), out))
 		return CLI_DONE;
 	return cli_wrong_use(cli, "%s is a time such as 2026-01-31, "
 	    "2026-01-31T12:00:00Z or -1h", option);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "authenticator/attest/crl.h"
+#include "authenticator/clock.h"
 #include "authenticator/cmd/mds_options.h"
 #include "authenticator/mds/server.h"
 #include "authenticator/reactor.h"
@@ -160,7 +161,7 @@ static uint64_t
 requests_deadline(const void *arg)
 {
 	return mds_server_deadline(((const struct service *)arg)->server,
-	    reactor_now_ms());
+	    clock_ms());
 }
 
 static int

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "authenticator/cmd/cli.h"
+#include "authenticator/clock.h"
 #include "authenticator/cmd/profile_option.h"
 #include "authenticator/cmd/ready.h"
 #include "authenticator/control/control.h"
@@ -329,7 +330,7 @@ static uint64_t
 controls_deadline(const void *arg)
 {
 	return control_deadline(((const struct run *)arg)->control,
-	    reactor_now_ms());
+	    clock_ms());
 }
 
 static void
@@ -371,7 +372,7 @@ add_key(struct run *r, char *msg, size_t msglen)
 		ho.root = &root;
 	}
 	if (error == 0)
-		error = hub_add(r->hub, &ho, reactor_now_ms(), &r->key, msg,
+		error = hub_add(r->hub, &ho, clock_ms(), &r->key, msg,
 		    msglen);
 	pem_files_done(&pems);
 	return error;
@@ -454,7 +455,7 @@ start(struct run *r, char *msg, size_t msglen)
 	if (error < 0)
 		return cannot_start(error, msg, msglen);
 	if (r->key != NULL)
-		error = hub_plug(r->key, reactor_now_ms(), msg, msglen);
+		error = hub_plug(r->key, clock_ms(), msg, msglen);
 	if (error == 0)
 		error = open_control(r, msg, msglen);
 	if (error < 0)

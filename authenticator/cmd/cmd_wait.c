@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "authenticator/cmd/daemon_option.h"
+#include "authenticator/clock.h"
 #include "authenticator/cmd/hidraw.h"
 #include "authenticator/control/control_client.h"
 #include "authenticator/event.h"
@@ -57,18 +58,9 @@ struct wait {
 	const char	*rp;		/* NULL: any */
 	const char	*since;		/* NULL: from now on */
 	const char	*what;
-	int64_t		 deadline_ms;
+	uint64_t	 deadline_ms;
 	char		 msg[1024];	/* why it is not ready */
 };
-
-static int64_t
-clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static bool
 opens(struct wait *w, const char *path)
@@ -240,7 +232,7 @@ wait_event(struct wait *w)
 	    w->since != NULL ? "&since=" : "",
 	    w->since != NULL ? w->since : "") < 0)
 		return cli_error("out of memory");
-	left = w->deadline_ms - clock_ms();
+	left = (int64_t)(w->deadline_ms - clock_ms());
 	r = control_lines(d->socket, target, &lines, left > 0 ? left : 0,
 	    w->msg, sizeof(w->msg));
 	free(target);
@@ -261,7 +253,7 @@ take_timeout(const struct cli *cli, struct wait *w)
 	if (*end != '\0' || end == optarg || !(s >= 0) || s > TIMEOUT_MAX_S)
 		return cli_wrong_use(cli, "--timeout takes seconds, %d at "
 		    "most", TIMEOUT_MAX_S);
-	w->deadline_ms = clock_ms() + (int64_t)(s * 1000);
+	w->deadline_ms = clock_ms() + (uint64_t)(s * 1000);
 	return CLI_DONE;
 }
 

@@ -14,9 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "authenticator/clock.h"
 #include "uhid/unix.h"
 
 #define REPLY_MAX	(8 << 20)	/* bytes */
@@ -254,18 +254,9 @@ control_call_reply(const char *socket_path, const char *method,
 	return judge(status, *out, msg, msglen);
 }
 
-static int64_t
-clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* More of the reply; 0: it is over. */
 static int
-read_more(int fd, struct reply *reply, int64_t deadline_ms)
+read_more(int fd, struct reply *reply, uint64_t deadline_ms)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	int64_t left = -1;
@@ -274,8 +265,8 @@ read_more(int fd, struct reply *reply, int64_t deadline_ms)
 
 	if (r < 0)
 		return r;
-	if (deadline_ms >= 0) {
-		left = deadline_ms - clock_ms();
+	if (deadline_ms != UINT64_MAX) {
+		left = (int64_t)(deadline_ms - clock_ms());
 		if (left <= 0)
 			return -ETIMEDOUT;
 	}
@@ -310,7 +301,7 @@ give_lines(struct reply *reply, const struct control_lines *lines)
 
 /* The headers of a reply that is lines are taken off; 1: it is another. */
 static int
-read_headers(int fd, struct reply *reply, int64_t deadline_ms)
+read_headers(int fd, struct reply *reply, uint64_t deadline_ms)
 {
 	char *end;
 	int r;
@@ -332,7 +323,7 @@ read_headers(int fd, struct reply *reply, int64_t deadline_ms)
 }
 
 static int
-refused(int fd, struct reply *reply, int64_t deadline_ms, char *msg,
+refused(int fd, struct reply *reply, uint64_t deadline_ms, char *msg,
     size_t msglen)
 {
 	json_t *body = NULL;
@@ -351,7 +342,7 @@ refused(int fd, struct reply *reply, int64_t deadline_ms, char *msg,
 
 static int
 follow(int fd, struct reply *reply, const struct control_lines *lines,
-    int64_t deadline_ms)
+    uint64_t deadline_ms)
 {
 	int r = lines->begun != NULL ? lines->begun(lines->arg) : 0;
 
@@ -373,7 +364,8 @@ control_lines(const char *socket_path, const char *target,
     const struct control_lines *lines, int64_t timeout_ms, char *msg,
     size_t msglen)
 {
-	int64_t deadline_ms = timeout_ms < 0 ? -1 : clock_ms() + timeout_ms;
+	uint64_t deadline_ms = timeout_ms < 0 ? UINT64_MAX :
+	    clock_ms() + (uint64_t)timeout_ms;
 	struct reply reply = { NULL, 0, 0 };
 	int fd = unix_connect(socket_path, SOCK_STREAM);
 	char request[1024];

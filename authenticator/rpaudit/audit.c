@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authenticator/rpaudit/audit.h"
 
+#include "authenticator/clock.h"
 #include "authenticator/rpaudit/bench.h"
 
 #include <errno.h>
@@ -8,18 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define PATIENCE	3	/* checks without any answer at all */
-
-static uint64_t
-clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 bool
 rp_patterns_match(const struct rp_patterns *patterns, const char *name)

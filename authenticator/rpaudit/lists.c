@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authenticator/rpaudit/lists.h"
 
+#include "authenticator/clock.h"
 #include "authenticator/mds/server.h"
 
 #include <sys/eventfd.h>
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static const char *const paths[RP_LISTS] = {
@@ -47,15 +47,6 @@ find(void *arg, const char *path, struct mds_document *out)
 		out->type = "application/pkix-crl";
 		out->len = l->len[i];
 	}
-}
-
-static uint64_t
-clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
 static int

@@ -11,20 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "authenticator/clock.h"
 
 #define SHELL_SIGNAL	128	/* a status of sh above it: a signal */
 #define GRACE_MS	2000	/* to end, once its input has */
-
-static uint64_t
-clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 int
 peer_program_init(struct peer_program *p, const char *command)

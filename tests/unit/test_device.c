@@ -23,6 +23,7 @@
 
 #include "authenticator/attest/attestation.h"
 #include "authenticator/attest/certificate.h"
+#include "authenticator/clock.h"
 #include "authenticator/device.h"
 #include "authenticator/note.h"
 #include "tests/store_fixture.h"
@@ -62,15 +63,6 @@ openssl_free(void *p, const char *file, int line)
 	(void)file;
 	(void)line;
 	free(p);
-}
-
-static uint64_t
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 static int
@@ -261,9 +253,9 @@ test_does_not_wait_for_a_running_key(void **state)
 	(void)state;
 	make_key(&dir);
 	pid = hold(&dir, true, 0);
-	begun_ms = now_ms();
+	begun_ms = clock_ms();
 	assert_refused(&dir, -EBUSY, "is in use by another sealkey");
-	assert_true(now_ms() - begun_ms < DEVICE_BUSY_MS);
+	assert_true(clock_ms() - begun_ms < DEVICE_BUSY_MS);
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	scratch_free(&dir);
@@ -272,7 +264,7 @@ test_does_not_wait_for_a_running_key(void **state)
 static void
 test_gives_up_waiting(void **state)
 {
-	uint64_t begun_ms = now_ms();
+	uint64_t begun_ms = clock_ms();
 	struct scratch dir;
 	int fd;
 
@@ -282,7 +274,7 @@ test_gives_up_waiting(void **state)
 	fd = open(dir.path, O_RDONLY | O_DIRECTORY);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	assert_refused(&dir, -EBUSY, "another sealkey is making a key");
-	assert_true(now_ms() - begun_ms >= DEVICE_BUSY_MS);
+	assert_true(clock_ms() - begun_ms >= DEVICE_BUSY_MS);
 	close(fd);
 	scratch_free(&dir);
 }
