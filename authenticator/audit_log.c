@@ -41,16 +41,7 @@ struct audit_log {
 	char		 trouble[256];
 };
 
-static const char *const modes[] = { "off", "sealed", "plain" };
-
-int
-audit_mode_named(const char *name)
-{
-	for (int i = 0; i < 3; i++)
-		if (strcmp(name, modes[i]) == 0)
-			return i;
-	return -1;
-}
+const char *const audit_mode_names[] = { "off", "sealed", "plain", NULL };
 
 bool
 audit_notes(enum event_kind kind)

@@ -31,8 +31,8 @@ struct audit_log;
  */
 bool audit_notes(enum event_kind kind);
 
-/* The mode of that name, -1: none. */
-int audit_mode_named(const char *name);
+/* By enum audit_mode, and NULL. */
+extern const char *const audit_mode_names[];
 
 /*
  * The log of the directory dirfd, of which it keeps a descriptor of its own.

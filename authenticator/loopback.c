@@ -5,23 +5,19 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "authenticator/parse.h"
 
 #define BACKLOG	64
 
 static bool
 parse_port(const char *s, in_port_t *out)
 {
-	unsigned long port;
-	char *end;
+	uint64_t port;
 
-	if (*s < '0' || *s > '9')
-		return false;
-	errno = 0;
-	port = strtoul(s, &end, 10);
-	if (errno != 0 || *end != '\0' || port > UINT16_MAX)
+	if (!parse_number(s, 0, UINT16_MAX, &port))
 		return false;
 	*out = htons((in_port_t)port);
 	return true;

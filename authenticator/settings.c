@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "authenticator/control/describe.h"
+#include "authenticator/parse.h"
 #include "ctap/cbor.h"
 
 #define WORD_MAX	64	/* bytes of one element of a list */
@@ -134,13 +135,8 @@ take_number(struct auth_config *cfg, const struct setting *s,
 {
 	unsigned char *at = (unsigned char *)cfg + s->offset;
 	uint64_t n;
-	char *end;
 
-	if (*value < '0' || *value > '9')
-		return false;
-	errno = 0;
-	n = strtoull(value, &end, 10);
-	if (errno != 0 || *end != '\0' || n < s->min || n > s->max)
+	if (!parse_number(value, s->min, s->max, &n))
 		return false;
 	switch (s->size) {
 	case 1:
@@ -356,18 +352,16 @@ static bool
 take_certification(struct auth_config *cfg, const char *word)
 {
 	const char *name, *colon = strchr(word, ':');
-	unsigned long level;
+	uint64_t level;
 	uint8_t max;
-	char *end;
 
-	if (colon == NULL || colon[1] < '0' || colon[1] > '9')
+	if (colon == NULL)
 		return false;
-	level = strtoul(colon + 1, &end, 10);
 	for (size_t i = 0; (name = auth_certification(i, &max)) != NULL; i++) {
 		if (strlen(name) != (size_t)(colon - word) ||
 		    strncmp(word, name, strlen(name)) != 0)
 			continue;
-		if (*end != '\0' || level < 1 || level > max)
+		if (!parse_number(colon + 1, 1, max, &level))
 			return false;
 		cfg->certifications[i] = (uint8_t)level;
 		return true;

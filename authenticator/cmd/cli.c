@@ -3,11 +3,13 @@
 #include "authenticator/cmd/cli.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <string.h>
 
+#include "authenticator/parse.h"
 #include "authenticator/settings.h"
 
 void
@@ -204,15 +206,13 @@ cli_peek(const struct cli *cli, const char *name)
 }
 
 int
-cli_choice(const char *word, const char *const *names)
+cli_take_number(const struct cli *cli, const char *option, uint64_t min,
+    uint64_t max, uint64_t *out)
 {
-	int i;
-
-	for (i = 0; names[i] != NULL; i++) {
-		if (strcmp(word, names[i]) == 0)
-			return i;
-	}
-	return -1;
+	if (parse_number(optarg, min, max, out))
+		return CLI_DONE;
+	return cli_wrong_use(cli, "%s cannot be \"%s\": it is a number from "
+	    "%" PRIu64 " to %" PRIu64, option, optarg, min, max);
 }
 
 int
@@ -222,7 +222,7 @@ cli_take_choice(const struct cli *cli, const char *option,
 	char list[256] = "";
 	size_t len = 0;
 
-	*out = cli_choice(optarg, names);
+	*out = parse_choice(optarg, names);
 	if (*out >= 0)
 		return CLI_DONE;
 	for (int i = 0; names[i] != NULL && len < sizeof(list); i++)
@@ -231,6 +231,17 @@ cli_take_choice(const struct cli *cli, const char *option,
 		    names[i]);
 	return cli_wrong_use(cli, "%s cannot be \"%s\": it is %s", option,
 	    optarg, list);
+}
+
+int
+cli_take_attachment(const struct cli *cli, bool *platform)
+{
+	static const char *const names[] = { "cross-platform", "platform",
+	    NULL };
+	int i, status = cli_take_choice(cli, "--attachment", names, &i);
+
+	*platform = i == 1;
+	return status;
 }
 
 /* C0, DEL, and C1 as UTF-8 has it (c2 80 to c2 9f) can steer a terminal. */

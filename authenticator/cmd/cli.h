@@ -7,7 +7,9 @@
 #define AUTHENTICATOR_CLI_H
 
 #include <getopt.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct auth_config;
 
@@ -84,11 +86,16 @@ int cli_error(const char *format, ...)
  */
 int cli_output_failed(void);
 
-/* The index of word among names (ended by NULL), or -1. */
-int cli_choice(const char *word, const char *const *names);
-/* The same of optarg: CLI_DONE, or CLI_WRONG_USE and a line that has them. */
+/*
+ * Of optarg: CLI_DONE, or CLI_WRONG_USE and a line that says what it may be.
+ * parse_choice() and parse_number() of an option.
+ */
 int cli_take_choice(const struct cli *cli, const char *option,
     const char *const *names, int *out);
+int cli_take_number(const struct cli *cli, const char *option, uint64_t min,
+    uint64_t max, uint64_t *out);
+/* --attachment cross-platform or platform. */
+int cli_take_attachment(const struct cli *cli, bool *platform);
 
 void cli_print_version(void);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sealkey ca: the CA's side of an enrolment (enrolment.md). */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +10,9 @@
 #include "authenticator/attest/ca_file.h"
 #include "authenticator/attest/certificate.h"
 #include "authenticator/cmd/cli.h"
-#include "authenticator/settings.h"
 #include "authenticator/cmd/tell.h"
+#include "authenticator/parse.h"
+#include "authenticator/settings.h"
 
 #define ROOTS_MAX	512
 #define ROOTS_BYTES_MAX	(4 << 20)
@@ -47,7 +47,6 @@ static const char help[] =
 "  --days N            how long the certificate is good; 730\n"
 "  --help, --version\n";
 
-/* In the order of options[]. */
 enum {
 	OPT_NAME = CLI_OPT_FIRST,
 	OPT_EK_ROOTS,
@@ -78,8 +77,8 @@ struct ca_use {
 	const char	*file;
 	const char	*name;
 	const char	*ek_roots;
-	unsigned	 minutes;
-	unsigned	 days;
+	uint64_t	 minutes;
+	uint64_t	 days;
 	uint32_t	 manufacturer;
 };
 
@@ -92,51 +91,41 @@ static const unsigned options_of[] = {
 	[ISSUE] = GIVEN(OPT_MANUFACTURER) | GIVEN(OPT_DAYS),
 };
 
-static bool
-take_number(const char *text, unsigned max, unsigned *out)
-{
-	char *end;
-	unsigned long n;
-
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 ||
-	    n == 0 || n > max)
-		return false;
-	*out = (unsigned)n;
-	return true;
-}
-
-static bool
-take_manufacturer(const char *text, uint32_t *out)
+/* As the setting, but for "none": the certificate names one. */
+static int
+take_manufacturer(const struct cli *cli, uint32_t *out)
 {
 	struct auth_config cfg = { .tpm_manufacturer = 0 };
 	char msg[SETTINGS_MESSAGE_LEN];
 
-	if (settings_set(&cfg, "tpmManufacturer", text, msg, sizeof(msg)) != 0
-	    || cfg.tpm_manufacturer == 0)
-		return false;
+	if (settings_set(&cfg, "tpmManufacturer", optarg, msg, sizeof(msg)) !=
+	    0 || cfg.tpm_manufacturer == 0)
+		return cli_wrong_use(cli, "--manufacturer cannot be \"%s\": "
+		    "it is four characters, or 8 hexadecimal digits like "
+		    "49424D00", optarg);
 	*out = cfg.tpm_manufacturer;
-	return true;
+	return CLI_DONE;
 }
 
-static bool
-take_option(struct ca_use *use, int opt)
+static int
+take_option(const struct cli *cli, int opt, struct ca_use *use)
 {
 	use->given |= GIVEN(opt);
 	switch (opt) {
 	case OPT_NAME:
 		use->name = optarg;
-		return true;
+		return CLI_DONE;
 	case OPT_EK_ROOTS:
 		use->ek_roots = optarg;
-		return true;
+		return CLI_DONE;
 	case OPT_MINUTES:
-		return take_number(optarg, MINUTES_MAX, &use->minutes);
+		return cli_take_number(cli, "--minutes", 1, MINUTES_MAX,
+		    &use->minutes);
 	case OPT_DAYS:
-		return take_number(optarg, DAYS_MAX, &use->days);
+		return cli_take_number(cli, "--days", 1, DAYS_MAX,
+		    &use->days);
 	default:
-		return take_manufacturer(optarg, &use->manufacturer);
+		return take_manufacturer(cli, &use->manufacturer);
 	}
 }
 
@@ -144,7 +133,7 @@ static int
 check_use(const struct cli *cli, struct ca_use *use)
 {
 	int operands = cli->argc - optind;
-	int verb = operands > 0 ? cli_choice(cli->argv[optind], verbs) : -1;
+	int verb = operands > 0 ? parse_choice(cli->argv[optind], verbs) : -1;
 
 	if (verb < 0)
 		return cli_wrong_use(cli, "say init, challenge or issue");
@@ -168,14 +157,14 @@ check_use(const struct cli *cli, struct ca_use *use)
 static int
 read_use(struct cli *cli, struct ca_use *use)
 {
-	int opt;
+	int opt, status;
 
 	while ((opt = cli_next(cli)) != CLI_END) {
 		if (opt == CLI_STOP)
 			return cli->status;
-		if (!take_option(use, opt))
-			return cli_wrong_use(cli, "--%s cannot be \"%s\"",
-			    options[opt - CLI_OPT_FIRST].name, optarg);
+		status = take_option(cli, opt, use);
+		if (status != CLI_DONE)
+			return status;
 	}
 	return check_use(cli, use);
 }
@@ -220,8 +209,8 @@ challenge(struct ca *ca, const struct ca_use *use, struct span text)
 		return cli_error("ca: out of memory");
 	status = read_roots(use->ek_roots, &roots);
 	if (status == CLI_DONE && ca_challenge(ca, text, (struct ca_roots){
-	    roots.cert, roots.count }, time(NULL), use->minutes * 60LL, c,
-	    msg, sizeof(msg)) != 0)
+	    roots.cert, roots.count }, time(NULL), (int64_t)use->minutes * 60,
+	    c, msg, sizeof(msg)) != 0)
 		status = cli_error("ca challenge: %s", msg);
 	if (status == CLI_DONE)
 		status = tell_json("ca", enrol_challenge_json(c));
@@ -237,7 +226,7 @@ issue(struct ca *ca, const struct ca_use *use, struct span text)
 	char *pem = NULL;
 
 	if (ca_issue(ca, text, use->manufacturer, time(NULL),
-	    use->days * DAY_S, &pem, msg, sizeof(msg)) != 0)
+	    (int64_t)use->days * DAY_S, &pem, msg, sizeof(msg)) != 0)
 		return cli_error("ca issue: %s", msg);
 	fputs(pem, stdout);
 	free(pem);

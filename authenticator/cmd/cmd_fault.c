@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sealkey fault: the catalogue, and what of it a running key gets wrong. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,17 +285,14 @@ find_action(const struct cli *cli)
 static int
 take_next(const struct cli *cli, struct fault_use *use)
 {
-	char *end;
-	long n = strtol(optarg, &end, 10);
+	uint64_t n;
 
-	if (*optarg < '0' || *optarg > '9' || *end != '\0' || n < 1 ||
-	    n > FAULT_USES_MAX)
-		return cli_wrong_use(cli, "--next takes 1 to %d",
-		    FAULT_USES_MAX);
+	if (cli_take_number(cli, "--next", 1, FAULT_USES_MAX, &n) != CLI_DONE)
+		return CLI_WRONG_USE;
 	if (use->uses == 0)
 		return cli_wrong_use(cli, "--next and --until-cleared exclude "
 		    "each other");
-	use->uses = n;
+	use->uses = (long)n;
 	return CLI_DONE;
 }
 

@@ -15,6 +15,7 @@
 #include "authenticator/fault/fault.h"
 #include "authenticator/mds/text.h"
 #include "authenticator/output_file.h"
+#include "authenticator/parse.h"
 #include "authenticator/paths.h"
 #include "authenticator/settings.h"
 
@@ -144,22 +145,6 @@ take_profile(const struct cli *cli, struct mds_use *use)
 }
 
 static int
-take_number(const struct cli *cli, uint64_t *out)
-{
-	unsigned long long n;
-	char *end;
-
-	errno = 0;
-	n = strtoull(optarg, &end, 10);
-	if (optarg[0] < '0' || optarg[0] > '9' || *end != '\0' || errno != 0 ||
-	    n == 0 || n > INT32_MAX)
-		return cli_wrong_use(cli, "--no takes a number from 1 to %d",
-		    INT32_MAX);
-	*out = n;
-	return CLI_DONE;
-}
-
-static int
 take_fault(const struct cli *cli, struct mds_use *use)
 {
 	const struct fault *f = fault_find(optarg);
@@ -204,7 +189,7 @@ take_blob_option(const struct cli *cli, int opt, struct mds_use *use)
 		return mds_is_date(optarg) ? CLI_DONE : cli_wrong_use(cli,
 		    "--next-update takes a day as YYYY-MM-DD");
 	case OPT_NO:
-		return take_number(cli, &p->no);
+		return cli_take_number(cli, "--no", 1, INT32_MAX, &p->no);
 	case OPT_ALG:
 		r = cli_take_choice(cli, "--alg", algs, &choice);
 		p->rsa = choice == 1;
@@ -338,7 +323,7 @@ read_use(struct cli *cli, struct mds_use *use)
 	}
 	if (optind >= cli->argc)
 		return cli_wrong_use(cli, "say statement, blob, serve or root");
-	use->verb = cli_choice(cli->argv[optind], verbs);
+	use->verb = parse_choice(cli->argv[optind], verbs);
 	if (use->verb < 0)
 		return cli_wrong_use(cli, "there is no \"%s\"",
 		    cli->argv[optind]);

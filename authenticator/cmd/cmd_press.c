@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sealkey press, sealkey deny: the user's finger. */
 #include <stdbool.h>
-#include <stdlib.h>
 
 #include "authenticator/cmd/cli.h"
 #include "authenticator/control/describe.h"
@@ -57,17 +56,11 @@ static const struct option deny_options[] = {
 static bool
 take_finger(struct cli *cli, struct touch *touch)
 {
-	char *end;
-	unsigned long n = strtoul(optarg, &end, 10);
+	uint64_t n = 0;
 
-	if (*optarg < '0' || *optarg > '9' || *end != '\0' || n < 1 ||
-	    n > FINGERS_MAX) {
-		cli->status = cli_wrong_use(cli, "--finger takes 1 to %d",
-		    FINGERS_MAX);
-		return false;
-	}
+	cli->status = cli_take_number(cli, "--finger", 1, FINGERS_MAX, &n);
 	touch->finger.number = (uint8_t)n;
-	return true;
+	return cli->status == CLI_DONE;
 }
 
 static bool

@@ -11,6 +11,7 @@
 
 #include "authenticator/cmd/cli.h"
 #include "authenticator/device.h"
+#include "authenticator/parse.h"
 #include "authenticator/paths.h"
 #include "authenticator/rpaudit/audit.h"
 #include "ctap/cbor.h"
@@ -141,7 +142,7 @@ take_fail_on(const struct cli *cli, struct rp_audit_use *use)
 {
 	static const char *const names[] = { "missed", "policy", "never",
 	    NULL };
-	int i = cli_choice(optarg, names);
+	int i = parse_choice(optarg, names);
 	char *name, *rest = use->fail_text;
 
 	use->fail_on = i >= 0 ? (enum fail_on)i : FAIL_ON_LIST;
@@ -167,25 +168,12 @@ take_fail_on(const struct cli *cli, struct rp_audit_use *use)
 static int
 take_timeout(const struct cli *cli, struct rp_audit *a)
 {
-	char *end;
-	long n = strtol(optarg, &end, 10);
+	uint64_t seconds;
+	int status = cli_take_number(cli, "--timeout", 1, TIMEOUT_MAX_S,
+	    &seconds);
 
-	if (optarg[0] < '0' || optarg[0] > '9' || *end != '\0' || n < 1 ||
-	    n > TIMEOUT_MAX_S)
-		return cli_wrong_use(cli, "--timeout cannot be \"%s\": it is "
-		    "1 to %d seconds", optarg, TIMEOUT_MAX_S);
-	a->timeout_ms = (unsigned)n * 1000;
-	return CLI_DONE;
-}
-
-static int
-take_attachment(const struct cli *cli, struct rp_audit *a)
-{
-	static const char *const names[] = { "cross-platform", "platform",
-	    NULL };
-	int i, status = cli_take_choice(cli, "--attachment", names, &i);
-
-	a->platform = i == 1;
+	if (status == CLI_DONE)
+		a->timeout_ms = (unsigned)seconds * 1000;
 	return status;
 }
 
@@ -225,7 +213,7 @@ take_option(const struct cli *cli, int opt, struct rp_audit_use *use)
 		use->state = optarg;
 		return CLI_DONE;
 	case OPT_ATTACHMENT:
-		return take_attachment(cli, a);
+		return cli_take_attachment(cli, &a->platform);
 	case OPT_TIMEOUT:
 		return take_timeout(cli, a);
 	case OPT_ONLY:

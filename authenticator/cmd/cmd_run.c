@@ -230,9 +230,8 @@ take_option(const struct cli *cli, int opt, struct run_options *o)
 		o->auth.no_faults = true;
 		break;
 	case OPT_AUDIT:
-		o->audit = audit_mode_named(optarg);
-		return o->audit != -1 ? CLI_DONE : cli_wrong_use(cli,
-		    "--audit cannot be \"%s\": sealed, plain or off", optarg);
+		return cli_take_choice(cli, "--audit", audit_mode_names,
+		    &o->audit);
 	case OPT_CHOICE:
 		o->choice = true;
 		return cli_take_setting(cli, "--account-choice",

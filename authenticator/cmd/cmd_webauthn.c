@@ -126,25 +126,11 @@ struct webauthn_use {
 	struct fault_choice fault;	/* fault NULL: none */
 	struct fault_set *faults;	/* of the key, if it is the key's */
 	bool		 batch;
-	unsigned long	 keys;		/* 0: one, and no fleet */
-	unsigned long	 jobs;		/* 0: not said */
+	uint64_t	 keys;		/* 0: one, and no fleet */
+	uint64_t	 jobs;		/* 0: not said */
 	const char	*root;
 	const char	*root_key;
 };
-
-static const char *const attachment_names[] = {
-	"cross-platform", "platform", NULL
-};
-
-static int
-take_attachment(const struct cli *cli, struct webauthn_use *use)
-{
-	int i, status = cli_take_choice(cli, "--attachment", attachment_names,
-	    &i);
-
-	use->platform = i == 1;
-	return status;
-}
 
 static int
 take_fault(const struct cli *cli, struct webauthn_use *use)
@@ -155,21 +141,6 @@ take_fault(const struct cli *cli, struct webauthn_use *use)
 		return cli_wrong_use(cli, "only one --fault at a time");
 	if (fault_choose(optarg, &use->fault, msg, sizeof(msg)) < 0)
 		return cli_wrong_use(cli, "%s", msg);
-	return CLI_DONE;
-}
-
-static int
-take_number(const struct cli *cli, const char *option, unsigned long max,
-    unsigned long *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtoul(optarg, &end, 10);
-	if (optarg[0] < '0' || optarg[0] > '9' || *end != '\0' ||
-	    errno != 0 || *out == 0 || *out > max)
-		return cli_wrong_use(cli, "%s is a number from 1 to %lu",
-		    option, max);
 	return CLI_DONE;
 }
 
@@ -197,7 +168,7 @@ take_option(const struct cli *cli, int opt, struct webauthn_use *use)
 		use->configured = true;
 		return cli_take_setting(cli, "--attestation", "attestation");
 	case OPT_ATTACHMENT:
-		return take_attachment(cli, use);
+		return cli_take_attachment(cli, &use->platform);
 	case OPT_PIN_FILE:
 		use->pin_file = optarg;
 		break;
@@ -211,9 +182,11 @@ take_option(const struct cli *cli, int opt, struct webauthn_use *use)
 		use->batch = true;
 		break;
 	case OPT_KEYS:
-		return take_number(cli, "--keys", FLEET_KEYS_MAX, &use->keys);
+		return cli_take_number(cli, "--keys", 1, FLEET_KEYS_MAX,
+		    &use->keys);
 	case OPT_JOBS:
-		return take_number(cli, "--jobs", FLEET_JOBS_MAX, &use->jobs);
+		return cli_take_number(cli, "--jobs", 1, FLEET_JOBS_MAX,
+		    &use->jobs);
 	case OPT_ROOT:
 		use->root = optarg;
 		break;

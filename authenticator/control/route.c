@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authenticator/parse.h"
 #include "ctap/cbor.h"
 
 #define SEGMENTS_MAX	8
@@ -162,25 +163,8 @@ bool
 request_query_number(struct request *rq, const char *name, uint64_t *out)
 {
 	const char *s = request_query(rq, name);
-	char *end;
 
-	if (s == NULL)
-		return true;
-	if (*s < '0' || *s > '9')
-		return false;
-	errno = 0;
-	*out = strtoull(s, &end, 10);
-	return errno == 0 && *end == '\0';
-}
-
-int
-request_choice(const char *const *names, const char *word)
-{
-	for (int i = 0; names[i] != NULL; i++) {
-		if (strcmp(names[i], word) == 0)
-			return i;
-	}
-	return -1;
+	return s == NULL || parse_number(s, 0, UINT64_MAX, out);
 }
 
 static bool

@@ -86,9 +86,6 @@ const char *request_query(struct request *rq, const char *name);
 bool request_query_number(struct request *rq, const char *name,
     uint64_t *out);
 
-/* Which of names (ended by NULL) a word of a request is; -1: none of them. */
-int request_choice(const char *const *names, const char *word);
-
 /* The handler is called again when woken. False: too many sleep already. */
 bool request_sleep(struct request *rq);
 void request_wake(struct request *rq);

@@ -2,11 +2,11 @@
 /* What a key is to get wrong on purpose. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "authenticator/control/describe_fault.h"
 #include "authenticator/control/route.h"
+#include "authenticator/parse.h"
 
 static struct fault_set *
 faults_of(struct request *rq)
@@ -133,10 +133,9 @@ delete_faults(struct request *rq)
 static uint32_t
 id_of(const char *text)
 {
-	if (text[0] == '\0' || strlen(text) > 9 ||
-	    strspn(text, "0123456789") != strlen(text))
-		return 0;
-	return (uint32_t)strtoul(text, NULL, 10);
+	uint64_t id;
+
+	return parse_number(text, 1, UINT32_MAX, &id) ? (uint32_t)id : 0;
 }
 
 static struct answer

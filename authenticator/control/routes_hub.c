@@ -8,6 +8,7 @@
 #include "authenticator/control/ask_profile.h"
 #include "authenticator/control/describe_key.h"
 #include "authenticator/control/route.h"
+#include "authenticator/parse.h"
 #include "authenticator/profile/profile_state.h"
 #include "authenticator/settings.h"
 
@@ -100,7 +101,7 @@ static int
 take_place(const struct wish *w, struct hub_options *o, char *msg,
     size_t msglen)
 {
-	int transport = request_choice(hub_transport_names, w->transport);
+	int transport = parse_choice(w->transport, hub_transport_names);
 
 	if (w->ephemeral > 0 && w->state != NULL)
 		return wrong(msg, msglen, "a key is ephemeral, or has a state "
@@ -147,7 +148,7 @@ static int
 take_wish(const struct wish *w, struct hub_options *o,
     struct profile **profile, char *msg, size_t msglen)
 {
-	int presence = request_choice(presence_names, w->presence);
+	int presence = parse_choice(w->presence, presence_names);
 	struct device_config defaults;
 	bool choice = false;
 	int r;
@@ -187,9 +188,9 @@ check_members(json_t *json, char *msg, size_t msglen)
 	json_t *value;
 
 	json_object_foreach(json, name, value) {
-		if (request_choice(texts, name) != -1)
+		if (parse_choice(name, texts) != -1)
 			wrong = json_is_string(value) ? NULL : "is text";
-		else if (request_choice(flags, name) != -1)
+		else if (parse_choice(name, flags) != -1)
 			wrong = json_is_boolean(value) ? NULL : "is true or "
 			    "false";
 		else if (strcmp(name, "settings") != 0 &&

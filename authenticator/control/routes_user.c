@@ -6,6 +6,7 @@
 
 #include "authenticator/control/describe.h"
 #include "authenticator/control/route.h"
+#include "authenticator/parse.h"
 
 #define PRESSES_MAX	16	/* of one key, that wait for a request */
 
@@ -168,7 +169,7 @@ put_presence(struct request *rq)
 		return failed;
 	if (json_unpack(json, "{s:s, s?I !}", "presence", &name,
 	    "delayMs", &delay) == 0)
-		mode = request_choice(presence_names, name);
+		mode = parse_choice(name, presence_names);
 	json_decref(json);
 	if (mode == -1 || delay < 0 || delay > PRESENCE_DELAY_MAX_MS)
 		return answer_invalid("presence is auto, manual, never or "
@@ -196,7 +197,7 @@ static bool
 take_result(const json_t *json, enum verification *out)
 {
 	const char *name = json_string_value(json);
-	int i = name != NULL ? request_choice(verification_names, name) : -1;
+	int i = name != NULL ? parse_choice(name, verification_names) : -1;
 
 	if (i != -1)
 		*out = i;

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "authenticator/parse.h"
+
 struct key {
 	const char	*section;
 	const char	*name;
@@ -113,12 +115,9 @@ static bool
 number(const struct profile_parser *parser, uint64_t max, uint64_t *out)
 {
 	const struct ini *ini = &parser->ini;
-	const char *text = value(parser);
-	size_t len = strlen(text);
 
-	*out = len <= 10 && strspn(text, "0123456789") == len ?
-	    strtoull(text, NULL, 10) : UINT64_MAX;
-	return *out <= max || ini_wrong(&ini->place, ini->msg, ini->msglen,
+	return parse_number(value(parser), 0, max, out) ||
+	    ini_wrong(&ini->place, ini->msg, ini->msglen,
 	    "it takes a number from 0 to %llu", (unsigned long long)max);
 }
 

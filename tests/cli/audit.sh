@@ -116,7 +116,7 @@ webauthn_says()
 check "webauthn with a state directory notes it, too" webauthn_says
 
 check "--audit is one of three" exits 2 run --audit yes
-check "and says which" says 'sealed, plain or off'
+check "and says which" says "off, sealed or plain"
 check "--operation is one that there is" exits 2 audit \
     --operation makeCredentials
 check "which is told" says 'no "makeCredentials"'

@@ -118,12 +118,12 @@ fleet=("${ORIGIN[@]}" --batch --keys)
 check "--keys without --batch" wrong "is for --batch" \
     create "${ORIGIN[@]}" --keys 2
 for n in 0 -1 x 2x 100001 99999999999999999999; do
-	check "--keys '$n'" wrong "--keys is a number from 1 to 100000" \
+	check "--keys '$n'" wrong "it is a number from 1 to 100000" \
 	    create "${fleet[@]}" "$n"
 done
-check "--jobs 0" wrong "--jobs is a number from 1 to 64" \
+check "--jobs 0" wrong "it is a number from 1 to 64" \
     create "${fleet[@]}" 2 --jobs 0
-check "--jobs 65" wrong "--jobs is a number" create "${fleet[@]}" 2 --jobs 65
+check "--jobs 65" wrong "--jobs cannot be" create "${fleet[@]}" 2 --jobs 65
 check "--jobs without --keys" wrong "for --keys" \
     create "${ORIGIN[@]}" --batch --jobs 2
 check "a verb behind the options" wrong \

@@ -476,13 +476,16 @@ check "wrong use: no roots" exits 2 ca challenge "$T/ca" -
 check "wrong use: not its option" exits 2 ca init "$T/x" --days 3
 no_number()
 {
-	exits 2 ca issue "$T/ca" --days 0 - && says '--days cannot be "0"'
+	exits 2 ca issue "$T/ca" --days 0 - &&
+	    says '--days cannot be "0": it is a number from 1 to 7300'
 }
 check "wrong use: no time" no_number
 no_maker()
 {
 	exits 2 ca issue "$T/ca" --manufacturer X - &&
-	    says '--manufacturer cannot be "X"'
+	    says '--manufacturer cannot be "X": it is four characters' &&
+	    exits 2 ca issue "$T/ca" --manufacturer none - &&
+	    says '--manufacturer cannot be "none": it is four'
 }
 check "wrong use: no maker" no_maker
 check "a CA without a name" exits 1 ca init "$T/unnamed" --name "$(

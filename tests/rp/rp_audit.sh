@@ -274,8 +274,8 @@ test_use()
 	check "no relying party" wrong "who the relying party is" \
 	    --origin "$ORIGIN" --options true
 	check "a bad origin" wrong "--origin: " --rp true --origin nonsense
-	check "a bad time" wrong "1 to 3600 seconds" --timeout 0
-	check "a bad time with a unit" wrong "1 to 3600 seconds" --timeout 1s
+	check "a bad time" wrong "a number from 1 to 3600" --timeout 0
+	check "a bad time with a unit" wrong "a number from 1 to 3600" --timeout 1s
 	check "a bad attachment" wrong "cannot be" --attachment usb
 	check "a list with nothing in it" wrong "empty name" --fail-on a,,b
 	check "a name that JSON has no text for" wrong "not UTF-8" --json \

@@ -541,10 +541,10 @@ static void
 modes(void **state)
 {
 	(void)state;
-	assert_int_equal(audit_mode_named("off"), AUDIT_OFF);
-	assert_int_equal(audit_mode_named("sealed"), AUDIT_SEALED);
-	assert_int_equal(audit_mode_named("plain"), AUDIT_PLAIN);
-	assert_int_equal(audit_mode_named("on"), -1);
+	assert_string_equal(audit_mode_names[AUDIT_OFF], "off");
+	assert_string_equal(audit_mode_names[AUDIT_SEALED], "sealed");
+	assert_string_equal(audit_mode_names[AUDIT_PLAIN], "plain");
+	assert_null(audit_mode_names[AUDIT_PLAIN + 1]);
 }
 
 /* systemd.exec(5): DEVICE:INODE of standard error, or of something else. */
