@@ -4,48 +4,20 @@
 # batch.sh: sealkey webauthn --batch --keys (TAP): wrong use, which line is for
 # which key, the order of answers, errors line by line, keys in directories,
 # and that it ends when its input or its reader does.
-#
-# SEALKEY names the program; build/sealkey.
 
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-SEALKEY=${SEALKEY:-build/sealkey}
+. "$(dirname "$0")/lib"
+
 ORIGIN=(--origin https://example.com)
-
-count=0
-failures=0
-work=$(mktemp -d "${TMPDIR:-/tmp}/sealkey-batch.XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-
-# --- TAP ------------------------------------------------------------------
-
-# check NAME COMMAND...: the command must succeed
-check()
-{
-	local name=$1
-
-	shift
-	count=$((count + 1))
-	if "$@" >"$work/said" 2>&1; then
-		echo "ok $count - $name"
-		return
-	fi
-	failures=$((failures + 1))
-	echo "not ok $count - $name"
-	echo "# $*"
-	cat "$work/said" "$work/error" 2>/dev/null | sed 's/^/# /'
-}
 
 # --- the program ----------------------------------------------------------
 
-# batch STATUS ARGUMENT...: lines in $work/in, answers in $work/out
+# batch STATUS ARGUMENT...: lines in $T/in, answers in $T/out
 batch()
 {
 	local wanted=$1 status
 
 	shift
-	"$SEALKEY" webauthn "$@" <"$work/in" >"$work/out" 2>"$work/error"
+	"$SEALKEY" webauthn "$@" <"$T/in" >"$T/out" 2>"$T/err"
 	status=$?
 	[ "$status" = "$wanted" ] && return
 	echo "exit status $status, wanted $wanted"
@@ -58,9 +30,9 @@ wrong()
 	local text=$1
 
 	shift
-	batch 2 "$@" && [ ! -s "$work/out" ] &&
-	    [ "$(wc -l <"$work/error")" = 1 ] &&
-	    grep -q "^sealkey: webauthn: .*$text" "$work/error"
+	batch 2 "$@" && [ ! -s "$T/out" ] &&
+	    [ "$(wc -l <"$T/err")" = 1 ] &&
+	    grep -q "^sealkey: webauthn: .*$text" "$T/err"
 }
 
 # each FILTER WANTED: what jq makes of the answers, on one line
@@ -68,7 +40,7 @@ each()
 {
 	local got
 
-	got=$(jq -r "$1" "$work/out" | tr '\n' ' ')
+	got=$(jq -r "$1" "$T/out" | tr '\n' ' ')
 	[ "$got" = "$2 " ] && return
 	echo "$1 is $got, wanted $2"
 	return 1
@@ -79,7 +51,7 @@ different()
 {
 	local got
 
-	got=$(jq -r "$1" "$work/out" | sort -u | wc -l)
+	got=$(jq -r "$1" "$T/out" | sort -u | wc -l)
 	[ "$got" = "$2" ] && return
 	echo "$1 has $got values, wanted $2"
 	return 1
@@ -111,7 +83,7 @@ times()
 }
 
 fleet=("${ORIGIN[@]}" --batch --keys)
-: >"$work/in"
+: >"$T/in"
 
 # --- wrong use ------------------------------------------------------------
 
@@ -131,39 +103,39 @@ check "a verb behind the options" wrong \
     "${fleet[@]}" 2 create
 check "no verb and no --keys" wrong "say create or get" "${ORIGIN[@]}" --batch
 check "keys of a socket" wrong "not --socket" \
-    create "${fleet[@]}" 2 --socket "$work/none"
+    create "${fleet[@]}" 2 --socket "$T/none"
 check "keys with a PIN" wrong "not --socket" \
-    create "${fleet[@]}" 2 --pin-file "$work/none"
+    create "${fleet[@]}" 2 --pin-file "$T/none"
 check "keys in a TPM" wrong "not --socket" \
-    create "${fleet[@]}" 2 --state "$work/s" --tpm none
+    create "${fleet[@]}" 2 --state "$T/s" --tpm none
 check "keys with a fault" wrong "is for one key" \
     create "${fleet[@]}" 2 --fault reg.rpidhash
 check "half a root" wrong "go together" \
-    create "${fleet[@]}" 2 --attestation-root "$work/none"
+    create "${fleet[@]}" 2 --attestation-root "$T/none"
 check "a root that is not there" batch 1 \
-    create "${fleet[@]}" 2 --attestation-root "$work/none" \
-    --attestation-root-key "$work/none"
+    create "${fleet[@]}" 2 --attestation-root "$T/none" \
+    --attestation-root-key "$T/none"
 check "an origin that may not" batch 1 create --origin http://example.com \
     --batch --keys 2
-check "nothing was made" test ! -e "$work/s"
+check "nothing was made" test ! -e "$T/s"
 
 # --- keys by turns ----------------------------------------------------------
 
 check "no line is no answer" batch 0 create "${fleet[@]}" 3
-check "and no output" test ! -s "$work/out"
-times 6 create_options ',"attestation":"direct"' >"$work/in"
+check "and no output" test ! -s "$T/out"
+times 6 create_options ',"attestation":"direct"' >"$T/in"
 check "six registrations of three keys" batch 0 create "${fleet[@]}" 3
-check "are six answers" test "$(wc -l <"$work/out")" = 6
+check "are six answers" test "$(wc -l <"$T/out")" = 6
 check "with six credentials" different .id 6
-jq -r .id "$work/out" >"$work/ids"
+jq -r .id "$T/out" >"$T/ids"
 
 # A key that has it refuses another for the same account.
-head -n 3 "$work/ids" | while read -r id; do
+head -n 3 "$T/ids" | while read -r id; do
 	create_options ",\"excludeCredentials\":[{\"type\":\"public-key\",
 	    \"id\":\"$id\"}]" | tr -d '\n'
 	echo
-done >"$work/again"
-cat "$work/again" >"$work/in"
+done >"$T/again"
+cat "$T/again" >"$T/in"
 check "another fleet has none of them" batch 0 create "${fleet[@]}" 3
 
 # --- lines that name their key ----------------------------------------------
@@ -171,7 +143,7 @@ check "another fleet has none of them" batch 0 create "${fleet[@]}" 3
 for key in 2 0 1 2; do
 	printf '{"id":"n%s","key":%s,"create":%s}\n' "$key" "$key" \
 	    "$(create_options '')"
-done >"$work/in"
+done >"$T/in"
 check "named keys" batch 0 "${fleet[@]}" 3 --jobs 2
 check "answers say which key" each .key "2 0 1 2"
 check "and have the ID of their line" each .id "n2 n0 n1 n2"
@@ -184,7 +156,7 @@ identities()
 {
 	local id line fd pid key got=""
 
-	coproc "$SEALKEY" webauthn "${fleet[@]}" 4 --jobs 2 2>"$work/error"
+	coproc "$SEALKEY" webauthn "${fleet[@]}" 4 --jobs 2 2>"$T/err"
 	pid=$COPROC_PID fd=${COPROC[1]}
 	printf '{"key":2,"create":%s}\n' "$(create_options '')" >&"$fd"
 	read -r -t 60 line <&"${COPROC[0]}" || return 1
@@ -209,7 +181,7 @@ check "a credential is of one key, and lines are answered at once" identities
 for n in {1..600}; do
 	printf '{"id":%s,"key":%s,"create":%s}\n' "$n" "$((n * n % 50))" \
 	    "$(create_options '')"
-done >"$work/in" < /dev/null
+done >"$T/in" < /dev/null
 check "600 lines for 50 keys, 2 jobs" batch 0 "${fleet[@]}" 50 --jobs 2
 check "answers are in the order of the lines" each .id "$(seq -s ' ' 600)"
 check "with as many credentials" different .response.id 600
@@ -217,14 +189,14 @@ check "more jobs than keys" batch 0 "${fleet[@]}" 50 --jobs 64
 
 # --- honest for good ----------------------------------------------------------
 
-times 4 create_options ',"attestation":"direct"' >"$work/in"
+times 4 create_options ',"attestation":"direct"' >"$T/in"
 check "keys that never get anything wrong" batch 0 create "${fleet[@]}" 3 \
     --jobs 2 --no-faults
 check "register" each '.error.name // "fine"' "fine fine fine fine"
 check "however that is said" batch 0 create "${fleet[@]}" 3 --set faults=off
 check "in directories, too" batch 0 create "${fleet[@]}" 2 --no-faults \
-    --state "$work/honest"
-check "for good" [ "$("$SEALKEY" info --json --state "$work/honest/keys/1" |
+    --state "$T/honest"
+check "for good" [ "$("$SEALKEY" info --json --state "$T/honest/keys/1" |
     jq .faultsAllowed)" = false ]
 
 # --- lines that are bad ---------------------------------------------------------
@@ -239,7 +211,7 @@ check "for good" [ "$("$SEALKEY" info --json --state "$work/honest/keys/1" |
 	head -c 1050000 /dev/zero | tr '\0' ' '
 	echo
 	printf '{"key":2,"create":%s}' "$(create_options '')"
-} >"$work/in"
+} >"$T/in"
 check "a batch with bad lines fails at its end" batch 1 "${fleet[@]}" 3 --jobs 2
 check "each has its answer" each '.error.name // "fine"' \
     "fine SyntaxError SyntaxError SyntaxError TypeError NotSupportedError fine"
@@ -247,7 +219,7 @@ check "which says what is wrong" each '.error.message // empty' \
     "not a JSON object neither create nor get the fleet has no key of this number challenge is missing the line is too long"
 check "an error has the ID of its line" each '.id // "-"' "- - - far 7 - -"
 check "and its key" each '.key // "-"' "0 - 1 3 1 - 2"
-check "and nothing is on standard error" test ! -s "$work/error"
+check "and nothing is on standard error" test ! -s "$T/err"
 check "of create, too" batch 1 create "${fleet[@]}" 3
 check "they are options then" each '.error.name // "fine"' \
     "TypeError SyntaxError TypeError TypeError TypeError NotSupportedError TypeError"
@@ -255,13 +227,13 @@ check "they are options then" each '.error.name // "fine"' \
 # --- attestation ------------------------------------------------------------------
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 \
-    -subj '/C=AA/O=TEST/CN=TEST Root' -keyout "$work/root.key" \
-    -out "$work/root.pem" 2>"$work/error"
-chmod 600 "$work/root.key"
-times 4 create_options ',"attestation":"direct"' >"$work/in"
+    -subj '/C=AA/O=TEST/CN=TEST Root' -keyout "$T/root.key" \
+    -out "$T/root.pem" 2>"$T/err"
+chmod 600 "$T/root.key"
+times 4 create_options ',"attestation":"direct"' >"$T/in"
 check "a root for all of them" batch 0 create "${fleet[@]}" 4 --jobs 2 \
-    --attestation-root "$work/root.pem" \
-    --attestation-root-key "$work/root.key"
+    --attestation-root "$T/root.pem" \
+    --attestation-root-key "$T/root.key"
 # what is behind "x5c" up to the authenticator data is the certificate
 under_the_root()
 {
@@ -270,7 +242,7 @@ under_the_root()
 	while read -r object; do
 		tr -- '-_' '+/' <<<"$object===" | base64 -di 2>/dev/null |
 		    LC_ALL=C grep -q -a "TEST Root" || return 1
-	done < <(jq -r .response.attestationObject "$work/out")
+	done < <(jq -r .response.attestationObject "$T/out")
 }
 check "issued what they attest with" under_the_root
 # {"fmt": "packed"
@@ -281,38 +253,38 @@ check "and it is packed" each '.response.attestationObject[0:16]' \
 # --- keys in directories ------------------------------------------------------------
 
 times 4 create_options ',"authenticatorSelection":{"residentKey":"required"}' \
-    >"$work/in"
+    >"$T/in"
 check "keys in directories" batch 0 create "${fleet[@]}" 4 --jobs 2 \
-    --state "$work/fleet"
-check "have one each" test -d "$work/fleet/keys/0" -a -d "$work/fleet/keys/3"
-check "and no more" test ! -e "$work/fleet/keys/4"
-jq -r .id "$work/out" >"$work/ids"
+    --state "$T/fleet"
+check "have one each" test -d "$T/fleet/keys/0" -a -d "$T/fleet/keys/3"
+check "and no more" test ! -e "$T/fleet/keys/4"
+jq -r .id "$T/out" >"$T/ids"
 n=0
 while read -r id; do
 	printf '{"key":%s,"get":%s}\n' "$n" "$(get_options "$id")"
 	n=$((n + 1))
-done <"$work/ids" >"$work/in"
+done <"$T/ids" >"$T/in"
 check "which still have it in the next process" batch 0 "${fleet[@]}" 4 \
-    --state "$work/fleet"
-get_options "$(sed -n 3p "$work/ids")" >"$work/in"
+    --state "$T/fleet"
+get_options "$(sed -n 3p "$T/ids")" >"$T/in"
 check "and are keys like any other" batch 0 get "${ORIGIN[@]}" \
-    --state "$work/fleet/keys/2"
+    --state "$T/fleet/keys/2"
 check "with a log of what they did" [ "$("$SEALKEY" audit --json \
-    --state "$work/fleet/keys/2" | jq -r .operation |
+    --state "$T/fleet/keys/2" | jq -r .operation |
     grep -c makeCredential)" = 1 ]
-check "each its own" batch 1 get "${ORIGIN[@]}" --state "$work/fleet/keys/1"
-cp -r "$work/fleet/keys/2" "$work/fleet/keys/4"
+check "each its own" batch 1 get "${ORIGIN[@]}" --state "$T/fleet/keys/1"
+cp -r "$T/fleet/keys/2" "$T/fleet/keys/4"
 for key in 2 4 3; do
 	printf '{"key":%s,"get":%s}\n' "$key" \
-	    "$(get_options "$(sed -n 3p "$work/ids")")"
-done >"$work/in"
-check "a copy of one is a clone" batch 1 "${fleet[@]}" 5 --state "$work/fleet"
+	    "$(get_options "$(sed -n 3p "$T/ids")")"
+done >"$T/in"
+check "a copy of one is a clone" batch 1 "${fleet[@]}" 5 --state "$T/fleet"
 check "with the same credential" each '.error.name // "fine"' \
     "fine fine NotAllowedError"
-mkdir -p "$work/busy/keys" && echo file >"$work/busy/keys/1"
-times 3 create_options '' >"$work/in"
+mkdir -p "$T/busy/keys" && echo file >"$T/busy/keys/1"
+times 3 create_options '' >"$T/in"
 check "a key that cannot be opened is an error of its lines" \
-    batch 1 create "${fleet[@]}" 3 --state "$work/busy"
+    batch 1 create "${fleet[@]}" 3 --state "$T/busy"
 check "not of the others'" each '.error.name // "fine"' "fine UnknownError fine"
 
 # --- the end --------------------------------------------------------------------------
@@ -324,16 +296,15 @@ reader_gone()
 
 	times 3000 create_options '' |
 	    timeout 60 "$SEALKEY" webauthn create "${fleet[@]}" 8 --jobs 2 \
-	    2>"$work/error" | head -n 1 >"$work/out"
+	    2>"$T/err" | head -n 1 >"$T/out"
 	status=${PIPESTATUS[1]}
 	[ "$status" = 1 ] || [ "$status" = 141 ]
 }
 check "it ends when its reader does" reader_gone
-times 5 create_options '' >"$work/in"
+times 5 create_options '' >"$T/in"
 check "/dev/full is an error" bash -c "'$SEALKEY' webauthn create ${fleet[*]} 2 \
-    <'$work/in' >/dev/full 2>'$work/error'; [ \$? = 1 ] &&
-    grep -q 'cannot write the output: No space' '$work/error' &&
-    [ \$(wc -l <'$work/error') = 1 ]"
+    <'$T/in' >/dev/full 2>'$T/err'; [ \$? = 1 ] &&
+    grep -q 'cannot write the output: No space' '$T/err' &&
+    [ \$(wc -l <'$T/err') = 1 ]"
 
-echo "1..$count"
-[ "$failures" = 0 ]
+plan

@@ -6,19 +6,6 @@
 control=$T/control
 token=$T/token
 
-# start_daemon ARGS...: ready when this returns; its process is $key
-start_daemon()
-{
-	local line=
-	mkfifo "$T/daemon.ready" 2>/dev/null
-	"$SEALKEY" run --ready-fd 8 "$@" 8>"$T/daemon.ready" \
-	    2>"$T/daemon.log" &
-	key=$!
-	running+=("$key")
-	read -r -t 60 line <"$T/daemon.ready"
-	[ "$line" = READY=1 ]
-}
-
 ctl()
 {
 	"$SEALKEY" ctl --control "$control" "$@"
@@ -400,18 +387,6 @@ check "so does who reads its events" events_end
 check "whose end others see as well" waits --since 0 removed
 
 base=http://localhost/v1
-curl_control()
-{
-	curl -s -o "$T/reply" -w '%{http_code}' --max-time 10 \
-	    --unix-socket "$control" "$@" >"$T/code"
-}
-answers()
-{
-	local code=$1 text=$2
-	shift 2
-	curl_control "$@"
-	[ "$(cat "$T/code")" = "$code" ] && grep -q -e "$text" "$T/reply"
-}
 if command -v curl >/dev/null; then
 	check "no such kind of event" answers 400 'invalid argument' \
 	    "$base/events?kind=x"

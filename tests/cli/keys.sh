@@ -5,31 +5,6 @@
 
 command -v curl >/dev/null || { echo "1..0 # SKIP curl is missing"; exit 0; }
 
-# start_daemon ARGS...: ready when this returns; its process is $key
-start_daemon()
-{
-	local line=
-	mkfifo "$T/daemon.ready" 2>/dev/null
-	"$SEALKEY" run --ready-fd 8 "$@" 8>"$T/daemon.ready" \
-	    2>"$T/daemon.log" &
-	key=$!
-	running+=("$key")
-	read -r -t 60 line <"$T/daemon.ready"
-	[ "$line" = READY=1 ]
-}
-
-# call CODE TEXT METHOD PATH [BODY]: the daemon at $control answers so
-call()
-{
-	local code
-	code=$(curl -s -o "$T/reply" -w '%{http_code}' --max-time 20 \
-	    --unix-socket "$control" -X "$3" ${5+--data "$5"} \
-	    "http://localhost$4")
-	[ "$code" = "$1" ] && grep -q -e "$2" "$T/reply" && return
-	echo "$code: $(cat "$T/reply")"
-	return 1
-}
-
 # add ID [MEMBERS]: with the socket $T/ID.sock
 add()
 {

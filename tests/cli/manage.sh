@@ -142,18 +142,6 @@ check "but not reach a terminal" evil
 
 # in pages
 control=$(sed -n 's/^control //p' "$T/key/lock")
-curl_control()
-{
-	curl -s -o "$T/reply" -w '%{http_code}' --max-time 10 \
-	    --unix-socket "$control" "$@" >"$T/code"
-}
-answers()
-{
-	local code=$1 text=$2
-	shift 2
-	curl_control "$@"
-	[ "$(cat "$T/code")" = "$code" ] && grep -q -e "$text" "$T/reply"
-}
 if command -v curl >/dev/null; then
 	base=http://localhost/v1
 	check "control: info" answers 200 '"aaguid"' $base/info
@@ -176,7 +164,7 @@ if command -v curl >/dev/null; then
 	check "control: not an ID" answers 400 'invalid argument' \
 	    $base/credentials/A
 	head -c 100000 /dev/zero >"$T/zeros"
-	curl_control --data-binary "@$T/zeros" $base/reset
+	ask_control --data-binary "@$T/zeros" $base/reset
 	check "control: a long body changes nothing" \
 	    [ "$(ids | wc -l)" = 2 ]
 else
@@ -186,7 +174,7 @@ fi
 garbage()
 {
 	head -c 100000 /dev/urandom >"$T/garbage"
-	curl_control -X "$(tr -dc A-Z <"$T/garbage" | head -c 30000)" \
+	ask_control -X "$(tr -dc A-Z <"$T/garbage" | head -c 30000)" \
 	    http://localhost/v1/info
 	manage info >"$T/info" && grep -q 'running: yes' "$T/info"
 }

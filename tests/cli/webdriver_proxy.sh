@@ -26,15 +26,8 @@ start_driver()
 # start_proxy ARGS...: at $proxy; its process is $key
 start_proxy()
 {
-	local line=
-	mkfifo "$T/proxy.ready" 2>/dev/null
-	"$SEALKEY" webdriver --upstream "http://127.0.0.1:$driver_port/" \
-	    --listen 127.0.0.1:0 --ready-fd 8 "$@" 8>"$T/proxy.ready" \
-	    2>"$T/proxy.log" &
-	key=$!
-	running+=("$key")
-	read -r -t 60 line <"$T/proxy.ready"
-	[ "$line" = READY=1 ] || return
+	start proxy webdriver --upstream "http://127.0.0.1:$driver_port/" \
+	    --listen 127.0.0.1:0 "$@" || return
 	proxy=$(sed -n 's/^sealkey: ready: WebDriver at //p' "$T/proxy.log")
 }
 
@@ -278,23 +271,13 @@ ends_while_asked()
 check "it ends while the driver is silent" ends_while_asked
 check "and leaves nothing" [ -z "$(ls "$T/runtime/sealkey")" ]
 
-start_daemon()
-{
-	local line=
-	mkfifo "$T/daemon.ready" 2>/dev/null
-	"$SEALKEY" run --empty --control "$T/c.sock" --ready-fd 8 \
-	    8>"$T/daemon.ready" 2>"$T/daemon.log" &
-	daemon=$!
-	running+=("$daemon")
-	read -r -t 60 line <"$T/daemon.ready"
-	[ "$line" = READY=1 ]
-}
 keys_are()
 {
 	curl -s --unix-socket "$T/c.sock" http://localhost/v1/keys |
 	    grep -q "$1"
 }
-check "a daemon" start_daemon
+check "a daemon" start_daemon --empty --control "$T/c.sock"
+daemon=$key
 check "a proxy for it" start_proxy --control "$T/c.sock"
 check "has none of its own" [ -z "$(pgrep -P "$key")" ]
 check "a session" session

@@ -10,15 +10,6 @@
 
 control=$work/control
 
-start_daemon()
-{
-	mkfifo "$work/ready"
-	"$SEALKEY" run --empty --control "$control" --ready-fd 8 \
-	    8>"$work/ready" 2>"$work/log" &
-	key=$!
-	read -r _ <"$work/ready" || bail "$(cat "$work/log")"
-}
-
 ctl()
 {
 	"$SEALKEY" ctl --control "$control" "$@"
@@ -118,7 +109,7 @@ test_synced()
 	check "the account says it is backed up" is backedUp true
 }
 
-start_daemon
+start_run --empty --control "$control"
 test_clone
 test_synced
 plan

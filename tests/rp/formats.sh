@@ -143,33 +143,19 @@ test_sites()
 	verified "and not for others" packed basic ES256
 }
 
-# run_key OPTION...: the key behind a socket
-run_key()
+# from_socket OPTION...: the key behind a socket, for a site that is new to it
+from_socket()
 {
-	rm -f "$work/ready"
-	mkfifo "$work/ready"
-	"$SEALKEY" run --state "$work/key" --socket "$work/socket" \
-	    --presence auto --ready-fd 3 "$@" 3>"$work/ready" 2>"$work/run" &
-	key=$!
-	[ -n "$(timeout 20 head -c 1 "$work/ready" | od -An -tx1)" ] ||
-	    bail "sealkey run: $(cat "$work/run")"
+	run_key "$@"
 	with="--socket $work/socket"
 	new_site
-}
-
-end_key()
-{
-	kill "$key"
-	wait "$key"
-	check "sealkey run ends with status 0" same $? 0
-	key=
 }
 
 # Over CTAP, where a compound statement is deeper than CTAP permits
 test_socket()
 {
 	for format in apple android-safetynet compound; do
-		run_key --attestation "$format"
+		from_socket --attestation "$format"
 		alone "over CTAP: $format" $format ES256
 		end_key
 	done
@@ -180,7 +166,7 @@ test_enterprise()
 {
 	"${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O1 -o "$work/rawhost" \
 	    tests/cli/rawhost.c
-	run_key --set ep=on --set uv=off
+	from_socket --set ep=on --set uv=off
 	check "enterprise attestation is switched on" same \
 	    "$("$work/rawhost" cbor "$work/socket" 0da10101)" 00
 	end_key

@@ -100,26 +100,6 @@ test_state()
 	check "it signs in with an allow list" used --user bob
 }
 
-# run_key OPTION...: until end_key, behind $work/socket
-run_key()
-{
-	rm -f "$work/ready"
-	mkfifo "$work/ready"
-	"$SEALKEY" run --state "$work/key" --socket "$work/socket" \
-	    --presence auto --ready-fd 3 "$@" 3>"$work/ready" 2>"$work/run" &
-	key=$!
-	[ -n "$(timeout 20 head -c 1 "$work/ready" | od -An -tx1)" ] ||
-	    bail "sealkey run: $(cat "$work/run")"
-}
-
-end_key()
-{
-	kill "$key"
-	wait "$key"
-	check "sealkey run ends with status 0" same $? 0
-	key=
-}
-
 test_socket()
 {
 	run_key
