@@ -18,7 +18,7 @@
 #include "authenticator/clock.h"
 
 #define GATHERED_MAX	65536	/* bytes; written when there are as many */
-#define JOURNAL_FIELDS	8
+#define JOURNAL_FIELDS	10
 
 _Static_assert(2 * AUDIT_LINE_MAX <= GATHERED_MAX,
     "what was lost and one line fit always");
@@ -136,6 +136,8 @@ tell_journal(const struct event *e, struct span line)
 	add_text(&f, "PRIORITY", "6");	/* LOG_INFO */
 	add_text(&f, "SYSLOG_IDENTIFIER", "sealkey");
 	add_text(&f, "SEALKEY_EVENT", event_name(e->kind));
+	add_text(&f, "SEALKEY_KEY", e->key);
+	add_text(&f, "SEALKEY_PROFILE", e->profile);
 	add_text(&f, "SEALKEY_OPERATION", e->operation);
 	add_field(&f, "SEALKEY_RP_ID", (const char *)e->rp_id.p, e->rp_id.len);
 	add_text(&f, "SEALKEY_RESULT", e->result);

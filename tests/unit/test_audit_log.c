@@ -569,6 +569,7 @@ static void
 the_journal_has_fields(void **state)
 {
 	struct event e = { .kind = EVENT_OPERATION, .time_ms = NOW_MS,
+	    .key = "alice", .profile = "titan-v2",
 	    .operation = "makeCredential", .rp_id = span_str("a.example"),
 	    .result = "OK", .fault = "att.sig-bad" };
 
@@ -578,10 +579,12 @@ the_journal_has_fields(void **state)
 	assert_int_equal(messages, 1);	/* that does not wait for others */
 	assert_string_equal(journal, "PRIORITY=6\n"
 	    "SYSLOG_IDENTIFIER=sealkey\nSEALKEY_EVENT=operation\n"
+	    "SEALKEY_KEY=alice\nSEALKEY_PROFILE=titan-v2\n"
 	    "SEALKEY_OPERATION=makeCredential\nSEALKEY_RP_ID=a.example\n"
 	    "SEALKEY_RESULT=OK\nSEALKEY_FAULT=att.sig-bad\n"
 	    "MESSAGE={\"event\":\"operation\","
 	    "\"time\":\"2026-08-01T12:00:00.000Z\","
+	    "\"key\":\"alice\",\"profile\":\"titan-v2\","
 	    "\"operation\":\"makeCredential\",\"rpId\":\"a.example\","
 	    "\"fault\":\"att.sig-bad\",\"result\":\"OK\"}\n");
 	happen("b.example");
