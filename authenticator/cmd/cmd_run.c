@@ -492,18 +492,21 @@ tell_warning(const struct run *r)
 static void
 tell_ready(const struct run *r)
 {
+	const char *tcp = control_tcp(r->control);
+	const char *at = tcp[0] != '\0' ? ", control interface at http://" : "";
 	char aaguid[37], keys[DESCRIBE_KEYS_LEN];
 
 	if (r->opt->quiet) {
 		;	/* whoever started us says it */
 	} else if (r->key == NULL) {
 		fprintf(stderr, "sealkey: ready: no key yet, control "
-		    "interface at %s\n", r->control_path);
+		    "interface at %s%s%s\n", r->control_path,
+		    tcp[0] != '\0' ? " and http://" : "", tcp);
 	} else {
 		describe_aaguid(device_auth(r->key->device)->aaguid, aaguid);
 		describe_keys(r->key->device, keys);
-		fprintf(stderr, "sealkey: ready: %s, AAGUID %s, %s\n",
-		    hub_transport_names[r->key->kind], aaguid, keys);
+		fprintf(stderr, "sealkey: ready: %s, AAGUID %s, %s%s%s\n",
+		    hub_transport_names[r->key->kind], aaguid, keys, at, tcp);
 	}
 	(void)sd_notify(0, "READY=1");
 	ready_tell(r->opt->ready_fd);

@@ -43,6 +43,7 @@ struct control {
 	struct http_clients clients;
 	char		*path;
 	char		*token;
+	char		 tcp[LOOPBACK_TEXT_LEN];	/* "": not there */
 	struct unix_name name;
 	uint64_t	 now_ms;
 	struct request	*sleeping;
@@ -412,7 +413,7 @@ listen_unix(struct control *c, char *msg, size_t msglen)
 static int
 listen_tcp(struct control *c, const char *address, char *msg, size_t msglen)
 {
-	int fd = control_tcp_listen(address, msg, msglen);
+	int fd = control_tcp_listen(address, c->tcp, msg, msglen);
 	int r = fd;
 
 	if (r < 0)
@@ -538,6 +539,12 @@ control_close(struct control *c)
 		request_wake(rq);
 	}
 	free_control(c);
+}
+
+const char *
+control_tcp(const struct control *c)
+{
+	return c->tcp;
 }
 
 int

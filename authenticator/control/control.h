@@ -37,6 +37,9 @@ int control_open(const struct control_config *config, struct control **out,
 /* Accepts NULL. Who waits is answered: nothing came. */
 void control_close(struct control *c);
 
+/* Where it is on TCP, the port as it came to be: "127.0.0.1:8080"; "": not. */
+const char *control_tcp(const struct control *c);
+
 int control_fd(const struct control *c);
 void control_dispatch(struct control *c, uint64_t now_ms);
 uint64_t control_deadline(const struct control *c, uint64_t now_ms);

@@ -16,12 +16,12 @@
 #include <unistd.h>
 
 #include "authenticator/control/control.h"
-#include "authenticator/loopback.h"
 
 #define RANDOM_LEN	32	/* bytes of a token that we make */
 
 int
-control_tcp_listen(const char *address, char *msg, size_t msglen)
+control_tcp_listen(const char *address, char at[static LOOPBACK_TEXT_LEN],
+    char *msg, size_t msglen)
 {
 	struct sockaddr_storage addr;
 	socklen_t len;
@@ -36,6 +36,8 @@ control_tcp_listen(const char *address, char *msg, size_t msglen)
 	if (fd < 0)
 		snprintf(msg, msglen, "%s: cannot listen: %s", address,
 		    strerror(-fd));
+	else
+		loopback_text(&addr, at);
 	return fd;
 }
 

@@ -13,12 +13,14 @@
 #include <stdbool.h>
 
 #include "authenticator/control/route.h"
+#include "authenticator/loopback.h"
 
 /*
- * Listens at "127.0.0.1:PORT" or "[::1]:PORT" (loopback.h). The descriptor, or
- * -errno and one line in msg.
+ * Listens at "127.0.0.1:PORT" or "[::1]:PORT" (loopback.h); at is where, the
+ * port as it came to be. The descriptor, or -errno and one line in msg.
  */
-int control_tcp_listen(const char *address, char *msg, size_t msglen);
+int control_tcp_listen(const char *address, char at[static LOOPBACK_TEXT_LEN],
+    char *msg, size_t msglen);
 
 /* False: *refusal is the answer. */
 bool control_tcp_admits(struct MHD_Connection *connection, const char *token,
