@@ -224,7 +224,7 @@ check_fault(const struct cli *cli, const struct webauthn_use *use)
 		return CLI_DONE;
 	if (f->stage == FAULT_METADATA)
 		return cli_wrong_use(cli, "the fault %s is one of metadata: "
-		    "sealkey mds --fault %s", f->name, f->name);
+		    "sealkey mds blob --fault %s", f->name, f->name);
 	if (f->stage == FAULT_TRANSPORT || (f->stage != FAULT_CLIENT && !local))
 		return cli_wrong_use(cli, "the fault %s is for a running key: "
 		    "sealkey fault arm %s", f->name, f->name);
@@ -347,17 +347,26 @@ open_token(const struct webauthn_use *use, struct token **out)
 	return r == 0 ? CLI_DONE : cli_error("webauthn: %s", msg);
 }
 
-/* What the key gets wrong, as long as this process has it. */
+/*
+ * What the key gets wrong, as long as this process has it. A fault of the
+ * client is none of the key's, but would be in its audit log.
+ */
 static int
 arm_fault(struct webauthn_use *use, struct token *token)
 {
 	static const struct fault_scope until_cleared;
+	bool local = use->socket == NULL && use->device == NULL;
 	char msg[FAULT_MESSAGE_LEN];
+	struct fault_set *faults;
 
-	if (use->fault.fault == NULL || use->fault.fault->stage ==
-	    FAULT_CLIENT)
+	if (use->fault.fault == NULL || !local)
 		return CLI_DONE;
-	use->faults = device_faults(token_local_device(token));
+	faults = device_faults(token_local_device(token));
+	if (fault_set_forbidden(faults))
+		return cli_error("webauthn: %s", FAULT_FORBIDDEN_TEXT);
+	if (use->fault.fault->stage == FAULT_CLIENT)
+		return CLI_DONE;
+	use->faults = faults;
 	if (fault_arm(use->faults, use->fault, &until_cleared, NULL, msg,
 	    sizeof(msg)) < 0)
 		return cli_error("webauthn: %s", msg);

@@ -42,8 +42,7 @@ check(const struct fault_set *set, const struct fault *f, char *msg,
     size_t msglen)
 {
 	if (set->forbidden) {
-		snprintf(msg, msglen, "this key was made with --no-faults, and "
-		    "cannot get anything wrong on purpose");
+		snprintf(msg, msglen, FAULT_FORBIDDEN_TEXT);
 		return -EPERM;
 	}
 	if (f->stage == FAULT_CLIENT) {
@@ -53,7 +52,8 @@ check(const struct fault_set *set, const struct fault *f, char *msg,
 	}
 	if (f->stage == FAULT_METADATA) {
 		snprintf(msg, msglen, "the fault %s is one of metadata, not "
-		    "the key's: sealkey mds --fault %s", f->name, f->name);
+		    "the key's: sealkey mds blob --fault %s", f->name,
+		    f->name);
 		return -ENOTSUP;
 	}
 	if (set->count == FAULTS_ARMED_MAX) {

@@ -40,6 +40,8 @@ struct fault_set;
 struct fault_set *fault_set_new(bool forbidden);
 void fault_set_free(struct fault_set *set);	/* accepts NULL */
 bool fault_set_forbidden(const struct fault_set *set);
+#define FAULT_FORBIDDEN_TEXT	"this key was made with --no-faults, and " \
+				"cannot get anything wrong on purpose"
 
 /*
  * Whether a ceremony can be of this RP ID: a host's name as browsers have it,

@@ -343,6 +343,8 @@ client_never()
 {
 	with honest reg.up-clear
 	[ "$status" = 1 ] && one_line && says 'made with --no-faults' || return
+	with honest reg.origin
+	[ "$status" = 1 ] && one_line && says 'made with --no-faults' || return
 	with new reg.up-clear --no-faults
 	[ "$status" = 2 ] && one_line
 }

@@ -266,7 +266,7 @@ not_what_happens_elsewhere(void **state)
 	assert_refused(set, &origin, -ENOTSUP, "the fault test.origin is the "
 	    "client's, not the key's: sealkey webauthn --fault test.origin");
 	assert_refused(set, &blob, -ENOTSUP, "the fault test.blob is one of "
-	    "metadata, not the key's: sealkey mds --fault test.blob");
+	    "metadata, not the key's: sealkey mds blob --fault test.blob");
 	fault_set_free(set);
 }
 
