@@ -11,6 +11,9 @@
 
 #include "authenticator/parse.h"
 #include "authenticator/settings.h"
+#include "ctap/cbor.h"
+
+#define UTF8_MAX	4	/* bytes of a code point */
 
 void
 cli_print_version(void)
@@ -244,22 +247,42 @@ cli_take_attachment(const struct cli *cli, bool *platform)
 	return status;
 }
 
+/* Of the first code point; 0: it is no UTF-8. */
+static size_t
+code_point(struct span s)
+{
+	for (size_t n = 1; n <= s.len && n <= UTF8_MAX; n++)
+		if (cbor_utf8_cut(span(s.p, n), n) == n)
+			return n;
+	return 0;
+}
+
 /* C0, DEL, and C1 as UTF-8 has it (c2 80 to c2 9f) can steer a terminal. */
+static bool
+is_control(const uint8_t *p, size_t len)
+{
+	return len == 1 ? p[0] < 0x20 || p[0] == 0x7f :
+	    len == 2 && p[0] == 0xc2 && p[1] <= 0x9f;
+}
+
 void
 cli_clean(const char *text, size_t len, char *out, size_t size)
 {
-	size_t used = 0;
-	size_t i;
+	struct span left = span(text, len);
+	size_t used = 0, n;
 
-	for (i = 0; i < len && used + 1 < size; i++) {
-		unsigned char c = text[i];
-		unsigned char next = i + 1 < len ? text[i + 1] : 0;
-
-		if (c == 0xc2 && next >= 0x80 && next <= 0x9f) {
-			i++;
-			c = '?';
+	for (; left.len > 0 && used + 1 < size;
+	    left = span(left.p + n, left.len - n)) {
+		n = code_point(left);
+		if (n == 0 || is_control(left.p, n)) {
+			out[used++] = '?';
+			n += n == 0;
+			continue;
 		}
-		out[used++] = c < 0x20 || c == 0x7f ? '?' : c;
+		if (n >= size - used)
+			break;
+		memcpy(out + used, left.p, n);
+		used += n;
 	}
 	out[used] = '\0';
 }

@@ -101,7 +101,8 @@ void cli_print_version(void);
 
 /*
  * Text of somebody else's making, on one line of a terminal: control
- * characters become '?'. Writes at most size bytes, NUL included.
+ * characters, and bytes that are no UTF-8, become '?'. Writes at most size
+ * bytes, NUL included, and whole characters.
  */
 void cli_clean(const char *text, size_t len, char *out, size_t size);
 

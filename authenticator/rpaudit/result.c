@@ -169,7 +169,6 @@ row_json(const struct rp_row *row)
 	why[0] = '\0';
 	if (row->why != NULL)
 		cli_clean(row->why, strlen(row->why), why, sizeof(why));
-	/* what a relying party says may be no UTF-8: then it is left out */
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:o?, s:I}",
 	    "name", row->name,
 	    "level", rp_level_name(row->level),
