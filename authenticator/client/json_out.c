@@ -59,7 +59,8 @@ room(struct json_out *o, size_t need)
 {
 	if (o->failed)
 		return NULL;
-	if (o->cap - o->len < need && !grow(o, need)) {
+	/* nothing to begin with needs a place, too */
+	if ((o->p == NULL || o->cap - o->len < need) && !grow(o, need)) {
 		o->failed = true;
 		return NULL;
 	}
