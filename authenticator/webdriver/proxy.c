@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "authenticator/cmd/cli.h"
 #include "authenticator/http_client.h"
 #include "authenticator/webdriver/capabilities.h"
 
@@ -46,15 +47,18 @@ struct answer {
 	char		 type[64];
 };
 
-/* WebDriver 6.6: the body of an error */
+/* WebDriver 6.6: the body of an error. Messages may quote what is no text. */
 static struct answer
 failure(unsigned status, const char *error, const char *message)
 {
 	struct answer a = { .status = status, .type = "application/json; "
 	    "charset=utf-8" };
-	json_t *json = json_pack("{s:{s:s, s:s, s:s}}", "value",
-	    "error", error, "message", message, "stacktrace", "");
+	char line[HTTP_MESSAGE_LEN];
+	json_t *json;
 
+	cli_clean(message, strlen(message), line, sizeof(line));
+	json = json_pack("{s:{s:s, s:s, s:s}}", "value",
+	    "error", error, "message", line, "stacktrace", "");
 	a.text = json_dumps(json, JSON_COMPACT);
 	a.len = a.text != NULL ? strlen(a.text) : 0;
 	json_decref(json);
@@ -93,7 +97,7 @@ parse_session(const char *uri, char id[static SESSION_LEN], const char **rest)
 	if (strncmp(uri, prefix, sizeof(prefix) - 1) != 0)
 		return false;
 	uri += sizeof(prefix) - 1;
-	len = strcspn(uri, "/?");
+	len = strcspn(uri, "/?#");
 	if (len == 0 || len >= SESSION_LEN)
 		return false;
 	memcpy(id, uri, len);
@@ -112,11 +116,24 @@ is_webauthn(const char *uri)
 	    strncmp(rest, "/webauthn/", strlen("/webauthn/")) == 0;
 }
 
+/* One component of a path, as it is: the driver may call it anything. */
+static bool
+is_session_id(const char *id)
+{
+	size_t len = 0;
+
+	for (; id[len] != '\0'; len++)
+		if (id[len] <= ' ' || id[len] >= 0x7f ||
+		    strchr("/?#%", id[len]) != NULL)
+			return false;
+	return len > 0 && len < SESSION_LEN;
+}
+
 static void
 remember_session(struct proxy *p, const char *id)
 {
 	pthread_mutex_lock(&p->lock);
-	if (strlen(id) < SESSION_LEN && p->session_count < PROXY_SESSIONS_MAX)
+	if (is_session_id(id) && p->session_count < PROXY_SESSIONS_MAX)
 		strcpy(p->sessions[p->session_count++], id);
 	pthread_mutex_unlock(&p->lock);
 }

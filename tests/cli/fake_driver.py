@@ -3,8 +3,9 @@
 """What a WebDriver server looks like to a proxy in front of it.
 
 Says "PORT\\n" on standard output. Replies with what it was asked, as JSON;
-POST /session makes sessions s1, s2, ...; /teapot is no JSON and no success;
-/big has 3 MB; /never is not answered; what a session was asked for is in its capabilities.
+POST /session makes sessions s1, s2, ..., or of the ID that "fake:id" of
+alwaysMatch is; /teapot is no JSON and no success; /big has 3 MB; /never is not
+answered; what a session was asked for is in its capabilities.
 """
 
 import json
@@ -46,8 +47,10 @@ class Driver(BaseHTTPRequestHandler):
                            b'"stacktrace":""}}')
                 return
             sessions += 1
-            value = {"sessionId": f"s{sessions}", "capabilities": {
-                "browserName": "fake", "asked": json.loads(body)}}
+            asked = json.loads(body)
+            always = asked.get("capabilities", {}).get("alwaysMatch", {})
+            value = {"sessionId": always.get("fake:id", f"s{sessions}"),
+                     "capabilities": {"browserName": "fake", "asked": asked}}
         self.reply(200, "application/json; charset=utf-8",
                    json.dumps({"value": value}).encode())
 

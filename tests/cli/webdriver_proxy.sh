@@ -284,8 +284,26 @@ check "a session" session
 check "an authenticator" key_at "$(sed \
     's/.*"sessionId": *"\([^"]*\)".*/\1/' "$T/reply")"
 check "is the daemon's" keys_are "\"key\":\"$id\""
+# somebody else's, in a session of the daemon's that the proxy does not know
+key_of_others()
+{
+	proxy=http://localhost call 200 '^{"value":"' POST \
+	    /session/others/webauthn/authenticator --unix-socket "$T/c.sock" \
+	    --data-binary '{"protocol": "ctap2", "transport": "usb",
+	    "sealkey:transport": "socket"}' || return
+	id=$(sed 's/.*:"\(.*\)"}/\1/' "$T/reply")
+}
+check "an authenticator of others" key_of_others
+check "a session that is called as it" session "{\"alwaysMatch\":
+    {\"fake:id\": \"others/webauthn/authenticator/$id?\"}}"
 check "the proxy ends" stop_key
-check "and its sessions' authenticators with it" keys_are '"keys":\[\]'
+keys()
+{
+	curl -s --unix-socket "$T/c.sock" http://localhost/v1/keys |
+	    grep -o '"key":"[^"]*"'
+}
+check "and its sessions' authenticators with it, no others" \
+    [ "$(keys)" = "\"key\":\"$id\"" ]
 check "the daemon does not" [ -e "/proc/$daemon" ]
 check "a proxy for a daemon that ends" start_proxy --control "$T/c.sock"
 kill "$daemon" && wait "$daemon"
