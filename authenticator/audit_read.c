@@ -23,31 +23,37 @@ struct reading {
 	void		*arg;
 };
 
+/* Whether there is a digit for each 0, and what else shape has. */
+static bool
+has_shape(const char *text, const char *shape)
+{
+	for (; *shape != '\0'; shape++, text++)
+		if (*shape == '0' ? *text < '0' || *text > '9' :
+		    *text != *shape)
+			return false;
+	return *text == '\0';
+}
+
 /* YYYY-MM-DD, or that with THH:MM:SSZ or THH:MM:SS.mmmZ */
 static bool
 parse_time(const char *text, uint64_t *out)
 {
 	unsigned y, mon, d, h = 0, min = 0, s = 0, ms = 0;
-	size_t len = strlen(text);
 	struct tm tm;
-	int n = 0;
 
-	if (len == 10)
-		sscanf(text, "%4u-%2u-%2u%n", &y, &mon, &d, &n);
-	else if (len == 20)
-		sscanf(text, "%4u-%2u-%2uT%2u:%2u:%2uZ%n", &y, &mon, &d, &h,
-		    &min, &s, &n);
-	else if (len == 24)
-		sscanf(text, "%4u-%2u-%2uT%2u:%2u:%2u.%3uZ%n", &y, &mon, &d,
-		    &h, &min, &s, &ms, &n);
-	if (n == 0 || (size_t)n != len || y < 1970 || mon < 1 || mon > 12 ||
-	    d < 1 || d > 31 || h > 23 || min > 59 || s > 60)
+	if ((!has_shape(text, "0000-00-00") &&
+	    !has_shape(text, "0000-00-00T00:00:00Z") &&
+	    !has_shape(text, "0000-00-00T00:00:00.000Z")) ||
+	    sscanf(text, "%4u-%2u-%2uT%2u:%2u:%2u.%3u", &y, &mon, &d, &h,
+	    &min, &s, &ms) < 3 ||
+	    y < 1970 || h > 23 || min > 59 || s > 60)
 		return false;
 	tm = (struct tm){ .tm_year = (int)y - 1900, .tm_mon = (int)mon - 1,
-	    .tm_mday = (int)d, .tm_hour = (int)h, .tm_min = (int)min,
-	    .tm_sec = (int)s };
-	*out = (uint64_t)timegm(&tm) * 1000 + ms;
-	return true;
+	    .tm_mday = (int)d };
+	*out = (uint64_t)timegm(&tm) * 1000 +
+	    (h * 3600 + min * 60 + s) * 1000 + ms;
+	/* the thirtieth of February would be another day */
+	return tm.tm_mon + 1 == (int)mon && tm.tm_mday == (int)d;
 }
 
 static uint64_t
