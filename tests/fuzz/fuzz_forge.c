@@ -12,15 +12,24 @@
  *     and of one item if no fault is about that.
  *  4. The forge asks for signatures of credentials and of nothing else, and
  *     leaves the settings as they are.
+ *  5. Without a fault, or with one that did not fit after all, a reply is what
+ *     the engine replied, but for the attestation that was asked for: where
+ *     none was, every byte. An assertion is signed.
+ *
+ * U2F has no honest reply of the forge's: what has no fault is the engine's.
  */
+#include <openssl/evp.h>
 #include <poll.h>
 #include <sanitizer/lsan_interface.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "authenticator/attest/certificate.h"
 #include "authenticator/device.h"
 #include "authenticator/forge/forge.h"
 #include "authenticator/settings.h"
+#include "ctap/apdu.h"
+#include "ctap/authdata.h"
 #include "ctap/cbor.h"
 #include "ctap/cose.h"
 #include "tests/fuzz/fuzz.h"
@@ -28,21 +37,27 @@
 
 #define TEXT_MAX	2048	/* bytes */
 #define NOW_S		INT64_C(1800000000)
+#define U2F_ID_AT	67	/* bytes into a registration */
 
 /* A key that has answered that request, and waits with its reply. */
 static struct ceremony {
 	const char	*name;
-	int		 alg;		/* 0: a sign-in */
+	int		 alg;
+	bool		 sign_in, u2f;
+	enum attestation_kind kind;	/* of the device */
 	struct scratch	 dir;
 	struct device	*device;
 	struct forge	*forge;
 	struct auth_config auth;	/* of the forge */
 	struct forge_source src;
+	uint8_t		 handle[UINT8_MAX];	/* of U2F */
 } ceremonies[] = {
-	{ .name = "es256", .alg = COSE_ES256 },
-	{ .name = "eddsa", .alg = COSE_EDDSA },
-	{ .name = "rs256", .alg = COSE_RS256 },
-	{ .name = "get", .alg = 0 },
+	{ .name = "es256", .alg = COSE_ES256, .kind = ATTESTATION_PACKED },
+	{ .name = "eddsa", .alg = COSE_EDDSA, .kind = ATTESTATION_NONE },
+	{ .name = "rs256", .alg = COSE_RS256, .kind = ATTESTATION_NONE },
+	{ .name = "get", .alg = COSE_ES256, .sign_in = true },
+	{ .name = "u2f-register", .kind = ATTESTATION_PACKED, .u2f = true },
+	{ .name = "u2f-get", .sign_in = true, .u2f = true },
 };
 #define CEREMONIES	(sizeof(ceremonies) / sizeof(ceremonies[0]))
 
@@ -50,14 +65,10 @@ static const uint8_t hash[32] = "a hash of what a client says ..";
 static const uint8_t other_id[32] = "a credential of another account";
 
 static void
-answer(struct device *d, const struct cbor_out *request)
+answer(struct device *d, enum device_want want)
 {
-	enum device_want want = device_command(d, 0, cbor_out_span(request),
-	    0);
-
 	struct pollfd pfd = { .fd = device_keys_fd(d), .events = POLLIN };
 
-	CHECK(!request->overflow);
 	while (want == DEVICE_USER || want == DEVICE_KEYS) {
 		if (want == DEVICE_USER) {
 			want = device_finger(d, (struct user_finger){
@@ -68,6 +79,48 @@ answer(struct device *d, const struct cbor_out *request)
 		want = device_keys(d, 0);
 	}
 	CHECK(want == DEVICE_REPLY);
+}
+
+static void
+command(struct device *d, const struct cbor_out *request)
+{
+	CHECK(!request->overflow);
+	answer(d, device_command(d, 0, cbor_out_span(request), 0));
+}
+
+/* U2F Raw Message Formats 1.2, 4.1 and 5.1, with lengths of three bytes */
+static void
+u2f(struct device *d, uint8_t ins, struct span handle)
+{
+	uint8_t apdu[512] = { 0, ins, 3 };
+	size_t len = 64 + (handle.len > 0 ? 1 + handle.len : 0);
+
+	CHECK(handle.len <= UINT8_MAX);
+	apdu[5] = (uint8_t)(len >> 8);
+	apdu[6] = (uint8_t)len;
+	memcpy(apdu + 7, hash, 32);
+	memcpy(apdu + 39, other_id, 32);
+	apdu[71] = (uint8_t)handle.len;
+	if (handle.len > 0)
+		memcpy(apdu + 72, handle.p, handle.len);
+	answer(d, device_apdu(d, 0, span(apdu, 7 + len + 2), 0));
+	CHECK(device_reply(d).len > 2);
+}
+
+static void
+u2f_ceremony(struct ceremony *c)
+{
+	struct span reply;
+
+	u2f(c->device, U2F_REGISTER, span(NULL, 0));
+	if (!c->sign_in)
+		return;
+	/* the handle is behind a byte, the point, and its length */
+	reply = device_reply(c->device);
+	reply = span(reply.p + U2F_ID_AT, reply.p[U2F_ID_AT - 1]);
+	memcpy(c->handle, reply.p, reply.len);
+	device_replied(c->device);
+	u2f(c->device, U2F_AUTHENTICATE, span(c->handle, reply.len));
 }
 
 static void
@@ -102,7 +155,7 @@ make_credential(struct device *d, int alg)
 	cbor_put_bool(&out, true);
 	cbor_put_str(&out, "uv");
 	cbor_put_bool(&out, true);
-	answer(d, &out);
+	command(d, &out);
 }
 
 static void
@@ -118,7 +171,7 @@ get_assertion(struct device *d)
 	cbor_put_str(&out, "a");
 	cbor_put_uint(&out, 2);
 	cbor_put_bytes(&out, span(hash, sizeof(hash)));
-	answer(d, &out);
+	command(d, &out);
 }
 
 static void
@@ -131,14 +184,17 @@ begin(struct ceremony *c)
 	scratch_new(&c->dir);
 	cfg.path = c->dir.path;
 	device_config_default(&cfg);
-	cfg.auth.attestation.kind = ATTESTATION_NONE;
+	cfg.auth.attestation.kind = c->kind;
 	cfg.tpm.target = "none";
 	CHECK(device_open(&cfg, 0, &c->device, msg, sizeof(msg)) == 0);
 	fc.store = device_store(c->device);
 	c->forge = forge_new(&fc);
 	CHECK(c->forge != NULL);
-	make_credential(c->device, c->alg != 0 ? c->alg : COSE_ES256);
-	if (c->alg == 0) {
+	if (c->u2f)
+		u2f_ceremony(c);
+	else
+		make_credential(c->device, c->alg);
+	if (!c->u2f && c->sign_in) {
 		device_replied(c->device);
 		get_assertion(c->device);
 	}
@@ -209,6 +265,130 @@ is_framed(const struct fault *f)
 	return f != NULL && (f->mc.frame != NULL || f->ga.frame != NULL);
 }
 
+/*
+ * Honest replies
+ */
+
+/* Member 1, 2 or 3 of a reply; the others, as they are, behind them. */
+static struct span
+member_of(struct span reply, uint64_t which)
+{
+	struct span value, found = { NULL, 0 };
+	struct cbor_in in;
+	uint64_t key;
+	size_t pairs;
+
+	cbor_in_init(&in, span(reply.p + 1, reply.len - 1));
+	CHECK(cbor_map(&in, &pairs));
+	for (; pairs > 0; pairs--) {
+		CHECK(cbor_uint(&in, &key) && cbor_any(&in, &value));
+		if (key == which)
+			found = value;
+		else if (which == 0 && key > 3 && found.p == NULL)
+			found = span(value.p, (size_t)(reply.p + reply.len -
+			    value.p));
+	}
+	CHECK(in.err == CTAP2_OK && in.rest.len == 0);
+	return found;
+}
+
+static struct span
+bytes_of(struct span reply, uint64_t which)
+{
+	struct span item = member_of(reply, which), bytes;
+	struct cbor_in in;
+
+	cbor_in_init(&in, item);
+	CHECK(cbor_bytes(&in, &bytes));
+	return bytes;
+}
+
+/* WebAuthn Level 3, 8.6: U2F knows no AAGUID. */
+static void
+check_auth_data(struct span was, struct span is, bool blank)
+{
+	static const uint8_t zero[16];
+
+	CHECK(was.len == is.len && was.len > 37 + sizeof(zero));
+	CHECK(memcmp(was.p, is.p, 37) == 0);
+	CHECK(memcmp(is.p + 37, blank ? zero : was.p + 37, sizeof(zero)) == 0);
+	CHECK(span_eq(span(was.p + 53, was.len - 53),
+	    span(is.p + 53, is.len - 53)));
+}
+
+static void
+check_registration(const struct ceremony *c, struct span is)
+{
+	enum attestation_kind kind = forge_kind(c->forge);
+	struct span was = c->src.reply, fmt;
+	struct cbor_in in;
+
+	check_auth_data(bytes_of(was, 2), bytes_of(is, 2),
+	    kind == ATTESTATION_FIDO_U2F);
+	CHECK(span_eq(member_of(was, 0), member_of(is, 0)));
+	CHECK(kind == c->src.facts.attestation || kind == ATTESTATION_PACKED);
+	cbor_in_init(&in, member_of(is, 1));
+	CHECK(cbor_text(&in, &fmt) && span_eq(fmt,
+	    span_str(auth_attestation_format(kind))));
+	if (kind == ATTESTATION_NONE && c->kind == ATTESTATION_NONE)
+		CHECK(span_eq(was, is));
+}
+
+static bool
+is_signed(const struct ceremony *c, struct span auth_data, struct span sig)
+{
+	const struct credential *cred = c->src.facts.cred;
+	EVP_PKEY *key = certificate_cose_key(span(cred->pub, cred->pub_len));
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	bool ok = key != NULL && md != NULL &&
+	    EVP_DigestVerifyInit(md, NULL, EVP_sha256(), NULL, key) == 1 &&
+	    EVP_DigestVerifyUpdate(md, auth_data.p, auth_data.len) == 1 &&
+	    EVP_DigestVerifyUpdate(md, hash, sizeof(hash)) == 1 &&
+	    EVP_DigestVerifyFinal(md, sig.p, sig.len) == 1;
+
+	EVP_MD_CTX_free(md);
+	EVP_PKEY_free(key);
+	return ok;
+}
+
+static void
+check_assertion(const struct ceremony *c, struct span is)
+{
+	struct span was = c->src.reply;
+
+	CHECK(span_eq(member_of(was, 1), member_of(is, 1)));
+	CHECK(span_eq(member_of(was, 2), member_of(is, 2)));
+	CHECK(span_eq(member_of(was, 0), member_of(is, 0)));
+	CHECK(is_signed(c, bytes_of(is, 2), bytes_of(is, 3)));
+}
+
+/*
+ * Any reply
+ */
+
+/* Point and certificate are what they are; a signature may be gone. */
+static void
+check_u2f(const struct ceremony *c, struct span reply)
+{
+	CHECK(reply.len >= 2 && reply.p[reply.len - 2] == 0x90 &&
+	    reply.p[reply.len - 1] == 0);
+	if (c->sign_in)
+		CHECK(reply.len >= 5 + 2);
+	else
+		CHECK(reply.p[0] == 5 && reply.len > U2F_ID_AT &&
+		    reply.len > U2F_ID_AT + reply.p[U2F_ID_AT - 1] + 4u &&
+		    reply.p[U2F_ID_AT + reply.p[U2F_ID_AT - 1]] == 0x30);
+}
+
+/* An honest reply does not, but one that only the attestation key signs. */
+static bool
+may_fail(const struct ceremony *c)
+{
+	return c->src.choice.fault != NULL ||
+	    (c->src.facts.attestation == ATTESTATION_FIDO_U2F &&
+	    c->kind != ATTESTATION_PACKED);
+}
+
 static void
 check_reply(const struct ceremony *c, bool compound)
 {
@@ -217,17 +397,26 @@ check_reply(const struct ceremony *c, bool compound)
 
 	CHECK(reply.len > 0 && reply.len <= AUTH_MESSAGE_MAX);
 	if (forge_trouble(c->forge) != NULL) {
+		CHECK(may_fail(c));
 		check_line(forge_trouble(c->forge));
 		CHECK(reply.len == 1 && reply.p[0] != CTAP2_OK);
 		CHECK(!forge_bent(c->forge));
 		return;
 	}
+	if (c->u2f) {
+		check_u2f(c, reply);
+		return;
+	}
 	CHECK(reply.p[0] == CTAP2_OK && reply.len > 1);
+	if (c->src.choice.fault == NULL && c->sign_in)
+		check_assertion(c, reply);
 	/* a compound one is deeper than CTAP2 allows */
 	if (is_framed(c->src.choice.fault) || compound)
 		return;
 	cbor_in_init(&in, span(reply.p + 1, reply.len - 1));
 	CHECK(cbor_any(&in, &item) && item.len == reply.len - 1);
+	if (c->src.choice.fault == NULL && !c->sign_in)
+		check_registration(c, reply);
 }
 
 static void
@@ -242,7 +431,7 @@ run(struct ceremony *c)
 		(void)keys_perform(device_provider(c->device), op);
 		want = forge_key_done(c->forge);
 	}
-	check_reply(c, c->alg != 0 &&
+	check_reply(c, !c->sign_in &&
 	    forge_kind(c->forge) == ATTESTATION_COMPOUND);
 }
 
@@ -255,7 +444,15 @@ forge_it(struct ceremony *c)
 	if (forge_begin(c->forge, &c->src))
 		run(c);
 	else
-		CHECK(c->src.choice.fault != NULL);
+		CHECK(c->src.choice.fault != NULL || c->u2f);
+	/* as a device does it, if it did not fit */
+	if (c->src.choice.fault != NULL && !forge_bent(c->forge)) {
+		c->src.choice.fault = NULL;
+		if (forge_begin(c->forge, &c->src))
+			run(c);
+		else
+			CHECK(c->u2f);
+	}
 	forge_end(c->forge);
 	CHECK(memcmp(&before, &c->auth, sizeof(before)) == 0);
 }
@@ -264,6 +461,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char text[TEXT_MAX + 1], msg[FAULT_MESSAGE_LEN], *lines = text, *words;
+	enum attestation_kind kind;
 	const char *fault, *number;
 	struct ceremony *c;
 
@@ -274,9 +472,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	words = strsep(&lines, "\n");
 	c = take_ceremony(strsep(&words, " "));
 	c->auth = *device_auth(c->device);
-	c->src.facts.attestation = ATTESTATION_PACKED;
+	kind = ATTESTATION_PACKED;
 	(void)(words != NULL && settings_attestation_named(
-	    strsep(&words, " "), &c->src.facts.attestation));
+	    strsep(&words, " "), &kind));
+	if (!c->u2f)		/* which has its own */
+		c->src.facts.attestation = kind;
 	fault = strsep(&words, " ");
 	number = strsep(&words, " ");
 	c->src.choice = (struct fault_choice){ .fault = NULL };
