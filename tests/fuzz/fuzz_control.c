@@ -8,14 +8,16 @@
  *     when it is woken.
  *  2. An answer has a status and JSON that can be sent; one that says no has an
  *     error and a message of one line.
- *  3. What says no has changed nothing: as many keys are there as before. GET
- *     never does.
+ *  3. What says no has changed nothing: GET tells the same as before. GET
+ *     itself never does. So an input finds what every other found, and breaks
+ *     by itself what it breaks.
  *
  * The daemon has no sockets and no hosts: what control.c, the kernel and the
  * transports do is done here. Requests that would open files by name are left
  * out.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <microhttpd.h>
 #include <sanitizer/lsan_interface.h>
@@ -26,15 +28,16 @@
 
 #include "authenticator/control/route.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/scratch.h"
 #include "uhid/transport.h"
 
 #define REQUESTS_MAX	8	/* of one input */
 #define LINE_MAX_LEN	4096	/* bytes */
 
-/* in memory */
-static char runtime[] = "/dev/shm/sealkey-fuzz-XXXXXX";
+static struct scratch runtime;
 static struct reactor reactor;
 static struct hub *hub;		/* NULL: to be made anew */
+static json_t *known;		/* what GET told of it */
 static const char *query;	/* of the URL, behind '?' */
 static char query_value[LINE_MAX_LEN];
 
@@ -233,6 +236,26 @@ check_done(const struct answer *a)
 	CHECK(a->status == 200);
 }
 
+/* What can be known of all keys, and of the first in particular. */
+static json_t *
+look(void)
+{
+	static const char *const urls[] = { "/v1/keys", "/v1/info",
+	    "/v1/credentials", "/v1/faults", "/v1/clock", "/v1/profile",
+	    "/v1/pin", "/v1/presence", "/v1/verification" };
+	json_t *told = json_array();
+	struct request rq;
+	struct answer a;
+
+	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
+		a = ask(&rq, "GET", urls[i], "");
+		CHECK(a.body != NULL);
+		CHECK(json_array_append(told, a.body) == 0);
+		finish(&rq, a);
+	}
+	return told;
+}
+
 /* Its keys are in memory where the leak checker does not look for pointers. */
 static void
 hub_begin(void)
@@ -248,20 +271,26 @@ hub_begin(void)
 	a = ask(&rq, "POST", "/v1/credentials", first_credential);
 	check_done(&a);
 	finish(&rq, a);
+	known = look();
 	__lsan_enable();
+}
+
+static void
+hub_end(void)
+{
+	json_decref(known);
+	known = NULL;
+	hub_free(hub);
+	hub = NULL;
 }
 
 static void
 end(void)
 {
-	char path[sizeof(runtime) + 16];
-
-	hub_free(hub);
-	hub = NULL;
+	hub_end();
 	reactor_done(&reactor);
-	snprintf(path, sizeof(path), "%s/sealkey", runtime);
-	(void)rmdir(path);
-	(void)rmdir(runtime);
+	(void)unlinkat(runtime.fd, "sealkey", AT_REMOVEDIR);
+	scratch_free(&runtime);
 }
 
 int
@@ -269,9 +298,9 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	CHECK(mkdtemp(runtime) != NULL);
-	CHECK(setenv("XDG_RUNTIME_DIR", runtime, 1) == 0);
-	CHECK(setenv("XDG_CONFIG_HOME", runtime, 1) == 0);
+	scratch_new(&runtime);
+	CHECK(setenv("XDG_RUNTIME_DIR", runtime.path, 1) == 0);
+	CHECK(setenv("XDG_CONFIG_HOME", runtime.path, 1) == 0);
 	CHECK(reactor_init(&reactor) == 0);
 	hub_begin();
 	return atexit(end);	/* after OpenSSL's own, so before it */
@@ -332,12 +361,22 @@ leads_out(const json_t *json)
 	return false;
 }
 
-/* True: the daemon is not what it was. */
+static void
+check_state(bool may_differ)
+{
+	json_t *now = look();
+
+	if (!may_differ)
+		CHECK(json_equal(now, known));
+	json_decref(known);
+	known = now;
+}
+
+/* True: the daemon may not be what it was. */
 static bool
 perform(const char *method, char *url, const char *body)
 {
-	bool get = strcmp(method, "GET") == 0;
-	size_t keys = hub_count(hub);
+	bool changes = strcmp(method, "GET") != 0;
 	char *mark = strchr(url, '?');
 	struct request rq;
 	struct answer a;
@@ -352,11 +391,11 @@ perform(const char *method, char *url, const char *body)
 		a = route_dispatch(&rq, method);
 	}
 	check_answer(&a);
-	if (get || a.status != 200)
-		CHECK(hub_count(hub) == keys);
+	changes = changes && a.status == 200;
 	finish(&rq, a);
 	query = NULL;		/* it is the caller's */
-	return !get && a.status == 200;
+	check_state(changes);
+	return changes;
 }
 
 /* '$' is the ID of the newest key: those of virtual authenticators are random.
@@ -413,9 +452,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		hub_begin();
 	for (int i = 0; i < REQUESTS_MAX && at != NULL; i++)
 		changed |= perform_line(strsep(&at, "\n"));
-	if (changed) {
-		hub_free(hub);
-		hub = NULL;
-	}
+	if (changed)
+		hub_end();
 	return 0;
 }
