@@ -220,6 +220,66 @@ with_either(struct bench *b, const struct fault *f,
 	return with_fault(b, f, &another, &fits);
 }
 
+/* Once for each format. The relying party is told of no fault. */
+static enum bench_step
+register_control(struct bench *b, const struct rp_honest *control)
+{
+	const char *name = b->name;
+	enum bench_step step = BENCH_FAILED;
+	struct bench_user user;
+
+	b->name = control->name;
+	if (bench_user(b, &user))
+		step = bench_ceremony(b, true, &user, rp_check_as(control),
+		    NULL);
+	else
+		snprintf(b->why, sizeof(b->why), "no random numbers");
+	b->name = name;
+	return step;
+}
+
+/*
+ * What is refused with a fault counts if it is accepted without. Somebody who
+ * does not know a format refuses everything of it.
+ */
+static enum bench_step
+compare(struct bench *b, const struct fault *f)
+{
+	const struct rp_honest *control = rp_check_control(f);
+	struct bench_control *c = &b->control[control->format];
+	char said[sizeof(b->why)];
+
+	memcpy(said, b->why, sizeof(said));
+	if (!c->done) {
+		b->why[0] = '\0';
+		c->step = register_control(b, control);
+		memcpy(c->why, b->why, sizeof(c->why));
+		c->done = true;
+	}
+	if (c->step == BENCH_ACCEPTED) {
+		memcpy(b->why, said, sizeof(said));
+		return BENCH_REFUSED;
+	}
+	if (c->step == BENCH_FAILED || snprintf(b->why, sizeof(b->why),
+	    "refused with nothing wrong, too: %s", c->why) < 0)
+		return BENCH_FAILED;
+	return BENCH_IMPOSSIBLE;
+}
+
+static enum bench_step
+perform_fault(struct bench *b, const struct fault *f,
+    const struct bench_user *user)
+{
+	enum bench_step step;
+
+	/* their groundwork is the control of the others */
+	if (f->stage == FAULT_METADATA)
+		return with_metadata(b, f, user);
+	step = with_either(b, f, user);
+	return step == BENCH_REFUSED && happens_at_create(f) ?
+	    compare(b, f) : step;
+}
+
 static enum bench_step
 perform(struct bench *b, const struct rp_check *c)
 {
@@ -240,9 +300,7 @@ perform(struct bench *b, const struct rp_check *c)
 		return BENCH_FAILED;
 	if (c->fault == NULL)
 		return honest_key(b, &user);
-	return c->fault->stage == FAULT_METADATA ?
-	    with_metadata(b, c->fault, &user) :
-	    with_either(b, c->fault, &user);
+	return perform_fault(b, c->fault, &user);
 }
 
 /* What a verdict is worth. */

@@ -38,6 +38,7 @@ take_key_away(struct bench *b)
 	webauthn_client_done(&b->client);
 	token_free(b->token);
 	memset(&b->client, 0, sizeof(b->client));
+	memset(b->control, 0, sizeof(b->control));
 	b->token = NULL;
 	b->kind = NULL;
 }

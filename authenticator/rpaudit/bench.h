@@ -17,6 +17,23 @@
 
 #define BENCH_USER_LEN	16	/* bytes of a user handle */
 
+/* What came of a ceremony; but for the first, why has a line. */
+enum bench_step {
+	BENCH_ACCEPTED,
+	BENCH_REFUSED,		/* by the relying party */
+	BENCH_BROKEN,		/* it gave no answer that is one: broken */
+	BENCH_IMPOSSIBLE,	/* the client or the key could not do it, or
+				 * the options are not what it takes */
+	BENCH_FAILED,		/* our own trouble */
+};
+
+/* A registration that had nothing wrong. */
+struct bench_control {
+	bool		 done;
+	enum bench_step	 step;
+	char		 why[PEER_WHY_LEN];
+};
+
 struct bench {
 	const struct rp_audit *audit;
 	struct peer	*peer;
@@ -32,6 +49,9 @@ struct bench {
 	struct rp_honest listed;	/* the usual key, which names one */
 	char		 listed_setting[RP_LISTS_URL_LEN + 32];
 
+	/* Of the key that is there, by format; see audit.c. */
+	struct bench_control control[ATTESTATION_KINDS];
+
 	/* Of the check that is made. */
 	const char	*name;
 	unsigned	 needs;		/* enum fault_need */
@@ -44,16 +64,6 @@ struct bench {
 struct bench_user {
 	uint8_t		 id[BENCH_USER_LEN];
 	char		 name[48];
-};
-
-/* What came of a ceremony; but for the first, why has a line. */
-enum bench_step {
-	BENCH_ACCEPTED,
-	BENCH_REFUSED,		/* by the relying party */
-	BENCH_BROKEN,		/* it gave no answer that is one: broken */
-	BENCH_IMPOSSIBLE,	/* the client or the key could not do it, or
-				 * the options are not what it takes */
-	BENCH_FAILED,		/* our own trouble */
 };
 
 int bench_open(struct bench *b, const struct rp_audit *a, char *msg,

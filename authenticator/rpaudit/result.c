@@ -153,9 +153,6 @@ rp_results_print(const struct rp_results *rs, FILE *f)
 	putc('\n', f);
 	for (int level = 0; level < RP_LEVELS; level++)
 		print_sum(rs, (enum rp_level)level, f);
-	if (rp_results_count(rs, RP_HONEST, RP_REFUSED) > 0)
-		fputs("It refuses honest keys: what it caught may be for "
-		    "the same reason.\n", f);
 	fprintf(f, "%zu checks in %llu.%llu s\n", rs->count,
 	    (unsigned long long)rs->took_ms / 1000,
 	    (unsigned long long)rs->took_ms % 1000 / 100);

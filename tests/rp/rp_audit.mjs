@@ -3,10 +3,12 @@
  * rp_audit: relying parties that misbehave, and questions about a report.
  *
  *	rp_audit.mjs crash|hang|nonsense|chatter|exit	for rp-audit --rp
+ *	rp_audit.mjs narrow
  *	rp_audit.mjs serve FILE		the lax one over HTTP, its URL into FILE
  *	rp_audit.mjs ask REPORT EXPRESSION	of r; false is exit status 1
  *
- * The first five behave as long as the check is about an honest key.
+ * The first five behave as long as the check is about an honest key. The
+ * narrow one knows the formats packed and none, and notices att.sig-bad alone.
  */
 import { createServer } from 'node:http';
 import { spawn } from 'node:child_process';
@@ -47,6 +49,37 @@ async function misbehave(how)
 		const honest = JSON.parse(line).case.startsWith('honest.');
 
 		console.log(honest ? answer : await MISBEHAVIOUR[how](answer));
+	}
+	child.stdin.end();
+}
+
+/* "fmt" and its text as CBOR has them; good for what keys send. */
+function formatOf(response)
+{
+	const cbor = Buffer.from(response.attestationObject, 'base64url');
+	const at = cbor.indexOf('cfmt') + 4;
+
+	return cbor.toString('latin1', at + 1, at + 1 + (cbor[at] & 0x1f));
+}
+
+async function narrow()
+{
+	const { child, ask } = startLax();
+
+	for await (const line of createInterface({ input: process.stdin })) {
+		const { request, type, case: name, response } =
+		    JSON.parse(line);
+		const answer = await ask(line);
+
+		if (request !== 'verify' || type !== 'create')
+			console.log(answer);
+		else if (!['packed', 'none'].includes(
+		    formatOf(response.response)))
+			console.log('{"verified":false,"error":"no such format"}');
+		else if (name === 'att.sig-bad')
+			console.log('{"verified":false,"error":"signature"}');
+		else
+			console.log(answer);
 	}
 	child.stdin.end();
 }
@@ -97,5 +130,7 @@ if (verb === 'ask')
 	ask(...args);
 else if (verb === 'serve')
 	serve(...args);
+else if (verb === 'narrow')
+	narrow();
 else
 	misbehave(verb);

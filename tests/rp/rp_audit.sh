@@ -5,6 +5,7 @@
 #
 # The strict one accepts honest keys, and misses exactly what the library is
 # known to miss; of the one that checks nothing every fault is reported. One
+# that knows few formats has not caught what is wrong with the others. One
 # that crashes, hangs or talks nonsense is a result, not an end.
 #
 # SEALKEY names the program; build/sealkey.
@@ -90,8 +91,14 @@ test_strict()
 	check "what is allowed is accepted, but for what it never takes" so \
 	    "r.checks.filter(c => c.level === 'tolerate' && \
 	    c.outcome === 'refused').map(c => c.name).sort().join(' ') === \
-	    'att.anchor-in-x5c att.fmt-compound tpm.aik-eku-second \
-tpm.pubarea-scheme'"
+	    'att.anchor-in-x5c att.fmt-compound honest.compound \
+tpm.aik-eku-second tpm.pubarea-scheme'"
+	check "it knows every format but one" so "r.checks.filter(c => \
+	    /^honest/.test(c.name) && c.outcome !== 'accepted') \
+	    .map(c => c.name).join(' ') === 'honest.compound'"
+	check "whose faults are not for it" so "r.checks.filter(c => \
+	    /nothing wrong, too/.test(c.why)).map(c => c.name).join(' ') === \
+	    'att.compound-one att.compound-second-bad'"
 	check "it answers everything" so "r.checks.every(c => \
 	    !['crashed', 'no answer', 'nonsense'].includes(c.outcome))"
 	missed reg.cross-origin auth.cross-origin reg.top-origin \
@@ -165,6 +172,63 @@ test_lax()
 	check "and the others are there" so "r.checks.length > 9 && \
 	    row('cbor.trailing').name && !row('cbor.empty').name && \
 	    !row('cbor.deep').name"
+}
+
+# --- one that knows few formats -----------------------------------------------
+
+narrow()
+{
+	audit "'$node' '$here/rp_audit.mjs' narrow" "$@"
+}
+
+test_narrow()
+{
+	check "it misses something" status 1 narrow --json --only 'honest.*' \
+	    --only 'att.*' --only 'tpm.*' --junit "$work/junit.xml" \
+	    --html "$work/page.html"
+	check "it refuses honest keys" so "r.checks.filter(c => \
+	    /^honest/.test(c.name) && c.outcome === 'refused') \
+	    .map(c => c.name).join(' ') === 'honest.tpm honest.tpm-rs256 \
+honest.fido-u2f honest.android-key honest.apple honest.compound \
+honest.safetynet'"
+	check "formats that nobody has to know are no failure" so \
+	    "['fido-u2f', 'android-key', 'apple', 'compound', 'safetynet'] \
+	    .every(f => row('honest.' + f).level === 'tolerate')"
+	check "it caught no fault of what it does not know" so \
+	    "r.checks.filter(c => c.outcome === 'caught').map(c => c.name) \
+	    .join(' ') === 'att.sig-bad att.fmt-unknown'"
+	check "nor refused one" so "r.checks.filter(c => \
+	    c.outcome === 'refused' && !/^honest/.test(c.name)) \
+	    .map(c => c.name).join(' ') === \
+	    'att.fmt-compound att.fmt-android-key'"
+	check "those are not applicable" so "r.checks.filter(c => \
+	    /^tpm|att[.](fmt-u2f|u2f|compound|android|apple|safetynet)/ \
+	    .test(c.name)).every(c => c.outcome === 'not applicable' && c.why \
+	    === 'refused with nothing wrong, too: no such format')"
+	check "they are counted so" so "r.summary.required['not applicable'] \
+	    === r.checks.filter(c => c.level === 'required' && \
+	    /nothing wrong, too/.test(c.why)).length"
+	check "the JUnit file has them skipped" grep -q \
+	    'name="att.apple-nonce".*<skipped message="refused with nothing' \
+	    "$work/junit.xml"
+	check "the page has them so" grep -q \
+	    'class="none">not applicable.*att.apple-nonce' "$work/page.html"
+	check "what is not applicable is no failure" status 0 narrow \
+	    --only att.sig-bad --only 'att.apple-*' --fail-on policy
+	check "nor a reason to pass" status 1 narrow --only 'att.apple-*'
+	check "the control has its name" so_asked \
+	    'case.*honest.apple' --only 'att.apple-*'
+	check "and is made once" same "$(grep -c \
+	    '"options".*honest.apple' "$work/asked")" 1
+}
+
+# so_asked TEXT OPTION...: it is among what the relying party is asked
+so_asked()
+{
+	_text=$1
+	shift
+	audit "tee '$work/asked' | '$node' '$here/rp_audit.mjs' narrow" "$@"
+	grep -q "$_text" "$work/asked"
 }
 
 # --- those that misbehave -----------------------------------------------------
@@ -314,6 +378,7 @@ test_use()
 
 test_strict
 test_lax
+test_narrow
 test_misbehaviour
 test_url
 test_use
