@@ -146,11 +146,13 @@ static int
 on_progress(void *arg, curl_off_t down_total, curl_off_t down,
     curl_off_t up_total, curl_off_t up)
 {
+	const struct http_request *rq = arg;
+
 	(void)down_total;
 	(void)down;
 	(void)up_total;
 	(void)up;
-	return atomic_load((atomic_bool *)arg);
+	return rq->stops(rq->stops_arg);
 }
 
 static int
@@ -206,10 +208,10 @@ set_up(struct http_client *c, const struct http_request *rq,
 	lib.setopt(c->easy, CURLOPT_TIMEOUT_MS, rq->timeout_ms);
 	lib.setopt(c->easy, CURLOPT_WRITEFUNCTION, on_body);
 	lib.setopt(c->easy, CURLOPT_WRITEDATA, c);
-	if (rq->stop != NULL) {
+	if (rq->stops != NULL) {
 		lib.setopt(c->easy, CURLOPT_NOPROGRESS, 0L);
 		lib.setopt(c->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
-		lib.setopt(c->easy, CURLOPT_XFERINFODATA, rq->stop);
+		lib.setopt(c->easy, CURLOPT_XFERINFODATA, rq);
 	}
 	if (rq->socket_path != NULL)
 		lib.setopt(c->easy, CURLOPT_UNIX_SOCKET_PATH, rq->socket_path);

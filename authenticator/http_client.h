@@ -13,7 +13,7 @@
 #ifndef AUTHENTICATOR_HTTP_CLIENT_H
 #define AUTHENTICATOR_HTTP_CLIENT_H
 
-#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define HTTP_MESSAGE_LEN	256	/* bytes, room for msg */
@@ -32,8 +32,9 @@ struct http_request {
 	size_t		 body_len;
 	long		 timeout_ms;	/* for all of it; 0: as long as it
 					 * takes */
-	atomic_bool	*stop;		/* given up within a second once it is
-					 * true; NULL: never */
+	bool		(*stops)(void *arg);	/* given up within a second
+					 * once it says so; NULL: never */
+	void		*stops_arg;
 };
 
 /* The memory is the client's, until the next request or its end. */
@@ -51,7 +52,7 @@ void http_client_free(struct http_client *c);
 
 /*
  * 0 whatever the status of the reply is. -EINVAL (not such a URL),
- * -ECONNREFUSED, -ETIMEDOUT, -ECANCELED (stop), -EMSGSIZE (longer than
+ * -ECONNREFUSED, -ETIMEDOUT, -ECANCELED (stops), -EMSGSIZE (longer than
  * HTTP_REPLY_MAX), -ENOMEM or -EIO, with one line in msg.
  */
 int http_client_do(struct http_client *c, const struct http_request *rq,

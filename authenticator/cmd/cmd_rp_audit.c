@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sealkey rp-audit: what does a relying party accept? See rpaudit/. */
 #include <errno.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,6 +10,8 @@
 
 #include "authenticator/cmd/cli.h"
 #include "authenticator/device.h"
+#include "authenticator/ephemeral.h"
+#include "authenticator/interrupt.h"
 #include "authenticator/parse.h"
 #include "authenticator/paths.h"
 #include "authenticator/rpaudit/audit.h"
@@ -55,7 +56,8 @@ static const char help[] =
 "  --help, --version\n"
 "\n"
 "Exit status: 0 no failure, 1 a failure, or every check that was selected was\n"
-"not applicable (unless it is to fail never), 2 wrong use.\n";
+"not applicable (unless it is to fail never), 2 wrong use. Interrupted,\n"
+"it removes the keys and ends by that signal, without a report.\n";
 
 enum {
 	OPT_ORIGIN = CLI_OPT_FIRST,
@@ -120,7 +122,7 @@ struct rp_audit_use {
 	const char	*html;
 	bool		 list;
 	char		 path[PATH_MAX];	/* of the state directory */
-	bool		 ours;			/* to be removed */
+	struct ephemeral ephemeral;		/* if it is ours */
 };
 
 /*
@@ -285,42 +287,19 @@ check_use(const struct cli *cli, struct rp_audit_use *use)
  */
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static int
 make_state(struct rp_audit_use *use)
 {
 	char msg[DEVICE_MESSAGE_LEN];
-	const char *tmp = getenv("TMPDIR");
+	int r;
 
 	if (use->state != NULL) {
-		if (paths_state(use->state, use->path, msg, sizeof(msg)) < 0)
-			return cli_error("rp-audit: %s", msg);
-		return CLI_DONE;
+		r = paths_state(use->state, use->path, msg, sizeof(msg));
+		use->audit.state = use->path;
+	} else {
+		r = ephemeral_make(&use->ephemeral, msg, sizeof(msg));
+		use->audit.state = use->ephemeral.root;
 	}
-	if (tmp == NULL || tmp[0] != '/')
-		tmp = "/tmp";
-	if (snprintf(use->path, sizeof(use->path), "%s/sealkey-XXXXXX",
-	    tmp) >= (int)sizeof(use->path) - 16)
-		return cli_error("rp-audit: $TMPDIR is too long");
-	if (mkdtemp(use->path) == NULL)
-		return cli_error("rp-audit: cannot make a directory in %s: "
-		    "%s", tmp, strerror(errno));
-	use->ours = true;
-	return CLI_DONE;
-}
-
-static void
-remove_state(const struct rp_audit_use *use)
-{
-	if (use->ours)
-		nftw(use->path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return r < 0 ? cli_error("rp-audit: %s", msg) : CLI_DONE;
 }
 
 /*
@@ -395,23 +374,38 @@ tell(const struct rp_audit_use *use, const struct rp_results *rs)
 	return status;
 }
 
+/* Half a report would be taken for a whole one. */
+static int
+tell_end(const struct rp_audit_use *use, const struct rp_results *rs, int r,
+    const char *msg)
+{
+	int status;
+
+	if (use->audit.interrupt->signal != 0)
+		return cli_error("rp-audit: interrupted by signal %d after "
+		    "%zu checks: there is no report",
+		    use->audit.interrupt->signal, rs->count);
+	if (r == 0 && rs->count == 0)
+		return cli_error("rp-audit: --skip leaves nothing of what "
+		    "--only selects");
+	status = rs->count > 0 ? tell(use, rs) : CLI_FAILED;
+	return r < 0 ? cli_error("rp-audit: %s", msg) : status;
+}
+
+/* No key is left when something is told: nobody may be there to read it. */
 static int
 audit(struct rp_audit_use *use)
 {
 	struct rp_results rs = { .target = use->audit.verify };
 	char msg[RP_AUDIT_MESSAGE_LEN];
-	int status, r;
+	int status = make_state(use), r;
 
-	use->audit.state = use->path;
+	if (status != CLI_DONE)
+		return status;
 	use->audit.progress = isatty(STDERR_FILENO) == 1;
 	r = rp_audit_run(&use->audit, &rs, msg, sizeof(msg));
-	if (r == 0 && rs.count == 0)
-		status = cli_error("rp-audit: --skip leaves nothing of what "
-		    "--only selects");
-	else
-		status = rs.count > 0 ? tell(use, &rs) : CLI_FAILED;
-	if (r < 0)
-		status = cli_error("rp-audit: %s", msg);
+	ephemeral_remove(&use->ephemeral);
+	status = tell_end(use, &rs, r, msg);
 	rp_results_done(&rs);
 	return status;
 }
@@ -420,7 +414,8 @@ static int
 run(struct rp_audit_use *use)
 {
 	struct dom_error err = { .name = NULL };
-	int status;
+	struct interrupt interrupt;
+	int status, r;
 
 	if (use->list) {
 		rp_audit_list(&use->audit, stdout);
@@ -431,10 +426,12 @@ run(struct rp_audit_use *use)
 	/* for the commands; whoever has one of their own knows why */
 	if (setenv("ORIGIN", use->origin, 0) == -1)
 		return cli_error("rp-audit: out of memory");
-	status = make_state(use);
-	if (status == CLI_DONE)
-		status = audit(use);
-	remove_state(use);
+	r = interrupt_open(&interrupt);
+	if (r < 0)
+		return cli_error("rp-audit: %s", strerror(-r));
+	use->audit.interrupt = &interrupt;
+	status = audit(use);
+	interrupt_close(&interrupt);
 	return status;
 }
 
@@ -445,6 +442,7 @@ cmd_rp_audit(int argc, char **argv)
 	    .options = options, .argc = argc, .argv = argv };
 	struct rp_audit_use use = {
 		.audit.timeout_ms = TIMEOUT_S * 1000,
+		.ephemeral.lock_fd = -1,
 	};
 	int opt, status;
 

@@ -2,6 +2,7 @@
 #include "authenticator/rpaudit/audit.h"
 
 #include "authenticator/clock.h"
+#include "authenticator/interrupt.h"
 #include "authenticator/rpaudit/bench.h"
 
 #include <errno.h>
@@ -393,6 +394,8 @@ run_all(struct bench *b, struct rp_results *results, char *msg, size_t msglen)
 			    "nothing: %s", b->why);
 			r = -EIO;
 		}
+		if (interrupt_came(b->audit->interrupt))
+			r = -EINTR;
 	}
 	show_progress(b->audit, NULL, 0);
 	return r;

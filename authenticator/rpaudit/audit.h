@@ -22,6 +22,8 @@ struct rp_patterns {
 	size_t		 count;
 };
 
+struct interrupt;
+
 struct rp_audit {
 	const char	*options;	/* see peer_new() */
 	const char	*verify;
@@ -32,6 +34,7 @@ struct rp_audit {
 	struct rp_patterns only;	/* none: all */
 	struct rp_patterns skip;
 	bool		 progress;	/* on standard error */
+	struct interrupt *interrupt;	/* ends the audit; NULL: none */
 };
 
 bool rp_patterns_match(const struct rp_patterns *patterns, const char *name);
@@ -41,7 +44,10 @@ const char *rp_patterns_unknown(const struct rp_patterns *patterns);
 /* Names of all checks, with what they are about. */
 void rp_audit_list(const struct rp_audit *a, FILE *f);
 
-/* -errno, with one line in msg; results has what there is until then. */
+/*
+ * -EINTR once interrupt has come; -errno, with one line in msg; results has
+ * what there is until then.
+ */
 int rp_audit_run(const struct rp_audit *a, struct rp_results *results,
     char *msg, size_t msglen);
 

@@ -28,8 +28,8 @@ bench_open(struct bench *b, const struct rp_audit *a, char *msg,
 		snprintf(msg, msglen, "out of memory");
 		return -ENOMEM;
 	}
-	return peer_new(a->options, a->verify, a->timeout_ms, &b->peer, msg,
-	    msglen);
+	return peer_new(a->options, a->verify, a->timeout_ms, a->interrupt,
+	    &b->peer, msg, msglen);
 }
 
 static void

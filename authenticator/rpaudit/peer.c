@@ -3,6 +3,7 @@
 
 #include "authenticator/cmd/cli.h"
 #include "authenticator/http_client.h"
+#include "authenticator/interrupt.h"
 #include "authenticator/rpaudit/peer_program.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@ struct peer {
 	struct peer_program program[2];
 	unsigned	 programs;	/* 1: both are the same */
 	struct http_client *http;	/* NULL: no URL */
+	struct interrupt *interrupt;	/* the caller's; NULL */
 };
 
 static bool
@@ -43,7 +45,7 @@ prepare_programs(struct peer *p)
 
 int
 peer_new(const char *options, const char *verify, unsigned timeout_ms,
-    struct peer **out, char *msg, size_t msglen)
+    struct interrupt *interrupt, struct peer **out, char *msg, size_t msglen)
 {
 	struct peer *p = calloc(1, sizeof(*p));
 	int r = -ENOMEM;
@@ -52,9 +54,12 @@ peer_new(const char *options, const char *verify, unsigned timeout_ms,
 	if (p == NULL)
 		return r;
 	p->timeout_ms = timeout_ms;
+	p->interrupt = interrupt;
 	p->where[PEER_OPTIONS] = options;
 	p->where[PEER_VERIFY] = verify;
 	r = prepare_programs(p);
+	for (unsigned i = 0; i < p->programs; i++)
+		p->program[i].interrupt = interrupt;
 	if (r == 0 && (is_url(options) || is_url(verify)))
 		r = http_client_new(&p->http, msg, msglen);
 	if (r < 0) {
@@ -133,6 +138,12 @@ take_refusal(const struct http_reply *reply, json_t **answer)
 	return *answer != NULL ? PEER_ANSWERED : PEER_FAILED;
 }
 
+static bool
+is_interrupted(void *arg)
+{
+	return interrupt_came(arg);
+}
+
 static enum peer_result
 ask_url(struct peer *p, enum peer_question which, const char *text,
     size_t len, json_t **answer, char *why, size_t size)
@@ -148,13 +159,16 @@ ask_url(struct peer *p, enum peer_question which, const char *text,
 		.body = text,
 		.body_len = len,
 		.timeout_ms = (long)p->timeout_ms,
+		.stops = is_interrupted,
+		.stops_arg = p->interrupt,
 	};
 	struct http_reply reply;
 	int r = http_client_do(p->http, &rq, &reply, why, size);
 
 	if (r < 0)
-		return r == -ETIMEDOUT ? PEER_SILENT : r == -ENOMEM ?
-		    PEER_FAILED : PEER_CRASHED;
+		return r == -ETIMEDOUT ? PEER_SILENT :
+		    r == -ENOMEM || r == -ECANCELED ? PEER_FAILED :
+		    PEER_CRASHED;
 	if (reply.status >= 400 && reply.status < 500)
 		return take_refusal(&reply, answer);
 	if (reply.status < 200 || reply.status >= 300) {

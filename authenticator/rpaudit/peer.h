@@ -22,7 +22,8 @@ enum peer_result {
 	PEER_CRASHED,		/* it ended, or HTTP 5xx */
 	PEER_SILENT,		/* nothing in time */
 	PEER_NONSENSE,		/* what it answered is no JSON object */
-	PEER_FAILED,		/* our own trouble: no memory, no processes */
+	PEER_FAILED,		/* our own trouble: no memory, no processes,
+				 * interrupted */
 };
 
 enum peer_question {
@@ -31,13 +32,16 @@ enum peer_question {
 };
 
 struct peer;
+struct interrupt;
 
 /*
  * Each is a URL (http: or https:) or a command line for /bin/sh. Programs are
- * started when they are first asked. -errno with one line in msg.
+ * started when they are first asked. No answer is waited for any more once
+ * interrupt has come (NULL: never). -errno with one line in msg.
  */
 int peer_new(const char *options, const char *verify, unsigned timeout_ms,
-    struct peer **out, char *msg, size_t msglen);
+    struct interrupt *interrupt, struct peer **out, char *msg,
+    size_t msglen);
 /* Ends the programs; accepts NULL. */
 void peer_free(struct peer *p);
 

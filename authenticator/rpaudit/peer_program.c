@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "authenticator/clock.h"
+#include "authenticator/interrupt.h"
 
 #define SHELL_SIGNAL	128	/* a status of sh above it: a signal */
 #define GRACE_MS	2000	/* to end, once its input has */
@@ -209,18 +210,24 @@ converse(struct peer_program *p, struct span rest, uint64_t until_ms,
 
 	p->len = 0;
 	while (r == PEER_ANSWERED && !whole) {
-		struct pollfd fds[2] = {
+		struct pollfd fds[3] = {
 			{ .fd = p->out, .events = POLLIN },
 			{ .fd = rest.len > 0 ? p->in : -1,
 			    .events = POLLOUT },
+			{ .fd = p->interrupt != NULL ? p->interrupt->fd : -1,
+			    .events = POLLIN },
 		};
 
+		if (interrupt_came(p->interrupt)) {
+			snprintf(why, size, "interrupted");
+			return PEER_FAILED;
+		}
 		now_ms = clock_ms();
 		if (now_ms >= until_ms) {
 			snprintf(why, size, "it did not answer in time");
 			return PEER_SILENT;
 		}
-		if (poll(fds, 2, (int)(until_ms - now_ms)) <= 0)
+		if (poll(fds, 3, (int)(until_ms - now_ms)) <= 0)
 			continue;
 		if (fds[1].revents != 0)
 			give_input(p, &rest);
@@ -257,7 +264,7 @@ peer_program_ask(struct peer_program *p, struct span line,
 	result = converse(p, line, clock_ms() + timeout_ms, why, size);
 	if (result == PEER_ANSWERED)
 		*out = span(p->line, p->len - 1);
-	else if (p->pid != 0)
+	else if (p->pid != 0 && result != PEER_FAILED)
 		reap(p);
 	return result;
 }

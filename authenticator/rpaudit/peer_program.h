@@ -8,8 +8,11 @@
 
 #include <sys/types.h>
 
+struct interrupt;
+
 struct peer_program {
 	const char	*command;	/* the caller's */
+	struct interrupt *interrupt;	/* likewise; NULL: none */
 	pid_t		 pid;		/* 0: does not run */
 	int		 in;		/* what it reads */
 	int		 out;		/* what it writes */
@@ -24,7 +27,8 @@ void peer_program_done(struct peer_program *p);
 
 /*
  * Sends line, which ends in '\n', and waits for one; *out lives until the next
- * call, and has no '\n'. Whatever goes wrong ends the program.
+ * call, and has no '\n'. Whatever goes wrong ends the program, but for an
+ * interrupt: peer_program_done() is next.
  */
 enum peer_result peer_program_ask(struct peer_program *p, struct span line,
     unsigned timeout_ms, struct span *out, char *why, size_t size);

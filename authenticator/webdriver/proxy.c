@@ -204,6 +204,12 @@ ask_control(const struct proxy *p, struct http_client *client,
 	return ask(client, &rq);
 }
 
+static bool
+stops(void *arg)
+{
+	return atomic_load((atomic_bool *)arg);
+}
+
 static struct answer
 ask_driver(struct proxy *p, struct http_client *client,
     const char *method, const char *uri, const char *body, size_t body_len)
@@ -211,7 +217,7 @@ ask_driver(struct proxy *p, struct http_client *client,
 	char url[URL_LEN];
 	const struct http_request rq = { .method = method, .url = url,
 	    .headers = json_headers, .body = body, .body_len = body_len,
-	    .stop = &p->stops };
+	    .stops = stops, .stops_arg = &p->stops };
 
 	if (snprintf(url, sizeof(url), "%s%s", p->cfg.upstream, uri) >=
 	    (int)sizeof(url))

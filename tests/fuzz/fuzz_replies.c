@@ -618,8 +618,8 @@ try_ceremony(bool url, bool create, const struct fault *fault)
 	CHECK(origin_parse(ORIGIN, &origin, &why));
 	CHECK(webauthn_client_init(&b.client, &origin, false,
 	    b.token) == 0);
-	CHECK(peer_new(audit.options, audit.verify, audit.timeout_ms, &b.peer,
-	    b.why, sizeof(b.why)) == 0);
+	CHECK(peer_new(audit.options, audit.verify, audit.timeout_ms, NULL,
+	    &b.peer, b.why, sizeof(b.why)) == 0);
 	b.why[0] = '\0';
 	step = bench_ceremony(&b, create, &user, fault, NULL);
 	CHECK(step != BENCH_FAILED);

@@ -5,6 +5,8 @@
  *	rp_audit.mjs crash|hang|nonsense|chatter|exit	for rp-audit --rp
  *	rp_audit.mjs narrow
  *	rp_audit.mjs serve FILE		the lax one over HTTP, its URL into FILE
+ *	rp_audit.mjs silent		one that never answers; says its URL,
+ *					and when it has been asked
  *	rp_audit.mjs ask REPORT EXPRESSION	of r; false is exit status 1
  *
  * The first five behave as long as the check is about an honest key. The
@@ -110,6 +112,14 @@ function serve(file)
 	});
 }
 
+function silent()
+{
+	const server = createServer(() => console.log('asked'));
+
+	server.listen(0, '127.0.0.1', () =>
+	    console.log(`http://127.0.0.1:${server.address().port}/`));
+}
+
 function ask(report, expression)
 {
 	const r = JSON.parse(readFileSync(report));
@@ -130,6 +140,8 @@ if (verb === 'ask')
 	ask(...args);
 else if (verb === 'serve')
 	serve(...args);
+else if (verb === 'silent')
+	silent();
 else if (verb === 'narrow')
 	narrow();
 else

@@ -12,8 +12,8 @@
 
 . "$(dirname "$0")/lib"
 
-export ORIGIN TMPDIR="$work/tmp"
-mkdir "$TMPDIR" || bail "cannot make a folder"
+export ORIGIN TMPDIR="$work/tmp" XDG_RUNTIME_DIR="$work/run"
+mkdir -m 700 "$TMPDIR" "$XDG_RUNTIME_DIR" || bail "cannot make a folder"
 cp examples/adapters/*.mjs "$work" &&
     ln -s "$here/node_modules" "$work/node_modules" || bail "cannot copy"
 
@@ -319,6 +319,93 @@ test_url()
 	check "in one line" same "$(wc -l <"$work/error")" 1
 }
 
+# --- interrupted --------------------------------------------------------------
+
+no_key_is_left()
+{
+	same "$(find "$TMPDIR" "$XDG_RUNTIME_DIR" -mindepth 2)" ""
+}
+
+# A relying party that never answers: its process ID, once it has been asked
+deaf='read -r question; echo $$ >"$ASKED"; cat >/dev/null'
+deaf_for_good='read -r question; echo $$ >"$ASKED"; exec tail -f /dev/null'
+
+# interrupted ADAPTER COMMAND...: begun by COMMAND; until it has been asked
+interrupted()
+{
+	_adapter=$1
+	shift
+	export ASKED="$work/asked.fifo"
+	rm -f "$ASKED" && mkfifo "$ASKED" || bail "cannot make a pipe"
+	# what is in the background ignores SIGINT
+	"$@" env --default-signal=INT "$SEALKEY" rp-audit --origin "$ORIGIN" \
+	    --rp "$_adapter" --timeout 3600 --junit "$work/interrupted.xml" \
+	    >"$work/report" 2>"$work/error" &
+	key=$!
+	adapter=$(cat "$ASKED")
+	check "a key is there" [ -n "$(find "$XDG_RUNTIME_DIR" -mindepth 2)" ]
+}
+
+# ends NUMBER SIGNAL...: of the last one; it ends by number
+ends()
+{
+	_number=$1
+	shift
+	for _signal; do
+		kill "-$_signal" "$key"
+	done
+	wait "$key"
+	_status=$?
+	key=
+	check "$1: it ends by signal $_number" \
+	    same "$_status" "$((128 + _number))"
+	check "$1: no key is left" no_key_is_left
+	check "$1: nor is the adapter" gone "$adapter"
+	check "$1: it says so" same "$(cat "$work/error")" "sealkey: rp-audit: \
+interrupted by signal $_number after 0 checks: there is no report"
+	check "$1: there is none" [ ! -s "$work/report" ] &&
+	    check "$1: in no form" [ ! -e "$work/interrupted.xml" ]
+}
+
+gone()
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
+test_interrupted()
+{
+	interrupted "$deaf" env
+	ends 2 INT
+	interrupted "$deaf" env
+	ends 15 TERM
+	interrupted "$deaf_for_good" env
+	ends 1 HUP
+	interrupted "$deaf" nohup
+	ends 15 HUP TERM
+
+	mkfifo "$work/asked.url" || bail "cannot make a pipe"
+	"$node" "$here/rp_audit.mjs" silent >"$work/asked.url" &
+	server=$!
+	exec 8<"$work/asked.url"
+	read -r url <&8
+	"$SEALKEY" rp-audit --origin "$ORIGIN" --rp "$url" --timeout 3600 \
+	    >"$work/report" 2>"$work/error" &
+	key=$!
+	read -r said <&8
+	check "a server is asked" same "$said" asked
+	kill "$key"
+	wait "$key"
+	check "and not waited for" same "$?" 143
+	key=
+	kill "$server"
+	wait "$server" 2>/dev/null
+	check "no key is left" no_key_is_left
+	# the pipe has nobody at its other end
+	"$SEALKEY" rp-audit --origin "$ORIGIN" --rp \
+	    "'$node' '$work/lax.mjs'" --only honest.none 2>/dev/null | :
+	check "nor if nobody reads the report" no_key_is_left
+}
+
 # --- its use ------------------------------------------------------------------
 
 # wrong WORD OPTION...: exit status 2, and one line that has the word in it
@@ -370,7 +457,7 @@ test_use()
 	    --state "$work/state"
 	"$SEALKEY" attestation roots --state "$work/state/key" >"$work/pem"
 	check "have trust anchors" grep -q CERTIFICATE "$work/pem"
-	check "nothing else is left behind" same "$(ls "$TMPDIR")" ""
+	check "nothing else is left behind" no_key_is_left
 	check "a report that cannot be written" status 1 lax \
 	    --only honest.none --html "$work/no/page.html"
 	check "is told" grep -q "no/page.html: No such file" "$work/error"
@@ -381,5 +468,6 @@ test_lax
 test_narrow
 test_misbehaviour
 test_url
+test_interrupted
 test_use
 plan
