@@ -416,10 +416,13 @@ if command -v curl >/dev/null; then
 	    'x%s' "$(printf 'ä%.0s' {1..40})")\\n\"}" "$base/keys/one/profile"
 	check "a NUL" answers 400 'invalid argument' \
 	    --data '{"key": "a\u0000b"}' "$base/keys"
+	printf 'X-Long: %050000d\n' 0 >"$T/header"
 	check "a chunked body that is too long" answers 413 \
 	    'invalid argument' -H 'Transfer-Encoding: chunked' \
 	    --data-binary "@/dev/stdin" "$base/keys" < \
 	    <(head -c 200000 /dev/zero)
+	check "headers that are too long, which the library answers" \
+	    answers 431 '<html>' -H "@$T/header" "$base/keys"
 else
 	skip "hostile requests by curl" "curl is missing"
 fi
