@@ -651,26 +651,36 @@ take_crl_url(struct auth_config *cfg, const struct setting *s,
 	return true;
 }
 
-/* X.520: a country is two letters, the others are 64 characters at most */
 static bool
-is_attribute(const char *word)
+is_country(const char *value)
+{
+	return strlen(value) == 2 && value[0] >= 'A' && value[0] <= 'Z' &&
+	    value[1] >= 'A' && value[1] <= 'Z';
+}
+
+/*
+ * X.520: a country is two letters, the others are 64 characters at most. Of
+ * each there is one (WebAuthn, 8.2.1 is about one of each, too). A bit for the
+ * attribute; 0: it is none.
+ */
+static unsigned
+attribute(const char *word)
 {
 	static const char *const names[] = { "C", "ST", "L", "O", "OU", "CN" };
 	const char *value = strchr(word, '=');
-	size_t len = value != NULL ? (size_t)(value - word) : 0;
-	bool known = false;
+	size_t len = value != NULL ? (size_t)(value - word) : 0, i = 0;
+	const size_t count = sizeof(names) / sizeof(names[0]);
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		known = known || (strlen(names[i]) == len &&
-		    strncmp(word, names[i], len) == 0);
-	if (!known || value[1] == '\0')
-		return false;
+	while (i < count && (strlen(names[i]) != len ||
+	    strncmp(word, names[i], len) != 0))
+		i++;
+	if (i == count || value[1] == '\0')
+		return 0;
 	value++;
-	if (len == 1 && word[0] == 'C')
-		return strlen(value) == 2 && value[0] >= 'A' &&
-		    value[0] <= 'Z' && value[1] >= 'A' && value[1] <= 'Z';
-	return cbor_utf8_cut(span_str(value), strlen(value)) ==
-	    strlen(value);
+	if (i == 0 ? !is_country(value) : cbor_utf8_cut(span_str(value),
+	    strlen(value)) != strlen(value))
+		return 0;
+	return 1U << i;
 }
 
 /*
@@ -684,14 +694,18 @@ take_subject(struct auth_config *cfg, const struct setting *s,
 	bool none = is_word(value, "none");
 	const char *rest = value;
 	char word[WORD_MAX + 4];
+	unsigned seen = 0, bit;
 
 	(void)s;
 	if (!none && (strlen(value) >= sizeof(cfg->leaf.subject) ||
 	    strstr(value, "TEST") == NULL))
 		return false;
-	while (!none && next_word(&rest, word))
-		if (!is_attribute(word))
+	while (!none && next_word(&rest, word)) {
+		bit = attribute(word);
+		if (bit == 0 || (seen & bit) != 0)
 			return false;
+		seen |= bit;
+	}
 	memset(cfg->leaf.subject, 0, sizeof(cfg->leaf.subject));
 	if (!none)
 		memcpy(cfg->leaf.subject, value, strlen(value));
@@ -948,8 +962,8 @@ static const struct setting settings[] = {
 	    "up to 127 bytes" },
 	{ .name = "attestationSubject", .take = take_subject,
 	    .values = "NAME=VALUE,...|none",
-	    .takes = "NAME=VALUE,... of C, ST, L, O, OU and CN, TEST in one of "
-	    "the values, or none", .meaning = "C, ST, L, O, OU, "
+	    .takes = "NAME=VALUE,... of C, ST, L, O, OU and CN, once each, "
+	    "TEST in one of the values, or none", .meaning = "C, ST, L, O, OU, "
 	    "CN of the certificate of packed and fido-u2f, with TEST in one "
 	    "of them; what is not named is as usual" },
 	{ .name = "tpmSignature", .take = take_tpm_signature,

@@ -149,6 +149,10 @@ sed -n '/^\.SH EXAMPLE/,$p' packaging/man/sealkey-profile.5 |
 check "the manual's example is good" exits 0 profile check "$T/manual.ini"
 check "and is one" grep -q test-key "$T/manual.ini"
 check "a file is no name" exits 1 profile check bad
+printf '[settings]\n\nattestationSubject = OU=TEST,CN=a,OU=TEST\n' >"$T/twice.ini"
+check "a subject that says one thing twice is wrong" \
+    exits 1 profile check "$T/twice.ini"
+check "by line, too" says "twice.ini:3: attestationSubject: .*once each"
 mkfifo "$T/never"
 # late FILE: a writer that takes its time
 late()

@@ -361,6 +361,10 @@ subjects(void **state)
 	refuses("attestationSubject=X=TEST", "it takes");
 	refuses("attestationSubject=O=,CN=TEST", "it takes");
 	refuses("attestationSubject=O=TEST,", "it takes");
+	refuses("attestationSubject=OU=TEST one,CN=Key,OU=TEST two",
+	    "once each");
+	refuses("attestationSubject=C=SE,C=DE,O=TEST", "once each");
+	refuses("attestationSubject=CN=TEST,CN=TEST", "once each");
 	refuses("attestationSubject=,O=TEST", "it takes");
 	refuses("attestationSubject=O=TEST\xff", "it takes");
 	refuses("attestationSubject=TEST", "it takes");
