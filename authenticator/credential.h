@@ -251,6 +251,11 @@ struct auth_change {
 					 * no date, it gets that of now */
 	struct own_blob	 own_blob;	/* in place of what it had */
 	struct span	 large_blobs;	/* new array; NULL: as before */
+	struct {
+		const char	*name;	/* NULL: none */
+		struct span	 value;
+	} note;				/* not the engine's: what the program
+					 * has under a name, store_put() */
 	struct auth_state *state;	/* new state; NULL: as before. Its
 					 * generation is filled in */
 };

@@ -371,20 +371,24 @@ device_destroy(const char *path, char *msg, size_t msglen)
 	return r;
 }
 
-/* Losing unused counters only makes the counter jump, so errors are fine. */
+/* Losing unused counters only makes the counter jump, and nothing depends on
+ * those that were told, so errors are fine. */
 static void
 stop_engine(struct device *d)
 {
 	const struct auth_change *settle = NULL;
+	struct auth_change last = { .state = NULL };
+	uint8_t told[FAULT_TOLD_LEN];
 
 	device_abandon(d);
 	commit_drop(&d->commit);
 	if (auth_idle(d->engine))
 		settle = auth_settle(d->engine);
 	if (settle != NULL)
-		(void)commit_now(&d->commit, settle);
-	if (d->counters != NULL)
-		fault_told_save(d->counters, d->store);
+		last = *settle;
+	if ((d->counters != NULL && fault_told_save(d->counters, &last,
+	    told)) || settle != NULL)
+		(void)commit_now(&d->commit, &last);
 	auth_done(d->engine);
 }
 

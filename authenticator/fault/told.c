@@ -98,20 +98,22 @@ fault_told_load(struct fault_told *t, struct store *st)
 	store_blob_free(value, len);
 }
 
-void
-fault_told_save(struct fault_told *t, struct store *st)
+bool
+fault_told_save(const struct fault_told *t, struct auth_change *change,
+    uint8_t bytes[static FAULT_TOLD_LEN])
 {
-	uint8_t value[1 + FAULT_TOLD_MAX * ROW_LEN] = { VERSION };
-	uint8_t *at = value + 1;
+	uint8_t *at = bytes;
 
 	if (!t->changed)
-		return;
+		return false;
+	*at++ = VERSION;
 	for (size_t i = 0; i < t->count; i++) {
 		memcpy(at, t->row[i].id, FAULT_TOLD_ID);
 		at = be_put(at + FAULT_TOLD_ID, t->row[i].counter, 4);
 	}
-	if (store_put(st, STORE_TOLD, span(value, (size_t)(at - value))) == 0)
-		t->changed = false;
+	change->note.name = STORE_TOLD;
+	change->note.value = span(bytes, (size_t)(at - bytes));
+	return true;
 }
 
 void

@@ -19,8 +19,10 @@
 #define FAULT_TOLD_MAX	64	/* credentials that are remembered */
 #define FAULT_TOLD_ID	16	/* bytes of SHA-256 of a credential's ID */
 
+#define FAULT_TOLD_LEN	(1 + FAULT_TOLD_MAX * (FAULT_TOLD_ID + 4)) /* bytes */
+
 struct fault_told {
-	bool	changed;	/* since it was loaded or saved */
+	bool	changed;	/* since it was loaded */
 	size_t	count;		/* of row, oldest first */
 	struct {
 		uint8_t		id[FAULT_TOLD_ID];
@@ -39,9 +41,10 @@ uint32_t fault_told(const struct fault_told *t, const struct credential *cred);
 
 /* Whatever cannot be read was never told. */
 void fault_told_load(struct fault_told *t, struct store *st);
-/* If it was changed. Nothing depends on it: a store that fails keeps what it
- * has. */
-void fault_told_save(struct fault_told *t, struct store *st);
+/* Has change, which is not a reset, take it along if it was noted
+ * since. bytes live as long as change. False: there is nothing new. */
+bool fault_told_save(const struct fault_told *t, struct auth_change *change,
+    uint8_t bytes[static FAULT_TOLD_LEN]);
 /* No credential is left, after a reset, which the store has forgotten them
  * with. */
 void fault_told_clear(struct fault_told *t);

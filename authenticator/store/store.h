@@ -118,7 +118,8 @@ int store_commit(struct store *st, const struct auth_change *chg,
 
 /*
  * Whether chg moves nothing but the ceiling of signature counters, or that of
- * a credential, which only rise: then an older state would be as good.
+ * a credential, which only rise: then an older state would be as good. So is
+ * an older note.
  */
 bool store_is_count(struct store *st, const struct auth_change *chg);
 

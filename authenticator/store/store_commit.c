@@ -482,6 +482,8 @@ apply(struct store *st, const struct auth_change *chg, struct pending *p)
 		r = write_own_blob(st, &chg->own_blob, p->last_seq);
 	if (r == 0 && chg->large_blobs.p != NULL)
 		r = write_large_blobs(st, chg->large_blobs);
+	if (r == 0 && chg->note.name != NULL)
+		r = write_blob(st, chg->note.name, chg->note.value);
 	return r == 0 ? write_state(st, p) : r;
 }
 

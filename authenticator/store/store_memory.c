@@ -801,6 +801,9 @@ memory_commit(struct store *st, const struct auth_change *chg, uint64_t *seq)
 	struct prepared p = { .put = NULL };
 	int r = prepare(st, chg, &p);
 
+	/* the last that can fail, but for a reset, which forgets some */
+	if (r == 0 && chg->note.name != NULL)
+		r = memory_put(st, chg->note.name, chg->note.value);
 	if (r == 0) {
 		apply(st, chg, &p, &credentials);
 		if (chg->state != NULL)

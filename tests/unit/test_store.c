@@ -852,6 +852,48 @@ test_blobs(void **state)
 	store_blob_free(p, len);
 }
 
+static void
+expect_blob(struct store *st, const char *name, const char *value)
+{
+	uint8_t *p;
+	size_t len;
+
+	assert_int_equal(store_get(st, name, &p, &len), 0);
+	assert_int_equal(len, strlen(value));
+	assert_memory_equal(p, value, len);
+	store_blob_free(p, len);
+}
+
+/* With the change, or not at all. */
+static void
+test_notes_go_with_changes(void **state)
+{
+	struct fixture *f = *state;
+	struct auth_change chg = { .note = { "note", span_str("one") } };
+	struct auth_state s;
+
+	assert_true(store_is_count(f->st, &chg));
+	assert_int_equal(store_commit(f->st, &chg, NULL), 0);
+	expect_blob(f->st, "note", "one");
+	assert_int_equal(store_load(f->st, &s), 0);
+	s.counter_ceiling += 5;
+	chg.note.value = span_str("two");
+	chg.state = &s;
+	assert_int_equal(store_commit(f->st, &chg, NULL), 0);
+	s.counter_ceiling += 5;
+	chg.note.value = span_str("three");
+	chg.remove = 77;	/* is not there */
+	assert_int_equal(store_commit(f->st, &chg, NULL), -ENOENT);
+	expect_blob(f->st, "note", "two");
+	chg.remove = 0;
+	chg.note.name = "";
+	assert_int_equal(store_commit(f->st, &chg, NULL), -EINVAL);
+	reopen(f);
+	expect_blob(f->st, "note", "two");
+	assert_int_equal(store_load(f->st, &s), 0);
+	assert_int_equal(s.counter_ceiling, 5);
+}
+
 /* What a lookup finds; 0: nothing. */
 static size_t
 large_blobs(struct store *st, uint8_t out[static LARGE_BLOBS_MAX])
@@ -1462,6 +1504,7 @@ main(void)
 		STORE_TEST(test_limit_of_the_unlisted),
 		STORE_TEST(test_the_unlisted_are_counted_once),
 		STORE_TEST(test_blobs),
+		STORE_TEST(test_notes_go_with_changes),
 		STORE_TEST(test_large_blobs),
 		STORE_TEST(test_large_blobs_change_with_the_rest),
 		STORE_TEST(test_large_blobs_that_are_too_large),

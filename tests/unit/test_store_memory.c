@@ -347,6 +347,25 @@ test_names_are_copied(void **state)
 
 /* As on a disk. */
 static void
+test_notes_go_with_changes(void **state)
+{
+	struct pair *p = *state;
+	struct auth_change chg = { .note = { "note", span_str("one") } };
+	uint8_t *got = NULL;
+	size_t len;
+
+	assert_int_equal(store_commit(p->memory, &chg, NULL), 0);
+	chg.remove = 77;	/* is not there */
+	chg.note.value = span_str("two");
+	assert_int_equal(store_commit(p->memory, &chg, NULL), -ENOENT);
+	assert_int_equal(store_get(p->memory, "note", &got, &len), 0);
+	assert_int_equal(len, 3);
+	assert_memory_equal(got, "one", 3);
+	store_blob_free(got, len);
+}
+
+/* As on a disk. */
+static void
 test_a_reset_forgets_counters(void **state)
 {
 	struct pair *p = *state;
@@ -417,6 +436,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_names_are_copied,
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_unlisted_have_a_limit,
+		    setup, teardown),
+		cmocka_unit_test_setup_teardown(test_notes_go_with_changes,
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_reset_forgets_counters,
 		    setup, teardown),

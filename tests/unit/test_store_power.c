@@ -342,6 +342,9 @@ test_full_disk_at_creation(void **state)
 static void
 test_one_sync_per_commit(void **state)
 {
+	struct auth_state s;
+	struct auth_change chg = { .state = &s,
+		.note = { "note", span_str("value") } };
 	struct scratch dir;
 	struct store *st;
 	int before;
@@ -354,6 +357,9 @@ test_one_sync_per_commit(void **state)
 	for (uint32_t n = 1; n <= 20; n++)
 		assert_int_equal(fixture_put(st, n, 1), 0);
 	assert_int_equal(powerloss_syncs() - before, 20);
+	assert_int_equal(store_load(st, &s), 0);
+	assert_int_equal(store_commit(st, &chg, NULL), 0);
+	assert_int_equal(powerloss_syncs() - before, 21);
 	fixture_close(st);
 	scratch_free(&dir);
 }
