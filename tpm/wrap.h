@@ -14,8 +14,10 @@
  * what is left of the old one.
  *
  * Authenticators that share a provider have more places, after wraps_more().
- * There nothing tells which epochs are over: after a reset the wrapping key of
- * the old one stays in memory until another wants its place, or until the end.
+ * There nothing tells which epochs are over, and none is before the provider
+ * ends: these authenticators, a fleet's, only register and sign in. One that
+ * could be reset would have to say so, or the wrapping key of its old epoch
+ * stays in memory until another wants its place.
  *
  * Errors: -EBADMSG, -ENOMEM, -EIO.
  */
