@@ -103,15 +103,17 @@ remove_stale(const char *path, const struct sockaddr_un *sun, int type)
 	return unlink(path) == -1 && errno != ENOENT ? -errno : 0;
 }
 
+/*
+ * On Linux a name gets the mode of the socket that it is bound to. The umask is
+ * of the whole process, and other threads may be making files.
+ */
 static int
 bind_private(int fd, const struct sockaddr_un *sun)
 {
-	mode_t before = umask(0177);
-	int r = bind(fd, (const struct sockaddr *)sun, sizeof(*sun));
-	int error = errno;
-
-	umask(before);
-	return r == -1 ? -error : 0;
+	if (fchmod(fd, 0600) == -1 ||
+	    bind(fd, (const struct sockaddr *)sun, sizeof(*sun)) == -1)
+		return -errno;
+	return 0;
 }
 
 static int

@@ -400,6 +400,30 @@ removes_only_its_own_file(void **state)
 }
 
 static void
+a_name_is_private_whatever_the_umask(void **state)
+{
+	static const mode_t masks[] = { 0, 022, 0177 };
+	struct server *s = *state;
+	mode_t before = umask(0);
+	struct unix_name name;
+	struct stat st;
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/name", s->dir);
+	for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+		umask(masks[i]);
+		fd = unix_listen(path, SOCK_STREAM, &name);
+		assert_true(fd >= 0);
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_mode & 07777, 0600);
+		unix_unlink(path, &name);
+		close(fd);
+	}
+	umask(before);
+}
+
+static void
 paths_may_be_longer_than_sun_path(void **state)
 {
 	struct server *s = *state;
@@ -463,6 +487,7 @@ main(void)
 		TEST(a_stale_socket_is_replaced),
 		TEST(a_file_is_not_replaced),
 		TEST(removes_only_its_own_file),
+		TEST(a_name_is_private_whatever_the_umask),
 		TEST(paths_may_be_longer_than_sun_path),
 		cmocka_unit_test(names_that_are_too_long_are_an_error),
 	};
