@@ -297,7 +297,7 @@ int keys_open_software(int dirfd, bool create, struct keys **out);
 
 /*
  * The same without a file, for as long as the process: a fresh root secret,
- * unlocked, for about so many keys (epochs) at a time. It starts no children:
+ * unlocked, for about so many keys (epochs) at a time. It starts no threads:
  * whoever asks it for an RSA key waits for that. copy has the same storage
  * key, for another thread. -ENOMEM, -EIO.
  */

@@ -3,14 +3,12 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
+#include <sys/eventfd.h>
 #include <sys/timerfd.h>
-#include <sys/wait.h>
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -28,14 +26,17 @@ watch(int epoll_fd, int fd)
 int
 rsa_search_init(struct rsa_search *rs)
 {
-	rs->child = -1;
-	rs->pipe_fd = -1;
+	int r;
+
+	rs->under_way = false;
 	rs->timer_fd = timerfd_create(CLOCK_MONOTONIC,
 	    TFD_CLOEXEC | TFD_NONBLOCK);
+	rs->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	rs->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (rs->timer_fd == -1 || rs->epoll_fd == -1)
+	if (rs->timer_fd == -1 || rs->event_fd == -1 || rs->epoll_fd == -1)
 		return -errno;
-	return watch(rs->epoll_fd, rs->timer_fd);
+	r = watch(rs->epoll_fd, rs->timer_fd);
+	return r == 0 ? watch(rs->epoll_fd, rs->event_fd) : r;
 }
 
 void
@@ -44,22 +45,49 @@ rsa_search_done(struct rsa_search *rs)
 	rsa_search_stop(rs);
 	if (rs->epoll_fd != -1)
 		close(rs->epoll_fd);
+	if (rs->event_fd != -1)
+		close(rs->event_fd);
 	if (rs->timer_fd != -1)
 		close(rs->timer_fd);
-	rs->epoll_fd = rs->timer_fd = -1;
+	rs->epoll_fd = rs->event_fd = rs->timer_fd = -1;
 }
 
-/* In the child: finds a key, takes its primes. */
-int
-rsa_find_primes(uint8_t primes[static 2 * RSA_PRIME_LEN])
+/* OpenSSL asks it after each number that it has tried. */
+static int
+goes_on(EVP_PKEY_CTX *ctx)
+{
+	const atomic_bool *stop = EVP_PKEY_CTX_get_app_data(ctx);
+
+	return !atomic_load(stop);
+}
+
+static EVP_PKEY *
+find_key(atomic_bool *stop)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	EVP_PKEY *key = NULL;
+
+	if (ctx != NULL && EVP_PKEY_keygen_init(ctx) == 1 &&
+	    EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, RSA_BITS) == 1) {
+		EVP_PKEY_CTX_set_app_data(ctx, stop);
+		EVP_PKEY_CTX_set_cb(ctx, goes_on);
+		if (EVP_PKEY_generate(ctx, &key) != 1)
+			key = NULL;
+	}
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
+/* Finds a key, takes its primes. */
+static int
+find_primes(atomic_bool *stop, uint8_t primes[static 2 * RSA_PRIME_LEN])
 {
 	static const char *const names[] = {
 		OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_FACTOR2,
 	};
-	EVP_PKEY *key;
+	EVP_PKEY *key = find_key(stop);
 	int r = 0;
 
-	key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)RSA_BITS);
 	if (key == NULL)
 		return -EIO;
 	for (size_t i = 0; i < 2; i++) {
@@ -75,32 +103,39 @@ rsa_find_primes(uint8_t primes[static 2 * RSA_PRIME_LEN])
 	return r;
 }
 
-/* Descriptors below and above the one to keep. */
-static void
-close_others(int keep)
+int
+rsa_find_primes(uint8_t primes[static 2 * RSA_PRIME_LEN])
 {
-	if (keep > 0)
-		close_range(0, keep - 1, 0);
-	close_range(keep + 1, ~0U, 0);
+	atomic_bool never = false;
+
+	return find_primes(&never, primes);
 }
 
-static _Noreturn void
-child_main(int out, pid_t parent)
+static void *
+search(void *arg)
 {
-	uint8_t primes[2 * RSA_PRIME_LEN];
-	sigset_t all;
+	struct rsa_search *rs = arg;
 
-	/* What is sent to the process group is meant for the parent. */
+	rs->result = find_primes(&rs->stop, rs->primes);
+	/* from 0 to 1: it cannot be full */
+	(void)eventfd_write(rs->event_fd, 1);
+	return NULL;
+}
+
+/* No signal is meant for it. */
+static int
+start_thread(struct rsa_search *rs)
+{
+	sigset_t all, old;
+	int r;
+
+	atomic_store(&rs->stop, false);
 	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(1);
-	close_others(out);
-	if (rsa_find_primes(primes) != 0)
-		_exit(1);
-	/* Less than PIPE_BUF into an empty pipe: all of it, at once. */
-	_exit(write(out, primes, sizeof(primes)) != sizeof(primes));
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = -pthread_create(&rs->thread, NULL, search, rs);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	rs->under_way = r == 0;
+	return r;
 }
 
 static int
@@ -116,24 +151,12 @@ set_deadline(struct rsa_search *rs, unsigned int ms)
 int
 rsa_search_start(struct rsa_search *rs, unsigned int deadline_ms)
 {
-	pid_t parent = getpid();
-	int fd[2], r;
+	int r;
 
-	assert(rs->child == -1 && deadline_ms > 0);
-	if (pipe2(fd, O_CLOEXEC | O_NONBLOCK) == -1)
-		return -errno;
-	rs->pipe_fd = fd[0];
-	r = watch(rs->epoll_fd, fd[0]);
+	assert(!rs->under_way && deadline_ms > 0);
+	r = set_deadline(rs, deadline_ms);
 	if (r == 0)
-		r = set_deadline(rs, deadline_ms);
-	if (r == 0) {
-		rs->child = fork();
-		if (rs->child == 0)
-			child_main(fd[1], parent);
-		if (rs->child == -1)
-			r = -errno;
-	}
-	close(fd[1]);
+		r = start_thread(rs);
 	if (r != 0)
 		rsa_search_stop(rs);
 	return r;
@@ -144,19 +167,19 @@ rsa_search_poll(struct rsa_search *rs,
     uint8_t primes[static 2 * RSA_PRIME_LEN])
 {
 	uint64_t expired;
-	ssize_t n;
-	int r;
+	eventfd_t ended;
+	int r = -ETIMEDOUT;
 
-	assert(rs->child != -1);
-	n = read(rs->pipe_fd, primes, 2 * RSA_PRIME_LEN);
-	if (n == 2 * RSA_PRIME_LEN)
-		r = 0;
-	else if (n != -1 || (errno != EAGAIN && errno != EINTR))
-		r = -EIO;	/* died, or worse */
-	else if (read(rs->timer_fd, &expired, sizeof(expired)) > 0)
-		r = -ETIMEDOUT;
-	else
+	assert(rs->under_way);
+	if (eventfd_read(rs->event_fd, &ended) == 0) {
+		pthread_join(rs->thread, NULL);
+		rs->under_way = false;
+		r = rs->result;
+		if (r == 0)
+			memcpy(primes, rs->primes, sizeof(rs->primes));
+	} else if (read(rs->timer_fd, &expired, sizeof(expired)) <= 0) {
 		return -EAGAIN;
+	}
 	rsa_search_stop(rs);
 	return r;
 }
@@ -164,16 +187,15 @@ rsa_search_poll(struct rsa_search *rs,
 void
 rsa_search_stop(struct rsa_search *rs)
 {
-	if (rs->child > 0) {
-		kill(rs->child, SIGKILL);
-		/* ECHILD where SIGCHLD is ignored: then nothing is left. */
-		while (waitpid(rs->child, NULL, 0) == -1 && errno == EINTR)
-			;
+	eventfd_t ended;
+
+	if (rs->under_way) {
+		atomic_store(&rs->stop, true);
+		pthread_join(rs->thread, NULL);
+		(void)eventfd_read(rs->event_fd, &ended);
 	}
-	rs->child = -1;
-	if (rs->pipe_fd != -1)
-		close(rs->pipe_fd);	/* leaves the epoll set with it */
-	rs->pipe_fd = -1;
+	rs->under_way = false;
+	explicit_bzero(rs->primes, sizeof(rs->primes));
 	if (rs->timer_fd != -1)
 		set_deadline(rs, 0);
 }

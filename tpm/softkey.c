@@ -2,7 +2,8 @@
 /*
  * Invariants:
  *  1. A private key is in the clear in a struct opened, on the stack of one
- *     call, or in sk->parsed; nowhere else, and the former are wiped.
+ *     call, in sk->search until it is polled, or in sk->parsed; nowhere else,
+ *     and all but the last are wiped.
  *  2. sk->parsed holds only keys whose blob was opened by a wrap that is
  *     still in sk->wraps (forget_parsed).
  *  3. sk->pending is the operation that sk->search works for, or NULL.
