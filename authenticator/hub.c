@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authenticator/clock.h"
 #include "authenticator/note.h"
 #include "authenticator/paths.h"
 #include "authenticator/profile/profile_state.h"
@@ -18,10 +19,29 @@
 #define DEVICE_NAME	"sealkey"
 #define DEVICE_VERSION	0x0010	/* bcdDevice, 0.1.0 */
 
+#define MESSAGE_LEN	(DEVICE_MESSAGE_LEN + PATH_MAX)	/* bytes */
+#define HUB_ENDS	"the daemon is about to end"
+
+/* A key that is being opened. */
+struct birth {
+	struct aside_job job;
+	struct hub_key	*k;
+	struct hub_options options;	/* id, name and owner: k has them */
+	struct hub_added added;
+	bool		 called_off;
+	int		 error;
+	char		 msg[MESSAGE_LEN];
+	struct birth	*next;
+};
+
 struct hub {
 	struct reactor	*reactor;
 	struct hub_key	*keys;		/* oldest first */
 	size_t		 count;
+	struct birth	*births;
+	size_t		 birth_count;
+	struct aside	*aside;
+	bool		 ending;
 	unsigned	 last_number;	/* of the IDs that we make */
 	struct hub_events events;
 	char		 control[PATH_MAX];	/* "": not known yet */
@@ -143,8 +163,11 @@ hub_new(struct reactor *reactor, struct hub **out)
 	    .tick = do_chores, .arg = h };
 	r = event_ring_new(&h->ring);
 	if (r == 0)
+		r = aside_new(reactor, &h->aside);
+	if (r == 0)
 		r = reactor_add(reactor, &h->chores);
 	if (r < 0) {
+		aside_free(h->aside);
 		event_ring_free(h->ring);
 		free(h);
 		return r;
@@ -276,6 +299,18 @@ watch_timers(struct hub_key *k)
 	return reactor_add(k->hub->reactor, &k->hosts);
 }
 
+/* Its power comes back at this moment, however long ago it was opened. */
+static int
+power_up(struct hub_key *k, uint64_t now_ms, char *msg, size_t msglen)
+{
+	int r = loop_power_cycle(k->loop, hub_now(k, now_ms));
+
+	if (r < 0)
+		snprintf(msg, msglen, "%s", r == -ENOMEM ? "out of memory" :
+		    store_strerror(device_store(k->device)));
+	return r;
+}
+
 int
 hub_plug(struct hub_key *k, uint64_t now_ms, char *msg, size_t msglen)
 {
@@ -283,12 +318,9 @@ hub_plug(struct hub_key *k, uint64_t now_ms, char *msg, size_t msglen)
 
 	if (k->transport != NULL)
 		return 0;
-	r = loop_power_cycle(k->loop, hub_now(k, now_ms));
-	if (r < 0) {
-		snprintf(msg, msglen, "%s", r == -ENOMEM ? "out of memory" :
-		    store_strerror(device_store(k->device)));
+	r = power_up(k, now_ms, msg, msglen);
+	if (r < 0)
 		return r;
-	}
 	reactor_remove(k->hub->reactor, &k->hosts);
 	r = plug_in(k, msg, msglen);
 	if (r < 0)
@@ -374,6 +406,17 @@ hub_is_name(const char *s)
 	return len > 0 && len <= HUB_NAME_MAX;
 }
 
+/* Also by one that is being opened. */
+static bool
+is_taken(const struct hub *h, const char *id)
+{
+	const struct birth *b = h->births;
+
+	while (b != NULL && strcmp(b->k->id, id) != 0)
+		b = b->next;
+	return b != NULL || hub_find(h, id) != NULL;
+}
+
 static int
 refuse(int error, char *msg, size_t msglen, const char *line)
 {
@@ -385,7 +428,7 @@ static int
 check_options(const struct hub *h, const struct hub_options *o, char *msg,
     size_t msglen)
 {
-	if (h->count >= HUB_KEYS_MAX)
+	if (h->count + h->birth_count >= HUB_KEYS_MAX)
 		return refuse(-ENOSPC, msg, msglen, "there are 256 keys "
 		    "already");
 	if (o->id != NULL && !hub_is_id(o->id))
@@ -394,7 +437,7 @@ check_options(const struct hub *h, const struct hub_options *o, char *msg,
 	if (o->name != NULL && !hub_is_name(o->name))
 		return refuse(-EINVAL, msg, msglen, "the name of a key has 1 "
 		    "to 127 printable ASCII characters");
-	if (o->id != NULL && hub_find(h, o->id) != NULL)
+	if (o->id != NULL && is_taken(h, o->id))
 		return refuse(-EEXIST, msg, msglen, "there is a key with this "
 		    "ID already");
 	if (o->path != NULL && strlen(o->path) >= PATH_MAX)
@@ -412,7 +455,7 @@ choose_id(struct hub_key *k, const char *id)
 	do {
 		snprintf(k->id, sizeof(k->id), "key%u",
 		    ++k->hub->last_number);
-	} while (hub_find(k->hub, k->id) != NULL);
+	} while (is_taken(k->hub, k->id));
 }
 
 /* To what the kernel takes from hosts in one go. */
@@ -423,6 +466,10 @@ limit_messages(enum hub_transport transport, struct auth_config *auth)
 		auth->message_max = UHID_MESSAGE_MAX;
 }
 
+/*
+ * All that waits for a TPM or a disk; perhaps aside, and then k is nobody
+ * else's. It touches nothing of the hub.
+ */
 static int
 open_device(struct hub_key *k, const struct hub_options *o, uint64_t now_ms,
     char *msg, size_t msglen)
@@ -439,6 +486,9 @@ open_device(struct hub_key *k, const struct hub_options *o, uint64_t now_ms,
 	}
 	if (r == 0)
 		r = device_open(&cfg, now_ms, &k->device, msg, msglen);
+	if (r == 0 && o->keep_profile && o->profile != NULL)
+		r = profile_keep(o->profile, device_dirfd(k->device),
+		    device_path(k->device), msg, msglen);
 	return r;
 }
 
@@ -481,20 +531,14 @@ take_identity(struct hub_key *k, const struct profile *p)
 	    p != NULL ? p->name : NULL);
 }
 
+/* All else of a key whose device is open. */
 static int
 start(struct hub_key *k, const struct hub_options *o, uint64_t now_ms,
     char *msg, size_t msglen)
 {
-	int r = open_device(k, o, now_ms, msg, msglen);
+	int r;
 
-	if (r < 0)
-		return r;
 	take_identity(k, o->profile);
-	if (o->keep_profile && o->profile != NULL)
-		r = profile_keep(o->profile, device_dirfd(k->device),
-		    device_path(k->device), msg, msglen);
-	if (r < 0)
-		return r;
 	r = choose_path(k, o->path, msg, msglen);
 	if (r < 0)
 		return r;
@@ -513,7 +557,10 @@ start(struct hub_key *k, const struct hub_options *o, uint64_t now_ms,
 		snprintf(msg, msglen, "cannot start: %s", strerror(-r));
 		return r;
 	}
-	r = o->unplugged ? watch_timers(k) : plug_in(k, msg, msglen);
+	if (o->unplugged)
+		r = watch_timers(k);
+	else if ((r = power_up(k, now_ms, msg, msglen)) == 0)
+		r = plug_in(k, msg, msglen);
 	return r < 0 ? r : write_note(k, msg, msglen);
 }
 
@@ -568,32 +615,64 @@ hub_set_profile(struct hub_key *k, const struct profile *p, uint64_t now_ms,
 	return r;
 }
 
+/* What start() made. From then on the device is all that is left. */
 static void
-free_key(struct hub_key *k)
+stop(struct hub_key *k)
 {
 	if (k->loop != NULL)
 		pull_out(k);
 	reactor_remove(k->hub->reactor, &k->keys);
 	loop_free(k->loop);
+	k->loop = NULL;
+	if (k->device != NULL)
+		watch_remove(device_watch(k->device), &k->sink);
+}
+
+/* What open_device() made. Waits, and touches nothing of the hub. */
+static void
+close_device(struct hub_key *k)
+{
 	device_close(k->device);
+	k->device = NULL;
 	ephemeral_remove(&k->ephemeral);
+}
+
+static void
+work_at_closing(void *arg)
+{
+	close_device(arg);
+}
+
+static void
+end_closing(void *arg, uint64_t now_ms)
+{
+	struct hub_key *k = arg;
+
+	(void)now_ms;
+	if (k->closed != NULL)
+		k->closed(k->closed_arg);
 	free(k);
 }
 
-int
-hub_add(struct hub *h, const struct hub_options *o, uint64_t now_ms,
-    struct hub_key **out, char *msg, size_t msglen)
+/* After stop(); frees it, too. */
+static void
+close_aside(struct hub_key *k, void (*closed)(void *arg), void *arg)
 {
-	struct hub_key **end = &h->keys;
-	struct hub_key *k;
-	int r;
+	k->closed = closed;
+	k->closed_arg = arg;
+	k->closing = (struct aside_job){ .work = work_at_closing,
+	    .done = end_closing, .arg = k };
+	aside_give(k->hub->aside, &k->closing);
+}
 
-	r = check_options(h, o, msg, msglen);
-	if (r < 0)
-		return r;
-	k = calloc(1, sizeof(*k));
+/* NULL: out of memory. */
+static struct hub_key *
+new_key(struct hub *h, const struct hub_options *o)
+{
+	struct hub_key *k = calloc(1, sizeof(*k));
+
 	if (k == NULL)
-		return refuse(-ENOMEM, msg, msglen, "out of memory");
+		return NULL;
 	k->hub = h;
 	k->ephemeral.lock_fd = -1;
 	k->kind = o->transport;
@@ -603,11 +682,16 @@ hub_add(struct hub *h, const struct hub_options *o, uint64_t now_ms,
 	snprintf(k->name, sizeof(k->name), "%s", k->named ? o->name : "");
 	snprintf(k->owner, sizeof(k->owner), "%s", o->owner != NULL ?
 	    o->owner : "");
-	r = start(k, o, now_ms, msg, msglen);
-	if (r < 0) {
-		free_key(k);
-		return r;
-	}
+	return k;
+}
+
+/* From here on it is there. */
+static void
+enter(struct hub_key *k)
+{
+	struct hub *h = k->hub;
+	struct hub_key **end = &h->keys;
+
 	while (*end != NULL)
 		end = &(*end)->next;
 	*end = k;
@@ -616,12 +700,110 @@ hub_add(struct hub *h, const struct hub_options *o, uint64_t now_ms,
 		h->events.added(h->events.arg, k);
 	if (k->transport != NULL)
 		tell_plugged(k, true);
+}
+
+int
+hub_add(struct hub *h, const struct hub_options *o, uint64_t now_ms,
+    struct hub_key **out, char *msg, size_t msglen)
+{
+	struct hub_key *k;
+	int r;
+
+	r = check_options(h, o, msg, msglen);
+	if (r < 0)
+		return r;
+	k = new_key(h, o);
+	if (k == NULL)
+		return refuse(-ENOMEM, msg, msglen, "out of memory");
+	r = open_device(k, o, now_ms, msg, msglen);
+	if (r == 0)
+		r = start(k, o, now_ms, msg, msglen);
+	if (r < 0) {
+		stop(k);
+		close_device(k);
+		free(k);
+		return r;
+	}
+	enter(k);
 	*out = k;
 	return 0;
 }
 
-void
-hub_remove(struct hub_key *k)
+static void
+work_at_birth(void *arg)
+{
+	struct birth *b = arg;
+
+	b->error = open_device(b->k, &b->options, clock_ms(), b->msg,
+	    sizeof(b->msg));
+}
+
+/* Nothing is left of the key. */
+static void
+tell_stillborn(void *arg)
+{
+	struct birth *b = arg;
+
+	b->added.added(b->added.arg, NULL, b->error, b->msg);
+	free(b);
+}
+
+static void
+end_birth(void *arg, uint64_t now_ms)
+{
+	struct birth *b = arg;
+	struct hub *h = b->k->hub;
+	struct birth **at = &h->births;
+
+	while (*at != b)
+		at = &(*at)->next;
+	*at = b->next;
+	h->birth_count--;
+	if (b->error == 0 && (h->ending || b->called_off))
+		b->error = refuse(-ECANCELED, b->msg, sizeof(b->msg),
+		    h->ending ? HUB_ENDS : "whose it was to be has left");
+	if (b->error == 0)
+		b->error = start(b->k, &b->options, now_ms, b->msg,
+		    sizeof(b->msg));
+	if (b->error < 0) {
+		stop(b->k);
+		close_aside(b->k, tell_stillborn, b);
+		return;
+	}
+	enter(b->k);
+	b->added.added(b->added.arg, b->k, 0, NULL);
+	free(b);
+}
+
+int
+hub_add_aside(struct hub *h, const struct hub_options *o,
+    const struct hub_added *added, char *msg, size_t msglen)
+{
+	struct birth *b;
+	int r;
+
+	r = check_options(h, o, msg, msglen);
+	if (r < 0)
+		return r;
+	b = calloc(1, sizeof(*b));
+	if (b == NULL || (b->k = new_key(h, o)) == NULL) {
+		free(b);
+		return refuse(-ENOMEM, msg, msglen, "out of memory");
+	}
+	b->options = *o;
+	b->added = *added;
+	b->next = h->births;
+	h->births = b;
+	h->birth_count++;
+	b->job = (struct aside_job){ .work = work_at_birth,
+	    .done = end_birth, .arg = b };
+	aside_give(h->aside, &b->job);
+	return 0;
+}
+
+/* Everybody sees it go; its device is still open. */
+static void
+leave(struct hub_key *k)
 {
 	const struct event e = { .kind = EVENT_REMOVED,
 	    .owner = by_owner(k) };
@@ -639,7 +821,55 @@ hub_remove(struct hub_key *k)
 		at = &(*at)->next;
 	*at = k->next;
 	h->count--;
-	free_key(k);
+	stop(k);
+}
+
+void
+hub_remove(struct hub_key *k)
+{
+	leave(k);
+	close_device(k);
+	free(k);
+}
+
+void
+hub_remove_aside(struct hub_key *k, void (*closed)(void *arg), void *arg)
+{
+	leave(k);
+	close_aside(k, closed, arg);
+}
+
+void
+hub_call_off(struct hub *h, const char *owner)
+{
+	struct birth *b;
+
+	for (b = h->births; b != NULL; b = b->next)
+		b->called_off |= strcmp(b->k->owner, owner) == 0;
+}
+
+void
+hub_settle(struct hub *h)
+{
+	aside_finish(h->aside);
+}
+
+/* What was not begun is not begun any more. */
+static void
+end_births(struct hub *h)
+{
+	struct birth *b, *next;
+
+	h->ending = true;
+	for (b = h->births; b != NULL; b = next) {
+		next = b->next;
+		if (!aside_take_back(h->aside, &b->job))
+			continue;
+		b->error = refuse(-ECANCELED, b->msg, sizeof(b->msg),
+		    HUB_ENDS);
+		end_birth(b, 0);
+	}
+	hub_settle(h);
 }
 
 void
@@ -648,8 +878,10 @@ hub_free(struct hub *h)
 	if (h == NULL)
 		return;
 	h->control[0] = '\0';
+	end_births(h);
 	while (h->keys != NULL)
 		hub_remove(h->keys);
+	aside_free(h->aside);
 	reactor_remove(h->reactor, &h->chores);
 	event_ring_free(h->ring);
 	free(h);

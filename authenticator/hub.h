@@ -2,20 +2,28 @@
 /*
  * The keys of one daemon: each with a state directory, a transport, a user
  * and a clock of its own, added and removed while the others work. They
- * share the thread: what makes one key wait (making keys in a TPM, above
- * all) makes all of them wait.
+ * share the thread; but what waits when a key begins and ends, for its TPM and
+ * its disk, can be done aside from it (aside.h), by one key after the other.
  *
  *	           hub_add()         hub_unplug(), or its transport failed
  *	(nothing) ----------> plugged <-------------------> unplugged
- *	              `----------------- hub_plug() ------------'
+ *	   |          `----------------- hub_plug() ------------'    |
+ *	   | hub_add_aside()                     hub_remove_aside()  |
+ *	   v                                                         v
+ *	 being opened ------> plugged or unplugged       being closed --> freed
  *
- * A key that is not plugged in has no power, and no hosts; its state stays.
+ * A key that is not plugged in has no power, and no hosts; its state stays. One
+ * that is being opened has its ID and its place, but is nowhere to be found
+ * yet; one that is being closed has left neither.
  *
- * Limits: HUB_KEYS_MAX keys.
+ * What the owner changes of a key that runs still waits for its TPM here.
+ *
+ * Limits: HUB_KEYS_MAX keys, those that are being opened among them.
  */
 #ifndef AUTHENTICATOR_HUB_H
 #define AUTHENTICATOR_HUB_H
 
+#include "authenticator/aside.h"
 #include "authenticator/device.h"
 #include "authenticator/ephemeral.h"
 #include "authenticator/event_ring.h"
@@ -81,7 +89,17 @@ struct hub_key {
 	struct event_sink sink;
 	struct source	 hosts;
 	struct source	 keys;
+	struct aside_job closing;
+	void		(*closed)(void *arg);	/* NULL: nobody cares */
+	void		*closed_arg;
 	struct hub_key	*next;
+};
+
+/* Whoever has one added aside; may not change the hub either. */
+struct hub_added {
+	void	(*added)(void *arg, struct hub_key *k, int error,
+		    const char *line);
+	void	*arg;
 };
 
 /* Who is told. NULL: nobody. None of them may change the hub. */
@@ -102,7 +120,7 @@ struct hub_events {
 /* reactor must outlive it. 0 or -errno. */
 int hub_new(struct reactor *reactor, struct hub **out);
 void hub_watch(struct hub *h, const struct hub_events *events);
-/* Accepts NULL. Removes every key. */
+/* Accepts NULL. Removes every key, and waits for those that begin or end. */
 void hub_free(struct hub *h);
 /*
  * The daemon ends: hosts go first, so that nothing is answered by half of it.
@@ -119,6 +137,27 @@ int hub_add(struct hub *h, const struct hub_options *o, uint64_t now_ms,
     struct hub_key **out, char *msg, size_t msglen);
 /* An orderly end, as of a daemon. An ephemeral state goes with it. */
 void hub_remove(struct hub_key *k);
+
+/*
+ * The same, while the other keys go on. On error nothing was begun, as above:
+ * of a key that could not be at all. Otherwise added(arg, k, 0, NULL) is called
+ * when it is there, or added(arg, NULL, -errno, line) when it turned out that
+ * it cannot be, and nothing is left of it; -ECANCELED: the hub is about to go,
+ * or it was called off.
+ * Until then, what o points to has to stay as it is.
+ */
+int hub_add_aside(struct hub *h, const struct hub_options *o,
+    const struct hub_added *added, char *msg, size_t msglen);
+/*
+ * It is gone when this returns, and closed(arg) is called, unless that is NULL,
+ * when its state directory may be used by others.
+ */
+void hub_remove_aside(struct hub_key *k, void (*closed)(void *arg),
+    void *arg);
+/* Those of owner that are being opened come to nothing: -ECANCELED. */
+void hub_call_off(struct hub *h, const char *owner);
+/* Waits for all of them, for who has no reactor that runs. */
+void hub_settle(struct hub *h);
 
 /* What happens to any of them. */
 struct event_ring *hub_ring(const struct hub *h);

@@ -3,15 +3,23 @@
 #ifndef AUTHENTICATOR_ADD_KEY_H
 #define AUTHENTICATOR_ADD_KEY_H
 
-#include <limits.h>
-
 #include "authenticator/control/route.h"
 
-#define ADD_KEY_MESSAGE_LEN	(DEVICE_MESSAGE_LEN + PATH_MAX)	/* bytes */
+/* What becomes of it beside that. */
+struct new_key {
+	const char	*owner;		/* as in hub_options; for now only */
+	/* as soon as it is there; NULL: nothing */
+	void		(*born)(struct hub_key *k, bool verified);
+	bool		 verified;
+	json_t		*(*reply)(struct hub_key *k);	/* a new reference */
+};
 
-/* owner as in hub_options; as hub_add(), -EINVAL also for what is no such
- * body. */
-int add_key(struct request *rq, json_t *json, const char *owner,
-    struct hub_key **out, char *msg, size_t msglen);
+/*
+ * What a handler returns; when it is called again, with rq->own set, that is
+ * pending_outcome(). As hub_add_aside(), -EINVAL also for what is no such body.
+ * json is not changed before rq is answered.
+ */
+struct answer add_key(struct request *rq, json_t *json,
+    const struct new_key *wanted);
 
 #endif

@@ -52,8 +52,8 @@ struct control {
 };
 
 /* Others have to get through while all that may are waiting. */
-static bool
-may_wait(struct request *rq)
+bool
+request_may_sleep(struct request *rq)
 {
 	struct control *c = rq->control;
 
@@ -72,7 +72,7 @@ request_sleep(struct request *rq)
 	struct epoll_event ev = { .events = rq->tcp ? EPOLLRDHUP : 0,
 	    .data.ptr = rq };
 
-	if (!may_wait(rq))
+	if (!request_may_sleep(rq))
 		return false;
 	rq->next = c->sleeping;
 	rq->prev = &c->sleeping;
@@ -80,6 +80,8 @@ request_sleep(struct request *rq)
 		rq->next->prev = &rq->next;
 	c->sleeping = rq;
 	rq->asleep = true;
+	if (rq->unhurried)
+		http_client_until(rq->connection, UINT64_MAX);
 	(void)epoll_ctl(c->epfd, EPOLL_CTL_ADD,
 	    http_connection_fd(rq->connection), &ev);
 	MHD_suspend_connection(rq->connection);
@@ -112,7 +114,7 @@ request_wake(struct request *rq)
 bool
 request_lasts(struct request *rq)
 {
-	if (!may_wait(rq))
+	if (!request_may_sleep(rq))
 		return false;
 	http_client_until(rq->connection, UINT64_MAX);
 	(void)MHD_set_connection_option(rq->connection,
@@ -281,7 +283,7 @@ answer(struct request *rq, const char *method)
 	struct answer reply;
 
 	rq->now_ms = rq->control->now_ms;
-	if (!rq->arrived)
+	if (!rq->arrived || rq->unhurried)
 		http_client_until(rq->connection, rq->now_ms + ANSWER_MAX_MS);
 	rq->arrived = true;
 	reply = rq->too_long ? too_long() : route_dispatch(rq, method);

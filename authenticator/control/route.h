@@ -38,6 +38,7 @@ struct request {
 	bool		 hung_up;	/* nobody waits for the answer */
 	bool		 ending;	/* the daemon is: answer now */
 	bool		 streams;	/* wants to be woken by events */
+	bool		 unhurried;	/* sleeps for as long as it takes */
 	void		*own;		/* the handler's; NULL at first */
 	void		(*done)(void *own);	/* called once at the end */
 
@@ -88,6 +89,8 @@ bool request_query_number(struct request *rq, const char *name,
 
 /* The handler is called again when woken. False: too many sleep already. */
 bool request_sleep(struct request *rq);
+/* Whether it can sleep; then it can do so at any time from now on. */
+bool request_may_sleep(struct request *rq);
 void request_wake(struct request *rq);
 /* The reply takes as long as it takes. False: too many do, or sleep. */
 bool request_lasts(struct request *rq);

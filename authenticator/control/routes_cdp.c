@@ -7,6 +7,8 @@
  */
 #include <string.h>
 
+#include "authenticator/control/pending.h"
+#include "authenticator/control/remove_key.h"
 #include "authenticator/control/route.h"
 #include "authenticator/control/virtual.h"
 #include "authenticator/fault/armed.h"
@@ -37,29 +39,29 @@ enable(struct call *c)
 static struct answer
 disable(struct call *c)
 {
-	virtual_end(c->rq, SESSION);
-	return nothing();
+	return remove_keys_of(c->rq, SESSION, nothing());
+}
+
+static json_t *
+describe_added(struct hub_key *k)
+{
+	return json_pack("{s:s}", "authenticatorId", k->id);
 }
 
 static struct answer
 add_authenticator(struct call *c)
 {
 	json_t *options = json_object_get(c->params, "options");
-	struct answer failed;
-	struct hub_key *k;
 
 	if (!json_is_object(options))
 		return answer_invalid("options is an object");
-	if (!virtual_add(c->rq, SESSION, options, true, &k, &failed))
-		return failed;
-	return answer_success(json_pack("{s:s}", "authenticatorId", k->id));
+	return virtual_add(c->rq, SESSION, options, true, describe_added);
 }
 
 static struct answer
 remove_authenticator(struct call *c)
 {
-	hub_remove(c->k);
-	return nothing();
+	return remove_key(c->rq, c->k, nothing());
 }
 
 static void
@@ -173,7 +175,7 @@ set_verified(struct call *c)
 
 	if (!json_is_boolean(yes))
 		return answer_invalid("isUserVerified is true or false");
-	virtual_set_verified(c->rq, c->k, json_is_true(yes));
+	virtual_set_verified(c->k, json_is_true(yes));
 	return nothing();
 }
 
@@ -257,6 +259,8 @@ post_method(struct request *rq)
 	struct call c = { .rq = rq };
 	struct answer answer;
 
+	if (rq->own != NULL)
+		return pending_outcome(rq);
 	if (m == NULL)
 		return answer_failure(404, "unknown command", "there is no "
 		    "such method");

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keys of the daemon: which there are, new ones, and the end of one. */
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "authenticator/control/add_key.h"
-#include "authenticator/control/ask_profile.h"
 #include "authenticator/control/describe_key.h"
-#include "authenticator/control/route.h"
-#include "authenticator/parse.h"
-#include "authenticator/profile/profile_state.h"
-#include "authenticator/settings.h"
-
-#define TPM_DEFAULT	"none"	/* of a key that does not last */
+#include "authenticator/control/pending.h"
+#include "authenticator/control/remove_key.h"
 
 static struct answer
 get_keys(struct request *rq)
@@ -29,223 +20,20 @@ get_keys(struct request *rq)
 	return answer_success(json_pack("{s:o}", "keys", list));
 }
 
-/* The members of POST /v1/keys; spans of its JSON. */
-struct wish {
-	const char	*id;
-	const char	*name;
-	const char	*state;
-	const char	*transport;
-	const char	*socket;
-	const char	*presence;
-	const char	*tpm;
-	int		 ephemeral;
-	int		 plugged;
-	const char	*profile;
-	json_t		*profile_text;
-	json_t		*settings;
-};
-
-/* As text, as the command line has it. */
-static bool
-setting_text(const json_t *value, char *out, size_t size)
-{
-	int n = -1;
-
-	if (json_is_string(value))
-		n = snprintf(out, size, "%s", json_string_value(value));
-	else if (json_is_boolean(value))
-		n = snprintf(out, size, "%s", json_is_true(value) ? "on" :
-		    "off");
-	else if (json_is_integer(value))
-		n = snprintf(out, size, "%" JSON_INTEGER_FORMAT,
-		    json_integer_value(value));
-	return n >= 0 && (size_t)n < size;
-}
-
-static int
-take_settings(json_t *settings, struct auth_config *auth, bool *choice,
-    char *msg, size_t msglen)
-{
-	const char *name;
-	char text[2048];
-	json_t *value;
-	int r;
-
-	if (settings != NULL && !json_is_object(settings)) {
-		snprintf(msg, msglen, "settings is an object, of a value for "
-		    "each name");
-		return -EINVAL;
-	}
-	json_object_foreach(settings, name, value) {
-		if (!setting_text(value, text, sizeof(text))) {
-			snprintf(msg, msglen, "settings: a value is text, a "
-			    "number, true or false");
-			return -EINVAL;
-		}
-		r = settings_set(auth, name, text, msg, msglen);
-		if (r < 0)
-			return r;
-		*choice |= strcmp(name, "accountChoice") == 0;
-	}
-	return 0;
-}
-
-static int
-wrong(char *msg, size_t msglen, const char *line)
-{
-	snprintf(msg, msglen, "%s", line);
-	return -EINVAL;
-}
-
-static int
-take_place(const struct wish *w, struct hub_options *o, char *msg,
-    size_t msglen)
-{
-	int transport = parse_choice(w->transport, hub_transport_names);
-
-	if (w->ephemeral > 0 && w->state != NULL)
-		return wrong(msg, msglen, "a key is ephemeral, or has a state "
-		    "directory");
-	if (w->ephemeral == 0 && w->state == NULL)
-		return wrong(msg, msglen, "a key that is not ephemeral needs "
-		    "a state directory: state");
-	if (w->state != NULL && w->state[0] != '/')
-		return wrong(msg, msglen, "state is an absolute path");
-	if (transport != HUB_UHID && transport != HUB_SOCKET)
-		return wrong(msg, msglen, "transport is uhid or socket");
-	if (w->socket != NULL && w->socket[0] != '/')
-		return wrong(msg, msglen, "socket is an absolute path");
-	if (w->socket != NULL && transport != HUB_SOCKET)
-		return wrong(msg, msglen, "socket is for transport socket");
-	o->state = w->state;
-	o->transport = transport;
-	o->path = w->socket;
-	o->tpm.target = w->tpm;
-	if (w->state == NULL && w->tpm == NULL)
-		o->tpm.target = TPM_DEFAULT;
-	return 0;
-}
-
-/* The one that was asked for, or that the state directory keeps. */
-static int
-take_profile(const struct wish *w, struct hub_options *o,
-    struct profile **out, char *msg, size_t msglen)
-{
-	int r = ask_profile(w->profile, w->profile_text, out, msg, msglen);
-
-	o->keep_profile = *out != NULL;
-	if (r == 0 && *out == NULL && w->state != NULL)
-		r = profile_recall(w->state, out, msg, msglen);
-	if (r < 0 || *out == NULL)
-		return r;
-	o->profile = *out;
-	profile_apply(*out, &o->auth);
-	return 0;
-}
-
-/* *profile is to be freed, whatever comes of it. */
-static int
-take_wish(const struct wish *w, struct hub_options *o,
-    struct profile **profile, char *msg, size_t msglen)
-{
-	int presence = parse_choice(w->presence, presence_names);
-	struct device_config defaults;
-	bool choice = false;
-	int r;
-
-	if (presence == -1)
-		return wrong(msg, msglen, "presence is auto, manual, never or "
-		    "deny");
-	o->presence = presence;
-	o->id = w->id;
-	o->name = w->name;
-	o->unplugged = w->plugged == 0;
-	device_config_default(&defaults);
-	o->auth = defaults.auth;
-	r = take_place(w, o, msg, msglen);
-	if (r == 0)
-		r = take_profile(w, o, profile, msg, msglen);
-	if (r == 0 && *profile != NULL)
-		choice = profile_says(*profile, "accountChoice");
-	if (r == 0)
-		r = take_settings(w->settings, &o->auth, &choice, msg,
-		    msglen);
-	if (!choice)
-		o->auth.choice = o->presence == PRESENCE_AUTO ?
-		    CHOICE_TOKEN : CHOICE_HOST;
-	return r;
-}
-
-/* Says which member cannot be; the two that are read elsewhere, there. */
-static int
-check_members(json_t *json, char *msg, size_t msglen)
-{
-	static const char *const texts[] = { "key", "name", "state",
-	    "transport", "socket", "presence", "tpm", "profile",
-	    NULL };
-	static const char *const flags[] = { "ephemeral", "plugged", NULL };
-	const char *name, *wrong = NULL;
-	json_t *value;
-
-	json_object_foreach(json, name, value) {
-		if (parse_choice(name, texts) != -1)
-			wrong = json_is_string(value) ? NULL : "is text";
-		else if (parse_choice(name, flags) != -1)
-			wrong = json_is_boolean(value) ? NULL : "is true or "
-			    "false";
-		else if (strcmp(name, "settings") != 0 &&
-		    strcmp(name, "profileText") != 0)
-			wrong = "is nothing that a new key has";
-		if (wrong == NULL)
-			continue;
-		snprintf(msg, msglen, "\"%.64s\" %s", name, wrong);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-int
-add_key(struct request *rq, json_t *json, const char *owner,
-    struct hub_key **out, char *msg, size_t msglen)
-{
-	struct wish w = { .transport = "uhid",
-	    .presence = "auto", .ephemeral = -1, .plugged = 1 };
-	struct hub_options o = { .owner = owner, .audit = AUDIT_SEALED };
-	struct profile *profile = NULL;
-	int r = check_members(json, msg, msglen);
-
-	if (r < 0)
-		return r;
-	if (json_unpack(json, "{s?s, s?s, s?s, s?s, s?s, s?s,"
-	    " s?s, s?b, s?b, s?s, s?o, s?o !}", "key", &w.id, "name", &w.name,
-	    "state", &w.state, "transport", &w.transport,
-	    "socket", &w.socket, "presence", &w.presence, "tpm", &w.tpm,
-	    "ephemeral", &w.ephemeral, "plugged", &w.plugged,
-	    "profile", &w.profile, "profileText", &w.profile_text,
-	    "settings", &w.settings) == -1)
-		return wrong(msg, msglen, "the body cannot be read");
-	r = take_wish(&w, &o, &profile, msg, msglen);
-	if (r == 0)
-		r = hub_add(rq->hub, &o, rq->now_ms, out, msg, msglen);
-	profile_free(profile);
-	return r;
-}
-
 static struct answer
 post_keys(struct request *rq)
 {
-	char msg[ADD_KEY_MESSAGE_LEN];
-	struct answer failed;
-	struct hub_key *k;
+	const struct new_key wanted = { .reply = describe_key_briefly };
+	struct answer answer;
 	json_t *json;
-	int r;
 
-	if (!request_object(rq, true, &json, &failed))
-		return failed;
-	r = add_key(rq, json, NULL, &k, msg, sizeof(msg));
+	if (rq->own != NULL)
+		return pending_outcome(rq);
+	if (!request_object(rq, true, &json, &answer))
+		return answer;
+	answer = add_key(rq, json, &wanted);
 	json_decref(json);
-	return r < 0 ? answer_error(r, msg) :
-	    answer_success(describe_key_briefly(k));
+	return answer;
 }
 
 static struct answer
@@ -266,12 +54,13 @@ get_key(struct request *rq)
 static struct answer
 delete_key(struct request *rq)
 {
-	struct hub_key *k = hub_find(rq->hub, rq->arg[0]);
+	struct hub_key *k;
 
-	if (k == NULL)
-		return no_such_key();
-	hub_remove(k);
-	return answer_success(json_object());
+	if (rq->own != NULL)
+		return pending_outcome(rq);
+	k = hub_find(rq->hub, rq->arg[0]);
+	return k == NULL ? no_such_key() :
+	    remove_key(rq, k, answer_success(json_object()));
 }
 
 const struct route routes_hub[] = {

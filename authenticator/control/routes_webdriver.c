@@ -6,6 +6,8 @@
  */
 #include <string.h>
 
+#include "authenticator/control/pending.h"
+#include "authenticator/control/remove_key.h"
 #include "authenticator/control/route.h"
 #include "authenticator/control/virtual.h"
 
@@ -37,40 +39,47 @@ find(const struct request *rq)
 	return virtual_find(rq, rq->arg[0], rq->arg[1]);
 }
 
+static json_t *
+describe_added(struct hub_key *k)
+{
+	return json_pack("{s:s}", "value", k->id);
+}
+
 /* 11.3 */
 static struct answer
 add_authenticator(struct request *rq)
 {
-	struct answer failed;
-	struct hub_key *k;
+	struct answer answer;
 	json_t *json;
-	bool ok;
 
-	if (!request_object(rq, false, &json, &failed))
-		return failed;
-	ok = virtual_add(rq, rq->arg[0], json, false, &k, &failed);
+	if (rq->own != NULL)
+		return pending_outcome(rq);
+	if (!request_object(rq, false, &json, &answer))
+		return answer;
+	answer = virtual_add(rq, rq->arg[0], json, false, describe_added);
 	json_decref(json);
-	return ok ? success(json_string(k->id)) : failed;
+	return answer;
 }
 
 /* 11.4 */
 static struct answer
 remove_authenticator(struct request *rq)
 {
-	struct hub_key *k = find(rq);
+	struct hub_key *k;
 
-	if (k == NULL)
-		return no_authenticator();
-	hub_remove(k);
-	return success(json_null());
+	if (rq->own != NULL)
+		return pending_outcome(rq);
+	k = find(rq);
+	return k == NULL ? no_authenticator() :
+	    remove_key(rq, k, success(json_null()));
 }
 
 /* What a proxy does when a session ends. */
 static struct answer
 end_session(struct request *rq)
 {
-	virtual_end(rq, rq->arg[0]);
-	return success(json_null());
+	return rq->own != NULL ? pending_outcome(rq) :
+	    remove_keys_of(rq, rq->arg[0], success(json_null()));
 }
 
 /* 11.5 */
@@ -153,7 +162,7 @@ set_verified(struct request *rq)
 	json_decref(json);
 	if (verified == -1)
 		return answer_invalid("isUserVerified is true or false");
-	virtual_set_verified(rq, k, verified != 0);
+	virtual_set_verified(k, verified != 0);
 	return success(json_null());
 }
 

@@ -336,42 +336,37 @@ make_id(char out[static 2 * ID_BYTES + 1])
 }
 
 /* What a host could not set is an argument; the rest is the daemon's. */
-static bool
+static struct answer
 add(struct request *rq, const char *session, struct virtual_config *c,
-    struct hub_key **out, struct answer *failed)
+    json_t *(*reply)(struct hub_key *k))
 {
-	char msg[ADD_KEY_MESSAGE_LEN] = "out of randomness";
+	const struct new_key wanted = { .owner = session,
+	    .born = virtual_set_verified, .verified = c->verified,
+	    .reply = reply };
 	char id[2 * ID_BYTES + 1];
-	int r = -EIO;
 
-	if (make_id(id))
-		r = add_key(rq, make_wish(c, id), session, out, msg,
-		    sizeof(msg));
-	if (r < 0) {
-		*failed = answer_error(r, msg);
-		return false;
-	}
-	virtual_set_verified(rq, *out, c->verified);
-	return true;
+	if (!make_id(id))
+		return answer_error(-EIO, "out of randomness");
+	return add_key(rq, make_wish(c, id), &wanted);
 }
 
-bool
+struct answer
 virtual_add(struct request *rq, const char *session, json_t *config, bool cdp,
-    struct hub_key **out, struct answer *failed)
+    json_t *(*reply)(struct hub_key *k))
 {
 	struct virtual_config c = { .consenting = true,
 	    .settings = plain_settings(), .wish = json_object() };
-	bool ok;
+	struct answer answer;
 
 	if (strlen(session) > HUB_OWNER_MAX)
-		ok = virtual_bad(failed, "is too long for a session", session);
-	else
-		ok = take_members(&c, config, cdp, failed) &&
-		    take_extension_names(&c, config, failed) &&
-		    add(rq, session, &c, out, failed);
+		(void)virtual_bad(&answer, "is too long for a session",
+		    session);
+	else if (take_members(&c, config, cdp, &answer) &&
+	    take_extension_names(&c, config, &answer))
+		answer = add(rq, session, &c, reply);
 	json_decref(c.settings);
 	json_decref(c.wish);
-	return ok;
+	return answer;
 }
 
 struct hub_key *
@@ -383,29 +378,16 @@ virtual_find(const struct request *rq, const char *session, const char *id)
 	    strcmp(k->owner, session) == 0 ? k : NULL;
 }
 
-void
-virtual_end(struct request *rq, const char *session)
-{
-	struct hub_key *k, *next;
-
-	for (k = hub_first(rq->hub); k != NULL; k = next) {
-		next = hub_next(k);
-		if (strcmp(k->owner, session) == 0)
-			hub_remove(k);
-	}
-}
-
 /*
  * Not by fingers that do not match: each costs a try, and a key without tries
  * answers no more, however often its user is verified again.
  */
 void
-virtual_set_verified(struct request *rq, struct hub_key *k, bool yes)
+virtual_set_verified(struct hub_key *k, bool yes)
 {
 	struct verifications v = { .always = yes ? VERIFICATION_GOOD :
 	    VERIFICATION_REFUSED };
 
-	(void)rq;
 	loop_set_verifications(k->loop, &v);
 }
 

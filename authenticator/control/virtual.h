@@ -24,19 +24,16 @@ bool virtual_bad(struct answer *failed, const char *what,
     const char *name);
 
 /*
- * A key of session as config says. False: *failed is the answer. With cdp,
- * by CDP's names (VirtualAuthenticatorOptions).
+ * A key of session as config says, as add_key(): reply(k) when it is there.
+ * With cdp, by CDP's names (VirtualAuthenticatorOptions).
  */
-bool virtual_add(struct request *rq, const char *session, json_t *config,
-    bool cdp, struct hub_key **out, struct answer *failed);
+struct answer virtual_add(struct request *rq, const char *session,
+    json_t *config, bool cdp, json_t *(*reply)(struct hub_key *k));
 /* NULL: session has none of that ID. */
 struct hub_key *virtual_find(const struct request *rq, const char *session,
     const char *id);
-/* Removes every authenticator of the session. */
-void virtual_end(struct request *rq, const char *session);
-
 /* Whether it recognises its user from now on. */
-void virtual_set_verified(struct request *rq, struct hub_key *k, bool yes);
+void virtual_set_verified(struct hub_key *k, bool yes);
 /* Whether its user says yes from now on. */
 void virtual_set_consenting(struct request *rq, struct hub_key *k, bool yes);
 

@@ -52,6 +52,13 @@ request_sleep(struct request *rq)
 	return true;
 }
 
+bool
+request_may_sleep(struct request *rq)
+{
+	(void)rq;
+	return true;
+}
+
 void
 request_wake(struct request *rq)
 {
@@ -197,8 +204,6 @@ transport_open_socket(const char *path, const struct transport_events *events,
  * The daemon
  */
 
-static const char first_key[] = "{\"key\": \"a\", \"ephemeral\": true, "
-    "\"presence\": \"manual\"}";
 /* made and imported: one each */
 static const char first_credential[] = "{\"credentialId\": "
     "\"AAECAwQFBgcICQoLDA0ODw\", \"isResidentCredential\": true, "
@@ -207,13 +212,18 @@ static const char first_credential[] = "{\"credentialId\": "
     "vBNdQI5VVtrj4GwI4cQAJyebQyIb4f-ld6_X1GahRANCAAROsmE-U6qgDpyK5Qp-XG"
     "thCjdd6Qcn-J0fRWovJeSvOQVQrgonibcod4L2EmBjwavc372ORNgs_ryaY40SDus7\"}";
 
+/* With what happens aside; it may sleep for something else. */
 static struct answer
 ask(struct request *rq, const char *method, const char *url,
     const char *body)
 {
+	struct answer a;
+
 	*rq = (struct request){ .hub = hub, .now_ms = 1000, .body = body,
 	    .body_len = strlen(body), .url = (char *)(uintptr_t)url };
-	return route_dispatch(rq, method);
+	a = route_dispatch(rq, method);
+	hub_settle(hub);
+	return a.status == 0 && !rq->asleep ? route_dispatch(rq, method) : a;
 }
 
 static void
@@ -256,18 +266,25 @@ look(void)
 	return told;
 }
 
-/* Its keys are in memory where the leak checker does not look for pointers. */
+/* Its keys are in memory where the leak checker does not look for pointers. It
+ * is told so for one thread: this one, not the hub's other. */
 static void
 hub_begin(void)
 {
+	struct hub_options o = { .id = "a", .presence = PRESENCE_MANUAL,
+	    .tpm.target = "none", .audit = AUDIT_SEALED };
+	struct device_config defaults;
+	char msg[DEVICE_MESSAGE_LEN];
+	struct hub_key *k;
 	struct request rq;
 	struct answer a;
 
 	__lsan_disable();
+	device_config_default(&defaults);
+	o.auth = defaults.auth;
+	o.auth.choice = CHOICE_HOST;
 	CHECK(hub_new(&reactor, &hub) == 0);
-	a = ask(&rq, "POST", "/v1/keys", first_key);
-	check_done(&a);
-	finish(&rq, a);
+	CHECK(hub_add(hub, &o, 1000, &k, msg, sizeof(msg)) == 0);
 	a = ask(&rq, "POST", "/v1/credentials", first_credential);
 	check_done(&a);
 	finish(&rq, a);

@@ -133,6 +133,34 @@ refusal(struct daemon *d, struct hub_options o)
 	return r;
 }
 
+/* What became of those that were added aside. */
+struct births {
+	unsigned	 added, refused;
+	struct hub_key	*last;
+	int		 error;
+};
+
+static void
+on_added_aside(void *arg, struct hub_key *k, int error, const char *line)
+{
+	struct births *b = arg;
+
+	assert_int_equal(k == NULL, error < 0);
+	assert_int_equal(k == NULL, line != NULL && line[0] != '\0');
+	b->added += k != NULL;
+	b->refused += k == NULL;
+	b->last = k;
+	b->error = error;
+}
+
+static int
+add_aside(struct daemon *d, struct hub_options o, struct births *b)
+{
+	const struct hub_added added = { on_added_aside, b };
+
+	return hub_add_aside(d->hub, &o, &added, msg, sizeof(msg));
+}
+
 static bool
 answers(const struct hub_key *k)
 {
@@ -165,6 +193,128 @@ keys_come_and_go(void **state)
 	assert_true(answers(two));
 	/* an ID of ours is not used again while others may remember it */
 	assert_string_equal(add(d, NULL)->id, "key2");
+}
+
+/* From the first moment its ID is its own, and nothing else is there. */
+static void
+a_key_that_is_added_aside_is_whole_or_nowhere(void **state)
+{
+	struct daemon *d = *state;
+	struct births b = { .added = 0 };
+
+	assert_int_equal(add_aside(d, ephemeral("one"), &b), 0);
+	assert_int_equal(add_aside(d, ephemeral(NULL), &b), 0);
+	assert_int_equal(hub_count(d->hub), 0);
+	assert_null(hub_find(d->hub, "one"));
+	assert_null(hub_first(d->hub));
+	assert_int_equal(b.added + d->added + d->plugged, 0);
+	assert_int_equal(refusal(d, ephemeral("one")), -EEXIST);
+	assert_int_equal(refusal(d, ephemeral("key1")), -EEXIST);
+	assert_int_equal(add_aside(d, ephemeral("key1"), &b), -EEXIST);
+	assert_string_equal(add(d, NULL)->id, "key2");
+	hub_settle(d->hub);
+	assert_int_equal(b.added, 2);
+	assert_int_equal(d->plugged, 3);
+	assert_string_equal(b.last->id, "key1");
+	assert_true(answers(b.last) && answers(hub_find(d->hub, "one")));
+}
+
+static void
+what_cannot_be_is_refused_aside(void **state)
+{
+	struct daemon *d = *state;
+	struct births b = { .added = 0 };
+	struct hub_options o = ephemeral("a/b");
+
+	assert_int_equal(add_aside(d, o, &b), -EINVAL);
+	hub_settle(d->hub);
+	assert_int_equal(b.refused, 0);		/* it was at once */
+	o = ephemeral("same");
+	o.path = "/nonexistent/sock";
+	assert_int_equal(add_aside(d, o, &b), 0);
+	hub_settle(d->hub);
+	assert_int_equal(b.refused, 1);
+	assert_int_equal(b.error, -ENOENT);
+	assert_int_equal(hub_count(d->hub), 0);
+	add(d, "same");
+}
+
+static void
+an_owner_who_leaves_gets_none(void **state)
+{
+	struct daemon *d = *state;
+	struct births mine = { .added = 0 }, others = { .added = 0 };
+	struct hub_options o = ephemeral("mine");
+
+	o.owner = "me";
+	assert_int_equal(add_aside(d, o, &mine), 0);
+	o = ephemeral("other");
+	o.owner = "you";
+	assert_int_equal(add_aside(d, o, &others), 0);
+	hub_call_off(d->hub, "me");
+	hub_settle(d->hub);
+	assert_int_equal(mine.added, 0);
+	assert_int_equal(mine.error, -ECANCELED);
+	assert_int_equal(others.added, 1);
+	assert_int_equal(d->added, 1);
+	add(d, "mine");
+}
+
+/* Those that are there, and those that are to be. */
+static void
+there_are_so_many_and_no_more(void **state)
+{
+	struct daemon *d = *state;
+	struct births b = { .added = 0 };
+
+	add(d, NULL);
+	for (int i = 1; i < HUB_KEYS_MAX; i++)
+		assert_int_equal(add_aside(d, ephemeral(NULL), &b), 0);
+	assert_int_equal(add_aside(d, ephemeral(NULL), &b), -ENOSPC);
+	assert_int_equal(refusal(d, ephemeral(NULL)), -ENOSPC);
+	hub_free(d->hub);
+	d->hub = NULL;
+	assert_int_equal(b.added, 0);
+	assert_int_equal(b.refused, HUB_KEYS_MAX - 1);
+	assert_int_equal(b.error, -ECANCELED);
+	assert_int_equal(d->added, 1);
+}
+
+static void
+count_one(void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+static void
+a_key_that_is_removed_aside_is_gone_at_once(void **state)
+{
+	struct daemon *d = *state;
+	struct hub_options o = ephemeral("one");
+	struct births b = { .added = 0 };
+	char dir[80], path[PATH_MAX];
+	unsigned closed = 0;
+	struct hub_key *k;
+
+	snprintf(dir, sizeof(dir), "%s/state", d->dir);
+	o.state = dir;
+	assert_int_equal(hub_add(d->hub, &o, 0, &k, msg, sizeof(msg)), 0);
+	snprintf(path, sizeof(path), "%s", k->path);
+	hub_remove_aside(k, count_one, &closed);
+	assert_int_equal(hub_count(d->hub), 0);
+	assert_int_equal(d->removed, 1);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(closed, 0);
+	/* it is another one that opens the same, after that */
+	assert_int_equal(add_aside(d, o, &b), 0);
+	hub_settle(d->hub);
+	assert_int_equal(closed, 1);
+	assert_int_equal(b.added, 1);
+	assert_true(answers(b.last));
+	hub_remove_aside(b.last, NULL, NULL);
+	hub_settle(d->hub);
+	snprintf(path, sizeof(path), "rm -r %s", dir);
+	assert_int_equal(system(path), 0);
 }
 
 static void
@@ -451,6 +601,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(keys_come_and_go),
+		TEST(a_key_that_is_added_aside_is_whole_or_nowhere),
+		TEST(what_cannot_be_is_refused_aside),
+		TEST(an_owner_who_leaves_gets_none),
+		TEST(there_are_so_many_and_no_more),
+		TEST(a_key_that_is_removed_aside_is_gone_at_once),
 		TEST(our_ids_avoid_others),
 		TEST(what_cannot_be_is_refused),
 		TEST(plugs),
