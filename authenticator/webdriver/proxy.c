@@ -129,11 +129,34 @@ is_session_id(const char *id)
 	return len > 0 && len < SESSION_LEN;
 }
 
+/* Under the lock; session_count if it is none of them. */
+static size_t
+find_session(const struct proxy *p, const char *id)
+{
+	size_t i = 0;
+
+	while (i < p->session_count && strcmp(p->sessions[i], id) != 0)
+		i++;
+	return i;
+}
+
+static bool
+knows_session(struct proxy *p, const char *id)
+{
+	bool knows;
+
+	pthread_mutex_lock(&p->lock);
+	knows = find_session(p, id) < p->session_count;
+	pthread_mutex_unlock(&p->lock);
+	return knows;
+}
+
 static void
 remember_session(struct proxy *p, const char *id)
 {
 	pthread_mutex_lock(&p->lock);
-	if (is_session_id(id) && p->session_count < PROXY_SESSIONS_MAX)
+	if (is_session_id(id) && find_session(p, id) == p->session_count &&
+	    p->session_count < PROXY_SESSIONS_MAX)
 		strcpy(p->sessions[p->session_count++], id);
 	pthread_mutex_unlock(&p->lock);
 }
@@ -155,14 +178,14 @@ pop_session(struct proxy *p, char id[static SESSION_LEN])
 static void
 forget_session(struct proxy *p, const char *id)
 {
+	size_t i;
+
 	pthread_mutex_lock(&p->lock);
-	for (size_t i = 0; i < p->session_count; i++) {
-		if (strcmp(p->sessions[i], id) != 0)
-			continue;
+	i = find_session(p, id);
+	if (i < p->session_count) {
 		p->session_count--;
 		memmove(p->sessions[i], p->sessions[p->session_count],
 		    SESSION_LEN);
-		break;
 	}
 	pthread_mutex_unlock(&p->lock);
 }
@@ -223,6 +246,46 @@ ask_driver(struct proxy *p, struct http_client *client,
 	    (int)sizeof(url))
 		return failure(404, "unknown command", "the path is too long");
 	return ask(client, &rq);
+}
+
+/* A session can be in trouble, and be there; see WebDriver 6.6. */
+static bool
+is_of_session(const struct answer *a)
+{
+	json_t *reply;
+	const char *error;
+	bool there;
+
+	if (a->status == 200 || a->text == NULL)
+		return a->status == 200;
+	reply = json_loadb(a->text, a->len, 0, NULL);
+	error = json_string_value(json_object_get(json_object_get(reply,
+	    "value"), "error"));
+	there = error != NULL && strcmp(error, "invalid session id") != 0 &&
+	    strcmp(error, "unknown error") != 0;
+	json_decref(reply);
+	return there;
+}
+
+/*
+ * Whether the driver has it, whose word counts; asked with a command that
+ * does nothing and needs no window (WebDriver 9.1). If not, what it says.
+ */
+static bool
+has_session(struct proxy *p, struct http_client *client, const char *id,
+    struct answer *said)
+{
+	char uri[SESSION_LEN + 32];
+
+	if (knows_session(p, id))
+		return true;
+	snprintf(uri, sizeof(uri), "/session/%s/timeouts", id);
+	*said = ask_driver(p, client, "GET", uri, NULL, 0);
+	if (!is_of_session(said))
+		return false;
+	free(said->text);
+	remember_session(p, id);
+	return true;
 }
 
 /* Its authenticators go with it. */
@@ -301,9 +364,10 @@ forward(struct proxy *p, const char *method, struct request *rq)
 
 	if (posts && strcmp(rq->uri, "/session") == 0)
 		return new_session(p, rq);
-	if (is_webauthn(rq->uri))
-		return ask_control(p, rq->client, method, rq->uri, body,
-		    rq->body_len);
+	if (is_webauthn(rq->uri) && parse_session(rq->uri, id, &rest))
+		return has_session(p, rq->client, id, &a) ?
+		    ask_control(p, rq->client, method, rq->uri, body,
+		    rq->body_len) : a;
 	a = ask_driver(p, rq->client, method, rq->uri, body, rq->body_len);
 	if (strcmp(method, "DELETE") == 0 &&
 	    parse_session(rq->uri, id, &rest) && *rest == '\0')

@@ -5,14 +5,19 @@
 Says "PORT\\n" on standard output. Replies with what it was asked, as JSON;
 POST /session makes sessions s1, s2, ..., or of the ID that "fake:id" of
 alwaysMatch is; /teapot is no JSON and no success; /big has 3 MB; /never is not
-answered; what a session was asked for is in its capabilities.
+answered; what a session was asked for is in its capabilities. Of timeouts, it
+knows those of its sessions, and of "troubled"; each question is told on
+standard output, as "timeouts ID".
 """
 
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 sessions = 0
+known = set()
+TIMEOUTS = re.compile("/session/([^/]*)/timeouts")
 
 
 class Driver(BaseHTTPRequestHandler):
@@ -25,12 +30,29 @@ class Driver(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def timeouts(self, session):
+        print("timeouts", session, flush=True)
+        if session in known:
+            self.reply(200, "application/json", b'{"value":{"script":null}}')
+            return
+        error = "no such window" if session == "troubled" else \
+            "invalid session id"
+        self.reply(404, "application/json", json.dumps({"value": {
+            "error": error, "message": "the driver",
+            "stacktrace": ""}}).encode())
+
     def handle_any(self):
         global sessions
         length = int(self.headers.get("Content-Length", 0))
         body = self.rfile.read(length)
         value = {"method": self.command, "path": self.path,
                  "length": length, "body": body[:1000].decode("latin1")}
+        timeouts = TIMEOUTS.fullmatch(self.path)
+        if timeouts:
+            self.timeouts(timeouts.group(1))
+            return
+        if self.command == "DELETE":
+            known.discard(self.path.removeprefix("/session/"))
         if self.path == "/teapot":
             self.reply(418, "text/x-tea; charset=utf-8", b"short\0stout")
             return
@@ -49,6 +71,7 @@ class Driver(BaseHTTPRequestHandler):
             sessions += 1
             asked = json.loads(body)
             always = asked.get("capabilities", {}).get("alwaysMatch", {})
+            known.add(f"s{sessions}")
             value = {"sessionId": always.get("fake:id", f"s{sessions}"),
                      "capabilities": {"browserName": "fake", "asked": asked}}
         self.reply(200, "application/json; charset=utf-8",

@@ -182,6 +182,49 @@ for value in '"true"' 1 null '[]'; do
 	    "{\"firstMatch\": [{\"webauthn:extension:prf\": $value}]}"
 done
 
+# --- whose session it is
+
+# asked ID: the driver, whether it has that session; nothing else before
+asked()
+{
+	local line
+	read -r -t 60 -u 7 line && [ "$line" = "timeouts $1" ]
+}
+no_key()
+{
+	curl -s --unix-socket "$own" http://localhost/v1/keys |
+	    grep -q '"keys":\[\]'
+}
+# a session that is none of the proxy's; its ID is $id
+elsewhere()
+{
+	id=$(curl -s --max-time 30 -d '{"capabilities": {}}' \
+	    "http://127.0.0.1:$driver_port/session" |
+	    sed 's/.*"sessionId": *"\([^"]*\)".*/\1/')
+	[ -n "$id" ]
+}
+unknown='^{"value": *{"error": *"invalid session id", "message": "the driver"'
+check "a session that the driver does not have has no keys" call 404 \
+    "$unknown" POST /session/zzz/webauthn/authenticator \
+    --data-binary '{"protocol": "ctap2", "transport": "usb",
+    "sealkey:transport": "socket"}'
+check "the driver was asked" asked zzz
+check "and nothing was made" no_key
+check "a command in such a session" call 404 "$unknown" GET \
+    /session/zzz/webauthn/authenticator/y/credentials
+check "is asked about as well" asked zzz
+check "a session that was made elsewhere" elsewhere
+other=$id
+check "has them" key_at "$other"
+check "after the driver was asked" asked "$other"
+check "has them again" key_at "$other"
+check "one in trouble as well" key_at troubled
+check "the driver is asked once for each" asked troubled
+check "it ends" call 200 '"method": "DELETE"' DELETE "/session/$other"
+check "and is gone" call 404 "$unknown" GET \
+    "/session/$other/webauthn/authenticator/$id/credentials"
+check "of which the driver was asked" asked "$other"
+
 # --- keys
 
 check "an authenticator" key_at s1
@@ -204,8 +247,15 @@ check "nor by a detour" call 200 '"path": "/session/s1/../../v1/keys"' GET \
 check "nor by a longer one" call 404 '"unknown command"' GET \
     /session/s1/webauthn/../../../v1/keys
 check "a session ends" call 200 '"method": "DELETE"' DELETE /session/s1
-check "its authenticators with it" call 400 'no authenticator' GET \
-    "/session/s1/webauthn/authenticator/$first/credentials"
+has_ended()
+{
+	call 404 "$unknown" GET \
+	    "/session/s1/webauthn/authenticator/$first/credentials" &&
+	    ! curl -s --unix-socket "$own" http://localhost/v1/keys |
+	    grep -q "\"$first\""
+}
+check "its authenticators with it" has_ended
+check "and the driver says so" asked s1
 check "others stay" call 200 '^{"value":\[\]}$' GET \
     "/session/s2/webauthn/authenticator/$id/credentials"
 
@@ -227,6 +277,9 @@ check "many at once" many
 kill -KILL "$driver" && wait "$driver" 2>/dev/null
 check "the driver is gone" call 500 '^{"value":{"error":"unknown error",' GET \
     /status
+check "nobody knows a session then" call 500 \
+    '^{"value":{"error":"unknown error",' GET \
+    /session/yyy/webauthn/authenticator/y/credentials
 check "keys work on" call 200 '^{"value":\[\]}$' GET \
     "/session/s2/webauthn/authenticator/$id/credentials"
 daemon=$(pgrep -P "$key")
@@ -306,10 +359,12 @@ check "and its sessions' authenticators with it, no others" \
     [ "$(keys)" = "\"key\":\"$id\"" ]
 check "the daemon does not" [ -e "/proc/$daemon" ]
 check "a proxy for a daemon that ends" start_proxy --control "$T/c.sock"
+check "a session" session
+id=$(sed 's/.*"sessionId": *"\([^"]*\)".*/\1/' "$T/reply")
 kill "$daemon" && wait "$daemon"
 check "says so in WebDriver's words" call 500 \
     '^{"value":{"error":"unknown error","message":"..*' GET \
-    /session/x/webauthn/authenticator/y/credentials
+    "/session/$id/webauthn/authenticator/y/credentials"
 check "and passes on what is the driver's" call 200 '"path": "/status"' GET \
     /status
 check "it ends as well" stop_key
