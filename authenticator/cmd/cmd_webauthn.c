@@ -231,6 +231,10 @@ check_fault(const struct cli *cli, const struct webauthn_use *use)
 	if (!fault_fits(f, use->run == webauthn_create))
 		return cli_wrong_use(cli, "the fault %s is not one of %s",
 		    f->name, use->run == webauthn_create ? "create" : "get");
+	if ((f->needs & FAULT_NEEDS_BEFORE) && !use->batch)
+		return cli_wrong_use(cli, "the fault %s sends an earlier "
+		    "response once more: it takes --batch, where the first "
+		    "line goes without", f->name);
 	if (use->auth.no_faults)
 		return cli_wrong_use(cli, "--fault and --no-faults exclude "
 		    "each other");
@@ -467,6 +471,17 @@ times_used(const struct webauthn_use *use)
 	return use->faults != NULL ? fault_armed_at(use->faults, 0)->used : 0;
 }
 
+/* What is sent once more is sent honestly before. */
+static bool
+is_missing_fault(const struct webauthn_use *use,
+    const struct webauthn_client *c)
+{
+	const struct fault *f = use->fault.fault;
+
+	return f != NULL && !c->fault_made &&
+	    (f->needs & FAULT_NEEDS_BEFORE) == 0;
+}
+
 static bool
 perform(const struct webauthn_use *use, struct webauthn_client *c,
     const struct input *in, struct json_out *out, struct dom_error *err)
@@ -481,11 +496,10 @@ perform(const struct webauthn_use *use, struct webauthn_client *c,
 		    "the options are longer than %d bytes",
 		    WEBAUTHN_INPUT_MAX);
 	/* an honest response would be taken for the one that was wanted */
-	if (use->fault.fault != NULL && !c->fault_made &&
-	    times_used(use) == used)
+	if (is_missing_fault(use, c) && times_used(use) == used)
 		return dom_fail(err, "NotSupportedError", "the fault %s does "
-		    "not fit this ceremony, which went well",
-		    use->fault.fault->name);
+		    "not fit this ceremony, which went well; sealkey fault "
+		    "show %s", use->fault.fault->name, use->fault.fault->name);
 	tell_fault(use, c);
 	return true;
 }

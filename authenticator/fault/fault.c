@@ -233,6 +233,7 @@ fault_need_name(enum fault_need need)
 		"the relying party reads the CRL",
 		"allowCredentials names the credential",
 		"RS256 is offered",
+		"one before it, in the same sealkey webauthn --batch",
 	};
 
 	for (unsigned i = 0; i < FAULT_NEEDS; i++) {

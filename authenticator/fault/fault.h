@@ -78,8 +78,9 @@ enum fault_need {
 	FAULT_NEEDS_CRL = 0x100,	/* it can reach the CRL, and looks */
 	FAULT_NEEDS_LIST = 0x200,	/* allowCredentials is given */
 	FAULT_NEEDS_RS256 = 0x400,	/* RS256 is offered */
+	FAULT_NEEDS_BEFORE = 0x800,	/* the client has had one before */
 };
-#define FAULT_NEEDS	11		/* how many there are */
+#define FAULT_NEEDS	12		/* how many there are */
 
 /* What happens on the way instead of an honest reply. */
 enum fault_transport {

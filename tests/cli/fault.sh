@@ -298,6 +298,13 @@ client_has_it()
 }
 check "webauthn --fault: the response has it" client_has_it
 
+# one_replay_only NAME VERB
+one_replay_only()
+{
+	exits 2 webauthn "$2" --origin https://example.com --state "$T/with" \
+	    --fault "$1" </dev/null && one_line &&
+	    says 'takes --batch, where the first line goes without'
+}
 client_says_no()
 {
 	with client reg.credid-duplicate
@@ -305,6 +312,28 @@ client_says_no()
 	    [ ! -s "$T/out" ]
 }
 check "webauthn --fault: no response without it" client_says_no
+check "webauthn --fault: nor once more what was never sent" \
+    one_replay_only reg.replay create
+check "webauthn --fault: of sign-ins either" one_replay_only auth.replay get
+check "which show tells" shows reg.replay \
+    '^needs: one before it, in the same sealkey webauthn --batch$'
+
+# the first of a batch is honest, the others are it once more
+client_replays()
+{
+	{
+		options aaaa | tr -d '\n'
+		echo
+		options bbbb | tr -d '\n'
+		echo
+		options cccc | tr -d '\n'
+	} | "$SEALKEY" webauthn create --origin https://example.com \
+	    --state "$T/replay" --fault reg.replay --batch >"$T/out" \
+	    2>"$T/err" && [ "$(wc -l <"$T/out")" = 3 ] &&
+	    [ "$(sort -u "$T/out" | wc -l)" = 1 ] &&
+	    grep -q '"attestationObject"' "$T/out" && [ ! -s "$T/err" ]
+}
+check "webauthn --batch --fault: once more what was sent" client_replays
 
 client_refuses()
 {
