@@ -89,28 +89,110 @@ forget(struct ecdsa *e)
 	BN_clear(e->priv);
 }
 
+/* Into e->key; the caller forgets it. */
+static int
+generate(struct ecdsa *e, uint8_t *priv)
+{
+	if (EC_KEY_generate_key(e->key) != 1 ||
+	    BN_bn2binpad(EC_KEY_get0_private_key(e->key), priv,
+	    (int)e->len) != (int)e->len)
+		return -EIO;
+	return 0;
+}
+
 int
 ecdsa_generate(struct ecdsa *e, uint8_t *priv, uint8_t *pub)
 {
 	uint8_t point[POINT_MAX];
 	size_t len;
-	int r = -EIO;
+	int r;
 
-	if (EC_KEY_generate_key(e->key) != 1)
+	r = generate(e, priv);
+	if (r != 0)
 		goto out;
+	r = -EIO;
 	len = EC_POINT_point2oct(EC_KEY_get0_group(e->key),
 	    EC_KEY_get0_public_key(e->key), POINT_CONVERSION_UNCOMPRESSED,
 	    point, sizeof(point), NULL);
 	if (len != 1 + 2 * e->len)
-		goto out;
-	if (BN_bn2binpad(EC_KEY_get0_private_key(e->key), priv,
-	    (int)e->len) != (int)e->len)
 		goto out;
 	memcpy(pub, point + 1, 2 * e->len);
 	r = 0;
 out:
 	forget(e);
 	return r;
+}
+
+/* Behind the private keys of s. */
+static int
+put_points(const struct ecdsa *e, EC_POINT **points, struct ecdsa_stock *s)
+{
+	const EC_GROUP *group = EC_KEY_get0_group(e->key);
+	BN_CTX *ctx = BN_CTX_new();
+	BIGNUM *x = BN_new(), *y = BN_new(), *z = BN_new();
+	int r = -EIO, len = (int)e->len;
+
+	if (ctx == NULL || x == NULL || y == NULL || z == NULL ||
+	    EC_POINTs_make_affine(group, ECDSA_STOCK, points, ctx) != 1)
+		goto out;
+	for (size_t i = 0; i < ECDSA_STOCK; i++)
+		if (EC_POINT_get_Jprojective_coordinates_GFp(group, points[i],
+		    x, y, z, ctx) != 1 || !BN_is_one(z) ||
+		    BN_bn2binpad(x, s->pair[i] + len, len) != len ||
+		    BN_bn2binpad(y, s->pair[i] + 2 * len, len) != len)
+			goto out;
+	r = 0;
+out:
+	BN_free(x);
+	BN_free(y);
+	BN_free(z);
+	BN_CTX_free(ctx);
+	return r;
+}
+
+static int
+make_stock(struct ecdsa *e, struct ecdsa_stock *s)
+{
+	EC_POINT *points[ECDSA_STOCK] = { NULL };
+	int r = 0;
+
+	for (size_t i = 0; i < ECDSA_STOCK && r == 0; i++) {
+		r = generate(e, s->pair[i]);
+		points[i] = r != 0 ? NULL : EC_POINT_dup(
+		    EC_KEY_get0_public_key(e->key), EC_KEY_get0_group(e->key));
+		if (r == 0 && points[i] == NULL)
+			r = -ENOMEM;
+	}
+	if (r == 0)
+		r = put_points(e, points, s);
+	/* where they were before says something about the private keys */
+	for (size_t i = 0; i < ECDSA_STOCK; i++)
+		EC_POINT_clear_free(points[i]);
+	forget(e);
+	if (r != 0)
+		explicit_bzero(s, sizeof(*s));
+	else
+		s->left = ECDSA_STOCK;
+	return r;
+}
+
+int
+ecdsa_take(struct ecdsa *e, struct ecdsa_stock *s, uint8_t *priv,
+    uint8_t *pub)
+{
+	uint8_t *pair;
+	int r;
+
+	if (s->left == 0) {
+		r = make_stock(e, s);
+		if (r != 0)
+			return r;
+	}
+	pair = s->pair[ECDSA_STOCK - s->left--];
+	memcpy(priv, pair, e->len);
+	memcpy(pub, pair + e->len, 2 * e->len);
+	explicit_bzero(pair, sizeof(s->pair[0]));
+	return 0;
 }
 
 int

@@ -89,17 +89,22 @@ seal_wipe_freed(void)
 	    wiping_free) == 1;
 }
 
-/* What seal_memory_new() has asked for already, of the pages that r is in: to
- * know how that goes. */
+/* What seal_memory_new() has asked for already: to know how that goes. */
+bool
+seal_wiped_on_fork(void *p, size_t len)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t start = (uintptr_t)p & ~(page - 1);
+
+	return madvise((void *)start, (uintptr_t)p + len - start,
+	    MADV_WIPEONFORK) == 0;
+}
+
 void
 seal_random_init(struct seal_random *r)
 {
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	uintptr_t start = (uintptr_t)r & ~(page - 1);
-
 	r->left = 0;
-	r->ahead = madvise((void *)start, (uintptr_t)(r + 1) - start,
-	    MADV_WIPEONFORK) == 0;
+	r->ahead = seal_wiped_on_fork(r, sizeof(*r));
 }
 
 int

@@ -32,6 +32,13 @@ void *seal_memory_new(size_t len);
 void seal_memory_free(void *p, size_t len);
 
 /*
+ * Whether a child process finds nothing in there, but zeros: memory of
+ * seal_memory_new(), on a system that wipes it on a fork (Linux 4.14). Of all
+ * pages that it is in.
+ */
+bool seal_wiped_on_fork(void *p, size_t len);
+
+/*
  * From now on OpenSSL wipes what it frees: it does so by itself for most that
  * is secret, but not for what it copies a key into on the way from one form to
  * another. Before anything of it is used; false: too late.
@@ -44,10 +51,9 @@ bool seal_wipe_freed(void);
  * Random bytes, fetched many at a time, because a call costs as much for a few
  * as for hundreds. Each is given out once, and wiped.
  *
- * A child process must not repeat those of its parent. So it is to find none,
- * which takes memory of seal_memory_new() and a system that wipes that on a
- * fork (Linux 4.14). Where it does not, and in what is all zero, nothing is
- * fetched ahead, and each call asks.
+ * A child process must not repeat those of its parent. So it is to find none:
+ * seal_wiped_on_fork(). Where that cannot be, and in what is all zero, nothing
+ * is fetched ahead, and each call asks.
  */
 struct seal_random {
 	bool		 ahead;

@@ -13,6 +13,7 @@
 
 #include "tpm/ecdsa.h"
 #include "tpm/rsa.h"
+#include "tpm/seal.h"
 
 #define PUB_MAX		2592	/* bytes, ML-DSA-87 */
 /* OSSL_PKEY_PARAM_ML_DSA_SEED, which the headers of OpenSSL 3.0 lack */
@@ -62,7 +63,9 @@ ecdsa_make(struct softalg_tools *t, const struct softalg *a, uint8_t *secret,
 	size_t len = ecdsa_len(a->crv);
 	int r;
 
-	r = ecdsa_generate(tool_of(t, a)->ecdsa, secret, pub);
+	r = a->alg == COSE_ES256 && t->stock != NULL ?
+	    ecdsa_take(tool_of(t, a)->ecdsa, t->stock, secret, pub) :
+	    ecdsa_generate(tool_of(t, a)->ecdsa, secret, pub);
 	if (r == 0)
 		op->out_pub_len = cose_ec2(op->out_pub, a->alg, a->crv,
 		    span(pub, len), span(pub + len, len));
@@ -488,8 +491,23 @@ softalg_tools_done(struct softalg_tools *t)
 {
 	EVP_MD_CTX_free(t->md_ctx);
 	t->md_ctx = NULL;
+	seal_memory_free(t->stock, sizeof(*t->stock));
+	t->stock = NULL;
 	for (size_t i = 0; i < SOFTALG_ROWS; i++)
 		tool_done(&t->tool[i]);
+}
+
+int
+softalg_stock(struct softalg_tools *t)
+{
+	t->stock = seal_memory_new(sizeof(*t->stock));
+	if (t->stock == NULL)
+		return -ENOMEM;
+	if (!seal_wiped_on_fork(t->stock, sizeof(*t->stock))) {
+		seal_memory_free(t->stock, sizeof(*t->stock));
+		t->stock = NULL;
+	}
+	return 0;
 }
 
 bool

@@ -17,10 +17,12 @@
 #define SOFTALG_ROWS		 11
 
 struct ecdsa;
+struct ecdsa_stock;
 
 /* What OpenSSL takes long to make, made once. All zero: none. */
 struct softalg_tools {
 	EVP_MD_CTX	*md_ctx;
+	struct ecdsa_stock *stock;	/* of ES256; NULL: none */
 	struct softalg_tool {		/* of one row */
 		bool		 ready;
 		struct ecdsa	*ecdsa;
@@ -72,6 +74,9 @@ void softalg_key_done(struct softalg_key *k);
 
 /* Whether there is a row, and OpenSSL does what it says. */
 bool softalg_has(const struct softalg_tools *t, int alg);
+
+/* Keys of ES256 are made ahead from now on, if a fork wipes them. -ENOMEM. */
+int softalg_stock(struct softalg_tools *t);
 
 /* The public key of an RSA secret, p || q, for op->alg to op->out_pub. */
 int softalg_publish_primes(const uint8_t *secret, struct key_op *op);

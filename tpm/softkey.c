@@ -463,8 +463,10 @@ softkey_new(struct softkeys **out)
 int
 softkey_share(struct softkeys *sk, size_t epochs)
 {
+	int r = wraps_more(&sk->wraps, epochs);
+
 	sk->waits = true;
-	return wraps_more(&sk->wraps, epochs);
+	return r != 0 ? r : softalg_stock(&sk->tools);
 }
 
 void

@@ -31,7 +31,8 @@ void softkey_free(struct softkeys *sk);		/* accepts NULL */
 
 /*
  * For many keys, of about so many epochs, in a process of many threads: no
- * children then, softkey_start() always finishes. Before any other. -ENOMEM.
+ * children then, softkey_start() always finishes, and keys of ES256 are made
+ * ahead. Before any other. -ENOMEM.
  */
 int softkey_share(struct softkeys *sk, size_t epochs);
 /* Needed before any of the rest, once. */
