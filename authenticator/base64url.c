@@ -19,33 +19,39 @@ static const uint8_t values[256] = {
 	['_'] = 64,
 };
 
-#define EACH(n)	((uint64_t)(n) * UINT64_C(0x0101010101010101))
+#define WIDE_BYTES	12	/* at once, */
+#define WIDE_CHARS	16	/* which are so many characters */
+#define WIDE		__attribute__((vector_size(WIDE_CHARS)))
 
-/* 1 in each byte of v (all below 64) that is above n. */
+/* The six bytes at p, in eight: six bits are the lower ones of each. It looks
+ * at two bytes behind them. */
 static uint64_t
-above(uint64_t v, unsigned n)
+spread(const uint8_t p[static WIDE_BYTES / 2 + 2])
 {
-	return (v + EACH(127 - n)) >> 7 & EACH(1);
-}
+	uint64_t v;
 
-/*
- * Eight characters of six bytes, which are the upper ones of in, at once: all
- * of them are spread to one value in each byte, and then become letters,
- * digits and the rest by as many additions.
- */
-static uint64_t
-eight(uint64_t in)
-{
-	uint64_t v = (in >> 8 & UINT64_C(0x00ffffff00000000)) |
-	    (in >> 16 & 0xffffff);
-
+	memcpy(&v, p, sizeof(v));
+	v = be64toh(v);
+	v = (v >> 8 & UINT64_C(0x00ffffff00000000)) | (v >> 16 & 0xffffff);
 	v = (v & UINT64_C(0x00fff00000fff000)) << 4 |
 	    (v & UINT64_C(0x00000fff00000fff));
 	v = (v & UINT64_C(0x0fc00fc00fc00fc0)) << 2 |
 	    (v & UINT64_C(0x003f003f003f003f));
-	return v + EACH('A') + above(v, 25) * ('a' - 'Z' - 1) -
-	    above(v, 51) * ('z' + 1 - '0') - above(v, 61) * ('9' + 1 - '-') +
-	    above(v, 62) * ('_' - '-' - 1);
+	return htobe64(v);
+}
+
+static void
+encode_wide(const uint8_t p[static WIDE_BYTES + 2],
+    char out[static WIDE_CHARS])
+{
+	uint64_t eights WIDE = { spread(p), spread(p + WIDE_BYTES / 2) };
+	int8_t v WIDE;
+
+	memcpy(&v, &eights, sizeof(v));
+	/* what is compared is all ones then, or zero */
+	v += 'A' + ((v > 25) & ('a' - 'Z' - 1)) - ((v > 51) & ('z' + 1 - '0')) -
+	    ((v > 61) & ('9' + 1 - '-')) + ((v > 62) & ('_' - '-' - 1));
+	memcpy(out, &v, sizeof(v));
 }
 
 void
@@ -53,15 +59,12 @@ base64url_encode(struct span bytes, char *out)
 {
 	const uint8_t *p = bytes.p;
 	size_t left = bytes.len;
-	uint64_t in;
 	uint32_t acc;
 
-	/* most of what a fleet's answers are; two bytes are looked at twice */
-	for (; left >= sizeof(in); left -= 6, p += 6, out += sizeof(in)) {
-		memcpy(&in, p, sizeof(in));
-		in = htobe64(eight(be64toh(in)));
-		memcpy(out, &in, sizeof(in));
-	}
+	/* most of what a fleet's answers are */
+	for (; left >= WIDE_BYTES + 2; left -= WIDE_BYTES, p += WIDE_BYTES,
+	    out += WIDE_CHARS)
+		encode_wide(p, out);
 	for (; left >= 3; left -= 3, p += 3, out += 4) {
 		acc = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
 		out[0] = alphabet[acc >> 18];
