@@ -48,6 +48,7 @@ struct webauthn_client {
 	struct token	*token;		/* the caller's */
 	struct token_info info;
 	EVP_MD		*sha256;
+	EVP_MD_CTX	*md;		/* for one after the other */
 
 	/*
 	 * A fault to make in every ceremony that it fits, NULL: none; and

@@ -34,13 +34,16 @@ webauthn_client_init(struct webauthn_client *c, const struct origin *origin,
 	qsort(c->info.transports, c->info.transport_count,
 	    sizeof(c->info.transports[0]), compare_transports);
 	c->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	return c->sha256 == NULL ? -ENOMEM : 0;
+	c->md = EVP_MD_CTX_new();
+	return c->sha256 == NULL || c->md == NULL ? -ENOMEM : 0;
 }
 
 void
 webauthn_client_done(struct webauthn_client *c)
 {
+	EVP_MD_CTX_free(c->md);
 	EVP_MD_free(c->sha256);
+	c->md = NULL;
 	c->sha256 = NULL;
 	json_out_done(&c->first_create);
 	json_out_done(&c->first_get);
@@ -50,14 +53,15 @@ bool
 client_hash(const struct webauthn_client *c, struct span a, struct span b,
     uint8_t out[static SHA256_LEN], struct dom_error *err)
 {
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	/* the same again takes OpenSSL less time than one that is named */
+	const EVP_MD *md = EVP_MD_CTX_get0_md(c->md) != NULL ? NULL :
+	    c->sha256;
 	bool ok;
 
-	ok = ctx != NULL && EVP_DigestInit_ex2(ctx, c->sha256, NULL) == 1 &&
-	    EVP_DigestUpdate(ctx, a.p, a.len) == 1 &&
-	    EVP_DigestUpdate(ctx, b.p, b.len) == 1 &&
-	    EVP_DigestFinal_ex(ctx, out, NULL) == 1;
-	EVP_MD_CTX_free(ctx);
+	ok = EVP_DigestInit_ex2(c->md, md, NULL) == 1 &&
+	    EVP_DigestUpdate(c->md, a.p, a.len) == 1 &&
+	    EVP_DigestUpdate(c->md, b.p, b.len) == 1 &&
+	    EVP_DigestFinal_ex(c->md, out, NULL) == 1;
 	return ok || dom_fail(err, "UnknownError", "SHA-256 failed");
 }
 

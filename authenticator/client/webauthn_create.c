@@ -12,12 +12,12 @@
 #define AAGUID_LEN	16
 #define ID_AT		55	/* behind AAGUID and the ID's length */
 #define OBJECT_REST	32	/* bytes of an attestation object's own */
+#define OBJECT_USUAL	2048	/* bytes; no heap for these */
 
 /* One registration on its way. */
 struct creation {
 	struct webauthn_client	*c;
 	struct dom_error	*err;
-	struct options_memory	 memory;
 	struct create_options	 options;
 	struct client_data	 data;
 	struct span		 rp_id;
@@ -26,7 +26,8 @@ struct creation {
 	struct token_make	 req;
 	struct token_credential	 cred;
 	struct token_auth_data	 auth_data;
-	uint8_t			*object;	/* attestation object */
+	uint8_t			*object;	/* attestation object: on the */
+	uint8_t			*usual;		/* heap, or mostly here */
 	size_t			 object_len;
 	struct span		 object_auth_data;	/* inside object */
 };
@@ -276,7 +277,7 @@ make_object(struct creation *cr)
 	struct cbor_out out;
 	uint8_t *auth_data;
 
-	cr->object = malloc(cap);
+	cr->object = cap <= OBJECT_USUAL ? cr->usual : malloc(cap);
 	if (cr->object == NULL)
 		return dom_fail(cr->err, "UnknownError", "out of memory");
 	cbor_out_init(&out, cr->object, cap);
@@ -444,11 +445,13 @@ bool
 webauthn_create(struct webauthn_client *c, struct span options,
     struct json_out *out, struct dom_error *err)
 {
-	struct creation cr = { .c = c, .err = err };
+	uint8_t usual[OBJECT_USUAL];
+	struct creation cr = { .c = c, .err = err, .usual = usual };
+	struct options_memory memory;	/* large, and not to be zeroed */
 	bool ok = false;
 
 	memset(err, 0, sizeof(*err));
-	if (!create_options_parse(options, &cr.memory, &cr.options, err) ||
+	if (!create_options_parse(options, &memory, &cr.options, err) ||
 	    !origin_check(&c->origin, cr.options.rp_id, &cr.rp_id, err) ||
 	    !client_data_make(c, true, cr.options.challenge, &cr.data, err))
 		goto out;
@@ -462,8 +465,9 @@ webauthn_create(struct webauthn_client *c, struct span options,
 out:
 	explicit_bzero(&cr.cred.hmac, sizeof(cr.cred.hmac));
 	explicit_bzero(cr.salts, sizeof(cr.salts));
-	free(cr.object);
+	if (cr.object != usual)
+		free(cr.object);
 	client_data_done(&cr.data);
-	options_memory_done(&cr.memory);
+	options_memory_done(&memory);
 	return ok;
 }

@@ -13,7 +13,6 @@
 struct request {
 	struct webauthn_client	*c;
 	struct dom_error	*err;
-	struct options_memory	 memory;
 	struct get_options	 options;
 	struct client_data	 data;
 	struct span		 rp_id;
@@ -362,10 +361,11 @@ webauthn_get(struct webauthn_client *c, struct span options,
     struct json_out *out, struct dom_error *err)
 {
 	struct request rq = { .c = c, .err = err };
+	struct options_memory memory;	/* large, and not to be zeroed */
 	bool ok = false;
 
 	memset(err, 0, sizeof(*err));
-	if (!get_options_parse(options, &rq.memory, &rq.options, err) ||
+	if (!get_options_parse(options, &memory, &rq.options, err) ||
 	    !origin_check(&c->origin, rq.options.rp_id, &rq.rp_id, err) ||
 	    !client_data_make(c, false, rq.options.challenge, &rq.data, err))
 		goto out;
@@ -385,6 +385,6 @@ out:
 	explicit_bzero(&rq.got, sizeof(rq.got));
 	explicit_bzero(rq.salts, sizeof(rq.salts));
 	client_data_done(&rq.data);
-	options_memory_done(&rq.memory);
+	options_memory_done(&memory);
 	return ok;
 }

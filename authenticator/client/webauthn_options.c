@@ -651,7 +651,8 @@ load(struct options_in *in, struct span text)
 		return NULL;
 	}
 	mem->cap = 2 * text.len;
-	mem->arena = malloc(mem->cap + 1);
+	mem->arena = mem->cap <= sizeof(mem->usual) ? mem->usual :
+	    malloc(mem->cap);
 	if (mem->arena == NULL) {
 		dom_fail(in->err, "UnknownError", "out of memory");
 		return NULL;
@@ -712,6 +713,7 @@ void
 options_memory_done(struct options_memory *mem)
 {
 	json_in_done(&mem->json);
-	free(mem->arena);
+	if (mem->arena != mem->usual)
+		free(mem->arena);
 	memory_init(mem);
 }

@@ -30,6 +30,7 @@
 #define WEBAUTHN_INPUT_MAX	(1024 * 1024)	/* bytes of options */
 #define WEBAUTHN_LIST_MAX	64	/* descriptors, as Chromium */
 #define WEBAUTHN_ALGS_MAX	64	/* different ones */
+#define OPTIONS_USUAL		1024	/* bytes; no heap for these */
 
 enum requirement {
 	REQUIREMENT_DISCOURAGED,
@@ -131,6 +132,7 @@ struct options_memory {
 					 * for */
 	size_t		 used;
 	size_t		 cap;
+	uint8_t		 usual[2 * OPTIONS_USUAL];	/* the arena, mostly */
 };
 
 /*
