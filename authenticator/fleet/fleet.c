@@ -18,7 +18,7 @@
 /* Two chunks are at work at a time, and each has two lines for each worker, so
  * that none waits for lack of them. But few: what was answered last is still
  * in the cache when it is written. */
-#define CHUNK_LINES_MIN	24
+#define CHUNK_LINES_MIN	48
 #define CHUNK_LINES_MAX	(2 * FLEET_JOBS_MAX)
 #define CHUNKS		3	/* one is read, one answered, one written */
 #define HEAP_KEPT	(64 << 20)	/* bytes that are not given back */

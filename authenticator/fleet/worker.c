@@ -20,6 +20,8 @@
 #include "authenticator/fault/forbid.h"
 
 #define HEAP_ROOM	(24 << 20)	/* bytes; less than have own pages */
+#define HEAP_MORE	(4 << 20)	/* bytes, */
+#define HEAP_MORE_JOBS	2048		/* which so many fit into, mostly */
 #define LARGE_PAGE	(2 << 20)	/* bytes */
 
 /*
@@ -244,7 +246,8 @@ worker_answer(struct worker *w, struct job *job)
 	json_out_raw(&job->out, span_str("\n"));
 }
 
-/* Whoever waits looks at left with the lock, or has not begun to wait. */
+/* Whoever waits looks at left with the lock, or has not begun to wait; and is
+ * not woken to wait for the lock. */
 static void
 finish_job(struct job *job)
 {
@@ -253,8 +256,8 @@ finish_job(struct job *job)
 	if (atomic_fetch_sub(&job->group->left, 1) != 1)
 		return;
 	pthread_mutex_lock(&f->lock);
-	pthread_cond_broadcast(&f->done);
 	pthread_mutex_unlock(&f->lock);
+	pthread_cond_broadcast(&f->done);
 }
 
 /* All that have come; NULL: there will be no more. */
@@ -274,19 +277,19 @@ take_jobs(struct worker *w)
 }
 
 /*
- * Room in the heap of this thread at once, in large pages if the system has
- * them: keys and what they remember are many small things, for which it would
- * have to ask every few of them.
+ * Room for so many bytes in the heap of this thread at once, in large pages if
+ * the system has them: keys and what they remember are many small things, for
+ * which it would have to ask every few of them.
  */
 static void
-make_heap(void)
+make_heap(size_t len)
 {
-	char *p = malloc(HEAP_ROOM), *page;
+	char *p = malloc(len), *page;
 
 	if (p == NULL)
 		return;
 	page = p + LARGE_PAGE - (uintptr_t)p % LARGE_PAGE;
-	(void)madvise(page, (size_t)(p + HEAP_ROOM - page), MADV_HUGEPAGE);
+	(void)madvise(page, (size_t)(p + len - page), MADV_HUGEPAGE);
 	free(p);
 }
 
@@ -295,13 +298,16 @@ work(void *arg)
 {
 	struct worker *w = arg;
 	struct job *job, *next;
+	unsigned done = 0;
 
-	make_heap();
+	make_heap(HEAP_ROOM);
 	while ((job = take_jobs(w)) != NULL) {
 		for (; job != NULL; job = next) {
 			next = job->next;	/* before it is another's */
 			worker_answer(w, job);
 			finish_job(job);
+			if (++done % HEAP_MORE_JOBS == 0)
+				make_heap(HEAP_MORE);
 		}
 	}
 	return NULL;
@@ -313,8 +319,8 @@ worker_add(struct worker *w, struct job *first, struct job **last)
 	pthread_mutex_lock(&w->lock);
 	*w->last = first;
 	w->last = last;
-	pthread_cond_signal(&w->wake);
 	pthread_mutex_unlock(&w->lock);
+	pthread_cond_signal(&w->wake);
 }
 
 /*
