@@ -10,6 +10,7 @@
 
 #include "authenticator/clock.h"
 #include "authenticator/forge/forge.h"
+#include "authenticator/prefetch.h"
 #include "ctap/request.h"
 
 void
@@ -323,6 +324,18 @@ bool
 device_idle(const struct device *d)
 {
 	return d->engine == NULL || auth_idle(d->engine);
+}
+
+void
+device_prefetch(const struct device *d)
+{
+	prefetch(d, &d->commit.op);
+	prefetch(&d->auth.leaf, &d->auth.leaf.subject);
+	prefetch_first(d->forge);
+	prefetch_first(d->faults);
+	if (d->engine != NULL)
+		auth_prefetch(d->engine);
+	store_prefetch(d->store);
 }
 
 const struct auth_prompt *

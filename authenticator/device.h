@@ -132,6 +132,8 @@ size_t device_info(struct device *d, uint64_t channel, uint8_t *out,
 uint64_t device_deadline(const struct device *d);
 int device_keys_fd(const struct device *d);	/* -1: never waits */
 bool device_idle(const struct device *d);
+/* Fetches what any operation of it looks at: prefetch.h. */
+void device_prefetch(const struct device *d);
 const struct auth_prompt *device_prompt(struct device *d);
 struct span device_reply(const struct device *d);
 /*

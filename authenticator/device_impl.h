@@ -57,6 +57,7 @@ struct device_work {
 	alignas(max_align_t) uint8_t engine[];	/* auth_work_size() */
 };
 
+/* What every operation looks at is together, at the front (device_prefetch). */
 struct device {
 	char		*path;
 	int		 dirfd;
@@ -64,11 +65,9 @@ struct device {
 	struct keys	*keys;
 	bool		 keys_lent;	/* by device_config.keys */
 	struct store	*store;
-	struct commit	 commit;
 	struct pin_known pin;
 	struct attestation *attestation;
 	bool		 attestation_lent;	/* by device_config */
-	struct auth_config auth;	/* of the engine */
 	void		*engine_mem;	/* wiped by auth_done() */
 	struct auth	*engine;	/* NULL: managed only */
 	struct device_work *work;	/* NULL without engine */
@@ -80,15 +79,17 @@ struct device {
 	struct fault_account *other;	/* of find_other(); NULL: not yet */
 	struct fault_accounts *accounts;	/* NULL: none */
 	struct fault_told *counters;	/* NULL: not yet looked at */
-	char		 line[DEVICE_MESSAGE_LEN];	/* device_strerror() */
-	char		 trouble[DEVICE_MESSAGE_LEN];	/* "": none */
-	bool		 told;			/* device_trouble() was */
-	struct watch	 watch;
 	struct fault_set *faults;
-	struct fault_now fault;
 	struct audit_log *audit;	/* NULL: none */
 	uint64_t	 begun_us;	/* the operation; if it is watched */
 	uint64_t	 now_ms;	/* of the latest call */
+	bool		 told;			/* device_trouble() was */
+	struct watch	 watch;
+	struct fault_now fault;
+	char		 trouble[DEVICE_MESSAGE_LEN];	/* "": none */
+	struct commit	 commit;
+	struct auth_config auth;	/* of the engine */
+	char		 line[DEVICE_MESSAGE_LEN];	/* device_strerror() */
 };
 
 /* device_kind.c */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authenticator/engine/impl.h"
 
+#include "authenticator/prefetch.h"
+
 #include <assert.h>
 #include <errno.h>
 
@@ -644,6 +646,15 @@ enum auth_want
 auth_current_want(const struct auth *au)
 {
 	return au->work->op.want;
+}
+
+void
+auth_prefetch(const struct auth *au)
+{
+	prefetch(au, &au->cfg.leaf.subject);
+	prefetch(&au->cfg.format_rp[0], &au->cfg.format_rp[0].rp.s);
+	prefetch(&au->state, &au->state.min_pin_rp);
+	prefetch(&au->pending, &au->pending.bytes);
 }
 
 bool

@@ -208,7 +208,6 @@ struct auth_config {
 					 * none; see auth_certification() */
 	unsigned	transports;	/* enum auth_transport */
 	unsigned	transports_for_reset;	/* 0: any */
-	char		policy_url[AUTH_URL_MAX];	/* "": none */
 	uint32_t	capacity;	/* discoverable credentials */
 	enum account_choice choice;
 	enum counter_mode counter;
@@ -219,9 +218,6 @@ struct auth_config {
 	 * see; else their IDs hold their keys */
 	bool		keep_all;
 	struct auth_attestation attestation;
-	/* enterprise attestation, for these RPs or as the platform says */
-	struct auth_attestation enterprise;
-	struct rp_id_text ep_rp[AUTH_EP_RPS_MAX];	/* len 0: no more */
 	/*
 	 * tpm attestation: blob is a KEY_RESTRICTED key. x5c_count 0: there is
 	 * none. What it looks like otherwise: tpm_strict (sig is a
@@ -234,8 +230,6 @@ struct auth_config {
 	int		ak_alg;
 	uint32_t	tpm_manufacturer;
 	unsigned	key_shape;
-	struct auth_leaf leaf;
-	struct auth_format_rp format_rp[AUTH_FORMAT_RPS_MAX];
 	/* for who runs it: it is never to get anything wrong on purpose */
 	bool		no_faults;
 	/* the key provider keeps, compares and counts the PIN (KEY_PIN_*) */
@@ -243,6 +237,13 @@ struct auth_config {
 	/* Fills out with len random bytes. The only callback; must not fail. */
 	void		(*random)(void *arg, uint8_t *out, size_t len);
 	void		*random_arg;
+	/* what is long comes last: most keys have nothing there */
+	struct auth_leaf leaf;
+	struct auth_format_rp format_rp[AUTH_FORMAT_RPS_MAX];
+	/* enterprise attestation, for these RPs or as the platform says */
+	struct auth_attestation enterprise;
+	struct rp_id_text ep_rp[AUTH_EP_RPS_MAX];	/* len 0: no more */
+	char		policy_url[AUTH_URL_MAX];	/* "": none */
 };
 
 /*
@@ -433,6 +434,8 @@ enum auth_want auth_tick(struct auth *au, uint64_t now_ms);
 
 enum auth_want auth_current_want(const struct auth *au);
 bool auth_idle(const struct auth *au);
+/* Fetches what any operation looks at: prefetch.h. */
+void auth_prefetch(const struct auth *au);
 const struct auth_prompt *auth_prompt(const struct auth *au);
 /* The latest answer to it that counted, also when that ended the operation. */
 enum user_answer auth_answer(const struct auth *au);

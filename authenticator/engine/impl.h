@@ -309,8 +309,8 @@ struct auth {
 	size_t		sessions_end;	/* none behind it was ever open */
 	uint64_t	sweep_ms;	/* nothing expires before that */
 	struct pin_agreement *agreement[PIN_PROTOCOL_MAX];
-	struct auth_state state;	/* as committed */
 	struct auth_config cfg;
+	struct auth_state state;	/* as committed */
 	struct auth_session session[HOSTS_MAX];
 	struct blobs_pending pending;
 	struct bio_enrolment enrolment;

@@ -18,6 +18,7 @@
 
 #include "authenticator/client/webauthn_options.h"
 #include "authenticator/fault/forbid.h"
+#include "authenticator/prefetch.h"
 
 #define HEAP_ROOM	(24 << 20)	/* bytes; less than have own pages */
 #define HEAP_MORE	(4 << 20)	/* bytes, */
@@ -293,6 +294,21 @@ make_heap(size_t len)
 	free(p);
 }
 
+/* The key of a job that comes next, if it is open: while another one's
+ * signature is made, nobody needs the memory. */
+static void
+prefetch_member(struct worker *w, const struct job *job)
+{
+	struct member *m;
+
+	if (job == NULL || job->wrong != NULL)
+		return;
+	m = &w->members[job->line.key / w->fleet->plan->jobs];
+	prefetch(m, m + 1);
+	if (m->token != NULL)
+		device_prefetch(token_local_device(m->token));
+}
+
 static void *
 work(void *arg)
 {
@@ -304,6 +320,7 @@ work(void *arg)
 	while ((job = take_jobs(w)) != NULL) {
 		for (; job != NULL; job = next) {
 			next = job->next;	/* before it is another's */
+			prefetch_member(w, next);
 			worker_answer(w, job);
 			finish_job(job);
 			if (++done % HEAP_MORE_JOBS == 0)

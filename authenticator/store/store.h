@@ -70,6 +70,10 @@ int store_open_memory(struct keys *keys, struct store **out);
  */
 int store_copy_blobs(struct store *from, struct store *to);
 
+/* Fetches what any lookup and commit looks at, if it is in memory:
+ * prefetch.h. */
+void store_prefetch(const struct store *st);
+
 /* Closes, after folding the log into the database. Accepts NULL. */
 void store_close(struct store *st);
 

@@ -76,17 +76,17 @@ struct store_memory;
 
 struct store {
 	struct store_memory *memory;	/* NULL: a database, as follows */
-	sqlite3		*db;
-	sqlite3_stmt	*stmt[STMT_COUNT];
 	struct keys	*keys;
-	const struct store_env *env;
-	struct auth_state state;	/* as committed */
 	uint64_t	last_seq;	/* as committed; never goes back */
 	uint32_t	room;		/* discoverable credentials, at most */
 	uint32_t	limit;		/* the same, by store_restrict() */
 	uint32_t	unlisted;	/* others, at most */
 	int64_t		rows;		/* of both, as committed; -1: nobody
 					 * wanted to know yet */
+	struct auth_state state;	/* as committed */
+	sqlite3		*db;
+	sqlite3_stmt	*stmt[STMT_COUNT];
+	const struct store_env *env;
 	int		dirfd;
 	int		lock_fd;
 	struct file_id	db_id;		/* what those names stood for */

@@ -13,6 +13,8 @@
  */
 #include "authenticator/store/store_impl.h"
 
+#include "authenticator/prefetch.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -392,6 +394,15 @@ memory_lookup(struct store *st, struct auth_lookup *q)
 	default:
 		return -EINVAL;
 	}
+}
+
+void
+store_prefetch(const struct store *st)
+{
+	if (st->memory == NULL)
+		return;
+	prefetch(st, &st->state.min_pin_rp);
+	prefetch(st->memory, st->memory + 1);
 }
 
 int
