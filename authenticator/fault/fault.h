@@ -75,7 +75,8 @@ enum fault_need {
 	FAULT_NEEDS_NO_LIST = 0x20,	/* no credential is named */
 	FAULT_NEEDS_EXCLUDE = 0x40,	/* excludeCredentials has one of its */
 	FAULT_NEEDS_METADATA = 0x80,	/* the relying party reads the BLOB */
-	FAULT_NEEDS_CRL = 0x100,	/* it can reach the CRL, and looks */
+	FAULT_NEEDS_CRL = 0x100,	/* certificates name a CRL; it can
+					 * reach that, and looks */
 	FAULT_NEEDS_LIST = 0x200,	/* allowCredentials is given */
 	FAULT_NEEDS_RS256 = 0x400,	/* RS256 is offered */
 	FAULT_NEEDS_BEFORE = 0x800,	/* the client has had one before */

@@ -459,13 +459,16 @@ sign_payload(const struct mds_blob_plan *plan, const json_t *payload,
 	return -EIO;
 }
 
-/* A revoked signer needs somebody to ask, a DER signature an EC key. */
-static bool
-fits(const struct mds_blob_plan *plan)
+/* What a plan lacks for its fault, whatever the payload; NULL: nothing. */
+static const char *
+lacks(const struct mds_blob_plan *plan)
 {
-	if (plan->bend == MDS_SIGNER_REVOKED)
-		return plan->crl_url != NULL;
-	return plan->bend != MDS_DER_SIGNATURE || !plan->rsa;
+	if (plan->bend == MDS_SIGNER_REVOKED && plan->crl_url == NULL)
+		return "for a signer that is revoked, its certificate has to "
+		    "name a revocation list: --crl URL";
+	if (plan->bend == MDS_DER_SIGNATURE && plan->rsa)
+		return "a signature in DER is one of ES256: not --alg RS256";
+	return NULL;
 }
 
 /* What is wrong counts as new; what is wrong about the number comes last. */
@@ -475,12 +478,15 @@ bend_and_number(const struct mds_blob_plan *plan, json_t *payload, char *msg,
 {
 	bool of_number = plan->bend == MDS_ROLLBACK ||
 	    plan->bend == MDS_NUMBER_MISSING;
+	const char *why = lacks(plan);
 	int r = 0;
 
-	if (!fits(plan) || (!of_number && !mds_bend_payload(plan->bend,
-	    payload, plan->bend_id, plan->now_s))) {
-		snprintf(msg, msglen, "there is nothing in this BLOB that "
-		    "could be wrong like that");
+	if (why == NULL && !of_number && !mds_bend_payload(plan->bend,
+	    payload, plan->bend_id, plan->now_s))
+		why = "there is nothing in this BLOB that could be wrong "
+		    "like that";
+	if (why != NULL) {
+		snprintf(msg, msglen, "%s", why);
 		return -EINVAL;
 	}
 	r = number_payload(plan, payload, msg, msglen);

@@ -123,8 +123,20 @@ check "but no fault of it" exits 1 mds blob --state "$T/honest" \
 check "which is told" says "honest: made with --no-faults"
 check "nor is it served" exits 1 mds serve --state "$T/honest" \
     --fault mds.status-revoked
+shows_need()
+{
+	exits 0 fault show "$1" && prints "^needs: .*$2"
+}
 check "a fault without what it needs is refused" \
     exits 1 mds blob --state "$key" --fault mds.signer-revoked
+check "which is said" says 'name a revocation list: --crl URL$'
+check "and known before" \
+    shows_need mds.signer-revoked 'names a CRL (.*mds blob --crl URL)'
+check "with that, it is there" exits 0 mds blob --state "$key" \
+    --fault mds.signer-revoked --crl http://127.0.0.1:1/crl
+check "a DER signature is one of ES256" exits 1 mds blob --state "$key" \
+    --fault mds.der-signature --alg RS256
+check "which is said" says 'not --alg RS256$'
 check "files are its owner's" [ "$(stat -c %a "$key/mds" \
     "$key"/mds/* | sort -u | tr '\n' ' ')" = "600 700 " ]
 check "a full disk is told" exits 1 mds blob --state "$key" \
