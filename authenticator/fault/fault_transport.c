@@ -25,7 +25,8 @@ static const struct fault rows[] = {
 	    "The key says for ever that it is working.",
 	    "end the ceremony by itself, when its time is up"),
 	ROW("hid.unplug-mid", FAULT_TRANSPORT_UNPLUG, FAULT_NO_VALUE, 0,
-	    "The key is pulled out in the middle of the ceremony.", MESSAGE),
+	    "The key is pulled out in the middle of the ceremony, and stays "
+	    "out until somebody plugs it in (sealkey ctl plug).", MESSAGE),
 	ROW("hid.busy", FAULT_TRANSPORT_BUSY, FAULT_NO_VALUE, 0,
 	    "The key says that its channel is busy.", MESSAGE),
 	ROW("hid.slow", FAULT_TRANSPORT_DELAY, FAULT_VALUE_MS, 5000,

@@ -168,6 +168,20 @@ happens_elsewhere()
 }
 check "one for another relying party waits for it" happens_elsewhere
 
+pulled_out()
+{
+	exits 0 fault arm hid.unplug-mid --state "$dir" || return
+	! create key DDDD >"$T/four" && ! create key DDDD >"$T/four" &&
+	    exits 0 ctl plug --state "$dir" && create key DDDD >"$T/four"
+}
+check "a key that is pulled out stays out until it is plugged in" pulled_out
+says_how()
+{
+	exits 0 fault show hid.unplug-mid &&
+	    prints 'stays out until somebody plugs it in (sealkey ctl plug)'
+}
+check "which show tells" says_how
+
 # --- wrong use ---
 
 for args in "" "nothing" "list more" "show" "show a b" "arm" "armed x" \
