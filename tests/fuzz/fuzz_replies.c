@@ -37,6 +37,8 @@
 #define DRIVER		"http://127.0.0.1:4444"
 #define CONTROL		"http://localhost"
 #define STATUS_MAX	999
+#define SESSION_MAX	127	/* bytes of an ID; longer ones are the driver's
+				 * to refuse */
 #define SILENT		1	/* statuses that HTTP does not have */
 #define TOO_LONG	2
 
@@ -168,7 +170,8 @@ is_about_authenticators(const char *uri)
 	if (strncmp(uri, "/session/", 9) != 0)
 		return false;
 	id = strcspn(uri + 9, "/?#");
-	return id > 0 && strncmp(uri + 9 + id, "/webauthn/", 10) == 0;
+	return id > 0 && id <= SESSION_MAX &&
+	    strncmp(uri + 9 + id, "/webauthn/", 10) == 0;
 }
 
 /*
