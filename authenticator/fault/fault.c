@@ -230,8 +230,8 @@ fault_need_name(enum fault_need need)
 		"no credential is named",
 		"excludeCredentials names a credential of the key",
 		"the relying party reads the metadata",
-		"the certificate names a CRL (--set attestationCrl=URL; mds "
-		    "blob --crl URL), which the relying party reads",
+		("the certificate names a CRL (--set attestationCrl=URL; mds "
+		    "blob --crl URL), which the relying party reads"),
 		"allowCredentials names the credential",
 		"RS256 is offered",
 		"one before it, in the same sealkey webauthn --batch",
