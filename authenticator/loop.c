@@ -803,12 +803,6 @@ loop_reconfigure(struct loop *l, const struct auth_config *auth,
 	return r;
 }
 
-struct device *
-loop_device(struct loop *l)
-{
-	return l->device;
-}
-
 unsigned
 loop_host_count(const struct loop *l)
 {
@@ -819,10 +813,4 @@ const struct presence *
 loop_presence(const struct loop *l)
 {
 	return &l->presence;
-}
-
-const char *
-loop_transport_name(const struct loop *l)
-{
-	return l->transport != NULL ? l->transport->ops->name : "none";
 }

@@ -92,9 +92,7 @@ int loop_power_cycle(struct loop *l, uint64_t now_ms);
 int loop_reconfigure(struct loop *l, const struct auth_config *auth,
     uint64_t now_ms);
 
-struct device *loop_device(struct loop *l);
 unsigned loop_host_count(const struct loop *l);
 const struct presence *loop_presence(const struct loop *l);
-const char *loop_transport_name(const struct loop *l);
 
 #endif

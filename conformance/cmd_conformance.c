@@ -2,7 +2,6 @@
 /* sealkey conformance: judges a key, case by case. */
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -4,7 +4,6 @@
 #include "ctap/status.h"
 
 #include <stdbool.h>
-#include <string.h>
 
 #define DEPTH_MAX	16	/* a key may send deeper than CTAP allows */
 
@@ -56,8 +55,8 @@ static const struct {
 	{ 0x6e00, "CLA_NOT_SUPPORTED" },
 };
 
-const char *
-diagnostic_command(uint8_t command)
+static const char *
+command_name(uint8_t command)
 {
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (commands[i].code == command)
@@ -214,8 +213,8 @@ put_item(struct reader *r)
 	return ok;
 }
 
-void
-diagnostic_cbor(FILE *out, struct span items)
+static void
+put_cbor(FILE *out, struct span items)
 {
 	struct reader r = { out, items, 0 };
 
@@ -269,12 +268,12 @@ diagnostic_request(FILE *out, struct span msg, bool apdu)
 		put_apdu(out, msg);
 		return;
 	}
-	name = diagnostic_command(msg.p[0]);
+	name = command_name(msg.p[0]);
 	fprintf(out, "%02x %s", msg.p[0], name != NULL ? name : "?");
 	if (msg.len == 1)
 		return;
 	putc(' ', out);
-	diagnostic_cbor(out, span(msg.p + 1, msg.len - 1));
+	put_cbor(out, span(msg.p + 1, msg.len - 1));
 }
 
 void
@@ -295,5 +294,5 @@ diagnostic_reply(FILE *out, struct span msg, bool apdu)
 	if (msg.len == 1)
 		return;
 	putc(' ', out);
-	diagnostic_cbor(out, span(msg.p + 1, msg.len - 1));
+	put_cbor(out, span(msg.p + 1, msg.len - 1));
 }

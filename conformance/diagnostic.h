@@ -16,10 +16,5 @@
  */
 void diagnostic_request(FILE *out, struct span msg, bool apdu);
 void diagnostic_reply(FILE *out, struct span msg, bool apdu);
-/* One item, or several one after the other. */
-void diagnostic_cbor(FILE *out, struct span items);
-
-/* "makeCredential"; NULL: no command that CTAP 2.3 knows. */
-const char *diagnostic_command(uint8_t command);
 
 #endif

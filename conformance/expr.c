@@ -33,8 +33,9 @@ expr_env_done(struct expr_env *env)
 	explicit_bzero(env, sizeof(*env));
 }
 
-struct span
-expr_get(const struct expr_env *env, const char *name)
+/* NULL p: no such variable. */
+static struct span
+variable(const struct expr_env *env, const char *name)
 {
 	for (size_t i = 0; i < env->count; i++)
 		if (strcmp(env->vars[i].name, name) == 0)
@@ -769,7 +770,7 @@ expr_eval(struct expr_env *env, const char **text, struct cbor_out *out)
 		return eval_text(env, text, out);
 	if (take(text, "$")) {
 		take_word(text, word);
-		item = expr_get(env, word);
+		item = variable(env, word);
 		if (item.p == NULL)
 			return complain(env, "$%s is not set", word);
 		cbor_put_raw(out, item);
@@ -790,7 +791,7 @@ match_variable(struct expr_env *env, const char **text, struct span item)
 	struct span before;
 
 	take_word(text, word);
-	before = expr_get(env, word);
+	before = variable(env, word);
 	if (before.p == NULL)
 		return expr_set(env, word, item);
 	return span_eq(before, item) || complain(env, "not $%s", word);
@@ -804,7 +805,7 @@ match_other(struct expr_env *env, const char **text, struct span item)
 	struct span other;
 
 	take_word(text, word);
-	other = expr_get(env, word);
+	other = variable(env, word);
 	if (other.p == NULL)
 		return complain(env, "$%s is not set", word);
 	return !span_eq(other, item) || complain(env, "the same as $%s", word);

@@ -34,8 +34,6 @@ struct expr_env {
 
 void expr_env_done(struct expr_env *env);
 bool expr_set(struct expr_env *env, const char *name, struct span item);
-/* NULL p: no such variable. */
-struct span expr_get(const struct expr_env *env, const char *name);
 
 /* Evaluates one expression; *text moves behind it. */
 bool expr_eval(struct expr_env *env, const char **text,

@@ -6,7 +6,6 @@
 #include "authenticator/control/describe.h"
 #include "ctap/status.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <unistd.h>
 

@@ -28,8 +28,9 @@ matches_covers(const char *pattern, const char *covers)
 	return false;
 }
 
-bool
-library_matches(const struct library *lib, const struct transcript_case *c)
+/* "pin: setPIN: what is missing", and each requirement that it covers. */
+static bool
+matches(const struct library *lib, const struct transcript_case *c)
 {
 	char name[sizeof(c->title) + 80];
 	size_t len = strcspn(c->file, ".");
@@ -75,7 +76,7 @@ add_text(struct library *lib, const char *name, const char *text)
 			free(c);
 			return 0;
 		}
-		if (!library_matches(lib, c))
+		if (!matches(lib, c))
 			free(c);
 		else if ((r = keep_case(lib, c)) < 0)
 			free(c);

@@ -22,10 +22,6 @@ struct library {
 	size_t		 text_count;
 };
 
-/* "pin: setPIN: what is missing", and each requirement that it covers. */
-bool library_matches(const struct library *lib,
-    const struct transcript_case *c);
-
 /* -ENOMEM. */
 int library_add_builtin(struct library *lib);
 /* A file, or every *.txt of a folder. -errno and a line in msg. */

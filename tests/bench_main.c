@@ -18,13 +18,10 @@
 /* after ours: its macros have names of our enums, and their values */
 #include "tests/fido2_wire.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <openssl/core_names.h>

@@ -31,13 +31,11 @@
  * All lines that are about a command apply to it, in their order. Lines that
  * make no sense are TSS2_TCTI_RC_BAD_VALUE for every command.
  */
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <tss2/tss2_tcti.h>

@@ -8,7 +8,6 @@
 #include <cmocka.h>
 
 #include <errno.h>
-#include <stdio.h>
 
 const uint8_t vf_pin_1[KEY_PIN_HASH_LEN] = "pin hash one....";
 const uint8_t vf_pin_2[KEY_PIN_HASH_LEN] = "pin hash two....";

@@ -2,7 +2,6 @@
 #include "tpm/ek.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include <openssl/x509.h>
 #include <tss2/tss2_mu.h>

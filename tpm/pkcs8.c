@@ -2,7 +2,6 @@
 #include "tpm/pkcs8.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>

@@ -155,8 +155,8 @@ tpmkey_rc_unsupported(TSS2_RC rc)
 	}
 }
 
-bool
-tpmkey_rc_foreign(TSS2_RC rc)
+static bool
+rc_foreign(TSS2_RC rc)
 {
 	switch (link_code(rc)) {
 	case TPM2_RC_BINDING:
@@ -204,7 +204,7 @@ load(void *arg, ESYS_TR *out)
 		rc = Esys_Load(link_esys(la->link), srk, ESYS_TR_PASSWORD,
 		    ESYS_TR_NONE, ESYS_TR_NONE, &private, &public, out);
 	} while (link_again(la->link, rc, &tries));
-	if (tpmkey_rc_foreign(rc))
+	if (rc_foreign(rc))
 		return link_fail(la->link, -EBADMSG, "this key is of another "
 		    "TPM, or of this one before it was cleared");
 	return link_result(la->link, rc, "load a key");

@@ -77,9 +77,8 @@ bool tpmkey_reload(struct tpmkeys *tk, TSS2_RC rc, bool *reloaded);
 int tpmkey_check(struct tpmkeys *tk, const struct opened *o,
     const TPM2B_DIGEST *digest, struct span sig, const char *doing);
 
-/* What the TPM says: not with these parameters; not its own. */
+/* What the TPM says: not with these parameters. */
 bool tpmkey_rc_unsupported(TSS2_RC rc);
-bool tpmkey_rc_foreign(TSS2_RC rc);
 
 /* The verbs. */
 int tpmkey_create(struct tpmkeys *tk, struct key_op *op);

@@ -103,7 +103,6 @@ int wrapped_check(struct span in, const struct record *rec,
  * vault_policy.c: policy digests as the TPM computes them (TPM 2.0 Part 3).
  * -EIO, if there is no memory for it.
  */
-int policy_mark(const struct record *rec, TPM2B_DIGEST *out);
 /* PolicyOR of PCRs and either the recovery passphrase, or nothing. */
 int policy_sealed(const struct wrapped *w, const struct record *rec,
     TPML_DIGEST *branches, TPM2B_DIGEST *out);

@@ -102,8 +102,8 @@ or_branches(const TPML_DIGEST *branches, TPM2B_DIGEST *out)
 	    span(all, branches->count * VAULT_DIGEST_LEN));
 }
 
-int
-policy_mark(const struct record *rec, TPM2B_DIGEST *out)
+static int
+mark_policy(const struct record *rec, TPM2B_DIGEST *out)
 {
 	*out = no_policy();
 	return vault_hash(span_str(MARK_LABEL),
@@ -123,7 +123,7 @@ policy_sealed(const struct wrapped *w, const struct record *rec,
 	memcpy(pcr->buffer, w->pcr_branch, VAULT_DIGEST_LEN);
 	*other = no_policy();
 	if (!w->recovery)
-		r = policy_mark(rec, other);
+		r = mark_policy(rec, other);
 	else if (!extend(other, TPM2_CC_PolicyAuthValue, span(NULL, 0)))
 		r = -EIO;
 	if (r != 0)
@@ -181,7 +181,7 @@ policy_pin(const struct record *rec, TPML_DIGEST *branches, TPM2B_DIGEST *out)
 	branches->count = 3;
 	if (!change_branch(rec, &branches->digests[0]) ||
 	    !write_branch(&branches->digests[1]) ||
-	    policy_mark(rec, &branches->digests[2]) != 0 ||
+	    mark_policy(rec, &branches->digests[2]) != 0 ||
 	    !or_branches(branches, out))
 		return -EIO;
 	return 0;
@@ -200,7 +200,7 @@ policy_nv_public(const struct record *rec, enum vault_nv which,
 		out->nvIndex = rec->counter;
 		out->attributes = COUNTER_ATTRIBUTES;
 		out->dataSize = VAULT_COUNTER_LEN;
-		return policy_mark(rec, &out->authPolicy);
+		return mark_policy(rec, &out->authPolicy);
 	case NV_PIN_INDEX:
 		out->attributes = PIN_INDEX_ATTRIBUTES;
 		out->dataSize = VAULT_PIN_INDEX_LEN;
@@ -208,7 +208,7 @@ policy_nv_public(const struct record *rec, enum vault_nv which,
 	case NV_PIN_COUNTED:
 		out->attributes = PIN_COUNTED_ATTRIBUTES;
 		out->dataSize = VAULT_PIN_COUNTED_LEN;
-		return policy_mark(rec, &out->authPolicy);
+		return mark_policy(rec, &out->authPolicy);
 	}
 	return -EINVAL;
 }

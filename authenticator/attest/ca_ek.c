@@ -6,8 +6,6 @@
  */
 #include "authenticator/attest/ca_tpm.h"
 
-#include <string.h>
-
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 

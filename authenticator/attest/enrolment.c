@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authenticator/attest/enrolment.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,12 +19,6 @@
 
 static const char *const ek_names[ENROL_EKS] = { "RSA-2048", "P-256",
 	"P-384" };
-
-const char *
-enrol_ek_name(unsigned ek)
-{
-	return ek < ENROL_EKS ? ek_names[ek] : NULL;
-}
 
 static int
 find_ek(const char *name)

@@ -64,9 +64,6 @@ json_t *enrol_request_json(const struct enrol_request *req);
 json_t *enrol_challenge_json(const struct enrol_challenge *c);
 json_t *enrol_answer_json(const struct enrol_answer *a);
 
-/* "RSA-2048", "P-256", "P-384" */
-const char *enrol_ek_name(unsigned ek);
-
 /* 2 * len lower-case digits and a NUL. */
 void enrol_hex(struct span bytes, char *out);
 /* Standard base64 with padding; *out->len at most max. False: it is not. */

@@ -49,8 +49,9 @@ webauthn_client_done(struct webauthn_client *c)
 	json_out_done(&c->first_get);
 }
 
-bool
-client_hash(const struct webauthn_client *c, struct span a, struct span b,
+/* Of two pieces in a row; false, with *err, if OpenSSL fails. */
+static bool
+hash_two(const struct webauthn_client *c, struct span a, struct span b,
     uint8_t out[static SHA256_LEN], struct dom_error *err)
 {
 	/* the same again takes OpenSSL less time than one that is named */
@@ -112,7 +113,7 @@ client_data_make(struct webauthn_client *c, bool create,
 
 	if (!data_text(c, create, challenge, out, &hashed))
 		return dom_fail(err, "UnknownError", "out of memory");
-	return client_hash(c, span(out->text, hashed), span("", 0),
+	return hash_two(c, span(out->text, hashed), span("", 0),
 	    out->hash, err);
 }
 
@@ -270,8 +271,8 @@ client_prf_salts(const struct webauthn_client *c, const struct salt_inputs *in,
 
 	if (in->first.p == NULL)
 		return true;
-	if (!client_hash(c, context, in->first, salts, err) ||
-	    (in->second.p != NULL && !client_hash(c, context, in->second,
+	if (!hash_two(c, context, in->first, salts, err) ||
+	    (in->second.p != NULL && !hash_two(c, context, in->second,
 	    salts + TOKEN_SALT_LEN, err)))
 		return false;
 	*out = span(salts, in->second.p != NULL ? TOKEN_SALTS_MAX :
@@ -315,8 +316,8 @@ client_put_head(const struct webauthn_client *c, struct span id,
 	json_out_string(out, c->platform ? "platform" : "cross-platform");
 }
 
-bool
-client_put_tail(struct json_out *out, struct dom_error *err)
+static bool
+put_tail(struct json_out *out, struct dom_error *err)
 {
 	json_out_close(out, '}');
 	if (json_out_text(out).p == NULL)
@@ -331,7 +332,7 @@ client_finish(struct webauthn_client *c, bool create,
 {
 	struct json_out *first = first_answer(c, create);
 
-	if (!client_put_tail(out, err))
+	if (!put_tail(out, err))
 		return false;
 	if (data->fault != NULL && data->fault->respond != NULL)
 		c->fault_made = client_fault_respond(data->fault, out);

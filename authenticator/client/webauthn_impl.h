@@ -14,10 +14,6 @@
 #define NO_VERIFICATION	"the token cannot verify its user: it does not do " \
 	"so by itself, and has no PIN that we were given (see --pin-file)"
 
-/* Of two pieces in a row; false, with *err, if OpenSSL fails. */
-bool client_hash(const struct webauthn_client *c, struct span a, struct span b,
-    uint8_t out[static SHA256_LEN], struct dom_error *err);
-
 /*
  * clientDataJSON and its hash, as the client's fault has them, if it has one
  * that fits. To be emptied in any case.
@@ -65,11 +61,10 @@ bool client_prf_salts(const struct webauthn_client *c,
 /* What r, as a verb of token.h returned it, is to a page. */
 bool client_token_error(int r, bool create, struct dom_error *err);
 
-/* The members that both responses begin with, and the end of both. */
+/* The members that both responses begin with. */
 void client_put_head(const struct webauthn_client *c, struct span id,
     struct json_out *out);
-bool client_put_tail(struct json_out *out, struct dom_error *err);
-/* And what a fault makes of it. */
+/* The end of both, and what a fault makes of it. */
 bool client_finish(struct webauthn_client *c, bool create,
     const struct client_data *data, struct json_out *out,
     struct dom_error *err);

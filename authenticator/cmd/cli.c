@@ -15,8 +15,8 @@
 
 #define UTF8_MAX	4	/* bytes of a code point */
 
-void
-cli_print_version(void)
+static void
+print_version(void)
 {
 	printf("sealkey %s\n", SEALKEY_VERSION);
 }
@@ -179,7 +179,7 @@ cli_next(struct cli *cli)
 		fputs(cli->help, stdout);
 		return stop(cli, CLI_DONE);
 	case CLI_OPT_VERSION:
-		cli_print_version();
+		print_version();
 		return stop(cli, CLI_DONE);
 	case CLI_OPT_SET:
 		return take_set(cli, place);

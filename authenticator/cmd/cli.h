@@ -97,8 +97,6 @@ int cli_take_number(const struct cli *cli, const char *option, uint64_t min,
 /* --attachment cross-platform or platform. */
 int cli_take_attachment(const struct cli *cli, bool *platform);
 
-void cli_print_version(void);
-
 /*
  * Text of somebody else's making, on one line of a terminal: control
  * characters, and bytes that are no UTF-8, become '?'. Writes at most size

@@ -3,7 +3,6 @@
  * sealkey ctl: every call of the control interface, for shells and for any
  * language that can start a program.
  */
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>

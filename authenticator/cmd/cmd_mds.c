@@ -2,7 +2,6 @@
 /* sealkey mds: metadata for relying parties (mds.md). */
 #include <sys/stat.h>
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -394,8 +393,12 @@ open_authority(struct mds_use *use, char *msg, size_t msglen)
 	return r;
 }
 
-int
-mds_use_open(struct mds_use *use, bool authority)
+/*
+ * The key's anchors, and with authority its metadata authority, into use and
+ * use->publisher.
+ */
+static int
+open_use(struct mds_use *use, bool authority)
 {
 	char msg[PATH_MAX + DEVICE_MESSAGE_LEN];
 	struct manage m;
@@ -491,7 +494,7 @@ write_root(struct mds_use *use)
 static int
 run(struct mds_use *use)
 {
-	int status = mds_use_open(use, use->verb != STATEMENT);
+	int status = open_use(use, use->verb != STATEMENT);
 
 	if (status != CLI_DONE)
 		return status;

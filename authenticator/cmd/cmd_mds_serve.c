@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "authenticator/attest/crl.h"
 #include "authenticator/clock.h"

@@ -4,7 +4,6 @@
  * that scripts need not sleep and hope.
  */
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>

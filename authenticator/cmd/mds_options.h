@@ -33,12 +33,6 @@ struct mds_use {
 	char		 path[PATH_MAX];	/* of the state directory */
 };
 
-/*
- * The key's anchors, and with authority its metadata authority, into use and
- * use->publisher: CLI_DONE, or CLI_FAILED with a message.
- */
-int mds_use_open(struct mds_use *use, bool authority);
-
 int mds_serve(struct mds_use *use);	/* a status */
 
 #endif

@@ -2,9 +2,7 @@
 /* --profile, and what a state directory keeps of it: see profile_option.h. */
 #include "authenticator/cmd/profile_option.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "authenticator/paths.h"

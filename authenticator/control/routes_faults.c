@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a key is to get wrong on purpose. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "authenticator/control/describe_fault.h"

@@ -5,8 +5,6 @@
 #include "authenticator/profile/profile_json.h"
 #include "authenticator/profile/profile_state.h"
 
-#include <stdio.h>
-
 static struct answer
 get_profile(struct request *rq)
 {

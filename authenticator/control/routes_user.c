@@ -2,7 +2,6 @@
 /* Who touches a key, and whether it recognises them. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "authenticator/control/describe.h"
 #include "authenticator/control/route.h"

@@ -4,7 +4,6 @@
  * the paths that WebDriver has them at. Whatever a command cannot find or
  * read is an invalid argument there.
  */
-#include <string.h>
 
 #include "authenticator/control/pending.h"
 #include "authenticator/control/remove_key.h"

@@ -5,8 +5,6 @@
 #include <openssl/crypto.h>
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "authenticator/base64url.h"
 

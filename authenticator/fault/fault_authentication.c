@@ -3,7 +3,6 @@
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
-#include <string.h>
 
 #include "authenticator/fault/fault_rows.h"
 #include "authenticator/forge/plan.h"

@@ -540,6 +540,14 @@ write_u2f(struct forge *f)
 	return parts_write_u2f(&f->memory, mc, span(point, sizeof(point)));
 }
 
+static const char *
+format_name(const struct forge_mc *mc)
+{
+	if (mc->fmt != NULL)
+		return mc->fmt;
+	return mc->compound ? "compound" : mc->statement[0].fmt;
+}
+
 static struct span
 write_mc(struct forge *f)
 {
@@ -553,7 +561,7 @@ write_mc(struct forge *f)
 	}
 	all = mc->compound ? parts_write_compound(&f->memory, mc->statement,
 	    stmt, mc->statements) : stmt[0];
-	return parts_write_mc(&f->memory, mc, forge_format(f), f->auth_data,
+	return parts_write_mc(&f->memory, mc, format_name(mc), f->auth_data,
 	    all);
 }
 
@@ -681,14 +689,4 @@ enum attestation_kind
 forge_kind(const struct forge *f)
 {
 	return f->registration ? forge_mc_is(&f->mc) : ATTESTATION_NONE;
-}
-
-const char *
-forge_format(const struct forge *f)
-{
-	if (!f->registration)
-		return NULL;
-	if (f->mc.fmt != NULL)
-		return f->mc.fmt;
-	return f->mc.compound ? "compound" : f->mc.statement[0].fmt;
 }

@@ -85,10 +85,9 @@ struct span forge_reply(const struct forge *f);
 const char *forge_trouble(const struct forge *f);
 /* Whether it has the fault. */
 bool forge_bent(const struct forge *f);
-/* Of that reply; p NULL: it has none. Of a registration: the format by its
- * name, and what kind that is; NULL and none otherwise. */
+/* Of that reply; p NULL: it has none. And what kind a registration's is, none
+ * otherwise. */
 struct span forge_auth_data(const struct forge *f);
-const char *forge_format(const struct forge *f);
 enum attestation_kind forge_kind(const struct forge *f);
 /* The reply was taken, or is not wanted any more: wipes everything. */
 void forge_end(struct forge *f);

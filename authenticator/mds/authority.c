@@ -9,10 +9,8 @@
 #include "authenticator/mds/authority.h"
 
 #include <sys/file.h>
-#include <sys/stat.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authenticator/mds/bend.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "authenticator/attest/certificate.h"

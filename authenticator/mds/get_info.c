@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authenticator/mds/get_info.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -56,8 +56,9 @@ memory_new(struct span text)
 
 /* --- what a file says ------------------------------------------------- */
 
-void
-profile_bare(struct auth_config *cfg)
+/* What a key is before any of a profile's settings. */
+static void
+make_bare(struct auth_config *cfg)
 {
 	struct device_config defaults;
 
@@ -219,7 +220,7 @@ profile_parse(const char *file, struct span text, struct profile **out,
 	parser->p = &m->profile;
 	parser->ini = (struct ini){ .line_max = PROFILE_LINE_MAX, .msg = msg,
 	    .msglen = msglen };
-	profile_bare(&parser->cfg);
+	make_bare(&parser->cfg);
 	ok = ini_begin(&parser->ini, file, m->strings, text.len) &&
 	    take_all(parser);
 	free(parser);
@@ -237,7 +238,7 @@ profile_apply(const struct profile *p, struct auth_config *cfg)
 	struct auth_config before = *cfg;
 	char msg[SETTINGS_MESSAGE_LEN];
 
-	profile_bare(cfg);
+	make_bare(cfg);
 	cfg->random = before.random;
 	cfg->random_arg = before.random_arg;
 	for (size_t i = 0; i < p->setting_count; i++) {

@@ -11,7 +11,6 @@
 #include "authenticator/profile/profile_impl.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "authenticator/settings.h"
 #include "ctap/cose.h"

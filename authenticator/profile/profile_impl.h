@@ -40,9 +40,6 @@ bool profile_check(struct profile_parser *parser);
 unsigned profile_line(const struct profile_parser *parser,
     const char *section, const char *key);
 
-/* What a key is before any of a profile's settings. */
-void profile_bare(struct auth_config *cfg);
-
 extern const struct builtin profile_builtin[]
     __attribute__((visibility("hidden")));
 

@@ -3,8 +3,6 @@
 #include "authenticator/markup.h"
 #include "authenticator/rpaudit/result.h"
 
-#include <string.h>
-
 static const char head[] =
 "<!DOCTYPE html>\n"
 "<html lang=\"en\">\n"

@@ -7,7 +7,6 @@
 #include "authenticator/store/store_impl.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #define ROW_VERSION	1
