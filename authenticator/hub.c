@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "authenticator/clock.h"
+#include "authenticator/hex.h"
 #include "authenticator/note.h"
 #include "authenticator/paths.h"
 #include "authenticator/profile/profile_state.h"
@@ -221,11 +222,9 @@ hub_serial(const struct hub_key *k, char out[static HUB_SERIAL_LEN])
 {
 	static const uint8_t what[] = "serial number";
 	uint8_t tag[KEY_TAG_LEN] = { 0 };
-	int i;
 
 	device_tag(k->device, span(what, sizeof(what) - 1), tag);
-	for (i = 0; i < 8; i++)
-		snprintf(out + 2 * i, 3, "%02x", tag[i]);
+	hex_encode(span(tag, HUB_SERIAL_LEN / 2), out);
 }
 
 static int

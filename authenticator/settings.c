@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "authenticator/control/describe.h"
+#include "authenticator/names.h"
 #include "authenticator/parse.h"
 #include "ctap/cbor.h"
 
@@ -265,7 +265,7 @@ take_versions(struct auth_config *cfg, const struct setting *s,
 static int
 algorithm(const char *word)
 {
-	int alg = describe_alg_named(word);
+	int alg = alg_named(word);
 	char *end;
 	long n;
 
@@ -274,7 +274,7 @@ algorithm(const char *word)
 	errno = 0;
 	n = strtol(word, &end, 10);
 	if (errno != 0 || *end != '\0' || n < INT_MIN || n > INT_MAX ||
-	    describe_alg((int)n) == NULL)
+	    alg_name((int)n) == NULL)
 		return 0;
 	return (int)n;
 }
@@ -453,39 +453,12 @@ take_url(struct auth_config *cfg, const struct setting *s, const char *value)
 	return true;
 }
 
-static int
-digit_of(char c)
-{
-	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-	const char *at = c != '\0' ? strchr(digits, c) : NULL;
-
-	return at != NULL ? (int)(at - digits) % 16 : -1;
-}
-
-/* 8-4-4-4-12 hexadecimal digits, as describe_aaguid() writes them */
 static bool
 take_aaguid(struct auth_config *cfg, const struct setting *s,
     const char *value)
 {
-	uint8_t aaguid[sizeof(cfg->aaguid)];
-	int high, low;
-
 	(void)s;
-	for (size_t i = 0; i < sizeof(aaguid); i++) {
-		if ((i == 4 || i == 6 || i == 8 || i == 10) &&
-		    *value++ != '-')
-			return false;
-		high = digit_of(value[0]);
-		low = high < 0 ? -1 : digit_of(value[1]);
-		if (low < 0)
-			return false;
-		aaguid[i] = (uint8_t)(high << 4 | low);
-		value += 2;
-	}
-	if (*value != '\0')
-		return false;
-	memcpy(cfg->aaguid, aaguid, sizeof(aaguid));
-	return true;
+	return aaguid_parse(value, cfg->aaguid);
 }
 
 static bool

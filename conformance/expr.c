@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conformance/expr.h"
 
+#include "authenticator/hex.h"
 #include "conformance/verify.h"
 
 #include "ctap/authdata.h"
@@ -101,15 +102,6 @@ content(struct span item, struct span *out)
 	cbor_in_init(&in, item);
 	return cbor_peek(&in) == CBOR_TEXT ? cbor_text(&in, out) :
 	    cbor_bytes(&in, out);
-}
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static bool

@@ -3,7 +3,7 @@
 #include "conformance/key_impl.h"
 
 #include "authenticator/control/control_client.h"
-#include "authenticator/control/describe.h"
+#include "authenticator/names.h"
 #include "ctap/status.h"
 
 #include <poll.h>
@@ -166,7 +166,7 @@ key_finger(struct key *k, struct user_finger finger,
 	if (!k->asks)
 		return STEP_NOT_NOW;
 	snprintf(body, sizeof(body), "{\"finger\": %u, \"sample\": \"%s\", "
-	    "\"long\": %s}", finger.number, describe_sample(finger.status),
+	    "\"long\": %s}", finger.number, sample_name(finger.status),
 	    finger.long_touch ? "true" : "false");
 	if (control_call_with(k->opt.control, "POST", "/v1/press", body,
 	    &answer, msg, sizeof(msg)) != 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conformance/transcript.h"
 
-#include "authenticator/control/describe.h"
+#include "authenticator/names.h"
 #include "authenticator/settings.h"
 #include "conformance/expr.h"
 #include "conformance/hid_lines.h"
@@ -482,7 +482,7 @@ transcript_finger(const char *what, uint8_t *number, uint8_t *status)
 	    sscanf(what, "sample %31s%n finger %u%n", word, &end, &n,
 	    &end) < 1)
 		return false;
-	sample = describe_sample_named(word);
+	sample = sample_named(word);
 	if (sample == -1 || what[end] != '\0' || n > UINT8_MAX)
 		return false;
 	*number = (uint8_t)n;

@@ -25,6 +25,7 @@
 #include "authenticator/be.h"
 #include "authenticator/attest/certificate.h"
 #include "authenticator/attest/crl.h"
+#include "authenticator/hex.h"
 
 #define RECORD		"attestation"	/* its name in the store */
 #define RECORD_VERSION	3
@@ -862,8 +863,8 @@ attestation_u2f_id(struct store *st,
 	if (cert != NULL && X509_pubkey_digest(cert, EVP_sha1(), digest, &len)
 	    == 1 && 2 * len == ATTESTATION_KEY_ID_LEN)
 		r = 0;
-	for (unsigned i = 0; r == 0 && i < len; i++)
-		snprintf(out + 2 * i, 3, "%02x", digest[i]);
+	if (r == 0)
+		hex_encode(span(digest, len), out);
 	X509_free(cert);
 	ERR_clear_error();
 	record_forget(&att);

@@ -25,6 +25,7 @@
 #include "authenticator/attest/ca_file.h"
 #include "authenticator/attest/ca_tpm.h"
 #include "authenticator/attest/x509.h"
+#include "authenticator/hex.h"
 #include "authenticator/paths.h"
 
 #define ROOT_CERT	"root.pem"
@@ -62,7 +63,7 @@ hash_hex(struct span bytes, char out[static HASH_HEX])
 
 	if (EVP_Digest(bytes.p, bytes.len, md, NULL, EVP_sha256(), NULL) != 1)
 		return false;
-	enrol_hex(span(md, sizeof(md)), out);
+	hex_encode(span(md, sizeof(md)), out);
 	return true;
 }
 
@@ -480,8 +481,8 @@ make_challenge(struct ca *ca, const struct applicant *a, int64_t now_s,
 	    ca_make_credential(&a->ek, span(a->ak.name, a->ak.name_len),
 	    secret, &cred) != 0)
 		goto out;
-	enrol_hex(span(id, sizeof(id)), out->id);
-	enrol_hex(span(a->ak.name, a->ak.name_len), out->name);
+	hex_encode(span(id, sizeof(id)), out->id);
+	hex_encode(span(a->ak.name, a->ak.name_len), out->name);
 	memcpy(out->alg, a->req.alg, sizeof(out->alg));
 	out->ek = a->ek_index;
 	out->expires_s = now_s + lifetime_s;

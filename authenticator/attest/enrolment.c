@@ -29,18 +29,6 @@ find_ek(const char *name)
 	return -1;
 }
 
-void
-enrol_hex(struct span bytes, char *out)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < bytes.len; i++) {
-		*out++ = digits[bytes.p[i] >> 4];
-		*out++ = digits[bytes.p[i] & 15];
-	}
-	*out = '\0';
-}
-
 static bool
 is_hex(const char *text)
 {

@@ -64,8 +64,6 @@ json_t *enrol_request_json(const struct enrol_request *req);
 json_t *enrol_challenge_json(const struct enrol_challenge *c);
 json_t *enrol_answer_json(const struct enrol_answer *a);
 
-/* 2 * len lower-case digits and a NUL. */
-void enrol_hex(struct span bytes, char *out);
 /* Standard base64 with padding; *out->len at most max. False: it is not. */
 bool enrol_base64(const char *text, size_t max, struct enrol_bytes *out);
 json_t *enrol_base64_json(struct span bytes);

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "authenticator/hex.h"
+
 #define BLOCK_ITEMS	512
 #define PAIRS_MAX	16	/* members that are compared one by one */
 
@@ -87,18 +89,15 @@ static bool
 take_hex(struct parser *p, uint32_t *out)
 {
 	uint32_t n = 0;
-	uint8_t c;
+	int digit;
 
 	for (int i = 0; i < 4; i++) {
 		if (p->at == p->end)
 			return fail(p, "a string that does not end");
-		c = *p->at;
-		if (c >= '0' && c <= '9')
-			n = n << 4 | (uint32_t)(c - '0');
-		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-			n = n << 4 | (uint32_t)((c | 0x20) - 'a' + 10);
-		else
+		digit = hex_digit((char)*p->at);
+		if (digit < 0)
 			return fail(p, "\\u without four hexadecimal digits");
+		n = n << 4 | (uint32_t)digit;
 		p->at++;
 	}
 	*out = n;

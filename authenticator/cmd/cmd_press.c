@@ -3,8 +3,8 @@
 #include <stdbool.h>
 
 #include "authenticator/cmd/cli.h"
-#include "authenticator/control/describe.h"
 #include "authenticator/control/manage.h"
+#include "authenticator/names.h"
 
 static const char press_help[] =
 "Usage: sealkey press [--state DIR] [--long] [--finger N]\n"
@@ -66,7 +66,7 @@ take_finger(struct cli *cli, struct touch *touch)
 static bool
 take_sample(struct cli *cli, struct touch *touch)
 {
-	int status = describe_sample_named(optarg);
+	int status = sample_named(optarg);
 
 	if (status == -1) {
 		cli->status = cli_wrong_use(cli, "--sample takes one of the "

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "authenticator/cmd/cli.h"
-#include "authenticator/control/describe.h"
 #include "authenticator/control/manage.h"
+#include "authenticator/names.h"
 #include "authenticator/profile/profile_json.h"
 #include "authenticator/profile/profile_state.h"
 
@@ -71,7 +71,7 @@ print_line(const struct profile *p)
 
 	profile_apply(p, &cfg);
 	firmware = cfg.firmware_version;
-	describe_aaguid(cfg.aaguid, aaguid);
+	aaguid_write(cfg.aaguid, aaguid);
 	printf("%-26s %s  %s", p->name, aaguid, p->device.product);
 	/* as makers write it: three bytes */
 	if (firmware > 0xffff && firmware <= 0xffffff)

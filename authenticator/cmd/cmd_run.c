@@ -20,6 +20,7 @@
 #include "authenticator/control/control_tcp.h"
 #include "authenticator/control/describe.h"
 #include "authenticator/hub.h"
+#include "authenticator/names.h"
 #include "authenticator/paths.h"
 #include "authenticator/attest/pem_file.h"
 #include "authenticator/reactor.h"
@@ -501,7 +502,7 @@ tell_ready(const struct run *r)
 		    "interface at %s%s%s\n", r->control_path,
 		    tcp[0] != '\0' ? " and http://" : "", tcp);
 	} else {
-		describe_aaguid(device_auth(r->key->device)->aaguid, aaguid);
+		aaguid_write(device_auth(r->key->device)->aaguid, aaguid);
 		describe_keys(r->key->device, keys);
 		fprintf(stderr, "sealkey: ready: %s, AAGUID %s, %s%s%s\n",
 		    hub_transport_names[r->key->kind], aaguid, keys, at, tcp);

@@ -16,6 +16,7 @@
 #include "authenticator/cmd/cli.h"
 #include "authenticator/device.h"
 #include "authenticator/attest/enrolment.h"
+#include "authenticator/hex.h"
 #include "authenticator/paths.h"
 #include "authenticator/cmd/tell.h"
 #include "authenticator/cmd/tpm_options.h"
@@ -260,7 +261,7 @@ check_name(struct enrolling *e, const struct enrol_challenge *c)
 	if (r != 0)
 		return r;
 	if (ca_public_parse(span(ak.p, ak.len), &public) == NULL) {
-		enrol_hex(span(public.name, public.name_len), name);
+		hex_encode(span(public.name, public.name_len), name);
 		ca_public_done(&public);
 	}
 	if (strcmp(name, c->name) == 0)

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "authenticator/control/describe.h"
 #include "authenticator/fault/armed.h"
 #include "authenticator/mds/text.h"
+#include "authenticator/names.h"
 
 /* Of what settings know, in no particular order. */
 static json_t *
@@ -57,7 +57,7 @@ describe_anchors(struct device *d)
 		return NULL;
 	}
 	device_aaguid_of(d, model);
-	describe_aaguid(model, aaguid);
+	aaguid_write(model, aaguid);
 	json = json_pack("{s:s, s:s, s:s, s:o, s:b, s:b, s:b, s:I}",
 	    "pem", pem,
 	    "aaguid", aaguid,

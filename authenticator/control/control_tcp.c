@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "authenticator/control/control.h"
+#include "authenticator/hex.h"
 
 #define RANDOM_LEN	32	/* bytes of a token that we make */
 
@@ -81,12 +82,10 @@ make_token(const char *path, char out[static CONTROL_TOKEN_LEN])
 {
 	uint8_t raw[RANDOM_LEN];
 	int fd, r = 0;
-	size_t i;
 
 	if (getrandom(raw, sizeof(raw), 0) != sizeof(raw))
 		return -EIO;
-	for (i = 0; i < sizeof(raw); i++)
-		snprintf(out + 2 * i, 3, "%02x", raw[i]);
+	hex_encode(span(raw, sizeof(raw)), out);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 	    0600);
 	if (fd == -1)

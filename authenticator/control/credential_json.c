@@ -9,7 +9,7 @@
 
 #include "authenticator/base64url.h"
 #include "authenticator/client/webauthn_blob.h"
-#include "authenticator/control/describe.h"
+#include "authenticator/names.h"
 
 /* Bits 1 << form. */
 #define WEBDRIVER	(1u << CREDENTIAL_WEBDRIVER | 1u << CREDENTIAL_CDP)
@@ -170,7 +170,7 @@ take_alg(const json_t *value, const struct member *m,
 	(void)m;
 	(void)form;
 	if (json_is_string(value))
-		in->alg = describe_alg_named(json_string_value(value));
+		in->alg = alg_named(json_string_value(value));
 	else if (json_integer_value(value) >= INT32_MIN &&
 	    json_integer_value(value) <= INT32_MAX)
 		in->alg = (int)json_integer_value(value);

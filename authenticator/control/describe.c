@@ -10,96 +10,8 @@
 
 #include "authenticator/base64url.h"
 #include "authenticator/fault/armed.h"
+#include "authenticator/names.h"
 #include "authenticator/profile/profile_state.h"
-
-static const struct {
-	int		 alg;
-	const char	*name;
-} alg_names[] = {
-	{ COSE_ES256, "ES256" },
-	{ COSE_EDDSA, "EdDSA" },
-	{ COSE_ES384, "ES384" },
-	{ COSE_ES512, "ES512" },
-	{ COSE_PS256, "PS256" },
-	{ COSE_ES256K, "ES256K" },
-	{ COSE_RS256, "RS256" },
-	{ COSE_ED448, "Ed448" },
-	{ COSE_ML_DSA_44, "ML-DSA-44" },
-	{ COSE_ML_DSA_65, "ML-DSA-65" },
-	{ COSE_ML_DSA_87, "ML-DSA-87" },
-};
-
-const char *
-describe_alg(int alg)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(alg_names) / sizeof(alg_names[0]); i++) {
-		if (alg_names[i].alg == alg)
-			return alg_names[i].name;
-	}
-	return NULL;
-}
-
-int
-describe_alg_named(const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(alg_names) / sizeof(alg_names[0]); i++) {
-		if (strcmp(alg_names[i].name, name) == 0)
-			return alg_names[i].alg;
-	}
-	return 0;
-}
-
-static const char *const sample_names[] = {
-	[SAMPLE_GOOD] = "good",
-	[SAMPLE_TOO_HIGH] = "too-high",
-	[SAMPLE_TOO_LOW] = "too-low",
-	[SAMPLE_TOO_LEFT] = "too-left",
-	[SAMPLE_TOO_RIGHT] = "too-right",
-	[SAMPLE_TOO_FAST] = "too-fast",
-	[SAMPLE_TOO_SLOW] = "too-slow",
-	[SAMPLE_POOR_QUALITY] = "poor-quality",
-	[SAMPLE_TOO_SKEWED] = "too-skewed",
-	[SAMPLE_TOO_SHORT] = "too-short",
-	[SAMPLE_MERGE_FAILURE] = "merge-failure",
-	[SAMPLE_EXISTS] = "exists",
-	[SAMPLE_NO_USER_ACTIVITY] = "no-activity",
-	[SAMPLE_NO_USER_PRESENCE_TRANSITION] = "no-transition",
-};
-#define SAMPLE_NAMES	(sizeof(sample_names) / sizeof(sample_names[0]))
-
-const char *
-describe_sample(unsigned status)
-{
-	return status < SAMPLE_NAMES ? sample_names[status] : NULL;
-}
-
-int
-describe_sample_named(const char *name)
-{
-	for (unsigned i = 0; i < SAMPLE_NAMES; i++)
-		if (sample_names[i] != NULL &&
-		    strcmp(sample_names[i], name) == 0)
-			return (int)i;
-	return -1;
-}
-
-void
-describe_aaguid(const uint8_t aaguid[static 16], char out[static 37])
-{
-	size_t at = 0;
-	int i;
-
-	for (i = 0; i < 16; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			out[at++] = '-';
-		snprintf(out + at, 3, "%02x", aaguid[i]);
-		at += 2;
-	}
-}
 
 /* What a TPM says of itself is anybody's text, and filled with blanks. */
 static void
@@ -259,7 +171,7 @@ describe_device(struct device *d)
 		return NULL;
 	device_aaguid_of(d, model);
 	profile = describe_profile(d, model);
-	describe_aaguid(model, aaguid);
+	aaguid_write(model, aaguid);
 	json = json_pack("{s:s, s:s, s:o*, s:s, s:s, s:b, s:b, s:o*, s:I, s:I, "
 	    "s:s*}",
 	    "version", SEALKEY_VERSION,
@@ -328,8 +240,8 @@ describe_credential(const struct device *d, const struct credential *c)
 		"displayName", text(user->display_name.s,
 		    user->display_name.len),
 	    "algorithm", c->alg,
-	    "algorithmName", describe_alg(c->alg) != NULL ?
-		describe_alg(c->alg) : "unknown",
+	    "algorithmName", alg_name(c->alg) != NULL ?
+		alg_name(c->alg) : "unknown",
 	    "credProtect", c->protect,
 	    "hmacSecret", c->hmac_secret,
 	    "discoverable", c->discoverable,

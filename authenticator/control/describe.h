@@ -26,18 +26,6 @@ json_t *describe_device(struct device *d);
 json_t *describe_credential(const struct device *d,
     const struct credential *cred);
 
-/* "ES256", or NULL; and back, 0 if there is none of that name. */
-const char *describe_alg(int alg);
-int describe_alg_named(const char *name);
-
-/* What a fingerprint sensor says of a sample (enum sample_status), such as
- * "too-high", or NULL; and back, -1 if there is none of that name. */
-const char *describe_sample(unsigned status);
-int describe_sample_named(const char *name);
-
-/* 36 characters and a NUL. */
-void describe_aaguid(const uint8_t aaguid[static 16], char out[static 37]);
-
 /*
  * Finds a credential by its ID in base64url: 0, -ENOENT, -EINVAL if the text
  * is no ID at all, or as the store says.

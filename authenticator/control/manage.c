@@ -13,6 +13,7 @@
 #include "authenticator/control/anchors.h"
 #include "authenticator/control/control_client.h"
 #include "authenticator/control/describe.h"
+#include "authenticator/names.h"
 #include "authenticator/paths.h"
 
 #define BUSY_TRIES	30
@@ -423,7 +424,7 @@ manage_press(struct manage *m, const struct touch *touch)
 	make_target(m, touch->deny ? "deny" : "press", target);
 	snprintf(text, sizeof(text), "{\"finger\": %u, \"sample\": \"%s\", "
 	    "\"long\": %s}", touch->finger.number,
-	    describe_sample(touch->finger.status),
+	    sample_name(touch->finger.status),
 	    touch->finger.long_touch ? "true" : "false");
 	/* -EBUSY here means that this key has no button: no second try */
 	r = control_call_with(m->control, "POST", target,

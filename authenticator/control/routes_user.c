@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "authenticator/control/describe.h"
 #include "authenticator/control/route.h"
+#include "authenticator/names.h"
 #include "authenticator/parse.h"
 
 #define PRESSES_MAX	16	/* of one key, that wait for a request */
@@ -110,7 +110,7 @@ take_touch(json_t *json, struct touch *touch)
 	if (json_unpack(json, "{s?I, s?s, s?b !}", "finger", &finger,
 	    "sample", &sample, "long", &long_touch) == -1)
 		return false;
-	status = describe_sample_named(sample);
+	status = sample_named(sample);
 	if (finger < 0 || finger > FINGERS_MAX || status == -1)
 		return false;
 	*touch = (struct touch){ .finger = { .number = (uint8_t)finger,

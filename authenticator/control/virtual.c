@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "authenticator/control/add_key.h"
+#include "authenticator/hex.h"
 
 #define ID_BYTES	16	/* of an authenticator, random */
 #define EXTENSION	"sealkey:"
@@ -330,8 +331,7 @@ make_id(char out[static 2 * ID_BYTES + 1])
 
 	if (RAND_bytes(bytes, sizeof(bytes)) != 1)
 		return false;
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+	hex_encode(span(bytes, sizeof(bytes)), out);
 	return true;
 }
 

@@ -27,6 +27,7 @@
 #include "authenticator/attest/certificate.h"
 #include "authenticator/attest/crl.h"
 #include "authenticator/attest/x509.h"
+#include "authenticator/hex.h"
 #include "authenticator/paths.h"
 
 #define FOLDER		"mds"
@@ -346,17 +347,9 @@ mds_authority_crl(const struct mds_authority *a, enum attestation_ca which,
 
 /* The number. */
 
-static void
-hex(const uint8_t digest[static MDS_DIGEST_LEN],
-    char out[static 2 * MDS_DIGEST_LEN + 1])
-{
-	for (size_t i = 0; i < MDS_DIGEST_LEN; i++)
-		snprintf(out + 2 * i, 3, "%02x", digest[i]);
-}
-
 /* "12 6cf6...\n", or nothing yet. */
 static bool
-parse_number(const char *text, uint64_t *no,
+take_number(const char *text, uint64_t *no,
     char digest[static 2 * MDS_DIGEST_LEN + 1])
 {
 	unsigned long long n;
@@ -392,7 +385,7 @@ read_number(const struct mds_authority *a, uint64_t *no,
 		return complain(a, r, msg, msglen);
 	memcpy(text, f.p, f.len);
 	text[f.len] = '\0';
-	ok = strlen(text) == f.len && parse_number(text, no, digest);
+	ok = strlen(text) == f.len && take_number(text, no, digest);
 	ca_file_done(&f);
 	if (ok)
 		return 0;
@@ -433,7 +426,7 @@ mds_authority_number(struct mds_authority *a,
 		*no = a->no;
 		return 0;
 	}
-	hex(digest, text);
+	hex_encode(span(digest, MDS_DIGEST_LEN), text);
 	if (flock(a->dirfd, LOCK_EX) == -1)
 		return complain(a, -errno, msg, msglen);
 	r = next_number(a, text, least, no, msg, msglen);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authenticator/mds/get_info.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "authenticator/hex.h"
 #include "ctap/cbor.h"
 #include "uhid/transport.h"
 
@@ -65,8 +65,7 @@ bytes_value(struct cbor_in *in, enum bytes_as how)
 		return json_string("");
 	if (how == AS_TEXT)
 		return json_stringn((const char *)b.p, b.len);
-	for (size_t i = 0; i < b.len; i++)
-		snprintf(hex + 2 * i, 3, "%02x", b.p[i]);
+	hex_encode(b, hex);
 	return json_string(hex);
 }
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "authenticator/control/describe.h"
 #include "authenticator/mds/get_info.h"
 #include "authenticator/mds/text.h"
+#include "authenticator/names.h"
 #include "ctap/cose.h"
 
 #define SCHEMA		3
@@ -105,7 +105,7 @@ mds_model_id(const struct mds_model *m, char out[static MDS_ID_LEN + 1])
 	if (mds_model_is_u2f(m))
 		snprintf(out, MDS_ID_LEN + 1, "%s", id != NULL ? id : "");
 	else
-		describe_aaguid(m->auth->aaguid, out);
+		aaguid_write(m->auth->aaguid, out);
 }
 
 static bool

@@ -2,7 +2,7 @@
 /* A profile as JSON: see profile_json.h. */
 #include "authenticator/profile/profile_json.h"
 
-#include "authenticator/control/describe.h"
+#include "authenticator/names.h"
 
 /* A member that is NULL out of lack of memory fails the whole in the end. */
 static void
@@ -113,7 +113,7 @@ profile_json(const struct profile *p)
 	bool failed = false;
 
 	profile_apply(p, &cfg);
-	describe_aaguid(cfg.aaguid, aaguid);
+	aaguid_write(cfg.aaguid, aaguid);
 	put_text(o, "name", p->name, &failed);
 	put_text(o, "product", p->device.product, &failed);
 	if (p->device.vendor_id != 0) {

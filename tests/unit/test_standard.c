@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "authenticator/control/describe.h"
 #include "authenticator/device.h"
+#include "authenticator/names.h"
 #include "conformance/sim.h"
 #include "ctap/cbor.h"
 
@@ -357,7 +357,7 @@ the_algorithms_are_true(void **state)
 	(void)state;
 	device_config_default(&cfg);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		int alg = describe_alg_named(names[i]);
+		int alg = alg_named(names[i]);
 		enum column place = alg != 0 ? BY_SETTING : NOT;
 
 		for (size_t j = 0; j < cfg.auth.alg_count; j++)
