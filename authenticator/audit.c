@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "authenticator/date.h"
+
 #define LINE_MAX_LEN	4096	/* bytes, with the line breaks */
 
 bool
@@ -67,15 +69,12 @@ append(int dirfd, const char *text)
 int
 audit_append(int dirfd, json_t *event)
 {
-	time_t now = time(NULL);
-	char when[32], *text = NULL;
-	struct tm tm;
+	char when[DATE_LEN], *text = NULL;
 	int r = -ENOMEM;
 
-	if (event == NULL || gmtime_r(&now, &tm) == NULL)
-		goto out;
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	if (json_object_set_new(event, "time", json_string(when)) == -1 ||
+	date_write(time(NULL), when);
+	if (event == NULL ||
+	    json_object_set_new(event, "time", json_string(when)) == -1 ||
 	    json_object_set_new(event, "uid", json_integer(getuid())) == -1)
 		goto out;
 	text = json_dumps(event, JSON_COMPACT | JSON_SORT_KEYS);

@@ -7,8 +7,8 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "authenticator/date.h"
 #include "authenticator/names.h"
 #include "authenticator/parse.h"
 #include "ctap/cbor.h"
@@ -555,50 +555,18 @@ take_format_rps(struct auth_config *cfg, const struct setting *s,
 	return true;
 }
 
-/* Digits of a date, then what is behind them; false: something else. */
-static bool
-take_digits(const char **at, int count, char behind, int *out)
-{
-	*out = 0;
-	for (; count > 0; count--, (*at)++) {
-		if (**at < '0' || **at > '9')
-			return false;
-		*out = 10 * *out + (**at - '0');
-	}
-	if (behind == '\0')
-		return true;
-	return *(*at)++ == behind;
-}
-
 /* YYYY-MM-DD, and hh:mm:ss in UTC behind it; none: as usual */
 static bool
 take_date(struct auth_config *cfg, const struct setting *s,
     const char *value)
 {
-	struct tm tm = { .tm_sec = 0 }, check;
-	bool none = is_word(value, "none");
-	int64_t date_s;
+	int64_t date_s, date_ms = 0;
 
-	if (!none && (!take_digits(&value, 4, '-', &tm.tm_year) ||
-	    !take_digits(&value, 2, '-', &tm.tm_mon) ||
-	    !take_digits(&value, 2, '\0', &tm.tm_mday)))
+	/* 0 is none */
+	if (!is_word(value, "none") && (!date_parse(value, &date_ms) ||
+	    date_ms == 0 || date_ms % 1000 != 0))
 		return false;
-	if (!none && *value == 'T') {
-		value++;
-		if (!take_digits(&value, 2, ':', &tm.tm_hour) ||
-		    !take_digits(&value, 2, ':', &tm.tm_min) ||
-		    !take_digits(&value, 2, 'Z', &tm.tm_sec))
-			return false;
-	}
-	tm.tm_year -= 1900;
-	tm.tm_mon -= 1;
-	check = tm;
-	date_s = none ? 0 : timegm(&check);
-	/* the thirtieth of February would be another day; 0 is none */
-	if (!none && (*value != '\0' || check.tm_mday != tm.tm_mday ||
-	    check.tm_mon != tm.tm_mon || check.tm_hour != tm.tm_hour ||
-	    check.tm_min != tm.tm_min || date_s == 0))
-		return false;
+	date_s = date_ms / 1000;
 	memcpy((unsigned char *)cfg + s->offset, &date_s, sizeof(date_s));
 	return true;
 }

@@ -3,13 +3,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "authenticator/audit.h"
 #include "authenticator/cmd/cli.h"
 #include "authenticator/control/describe.h"
 #include "authenticator/control/manage.h"
+#include "authenticator/date.h"
 #include "authenticator/paths.h"
 #include "authenticator/cmd/tell.h"
 #include "authenticator/cmd/tpm_options.h"
@@ -216,25 +216,22 @@ explain_rollback(struct manage *m)
 {
 	uint64_t has = device_generation(m->device);
 	uint64_t counter = device_counter(m->device);
-	char when[32] = "unknown";
+	char when[DATE_LEN] = "";
 	struct auth_state state;
 	uint64_t newest = 0;
 	json_t *event;
-	struct tm tm;
-	time_t t;
 
 	if (store_load(device_store(m->device), &state) < 0 ||
 	    store_each(device_store(m->device), remember_newest, &newest) < 0)
 		return NULL;
-	t = (time_t)newest;
-	if (newest != 0 && gmtime_r(&t, &tm) != NULL)
-		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (newest != 0)
+		date_write((int64_t)newest, when);
 	printf("%s is of generation %" PRIu64 ", and the TPM says %" PRIu64
 	    ".\nIt has %" PRIu32 " credential%s%s%s. Changes since, %" PRIu64
 	    " of them, are\nunknown to it: credentials made then are lost, "
 	    "deleted ones are back.\n", m->path, has, counter,
 	    state.credentials, state.credentials == 1 ? "" : "s",
-	    newest != 0 ? ", the newest made " : "", newest != 0 ? when : "",
+	    when[0] != '\0' ? ", the newest made " : "", when,
 	    counter - has);
 	event = json_pack("{s:s, s:I, s:I, s:I, s:s*}",
 	    "event", "accept-rollback",

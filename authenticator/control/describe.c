@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "authenticator/base64url.h"
+#include "authenticator/date.h"
 #include "authenticator/fault/armed.h"
 #include "authenticator/names.h"
 #include "authenticator/profile/profile_state.h"
@@ -75,18 +76,17 @@ root_keeper(const struct keys_info *info)
 static void
 add_enrolled(struct device *d, int alg, char *out, size_t size)
 {
-	char msg[DEVICE_MESSAGE_LEN], when[32];
+	char msg[DEVICE_MESSAGE_LEN], when[DATE_LEN];
 	struct ak *ak;
-	struct tm tm;
-	time_t until;
+	int64_t until;
 
 	if (ak_read(device_store(d), alg, &ak, msg, sizeof(msg)) != 0)
 		return;
 	until = ak_enrolled_until(ak);
 	ak_free(ak);
-	if (until == 0 || gmtime_r(&until, &tm) == NULL)
+	if (until == 0)
 		return;
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	date_write(until, when);
 	snprintf(out + strlen(out), size - strlen(out), "%s%s %s %s",
 	    out[0] != '\0' ? ", " : "", ak_alg_name(alg),
 	    until > time(NULL) ? "until" : "expired", when);
@@ -211,14 +211,12 @@ text(const char *s, size_t len)
 static json_t *
 created(uint64_t created_s)
 {
-	time_t t = created_s;
-	char buf[32];
-	struct tm tm;
+	char when[DATE_LEN];
 
-	if (created_s == 0 || gmtime_r(&t, &tm) == NULL)
+	if (created_s == 0 || created_s > INT64_MAX)
 		return json_null();
-	strftime(buf, sizeof(buf), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	return json_string(buf);
+	date_write((int64_t)created_s, when);
+	return when[0] != '\0' ? json_string(when) : json_null();
 }
 
 json_t *

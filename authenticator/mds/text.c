@@ -10,6 +10,7 @@
 #include <openssl/pem.h>
 
 #include "authenticator/attest/certificate.h"
+#include "authenticator/date.h"
 
 json_t *
 mds_base64(struct span bytes)
@@ -71,16 +72,12 @@ mds_date(int64_t now_s, char out[static MDS_DATE_LEN])
 		snprintf(out, MDS_DATE_LEN, "1970-01-01");
 }
 
-/* Written back, it has to be the same: there is no 30th of February. */
 bool
 mds_is_date(const char *text)
 {
-	char again[MDS_DATE_LEN];
-	struct tm tm = { .tm_mday = 0 };
-	const char *end = strptime(text, "%Y-%m-%d", &tm);
+	int64_t time_ms;
 
-	if (end == NULL || *end != '\0' || strlen(text) != MDS_DATE_LEN - 1)
-		return false;
-	mds_date(timegm(&tm), again);
-	return strcmp(text, again) == 0;
+	/* years of four digits that mean it */
+	return strlen(text) == MDS_DATE_LEN - 1 && text[0] != '0' &&
+	    date_parse(text, &time_ms);
 }
