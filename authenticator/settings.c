@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kinds of key as text: see settings.h. */
-#include "authenticator/settings.h"
+#include "authenticator/settings_impl.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,40 +8,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "authenticator/date.h"
 #include "authenticator/names.h"
 #include "authenticator/parse.h"
 #include "ctap/cbor.h"
 
-#define WORD_MAX	64	/* bytes of one element of a list */
 #define RANGE_LEN	48	/* bytes, two numbers of 64 bits */
 
-struct setting {
-	const char	*name;
-	bool		(*take)(struct auth_config *cfg,
-			    const struct setting *s, const char *value);
-	const char	*values;	/* what it can be, for people; NULL: a
-				 * number from min to max */
-	const char	*takes;		/* the same at more length, for who got
-				 * it wrong; NULL: values */
-	const char	*meaning;
-	uint64_t	 feature;	/* that "on" asks for */
-	size_t		 offset;	/* take_number: of the member */
-	size_t		 size;		/* and its bytes */
-	uint64_t	 min, max;
-};
-
-static bool
-is_word(const char *value, const char *word)
+bool
+settings_is(const char *value, const char *word)
 {
 	return strcmp(value, word) == 0;
+}
+
+bool
+settings_next(const char **list, char word[static SETTINGS_WORD_MAX])
+{
+	const char *at = *list;
+	size_t len;
+
+	if (at == NULL)
+		return false;
+	len = strcspn(at, ",");
+	if (len == 0 || len >= SETTINGS_WORD_MAX)
+		snprintf(word, SETTINGS_WORD_MAX, "?");
+	else
+		snprintf(word, SETTINGS_WORD_MAX, "%.*s", (int)len, at);
+	*list = at[len] == ',' ? at + len + 1 : NULL;
+	return true;
 }
 
 static bool
 take_switch(const char *value, bool *on)
 {
-	*on = is_word(value, "on");
-	return *on || is_word(value, "off");
+	*on = settings_is(value, "on");
+	return *on || settings_is(value, "off");
 }
 
 static void
@@ -83,7 +83,7 @@ take_large_blob(struct auth_config *cfg, const struct setting *s,
 static bool
 take_uv(struct auth_config *cfg, const struct setting *s, const char *value)
 {
-	bool unconfigured = is_word(value, "unconfigured");
+	bool unconfigured = settings_is(value, "unconfigured");
 	bool on = unconfigured;
 
 	(void)s;
@@ -118,7 +118,7 @@ static bool
 take_always_uv(struct auth_config *cfg, const struct setting *s,
     const char *value)
 {
-	bool none = is_word(value, "none");
+	bool none = settings_is(value, "none");
 	bool on = false;
 
 	(void)s;
@@ -180,27 +180,6 @@ take_firmware(struct auth_config *cfg, const struct setting *s,
 }
 
 /*
- * The next element of a list with commas; false behind its end, where *list
- * is NULL. One that is empty or too long comes as a word that is nothing.
- */
-static bool
-next_word(const char **list, char word[static WORD_MAX])
-{
-	const char *at = *list;
-	size_t len;
-
-	if (at == NULL)
-		return false;
-	len = strcspn(at, ",");
-	if (len == 0 || len >= WORD_MAX)
-		snprintf(word, WORD_MAX, "?");
-	else
-		snprintf(word, WORD_MAX, "%.*s", (int)len, at);
-	*list = at[len] == ',' ? at + len + 1 : NULL;
-	return true;
-}
-
-/*
  * What each version brought; whoever names only older ones gets an older
  * key.
  */
@@ -241,13 +220,13 @@ take_versions(struct auth_config *cfg, const struct setting *s,
 		{ "FIDO_2_3", FEATURE_FIDO_2_3 },
 	};
 	uint64_t versions = 0;
-	char word[WORD_MAX];
+	char word[SETTINGS_WORD_MAX];
 
-	while (next_word(&value, word)) {
+	while (settings_next(&value, word)) {
 		uint64_t found = 0;
 
 		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-			if (is_word(word, names[i].name))
+			if (settings_is(word, names[i].name))
 				found = names[i].feature;
 		if (found == 0)
 			return false;
@@ -285,11 +264,11 @@ take_algorithms(struct auth_config *cfg, const struct setting *s,
     const char *value)
 {
 	int algs[AUTH_ALGS_MAX] = { 0 };
-	char word[WORD_MAX];
+	char word[SETTINGS_WORD_MAX];
 	size_t count = 0;
 
 	(void)s;
-	while (next_word(&value, word)) {
+	while (settings_next(&value, word)) {
 		int alg = algorithm(word);
 
 		if (alg == 0 || count == AUTH_ALGS_MAX)
@@ -318,7 +297,7 @@ take_protocols(struct auth_config *cfg, const struct setting *s,
 
 	(void)s;
 	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
-		if (!is_word(value, choices[i].text))
+		if (!settings_is(value, choices[i].text))
 			continue;
 		memcpy(cfg->protocols, choices[i].protocols,
 		    sizeof(cfg->protocols));
@@ -331,13 +310,13 @@ static bool
 take_transports(struct auth_config *cfg, const struct setting *s,
     const char *value)
 {
-	bool none = is_word(value, "none");
+	bool none = settings_is(value, "none");
 	unsigned set = 0, bit;
-	char word[WORD_MAX];
+	char word[SETTINGS_WORD_MAX];
 
-	while (!none && next_word(&value, word)) {
+	while (!none && settings_next(&value, word)) {
 		for (bit = 0; auth_transport_name(bit) != NULL; bit++)
-			if (is_word(word, auth_transport_name(bit)))
+			if (settings_is(word, auth_transport_name(bit)))
 				break;
 		if (auth_transport_name(bit) == NULL)
 			return false;
@@ -373,13 +352,13 @@ static bool
 take_certifications(struct auth_config *cfg, const struct setting *s,
     const char *value)
 {
-	bool none = is_word(value, "none");
+	bool none = settings_is(value, "none");
 	struct auth_config new = *cfg;
-	char word[WORD_MAX];
+	char word[SETTINGS_WORD_MAX];
 
 	(void)s;
 	memset(new.certifications, 0, sizeof(new.certifications));
-	while (!none && next_word(&value, word))
+	while (!none && settings_next(&value, word))
 		if (!take_certification(&new, word))
 			return false;
 	*cfg = new;
@@ -392,7 +371,7 @@ take_ep_rps(struct auth_config *cfg, const struct setting *s,
     const char *value)
 {
 	struct rp_id_text rps[AUTH_EP_RPS_MAX] = { { .len = 0 } };
-	bool none = is_word(value, "none");
+	bool none = settings_is(value, "none");
 	size_t count = 0, len;
 
 	(void)s;
@@ -417,17 +396,14 @@ take_counter(struct auth_config *cfg, const struct setting *s,
 	static const char *const names[] = {
 		[COUNTER_SHARED] = "shared",
 		[COUNTER_CREDENTIAL] = "credential",
-		[COUNTER_ZERO] = "zero",
+		[COUNTER_ZERO] = "zero", NULL
 	};
+	int i = parse_choice(value, names);
 
 	(void)s;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!is_word(value, names[i]))
-			continue;
+	if (i >= 0)
 		cfg->counter = (enum counter_mode)i;
-		return true;
-	}
-	return false;
+	return i >= 0;
 }
 
 static bool
@@ -466,269 +442,9 @@ take_choice(struct auth_config *cfg, const struct setting *s,
     const char *value)
 {
 	(void)s;
-	if (!is_word(value, "token") && !is_word(value, "host"))
+	if (!settings_is(value, "token") && !settings_is(value, "host"))
 		return false;
-	cfg->choice = is_word(value, "token") ? CHOICE_TOKEN : CHOICE_HOST;
-	return true;
-}
-
-/* self is packed, too */
-const char *
-settings_attestation_name(enum attestation_kind kind)
-{
-	return kind == ATTESTATION_SELF ? "self" :
-	    auth_attestation_format(kind);
-}
-
-bool
-settings_attestation_named(const char *name, enum attestation_kind *kind)
-{
-	for (int i = 0; i < ATTESTATION_KINDS; i++) {
-		if (!is_word(name, settings_attestation_name(i)))
-			continue;
-		*kind = (enum attestation_kind)i;
-		return true;
-	}
-	return false;
-}
-
-static bool
-take_attestation(struct auth_config *cfg, const struct setting *s,
-    const char *value)
-{
-	(void)s;
-	return settings_attestation_named(value, &cfg->attestation.kind);
-}
-
-/* len bytes of RP_ID:KIND, in place of what that RP had; some have colons */
-static bool
-take_format_rp(struct auth_format_rp rps[static AUTH_FORMAT_RPS_MAX],
-    const char *value, size_t len)
-{
-	struct auth_format_rp new = { .kind = ATTESTATION_PACKED };
-	const char *colon = memrchr(value, ':', len);
-	char kind[WORD_MAX];
-	size_t i = 0, id;
-
-	if (colon == NULL)
-		return false;
-	id = (size_t)(colon - value);
-	len -= id + 1;
-	if (id == 0 || id > RP_ID_KEPT || len >= sizeof(kind))
-		return false;
-	snprintf(kind, sizeof(kind), "%.*s", (int)len, colon + 1);
-	if (!settings_attestation_named(kind, &new.kind))
-		return false;
-	new.rp.len = (uint8_t)id;
-	memcpy(new.rp.s, value, id);
-	while (i < AUTH_FORMAT_RPS_MAX && rps[i].rp.len > 0 &&
-	    memcmp(&rps[i].rp, &new.rp, sizeof(new.rp)) != 0)
-		i++;
-	if (i == AUTH_FORMAT_RPS_MAX)
-		return false;
-	rps[i] = new;
-	return true;
-}
-
-/* Adds to those that are there; none: there are none. */
-static bool
-take_format_rps(struct auth_config *cfg, const struct setting *s,
-    const char *value)
-{
-	struct auth_format_rp rps[AUTH_FORMAT_RPS_MAX];
-	bool more = true;
-	size_t len;
-
-	(void)s;
-	if (is_word(value, "none")) {
-		memset(cfg->format_rp, 0, sizeof(cfg->format_rp));
-		return true;
-	}
-	memcpy(rps, cfg->format_rp, sizeof(rps));
-	for (; more; value += len + 1) {
-		len = strcspn(value, ",");
-		more = value[len] == ',';
-		if (!take_format_rp(rps, value, len))
-			return false;
-	}
-	memcpy(cfg->format_rp, rps, sizeof(rps));
-	return true;
-}
-
-/* YYYY-MM-DD, and hh:mm:ss in UTC behind it; none: as usual */
-static bool
-take_date(struct auth_config *cfg, const struct setting *s,
-    const char *value)
-{
-	int64_t date_s, date_ms = 0;
-
-	/* 0 is none */
-	if (!is_word(value, "none") && (!date_parse(value, &date_ms) ||
-	    date_ms == 0 || date_ms % 1000 != 0))
-		return false;
-	date_s = date_ms / 1000;
-	memcpy((unsigned char *)cfg + s->offset, &date_s, sizeof(date_s));
-	return true;
-}
-
-/* Of a certificate: ASCII, as RFC 5280, 4.2.1.6 wants it. */
-static bool
-take_crl_url(struct auth_config *cfg, const struct setting *s,
-    const char *value)
-{
-	bool none = is_word(value, "none");
-
-	(void)s;
-	if (!none && (strlen(value) >= sizeof(cfg->leaf.crl_url) ||
-	    (strncmp(value, "http://", 7) != 0 &&
-	    strncmp(value, "https://", 8) != 0)))
-		return false;
-	for (const char *p = value; !none && *p != '\0'; p++)
-		if (*p <= ' ' || *p > '~')
-			return false;
-	memset(cfg->leaf.crl_url, 0, sizeof(cfg->leaf.crl_url));
-	if (!none)
-		memcpy(cfg->leaf.crl_url, value, strlen(value));
-	return true;
-}
-
-static bool
-is_country(const char *value)
-{
-	return strlen(value) == 2 && value[0] >= 'A' && value[0] <= 'Z' &&
-	    value[1] >= 'A' && value[1] <= 'Z';
-}
-
-/*
- * X.520: a country is two letters, the others are 64 characters at most. Of
- * each there is one (WebAuthn, 8.2.1 is about one of each, too). A bit for the
- * attribute; 0: it is none.
- */
-static unsigned
-attribute(const char *word)
-{
-	static const char *const names[] = { "C", "ST", "L", "O", "OU", "CN" };
-	const char *value = strchr(word, '=');
-	size_t len = value != NULL ? (size_t)(value - word) : 0, i = 0;
-	const size_t count = sizeof(names) / sizeof(names[0]);
-
-	while (i < count && (strlen(names[i]) != len ||
-	    strncmp(word, names[i], len) != 0))
-		i++;
-	if (i == count || value[1] == '\0')
-		return 0;
-	value++;
-	if (i == 0 ? !is_country(value) : cbor_utf8_cut(span_str(value),
-	    strlen(value)) != strlen(value))
-		return 0;
-	return 1U << i;
-}
-
-/*
- * C=SE,O=...: what is named replaces what is usual. Nobody may take the
- * certificate for a maker's: TEST has to be in it.
- */
-static bool
-take_subject(struct auth_config *cfg, const struct setting *s,
-    const char *value)
-{
-	bool none = is_word(value, "none");
-	const char *rest = value;
-	char word[WORD_MAX + 4];
-	unsigned seen = 0, bit;
-
-	(void)s;
-	if (!none && (strlen(value) >= sizeof(cfg->leaf.subject) ||
-	    strstr(value, "TEST") == NULL))
-		return false;
-	while (!none && next_word(&rest, word)) {
-		bit = attribute(word);
-		if (bit == 0 || (seen & bit) != 0)
-			return false;
-		seen |= bit;
-	}
-	memset(cfg->leaf.subject, 0, sizeof(cfg->leaf.subject));
-	if (!none)
-		memcpy(cfg->leaf.subject, value, strlen(value));
-	return true;
-}
-
-static bool
-take_tpm_signature(struct auth_config *cfg, const struct setting *s,
-    const char *value)
-{
-	(void)s;
-	if (!is_word(value, "bare") && !is_word(value, "tpmt"))
-		return false;
-	cfg->tpm_strict = is_word(value, "tpmt");
-	return true;
-}
-
-static bool
-take_tpm_alg(struct auth_config *cfg, const struct setting *s,
-    const char *value)
-{
-	static const struct {
-		const char	*name;
-		int		 alg;
-	} names[] = {
-		{ "ES256", COSE_ES256 }, { "RS256", COSE_RS256 },
-		{ "RS1", COSE_RS1 },
-	};
-
-	(void)s;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!is_word(value, names[i].name))
-			continue;
-		cfg->ak_alg = names[i].alg;
-		return true;
-	}
-	return false;
-}
-
-/* Windows Hello's keys have a policy, and it signs with RS1. */
-static bool
-take_tpm_shape(struct auth_config *cfg, const struct setting *s,
-    const char *value)
-{
-	bool hello = is_word(value, "windows-hello");
-
-	(void)s;
-	if (!hello && !is_word(value, "webauthn"))
-		return false;
-	cfg->key_shape = hello ? KEY_WITH_POLICY : 0;
-	if (hello)
-		cfg->ak_alg = COSE_RS1;
-	else if (cfg->ak_alg == COSE_RS1)
-		cfg->ak_alg = COSE_ES256;
-	return true;
-}
-
-/* Four bytes, by letter or in hexadecimal; none: what the TPM says. */
-static bool
-take_tpm_manufacturer(struct auth_config *cfg, const struct setting *s,
-    const char *value)
-{
-	size_t len = strlen(value);
-	uint32_t id = 0;
-
-	(void)s;
-	if (is_word(value, "none")) {
-		cfg->tpm_manufacturer = 0;
-		return true;
-	}
-	if (len == 8 && strspn(value, "0123456789abcdefABCDEF") == len)
-		id = (uint32_t)strtoul(value, NULL, 16);
-	else if (len != 4)
-		return false;
-	for (size_t i = 0; len == 4 && i < len; i++) {
-		if (value[i] < ' ' || value[i] > '~')
-			return false;
-		id = id << 8 | (uint8_t)value[i];
-	}
-	if (id == 0)
-		return false;
-	cfg->tpm_manufacturer = id;
+	cfg->choice = settings_is(value, "token") ? CHOICE_TOKEN : CHOICE_HOST;
 	return true;
 }
 
@@ -737,9 +453,9 @@ take_faults(struct auth_config *cfg, const struct setting *s,
     const char *value)
 {
 	(void)s;
-	if (!is_word(value, "on") && !is_word(value, "off"))
+	if (!settings_is(value, "on") && !settings_is(value, "off"))
 		return false;
-	cfg->no_faults = is_word(value, "off");
+	cfg->no_faults = settings_is(value, "off");
 	return true;
 }
 
@@ -880,44 +596,44 @@ static const struct setting settings[] = {
 	    .meaning = "credentials that are not discoverable are stored, "
 	    "too, and listed for the owner of the key",
 	    .offset = offsetof(struct auth_config, keep_all) },
-	{ .name = "attestation", .take = take_attestation,
+	{ .name = "attestation", .take = settings_take_attestation,
 	    .values = "packed|self|none|tpm|fido-u2f|android-key|apple|"
 	    "compound|android-safetynet",
 	    .meaning = "of new credentials; tpm: by the TPM that the keys "
 	    "are in, and packed for keys that are not" },
-	{ .name = "attestationFor", .take = take_format_rps,
+	{ .name = "attestationFor", .take = settings_take_format_rps,
 	    .values = "RP_ID:KIND,...|none", .meaning = "another kind for "
 	    "these RPs, 8 at most; given again, it adds to them" },
 	NUMBER("attestationChain", leaf.chain, 1, 3, "certificates that are "
 	    "sent, 2 otherwise; these settings are for all attestation but "
 	    "none, self, and a TPM's own, and U2F sends one"),
-	{ .name = "attestationNotBefore", .take = take_date,
+	{ .name = "attestationNotBefore", .take = settings_take_date,
 	    .values = "DATE|none", .meaning = "of the attestation "
 	    "certificate, like 2026-01-31 or 2026-01-31T12:00:00Z",
 	    .offset = offsetof(struct auth_config, leaf.not_before_s) },
-	{ .name = "attestationNotAfter", .take = take_date,
+	{ .name = "attestationNotAfter", .take = settings_take_date,
 	    .values = "DATE|none", .meaning = "the same, when it expires",
 	    .offset = offsetof(struct auth_config, leaf.not_after_s) },
-	{ .name = "attestationCrl", .take = take_crl_url,
+	{ .name = "attestationCrl", .take = settings_take_crl_url,
 	    .values = "URL|none", .meaning = "where its revocation list is, "
 	    "up to 127 bytes" },
-	{ .name = "attestationSubject", .take = take_subject,
+	{ .name = "attestationSubject", .take = settings_take_subject,
 	    .values = "NAME=VALUE,...|none",
 	    .takes = "NAME=VALUE,... of C, ST, L, O, OU and CN, once each, "
 	    "TEST in one of the values, or none", .meaning = "C, ST, L, O, OU, "
 	    "CN of the certificate of packed and fido-u2f, with TEST in one "
 	    "of them; what is not named is as usual" },
-	{ .name = "tpmSignature", .take = take_tpm_signature,
+	{ .name = "tpmSignature", .take = settings_take_tpm_signature,
 	    .values = "bare|tpmt", .meaning = "in tpm attestation: as relying "
 	    "parties expect it, or a TPMT_SIGNATURE" },
-	{ .name = "tpmKeyAlgorithm", .take = take_tpm_alg,
+	{ .name = "tpmKeyAlgorithm", .take = settings_take_tpm_alg,
 	    .values = "ES256|RS256|RS1", .meaning = "of the key that signs "
 	    "tpm attestation" },
-	{ .name = "tpmShape", .take = take_tpm_shape,
+	{ .name = "tpmShape", .take = settings_take_tpm_shape,
 	    .values = "webauthn|windows-hello", .meaning = "of new keys in the "
 	    "TPM; windows-hello: with a policy, and tpmKeyAlgorithm RS1, which "
 	    "is what libfido2 verifies, for RS256 credentials" },
-	{ .name = "tpmManufacturer", .take = take_tpm_manufacturer,
+	{ .name = "tpmManufacturer", .take = settings_take_tpm_manufacturer,
 	    .values = "ID|none", .meaning = "in the certificate of tpm "
 	    "attestation, four characters or 8 hexadecimal digits, like "
 	    "49424D00; none: what the TPM says" },
@@ -930,7 +646,7 @@ static const struct setting *
 find(const char *name)
 {
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-		if (is_word(name, settings[i].name))
+		if (settings_is(name, settings[i].name))
 			return &settings[i];
 	return NULL;
 }
@@ -989,10 +705,10 @@ settings_assign(struct auth_config *cfg, const char *assignment, char *msg,
     size_t msglen)
 {
 	const char *equals = strchr(assignment, '=');
-	char name[WORD_MAX];
+	char name[SETTINGS_WORD_MAX];
 
 	if (equals == NULL || equals == assignment ||
-	    equals - assignment >= WORD_MAX) {
+	    equals - assignment >= SETTINGS_WORD_MAX) {
 		snprintf(msg, msglen, "\"%.60s\" is not NAME=VALUE "
 		    "(\"--set help\" lists the names)", assignment);
 		return -EINVAL;

@@ -60,7 +60,7 @@ forge_leaf_name(struct forge_leaf *leaf, const char *oid, const char *value)
 	return true;
 }
 
-/* NAME=VALUE,... as settings.c has checked it */
+/* NAME=VALUE,... as settings have checked it */
 static void
 take_subject(struct forge_memory *m, const char *text,
     struct forge_leaf *leaf)
