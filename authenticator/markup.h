@@ -3,9 +3,13 @@
 #ifndef AUTHENTICATOR_MARKUP_H
 #define AUTHENTICATOR_MARKUP_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 /* In XML and HTML, attributes as well; what is not printable ASCII: '?'. */
 void markup_escape(FILE *f, const char *text);
+/* A blank, and name="value" or time="S.MMM". */
+void markup_attribute(FILE *f, const char *name, const char *value);
+void markup_time(FILE *f, uint64_t ms);
 
 #endif

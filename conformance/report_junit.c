@@ -3,25 +3,10 @@
 #include "conformance/report_impl.h"
 
 static void
-put_attribute(FILE *f, const char *name, const char *value)
-{
-	fprintf(f, " %s=\"", name);
-	markup_escape(f, value);
-	putc('"', f);
-}
-
-static void
-put_time(FILE *f, uint64_t ms)
-{
-	fprintf(f, " time=\"%llu.%03llu\"", (unsigned long long)ms / 1000,
-	    (unsigned long long)ms % 1000);
-}
-
-static void
 put_failure(FILE *f, const struct report_row *row)
 {
 	fputs("\n      <failure", f);
-	put_attribute(f, "message", row->why);
+	markup_attribute(f, "message", row->why);
 	putc('>', f);
 	if (row->sent != NULL) {
 		fputs("sent: ", f);
@@ -36,15 +21,15 @@ static void
 put_case(FILE *f, const struct report_row *row)
 {
 	fputs("    <testcase", f);
-	put_attribute(f, "classname", row->file);
-	put_attribute(f, "name", row->title);
-	put_time(f, row->took_ms);
+	markup_attribute(f, "classname", row->file);
+	markup_attribute(f, "name", row->title);
+	markup_time(f, row->took_ms);
 	putc('>', f);
 	if (row->outcome == OUTCOME_FAILED)
 		put_failure(f, row);
 	if (row->outcome == OUTCOME_SKIPPED) {
 		fputs("<skipped", f);
-		put_attribute(f, "message", row->why);
+		markup_attribute(f, "message", row->why);
 		fputs("/>", f);
 	}
 	fputs("</testcase>\n", f);
@@ -64,10 +49,10 @@ put_suite(const struct report *rp, FILE *f, unsigned first)
 		took_ms += rp->rows[end++].took_ms;
 	}
 	fputs("  <testsuite", f);
-	put_attribute(f, "name", rp->rows[first].file);
+	markup_attribute(f, "name", rp->rows[first].file);
 	fprintf(f, " tests=\"%u\" failures=\"%u\" errors=\"0\" "
 	    "skipped=\"%u\"", end - first, failed, skipped);
-	put_time(f, took_ms);
+	markup_time(f, took_ms);
 	fputs(">\n", f);
 	for (unsigned i = first; i < end; i++)
 		put_case(f, &rp->rows[i]);
@@ -79,11 +64,11 @@ static void
 write_junit(const struct report *rp, FILE *f)
 {
 	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites", f);
-	put_attribute(f, "name", rp->target);
+	markup_attribute(f, "name", rp->target);
 	fprintf(f, " tests=\"%u\" failures=\"%u\" errors=\"0\" "
 	    "skipped=\"%u\"", rp->count, report_count(rp, OUTCOME_FAILED),
 	    report_count(rp, OUTCOME_SKIPPED));
-	put_time(f, rp->took_ms);
+	markup_time(f, rp->took_ms);
 	fputs(">\n", f);
 	for (unsigned i = 0; i < rp->count;)
 		i = put_suite(rp, f, i);

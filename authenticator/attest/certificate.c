@@ -20,7 +20,6 @@
 
 #define DAY_S		86400LL
 #define YEAR_S		(365 * DAY_S)
-#define SERIAL_LEN	16	/* bytes */
 #define AAGUID_LEN	16
 #define OCTETS_MAX	16	/* bytes, of AAGUID and number of the key */
 #define RSA_BITS_MIN	2048
@@ -152,22 +151,13 @@ set_subject(X509 *x, const struct certificate_plan *plan)
 	    add_name(name, NID_commonName, V_ASN1_UTF8STRING, cn);
 }
 
-/* Random, positive, and of constant length. */
 static bool
 set_serial(X509 *x)
 {
-	uint8_t serial[SERIAL_LEN];
-	BIGNUM *bn = NULL;
-	bool ok;
+	uint8_t serial[X509_SERIAL_LEN];
 
-	if (RAND_bytes(serial, sizeof(serial)) != 1)
-		return false;
-	serial[0] = (serial[0] & 0x3f) | 0x40;
-	bn = BN_bin2bn(serial, sizeof(serial), NULL);
-	ok = bn != NULL &&
-	    BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(x)) != NULL;
-	BN_free(bn);
-	return ok;
+	return x509_random_serial(serial) &&
+	    x509_set_serial(x, span(serial, sizeof(serial)));
 }
 
 /* From a day ago, for clocks that are behind; never beyond the issuer. */

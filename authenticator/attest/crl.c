@@ -14,7 +14,7 @@
 #define HOUR_S		3600LL	/* for clocks that are behind */
 
 /* "REVOKED BY TEST!" */
-const uint8_t crl_revoked_serial[CRL_SERIAL_LEN] = {
+const uint8_t crl_revoked_serial[X509_SERIAL_LEN] = {
 	0x52, 0x45, 0x56, 0x4f, 0x4b, 0x45, 0x44, 0x20,
 	0x42, 0x59, 0x20, 0x54, 0x45, 0x53, 0x54, 0x21,
 };
@@ -50,7 +50,7 @@ static bool
 add_revoked(X509_CRL *crl, int64_t now_s)
 {
 	X509_REVOKED *entry = X509_REVOKED_new();
-	BIGNUM *bn = BN_bin2bn(crl_revoked_serial, CRL_SERIAL_LEN, NULL);
+	BIGNUM *bn = BN_bin2bn(crl_revoked_serial, X509_SERIAL_LEN, NULL);
 	ASN1_INTEGER *serial = BN_to_ASN1_INTEGER(bn, NULL);
 	ASN1_TIME *when = ASN1_TIME_set(NULL, now_s - HOUR_S);
 	bool ok = entry != NULL && serial != NULL && when != NULL &&

@@ -12,11 +12,12 @@
 
 #include <openssl/x509.h>
 
-#define CRL_SERIAL_LEN	16		/* bytes */
+#include "authenticator/attest/x509.h"
+
 #define CRL_VALID_S	(24 * 3600LL)	/* until the next one is due */
 
-/* Big-endian, positive, of the length that all our serial numbers have. */
-extern const uint8_t crl_revoked_serial[CRL_SERIAL_LEN];
+/* Big-endian, positive. */
+extern const uint8_t crl_revoked_serial[X509_SERIAL_LEN];
 
 /*
  * The list of issuer as of now_s, DER: *out is to be freed with free(). 0,

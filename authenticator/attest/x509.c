@@ -1,7 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authenticator/attest/x509.h"
 
+#include <openssl/rand.h>
 #include <openssl/x509v3.h>
+
+bool
+x509_random_serial(uint8_t out[static X509_SERIAL_LEN])
+{
+	if (RAND_bytes(out, X509_SERIAL_LEN) != 1)
+		return false;
+	out[0] = (out[0] & 0x3f) | 0x40;
+	return true;
+}
+
+bool
+x509_set_serial(X509 *x, struct span serial)
+{
+	BIGNUM *bn = BN_bin2bn(serial.p, (int)serial.len, NULL);
+	bool ok = bn != NULL &&
+	    BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(x)) != NULL;
+
+	BN_free(bn);
+	return ok;
+}
 
 bool
 x509_add_extension(X509 *x, const char *oid, bool critical, struct span der)

@@ -26,6 +26,12 @@
 /* tcg-kp-AIKCertificate */
 #define X509_AK_PURPOSE		"2.23.133.8.3"
 
+#define X509_SERIAL_LEN	16	/* bytes, of every serial number of ours */
+
+/* A random one: positive, and of constant length as DER. */
+bool x509_random_serial(uint8_t out[static X509_SERIAL_LEN]);
+bool x509_set_serial(X509 *x, struct span serial);
+
 /* oid in dotted decimal, or a name that OpenSSL knows. */
 bool x509_add_extension(X509 *x, const char *oid, bool critical,
     struct span der);

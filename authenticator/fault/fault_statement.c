@@ -216,8 +216,8 @@ leaf_revoked(struct forge_mc *mc)
 {
 	struct forge_leaf *l = &mc->statement[0].chain.leaf;
 
-	memcpy(l->serial, crl_revoked_serial, CRL_SERIAL_LEN);
-	l->serial_len = CRL_SERIAL_LEN;
+	memcpy(l->serial, crl_revoked_serial, X509_SERIAL_LEN);
+	l->serial_len = X509_SERIAL_LEN;
 	return true;
 }
 

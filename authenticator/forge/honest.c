@@ -4,14 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/rand.h>
-
 #include "authenticator/attest/certificate.h"
 #include "authenticator/attest/x509.h"
 #include "authenticator/forge/parts.h"
 #include "authenticator/forge/tpm.h"
 
-#define SERIAL_LEN	16	/* bytes */
 #define CHAIN_USUAL	2	/* certificates */
 #define IBM		0x49424d00	/* a manufacturer that many know */
 #define SIGN		2	/* KM_PURPOSE_SIGN */
@@ -135,14 +132,14 @@ honest_leaf(struct forge_mc *mc, enum attestation_kind kind,
 {
 	const struct auth_leaf *set = &mc->config->auth->leaf;
 
-	*leaf = (struct forge_leaf){ .version = 3, .serial_len = SERIAL_LEN,
+	*leaf = (struct forge_leaf){ .version = 3,
+	    .serial_len = X509_SERIAL_LEN,
 	    .constraints = FORGE_CRITICAL,
 	    .not_before_s = set->not_before_s,
 	    .not_after_s = set->not_after_s,
 	    .crl_url = set->crl_url[0] != '\0' ? set->crl_url : NULL };
-	if (RAND_bytes(leaf->serial, SERIAL_LEN) != 1)
+	if (!x509_random_serial(leaf->serial))
 		mc->memory->full = true;
-	leaf->serial[0] = (leaf->serial[0] & 0x3f) | 0x40;
 	memcpy(leaf->aaguid, mc->aaguid, sizeof(leaf->aaguid));
 	memcpy(leaf->number, mc->config->number, sizeof(leaf->number));
 	if (kind == ATTESTATION_PACKED) {

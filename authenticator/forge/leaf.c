@@ -257,18 +257,6 @@ set_subject(struct making *mk)
 }
 
 static bool
-set_serial(struct making *mk)
-{
-	BIGNUM *bn = BN_bin2bn(mk->leaf->serial, (int)mk->leaf->serial_len,
-	    NULL);
-	bool ok = bn != NULL && BN_to_ASN1_INTEGER(bn,
-	    X509_get_serialNumber(mk->x)) != NULL;
-
-	BN_free(bn);
-	return ok;
-}
-
-static bool
 set_validity(struct making *mk, X509 *issuer, int64_t now_s)
 {
 	const struct forge_leaf *leaf = mk->leaf;
@@ -309,8 +297,9 @@ make_leaf(struct making *mk, X509 *issuer, EVP_PKEY *issuer_key,
 	if (issuer == NULL)
 		issuer = mk->x;
 	if (X509_set_version(mk->x, mk->leaf->version - 1) == 1 &&
-	    set_serial(mk) && set_subject(mk) && X509_set_issuer_name(mk->x,
-	    X509_get_subject_name(issuer)) == 1 &&
+	    x509_set_serial(mk->x, span(mk->leaf->serial,
+	    mk->leaf->serial_len)) && set_subject(mk) &&
+	    X509_set_issuer_name(mk->x, X509_get_subject_name(issuer)) == 1 &&
 	    set_validity(mk, issuer, now_s) &&
 	    X509_set_pubkey(mk->x, key) == 1 && add_extensions(mk, issuer) &&
 	    X509_sign(mk->x, issuer_key, x509_digest_for(issuer_key)) > 0)

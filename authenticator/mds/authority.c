@@ -20,7 +20,6 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
 #include "authenticator/attest/ca_file.h"
@@ -453,20 +452,13 @@ add_extension(X509 *x, X509 *issuer, int nid, const char *value)
 static bool
 set_serial(X509 *x, bool revoked)
 {
-	uint8_t serial[CRL_SERIAL_LEN];
-	BIGNUM *bn;
-	bool ok;
+	uint8_t serial[X509_SERIAL_LEN];
 
-	if (RAND_bytes(serial, sizeof(serial)) != 1)
+	if (!x509_random_serial(serial))
 		return false;
-	serial[0] = (serial[0] & 0x3f) | 0x40;
 	if (revoked)
 		memcpy(serial, crl_revoked_serial, sizeof(serial));
-	bn = BN_bin2bn(serial, sizeof(serial), NULL);
-	ok = bn != NULL &&
-	    BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(x)) != NULL;
-	BN_free(bn);
-	return ok;
+	return x509_set_serial(x, span(serial, sizeof(serial)));
 }
 
 static bool
@@ -474,8 +466,6 @@ set_times(X509 *x, const struct mds_signer_plan *plan)
 {
 	int64_t from_s = plan->now_s - DAY_S;
 	int64_t until_s = plan->now_s + SIGNER_DAYS * DAY_S;
-	ASN1_TIME *from, *until;
-	bool ok;
 
 	if (plan->flaws & SIGNER_EXPIRED) {
 		from_s -= SIGNER_DAYS * DAY_S;
@@ -483,14 +473,7 @@ set_times(X509 *x, const struct mds_signer_plan *plan)
 	} else if (plan->flaws & SIGNER_NOT_YET) {
 		from_s = plan->now_s + SIGNER_DAYS * DAY_S / 2;
 	}
-	from = ASN1_TIME_set(NULL, from_s);
-	until = ASN1_TIME_set(NULL, until_s);
-	ok = from != NULL && until != NULL &&
-	    X509_set1_notBefore(x, from) == 1 &&
-	    X509_set1_notAfter(x, until) == 1;
-	ASN1_TIME_free(from);
-	ASN1_TIME_free(until);
-	return ok;
+	return x509_set_validity(x, from_s, until_s);
 }
 
 static bool

@@ -105,25 +105,10 @@ rp_results_html(const struct rp_results *rs, FILE *f)
 }
 
 static void
-put_attribute(FILE *f, const char *name, const char *value)
-{
-	fprintf(f, " %s=\"", name);
-	markup_escape(f, value);
-	putc('"', f);
-}
-
-static void
-put_time(FILE *f, uint64_t ms)
-{
-	fprintf(f, " time=\"%llu.%03llu\"", (unsigned long long)ms / 1000,
-	    (unsigned long long)ms % 1000);
-}
-
-static void
 put_failure(FILE *f, const struct rp_row *row)
 {
 	fprintf(f, "\n      <failure type=\"%s\"", rp_level_name(row->level));
-	put_attribute(f, "message", rp_outcome_name(row->outcome));
+	markup_attribute(f, "message", rp_outcome_name(row->outcome));
 	putc('>', f);
 	markup_escape(f, row->breaks);
 	fputs(" It has to: ", f);
@@ -142,15 +127,16 @@ static void
 put_case(FILE *f, const struct rp_row *row)
 {
 	fputs("    <testcase", f);
-	put_attribute(f, "classname", rp_level_name(row->level));
-	put_attribute(f, "name", row->name);
-	put_time(f, row->took_ms);
+	markup_attribute(f, "classname", rp_level_name(row->level));
+	markup_attribute(f, "name", row->name);
+	markup_time(f, row->took_ms);
 	putc('>', f);
 	if (rp_row_is_bad(row))
 		put_failure(f, row);
 	if (row->outcome == RP_NOT_APPLICABLE) {
 		fputs("<skipped", f);
-		put_attribute(f, "message", row->why != NULL ? row->why : "");
+		markup_attribute(f, "message",
+		    row->why != NULL ? row->why : "");
 		fputs("/>", f);
 	}
 	fputs("</testcase>\n", f);
@@ -178,7 +164,7 @@ put_suite(const struct rp_results *rs, FILE *f, enum rp_level level)
 	fprintf(f, "  <testsuite name=\"%s\" tests=\"%u\" failures=\"%u\" "
 	    "errors=\"0\" skipped=\"%u\"", rp_level_name(level), total,
 	    failed, skipped);
-	put_time(f, took_ms);
+	markup_time(f, took_ms);
 	fputs(">\n", f);
 	for (size_t i = 0; i < rs->count; i++)
 		if (rs->rows[i].level == level)
@@ -190,8 +176,8 @@ void
 rp_results_junit(const struct rp_results *rs, FILE *f)
 {
 	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites", f);
-	put_attribute(f, "name", rs->target);
-	put_time(f, rs->took_ms);
+	markup_attribute(f, "name", rs->target);
+	markup_time(f, rs->took_ms);
 	fputs(">\n", f);
 	for (int level = 0; level < RP_LEVELS; level++)
 		put_suite(rs, f, (enum rp_level)level);

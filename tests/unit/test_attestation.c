@@ -2181,7 +2181,7 @@ ak_is_readable_from_the_store_alone(void **state)
 static void
 check_crl(struct fixture *f, enum attestation_ca which, X509 *issuer)
 {
-	BIGNUM *bn = BN_bin2bn(crl_revoked_serial, CRL_SERIAL_LEN, NULL);
+	BIGNUM *bn = BN_bin2bn(crl_revoked_serial, X509_SERIAL_LEN, NULL);
 	ASN1_INTEGER *serial = BN_to_ASN1_INTEGER(bn, NULL);
 	const uint8_t *p;
 	X509_REVOKED *entry;
