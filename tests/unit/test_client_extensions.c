@@ -4,7 +4,6 @@
  * what a page asks, what the token is asked, what the page gets. The token is
  * tests/fake_token.h.
  */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,66 +16,23 @@
 #include <jansson.h>
 #include <openssl/sha.h>
 
-#include "authenticator/client/webauthn.h"
 #include "authenticator/client/webauthn_blob.h"
 #include "ctap/cbor.h"
-#include "tests/fake_token.h"
+#include "tests/client_fixture.h"
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
-#define CREATE \
-	"{\"challenge\":\"AAECAw\",\"rp\":{\"name\":\"RP\"}," \
-	"\"user\":{\"id\":\"AQID\",\"name\":\"n\",\"displayName\":\"d\"}," \
-	"\"pubKeyCredParams\":[{\"type\":\"public-key\",\"alg\":-7}]"
 #define RESIDENT \
 	CREATE ",\"authenticatorSelection\":{\"residentKey\":\"required\"}"
-#define GET	"{\"challenge\":\"AAECAw\""
 #define ONE \
 	GET ",\"allowCredentials\":[{\"type\":\"public-key\",\"id\":\"AQID\"}]"
 #define EXTENSIONS(x)	",\"extensions\":{" x "}}"
-
-struct fixture {
-	struct fake_token	fake;
-	struct webauthn_client	client;
-	struct dom_error	err;
-	struct json_out		text;
-	json_t			*out;
-};
-
-static int
-setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct origin o;
-	const char *why;
-
-	assert_non_null(f);
-	fake_token_init(&f->fake);
-	assert_true(origin_parse("https://login.example.com", &o, &why));
-	assert_int_equal(webauthn_client_init(&f->client, &o, false,
-	    &f->fake.token), 0);
-	*state = f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	json_decref(f->out);
-	json_out_done(&f->text);
-	webauthn_client_done(&f->client);
-	free(f);
-	return 0;
-}
 
 /*
  * clientExtensionResults as compact JSON, sorted; or the name of the error.
  */
 static void
-results(struct fixture *f, bool ok, char out[static 512])
+results(struct client_fixture *f, bool ok, char out[static 512])
 {
-	json_t *v;
 	char *s;
 
 	if (!ok) {
@@ -84,19 +40,16 @@ results(struct fixture *f, bool ok, char out[static 512])
 		snprintf(out, 512, "%s", f->err.name);
 		return;
 	}
-	v = json_loadb((const char *)json_out_text(&f->text).p,
-	    json_out_text(&f->text).len, JSON_REJECT_DUPLICATES, NULL);
-	assert_non_null(v);
-	s = json_dumps(json_object_get(v, "clientExtensionResults"),
+	s = json_dumps(json_object_get(client_answer(f),
+	    "clientExtensionResults"),
 	    JSON_COMPACT | JSON_SORT_KEYS);
 	assert_non_null(s);
 	snprintf(out, 512, "%s", s);
 	free(s);
-	json_decref(v);
 }
 
 static void
-create_gives(struct fixture *f, const char *text, const char *wanted)
+create_gives(struct client_fixture *f, const char *text, const char *wanted)
 {
 	bool ok = webauthn_create(&f->client, span_str(text), &f->text,
 	    &f->err);
@@ -109,7 +62,7 @@ create_gives(struct fixture *f, const char *text, const char *wanted)
 }
 
 static void
-get_gives(struct fixture *f, const char *text, const char *wanted)
+get_gives(struct client_fixture *f, const char *text, const char *wanted)
 {
 	bool ok = webauthn_get(&f->client, span_str(text), &f->text, &f->err);
 	char got[512];
@@ -130,7 +83,7 @@ static void
 test_create_prf_has_results_at_once(void **state)
 {
 	static const char salted[] = "WebAuthn PRF\0foo";
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	uint8_t salt[32];
 
 	SHA256((const uint8_t *)salted, sizeof(salted) - 1, salt);
@@ -144,7 +97,7 @@ test_create_prf_has_results_at_once(void **state)
 static void
 test_create_prf_verifies_the_user(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	create_gives(f, CREATE ",\"authenticatorSelection\":{"
 	    "\"userVerification\":\"discouraged\"}" EXTENSIONS("\"prf\":{}"),
@@ -161,7 +114,7 @@ test_create_prf_verifies_the_user(void **state)
 static void
 test_create_prf_without_results(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	f->client.info.hmac_secret_mc = false;
 	create_gives(f, CREATE PRF_FOO, "{\"prf\":{\"enabled\":true}}");
@@ -177,7 +130,7 @@ test_create_prf_without_results(void **state)
 static void
 test_get_prf_without_verification_has_no_results(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	f->client.info.verifies = false;
 	get_gives(f, GET PRF_FOO, "{\"prf\":{}}");
@@ -191,7 +144,7 @@ test_get_prf_without_verification_has_no_results(void **state)
 static void
 test_cred_blob(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	create_gives(f, RESIDENT EXTENSIONS("\"credBlob\":\"AQID\""),
 	    "{\"credBlob\":false}");	/* the fake does not say it kept it */
@@ -217,7 +170,7 @@ test_cred_blob(void **state)
 static void
 test_min_pin_length(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	create_gives(f, CREATE EXTENSIONS("\"minPinLength\":true"), "{}");
 	assert_true(f->fake.make.min_pin_length);
@@ -233,7 +186,7 @@ test_min_pin_length(void **state)
 static void
 test_large_blob_support(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	create_gives(f, RESIDENT EXTENSIONS("\"largeBlob\":{\"support\":"
 	    "\"required\"}"), "{\"largeBlob\":{\"supported\":true}}");
@@ -262,7 +215,7 @@ test_large_blob_wrong_use(void **state)
 	static const char *const get[] = { "\"support\":\"preferred\"",
 	    "\"read\":true,\"write\":\"AQID\"",
 	    "\"read\":false,\"write\":\"AQID\"" };
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	char text[512];
 
 	for (size_t i = 0; i < COUNT(create); i++) {
@@ -293,7 +246,7 @@ test_large_blob_wrong_use(void **state)
 static void
 test_large_blob_written_is_read(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	get_gives(f, READ, "{\"largeBlob\":{}}");
 	assert_false(f->fake.get.will_write);
@@ -314,7 +267,7 @@ test_large_blob_written_is_read(void **state)
 static void
 test_large_blob_that_cannot_be_written(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	f->fake.blobs_status = CTAP2_ERR_LARGE_BLOB_STORAGE_FULL;
 	get_gives(f, WRITE, FAILED);
@@ -340,7 +293,7 @@ test_large_blob_that_cannot_be_written(void **state)
 static void
 test_own_blob_support(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	fake_token_keeps_blobs(&f->client.info);
 	create_gives(f, RESIDENT EXTENSIONS("\"largeBlob\":{\"support\":"
@@ -367,7 +320,7 @@ test_own_blob_support(void **state)
 static void
 test_own_blob_written_is_read(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	fake_token_keeps_blobs(&f->client.info);
 	get_gives(f, READ, "{\"largeBlob\":{}}");
@@ -388,7 +341,8 @@ static const uint8_t packed_elsewhere[] = { 0x4b, 0x4c, 0x84, 0x01,
 	0x00 };
 
 static void
-keep_own_blob(struct fixture *f, const void *packed, size_t len, size_t size)
+keep_own_blob(struct client_fixture *f, const void *packed, size_t len,
+    size_t size)
 {
 	memcpy(f->fake.own_blob, packed, len);
 	f->fake.own_blob_len = len;
@@ -400,7 +354,7 @@ test_own_blob_of_another_platform(void **state)
 {
 	static const size_t wrong[] = { 0, 9, 11, BLOB_MAX + 1, SIZE_MAX };
 	const size_t len = sizeof(packed_elsewhere);
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	fake_token_keeps_blobs(&f->client.info);
 	keep_own_blob(f, packed_elsewhere, len, 10);
@@ -421,7 +375,7 @@ test_own_blob_of_another_platform(void **state)
 static void
 test_own_blob_that_nobody_asked_for(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	f->fake.unasked = true;
 	f->fake.large_blob_key = span(NULL, 0);
@@ -445,7 +399,7 @@ test_own_blob_that_nobody_asked_for(void **state)
 static void
 test_own_blob_that_cannot_be_written(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	char text[4096] = ONE ",\"extensions\":{\"largeBlob\":{\"write\":\"";
 	size_t at = strlen(text);
 	uint32_t noise = 1;
@@ -646,7 +600,7 @@ test_app_id_too_long(void **state)
 static void
 test_get_app_id(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	/* known by the RP ID: the AppID is not used */
 	get_gives(f, ONE APPID, "{\"appid\":false}");
@@ -666,7 +620,7 @@ test_get_app_id(void **state)
 static void
 test_get_app_id_without_a_list(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	get_gives(f, GET APPID, "{\"appid\":false}");
 	assert_int_equal(f->fake.probes, 0);
@@ -685,7 +639,7 @@ test_get_app_id_without_a_list(void **state)
 static void
 test_create_app_id_exclude(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	f->fake.has_app_id = span_str("https://example.com/app");
 	create_gives(f, EXCLUDE_ONE EXCLUDE_APPID, "InvalidStateError");
@@ -709,7 +663,7 @@ test_tokens_that_always_verify(void **state)
 {
 	static const char discouraged[] = CREATE ",\"authenticatorSelection\":"
 	    "{\"userVerification\":\"discouraged\"}}";
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	create_gives(f, discouraged, "{}");
 	assert_false(f->fake.make.uv);
@@ -727,7 +681,8 @@ test_tokens_that_always_verify(void **state)
 int
 main(void)
 {
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH(test) cmocka_unit_test_setup_teardown(test, client_setup, \
+	client_teardown)
 	const struct CMUnitTest tests[] = {
 		WITH(test_create_prf_has_results_at_once),
 		WITH(test_create_prf_verifies_the_user),

@@ -17,20 +17,19 @@
 
 #include "authenticator/base64url.h"
 #include "authenticator/client/client_fault.h"
-#include "authenticator/client/webauthn.h"
 #include "ctap/cbor.h"
-#include "tests/fake_token.h"
+#include "tests/client_fixture.h"
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 #define PATHS_MAX	4096	/* bytes of paths that differ */
 
 #define CHALLENGE	"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
-#define CREATE \
+#define ATTESTED \
 	"{\"challenge\":\"" CHALLENGE "\",\"rp\":{\"name\":\"RP\"}," \
 	"\"user\":{\"id\":\"AQID\",\"name\":\"n\",\"displayName\":\"d\"}," \
 	"\"pubKeyCredParams\":[{\"type\":\"public-key\",\"alg\":-8}]," \
 	"\"attestation\":\"direct\"}"
-#define GET	"{\"challenge\":\"" CHALLENGE "\",\"allowCredentials\":" \
+#define LISTED	"{\"challenge\":\"" CHALLENGE "\",\"allowCredentials\":" \
 	"[{\"type\":\"public-key\",\"id\":\"AQID\"}]}"
 
 /* RFC 8032, 7.1, TEST 1 */
@@ -91,62 +90,32 @@ static const struct {
 	{ "member-unknown", "notInTheStandard " },
 };
 
-struct fixture {
-	struct fake_token	fake;
-	struct webauthn_client	client;
-	struct dom_error	err;
-	struct json_out		text;
-};
-
 static int
 setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct origin o;
-	const char *why;
+	struct client_fixture *f;
 
-	assert_non_null(f);
-	fake_token_init(&f->fake);
+	client_setup(state);
+	f = *state;
 	f->fake.public_key = span(public_key, sizeof(public_key));
 	f->fake.info.alg_count = 0;
-	assert_true(origin_parse("https://login.example.com", &o, &why));
-	assert_int_equal(webauthn_client_init(&f->client, &o, false,
-	    &f->fake.token), 0);
-	*state = f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	json_out_done(&f->text);
-	webauthn_client_done(&f->client);
-	free(f);
 	return 0;
 }
 
 /* One ceremony; its response, to be given back with json_decref(). */
 static json_t *
-perform(struct fixture *f, bool create, const struct fault *fault)
+perform(struct client_fixture *f, bool create, const struct fault *fault)
 {
-	struct span text;
-	json_t *json;
 	bool ok;
 
 	f->client.fault = fault;
-	ok = create ? webauthn_create(&f->client, span_str(CREATE), &f->text,
-	    &f->err) : webauthn_get(&f->client, span_str(GET), &f->text,
+	ok = create ? webauthn_create(&f->client, span_str(ATTESTED), &f->text,
+	    &f->err) : webauthn_get(&f->client, span_str(LISTED), &f->text,
 	    &f->err);
 	if (!ok)
 		fail_msg("%s: %s", fault != NULL ? fault->name : "honest",
 		    f->err.message);
-	text = json_out_text(&f->text);
-	json = json_loadb((const char *)text.p, text.len,
-	    JSON_REJECT_DUPLICATES, NULL);
-	assert_non_null(json);
-	return json;
+	return json_incref(client_answer(f));
 }
 
 static struct span
@@ -244,7 +213,7 @@ expected_paths(const char *name)
 /* The token signs for what the relying party will hash, or the fault is
  * that it does not. */
 static void
-check_hash(const struct fixture *f, const json_t *json,
+check_hash(const struct client_fixture *f, const json_t *json,
     const struct fault *fault)
 {
 	struct span data = client_data(json);
@@ -262,7 +231,7 @@ check_hash(const struct fixture *f, const json_t *json,
 }
 
 static void
-check_fault(struct fixture *f, bool create, const struct fault *fault)
+check_fault(struct client_fixture *f, bool create, const struct fault *fault)
 {
 	json_t *honest = perform(f, create, NULL);
 	json_t *broken = perform(f, create, fault);
@@ -409,7 +378,7 @@ object(json_t *json)
 }
 
 static void
-check_frame(struct fixture *f, size_t i)
+check_frame(struct client_fixture *f, size_t i)
 {
 	const struct fault *fault = fault_find(frames[i].name);
 	json_t *honest = perform(f, true, NULL), *broken;
@@ -441,7 +410,7 @@ static void
 test_frames_of_attestation_objects(void **state)
 {
 	const struct fault *fault;
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	unsigned n = 0;
 
 	f->fake.fmt = "packed";
@@ -454,7 +423,7 @@ test_frames_of_attestation_objects(void **state)
 }
 
 static void
-check_replay(struct fixture *f, bool create)
+check_replay(struct client_fixture *f, bool create)
 {
 	const struct fault *fault = fault_find(create ? "reg.replay" :
 	    "auth.replay");
@@ -486,7 +455,7 @@ static void
 test_each_has_its_ceremony(void **state)
 {
 	const struct fault *fault;
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	for (size_t i = 0; (fault = fault_at(i)) != NULL; i++) {
 		bool create = fault->client.create == NULL;
@@ -508,7 +477,7 @@ test_each_has_its_ceremony(void **state)
 static void
 test_one_that_does_not_fit(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	f->client.fault = fault_find("auth.challenge-padded");
 	assert_true(webauthn_get(&f->client, span_str("{\"challenge\":"
@@ -522,7 +491,7 @@ static void
 test_senseless_authenticator_data(void **state)
 {
 	static uint8_t data[200];
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	json_t *json;
 
 	/* an attested credential whose ID of 16 bytes has no key behind it */
@@ -532,7 +501,7 @@ test_senseless_authenticator_data(void **state)
 	data[71] = 0xff;
 	f->fake.raw_auth_data = span(data, sizeof(data));
 	f->client.fault = NULL;
-	assert_false(webauthn_create(&f->client, span_str(CREATE), &f->text,
+	assert_false(webauthn_create(&f->client, span_str(ATTESTED), &f->text,
 	    &f->err));
 	json = perform(f, true, fault_find("hid.slow"));
 	assert_string_equal(json_string_value(json_object_get(json, "id")),
@@ -552,7 +521,7 @@ test_senseless_authenticator_data(void **state)
 	json_decref(json);
 }
 
-#define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f)	cmocka_unit_test_setup_teardown(f, setup, client_teardown)
 
 int
 main(void)

@@ -19,7 +19,6 @@
 #include <openssl/x509.h>
 
 #include "authenticator/base64url.h"
-#include "authenticator/client/webauthn.h"
 #include "authenticator/client/webauthn_client_data.h"
 #include "authenticator/client/webauthn_options.h"
 #include "authenticator/client/webauthn_spki.h"
@@ -27,7 +26,7 @@
 #include "ctap/cbor.h"
 #include "ctap/cose.h"
 #include "ctap/request.h"
-#include "tests/fake_token.h"
+#include "tests/client_fixture.h"
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -573,68 +572,21 @@ test_json_out_grows(void **state)
  * Options. A template has what is required; tests put members into it.
  */
 
-#define CREATE \
-	"{\"challenge\":\"AAECAw\",\"rp\":{\"name\":\"RP\"}," \
-	"\"user\":{\"id\":\"AQID\",\"name\":\"n\",\"displayName\":\"d\"}," \
-	"\"pubKeyCredParams\":[{\"type\":\"public-key\",\"alg\":-7}]"
-#define GET	"{\"challenge\":\"AAECAw\""
-
-struct fixture {
-	struct fake_token	fake;
-	struct webauthn_client	client;
-	struct dom_error	err;
-	struct json_out		text;
-	json_t			*out;		/* text, taken apart */
-};
-
-static int
-setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct origin o;
-	const char *why;
-
-	assert_non_null(f);
-	fake_token_init(&f->fake);
-	assert_true(origin_parse("https://login.example.com", &o, &why));
-	assert_int_equal(webauthn_client_init(&f->client, &o, false,
-	    &f->fake.token), 0);
-	*state = f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	json_decref(f->out);
-	json_out_done(&f->text);
-	webauthn_client_done(&f->client);
-	free(f);
-	return 0;
-}
-
 /* The answer as JSON; NULL if there is an error instead. */
 static json_t *
-take_answer(struct fixture *f, bool ok)
+take_answer(struct client_fixture *f, bool ok)
 {
 	struct span text = json_out_text(&f->text);
 
 	assert_true(ok == (f->err.name == NULL));
-	json_decref(f->out);
-	f->out = NULL;
 	if (!ok)
 		return NULL;
 	assert_null(memchr(text.p, '\n', text.len));
-	f->out = json_loadb((const char *)text.p, text.len,
-	    JSON_REJECT_DUPLICATES, NULL);
-	assert_non_null(f->out);
-	return f->out;
+	return client_answer(f);
 }
 
 static json_t *
-create(struct fixture *f, const char *text)
+create(struct client_fixture *f, const char *text)
 {
 	bool ok = webauthn_create(&f->client, span_str(text), &f->text,
 	    &f->err);
@@ -643,7 +595,7 @@ create(struct fixture *f, const char *text)
 }
 
 static json_t *
-get(struct fixture *f, const char *text)
+get(struct client_fixture *f, const char *text)
 {
 	bool ok = webauthn_get(&f->client, span_str(text), &f->text, &f->err);
 
@@ -651,7 +603,7 @@ get(struct fixture *f, const char *text)
 }
 
 static void
-create_fails(struct fixture *f, const char *text, const char *name)
+create_fails(struct client_fixture *f, const char *text, const char *name)
 {
 	if (create(f, text) != NULL)
 		fail_msg("accepted %s", text);
@@ -661,7 +613,7 @@ create_fails(struct fixture *f, const char *text, const char *name)
 }
 
 static void
-get_fails(struct fixture *f, const char *text, const char *name)
+get_fails(struct client_fixture *f, const char *text, const char *name)
 {
 	if (get(f, text) != NULL)
 		fail_msg("accepted %s", text);
@@ -671,14 +623,14 @@ get_fails(struct fixture *f, const char *text, const char *name)
 }
 
 static void
-create_works(struct fixture *f, const char *text)
+create_works(struct client_fixture *f, const char *text)
 {
 	if (create(f, text) == NULL)
 		fail_msg("%s: %s: %s", text, f->err.name, f->err.message);
 }
 
 static void
-get_works(struct fixture *f, const char *text)
+get_works(struct client_fixture *f, const char *text)
 {
 	if (get(f, text) == NULL)
 		fail_msg("%s: %s: %s", text, f->err.name, f->err.message);
@@ -888,7 +840,7 @@ static const struct member get_members[] = {
 };
 
 static void
-check_member(struct fixture *f, const struct member *m, size_t sample,
+check_member(struct client_fixture *f, const struct member *m, size_t sample,
     bool creating)
 {
 	bool allowed = (m->allowed & (int)samples[sample].type) != 0;
@@ -992,7 +944,7 @@ static void
 test_options_longer_than_a_mebibyte(void **state)
 {
 	size_t len = WEBAUTHN_INPUT_MAX + 1;
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	char *text = malloc(len);
 
 	assert_non_null(text);
@@ -1020,7 +972,7 @@ test_options_under_public_key(void **state)
 static void
 test_rp_id_default_is_the_host(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	create_works(f, CREATE "}");
 	assert_true(f->fake.make.rp_id.len == strlen("login.example.com"));
@@ -1033,7 +985,7 @@ test_rp_id_default_is_the_host(void **state)
 static void
 test_rp_id_of_somebody_else(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	get_fails(f, GET ",\"rpId\":\"example.org\"}", "SecurityError");
 	get_fails(f, GET ",\"rpId\":\"com\"}", "SecurityError");
@@ -1052,7 +1004,7 @@ static void
 test_create_response_has_all_members(void **state)
 {
 	uint8_t a[4096], b[4096], hash[32];
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	json_t *r;
 	struct span data;
 
@@ -1083,7 +1035,7 @@ test_create_response_has_all_members(void **state)
 }
 
 static struct span
-object_of(struct fixture *f, uint8_t out[static 4096])
+object_of(struct client_fixture *f, uint8_t out[static 4096])
 {
 	struct span object = bytes_at(f->out, "response.attestationObject",
 	    out);
@@ -1099,7 +1051,7 @@ starts_with(struct span s, const char *prefix, size_t len)
 }
 
 static const uint8_t *
-aaguid_in(struct fixture *f, uint8_t out[static 4096])
+aaguid_in(struct client_fixture *f, uint8_t out[static 4096])
 {
 	struct span data = bytes_at(f->out, "response.authenticatorData",
 	    out);
@@ -1111,7 +1063,7 @@ aaguid_in(struct fixture *f, uint8_t out[static 4096])
 static const uint8_t blank[16];
 
 static void
-check_blanked(struct fixture *f)
+check_blanked(struct client_fixture *f)
 {
 	uint8_t a[4096];
 	struct span object;
@@ -1137,7 +1089,7 @@ test_conveyance_none_is_the_default(void **state)
 }
 
 static void
-check_passed(struct fixture *f)
+check_passed(struct client_fixture *f)
 {
 	uint8_t a[4096];
 
@@ -1161,7 +1113,7 @@ test_conveyance_of_other_kinds_passes(void **state)
 static void
 test_enterprise_is_asked_of_tokens_that_have_it(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	create_works(f, CREATE ",\"attestation\":\"enterprise\"}");
 	assert_int_equal(f->fake.make.enterprise, 0);
@@ -1176,7 +1128,7 @@ test_enterprise_is_asked_of_tokens_that_have_it(void **state)
 static void
 test_enterprise_refused_is_told(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	f->client.info.ep = true;
 	f->fake.status = CTAP1_ERR_INVALID_PARAMETER;
@@ -1189,7 +1141,7 @@ test_enterprise_refused_is_told(void **state)
 static void
 test_conveyance_none_keeps_blank_self_attestation(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	memset(f->fake.aaguid, 0, sizeof(f->fake.aaguid));
 	create_works(f, CREATE "}");
@@ -1232,7 +1184,7 @@ test_create_selection(void **state)
 		{ "{\"authenticatorAttachment\":\"unheard-of\"}", false,
 		    true, 0 },
 	};
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	char text[1024];
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -1248,7 +1200,7 @@ test_create_selection(void **state)
 static void
 test_create_on_a_token_that_can_do_less(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	f->client.info.rk = f->client.info.verifies = false;
 	f->client.info.cred_protect = f->client.info.hmac_secret = false;
@@ -1279,7 +1231,7 @@ test_create_on_a_token_that_can_do_less(void **state)
 static void
 test_create_on_a_token_that_says_less(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	f->client.info.alg_count = 0;
 	f->client.info.transport_count = 0;
@@ -1295,7 +1247,7 @@ static void
 test_transports_are_sorted(void **state)
 {
 	static const char *const sorted[] = { "ble", "nfc", "usb" };
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	struct token_info *info = &f->fake.info;
 
 	strcpy(info->transports[0], "usb");
@@ -1320,7 +1272,7 @@ test_create_attachment(void **state)
 	    "{\"authenticatorAttachment\":\"platform\"}}";
 	static const char roaming[] = CREATE ",\"authenticatorSelection\":"
 	    "{\"authenticatorAttachment\":\"cross-platform\"}}";
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	create_works(f, roaming);
 	create_fails(f, platform, "NotAllowedError");
@@ -1359,7 +1311,7 @@ test_create_algorithms(void **state)
 		"[{\"type\":\"other\",\"alg\":-7}]",
 		"[{\"type\":\"public-key\",\"alg\":0}]",
 	};
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	uint8_t *alg;
 	char text[1024];
 
@@ -1406,7 +1358,7 @@ test_create_too_many_algorithms(void **state)
 static void
 test_create_extensions(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	create_works(f, CREATE ",\"extensions\":{\"credProps\":true,"
 	    "\"hmacCreateSecret\":true,\"prf\":{\"eval\":{\"first\":\"AA\"}},"
@@ -1438,7 +1390,7 @@ test_create_extensions(void **state)
 static void
 test_create_names_are_cut_between_characters(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	char name[400], text[2048];
 
 	for (size_t i = 0; i < 130; i++)
@@ -1472,7 +1424,7 @@ test_create_token_errors(void **state)
 		{ -ENODEV, "NotAllowedError" },
 		{ -EPROTO, "NotAllowedError" },
 	};
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		f->fake.status = cases[i].status;
@@ -1486,7 +1438,7 @@ test_get_token_errors(void **state)
 	static const int statuses[] = { CTAP2_ERR_NO_CREDENTIALS,
 	    CTAP2_ERR_CREDENTIAL_EXCLUDED, CTAP2_ERR_UNSUPPORTED_OPTION,
 	    CTAP2_ERR_OPERATION_DENIED, CTAP1_ERR_OTHER, 0xff, -EIO };
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	for (size_t i = 0; i < COUNT(statuses); i++) {
 		f->fake.status = statuses[i];
@@ -1498,7 +1450,7 @@ static void
 test_create_with_authenticator_data_that_cannot_be_read(void **state)
 {
 	uint8_t data[37] = { 0 };
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	for (size_t len = 0; len <= sizeof(data); len++) {
 		f->fake.raw_auth_data = span(data, len);
@@ -1516,7 +1468,7 @@ static void
 test_get_response_has_all_members(void **state)
 {
 	uint8_t a[4096], hash[32];
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	struct span data;
 
 	get_works(f, GET "}");
@@ -1543,7 +1495,7 @@ test_get_takes_the_only_credential_if_the_token_says_none(void **state)
 	static const char two[] = GET ",\"allowCredentials\":[{\"type\":"
 	    "\"public-key\",\"id\":\"AQID\"},{\"type\":\"public-key\",\"id\":"
 	    "\"BAUG\"}]}";
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	f->fake.omit_id = true;
 	get_works(f, GET ",\"allowCredentials\":[{\"type\":\"public-key\","
@@ -1558,7 +1510,7 @@ test_get_takes_the_only_credential_if_the_token_says_none(void **state)
 static void
 test_get_with_a_list_of_nothing_usable(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	get_fails(f, GET ",\"allowCredentials\":[{\"type\":\"other\",\"id\":"
 	    "\"AQID\"}]}", "NotAllowedError");
@@ -1574,7 +1526,7 @@ test_get_with_a_list_of_nothing_usable(void **state)
 static void
 test_get_user_verification(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	get_works(f, GET "}");
 	assert_true(f->fake.get.uv);
@@ -1628,7 +1580,7 @@ static void
 test_get_with_a_list_too_long_for_the_token(void **state)
 {
 	char *text = options_with_list(GET, "allowCredentials", 64, 600, "");
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	uint8_t id[600];
 
 	memset(id, 50, sizeof(id));
@@ -1653,7 +1605,7 @@ static void
 test_get_with_a_list_too_long_for_getinfo_07(void **state)
 {
 	char *text = options_with_list(GET, "allowCredentials", 20, 16, "");
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	uint8_t id[16];
 
 	memset(id, 18, sizeof(id));
@@ -1671,7 +1623,7 @@ test_get_with_ids_too_long_for_a_small_token(void **state)
 {
 	char *text = options_with_list(GET, "allowCredentials", 5, 900,
 	    ",\"x\":1");
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	char *end;
 
 	f->fake.info.message_max = f->client.info.message_max = 1024;
@@ -1692,7 +1644,7 @@ test_create_with_a_list_too_long_for_the_token(void **state)
 {
 	char *text = options_with_list(CREATE, "excludeCredentials", 64, 600,
 	    "");
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	uint8_t id[600];
 
 	memset(id, 50, sizeof(id));
@@ -1710,7 +1662,7 @@ test_create_with_a_short_list_is_not_probed(void **state)
 {
 	char *text = options_with_list(CREATE, "excludeCredentials", 10, 64,
 	    "");
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	create_works(f, text);
 	assert_int_equal(f->fake.make.exclude_count, 10);
@@ -1734,7 +1686,7 @@ prf_of(const char *input, size_t len, uint8_t out[static 32])
 static void
 test_get_prf_hashes_inputs(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	uint8_t first[32], second[32], a[4096];
 
 	get_works(f, GET ",\"extensions\":{\"prf\":{\"eval\":{\"first\":"
@@ -1754,7 +1706,7 @@ test_get_prf_hashes_inputs(void **state)
 static void
 test_get_prf_without_inputs(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	get_works(f, GET ",\"extensions\":{\"prf\":{}}}");
 	assert_int_equal(f->fake.get.salts.len, 0);
@@ -1772,7 +1724,7 @@ test_get_prf_by_credential(void **state)
 	static const char text[] = TWO ",\"extensions\":{\"prf\":{\"eval\":"
 	    "{\"first\":\"AA\"},\"evalByCredential\":{\"BAUG\":{\"first\":"
 	    "\"Zm9v\"}}}}}";
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	uint8_t salt[32];
 
 	f->fake.has_id = span("\x04\x05\x06", 3);
@@ -1830,7 +1782,7 @@ test_get_hmac_get_secret(void **state)
 {
 	static const char salt[] =
 	    "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 	char text[512];
 
 	snprintf(text, sizeof(text), GET ",\"userVerification\":"
@@ -1861,7 +1813,7 @@ test_get_hmac_get_secret(void **state)
 static void
 test_get_prf_on_a_token_without_hmac_secret(void **state)
 {
-	struct fixture *f = *state;
+	struct client_fixture *f = *state;
 
 	f->client.info.hmac_secret = false;
 	get_works(f, GET ",\"extensions\":{\"prf\":{\"eval\":{\"first\":"
@@ -2119,10 +2071,12 @@ test_request_key_agreement(void **state)
 	assert_int_equal(got.pin.protocol.v, 2);
 }
 
+#define WITH(test) cmocka_unit_test_setup_teardown(test, client_setup, \
+	client_teardown)
+
 int
 main(void)
 {
-#define WITH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_base64url_both_ways),
 		cmocka_unit_test(test_base64url_has_one_text_for_each),
