@@ -24,32 +24,15 @@
 #include "authenticator/device.h"
 #include "authenticator/forge/forge.h"
 #include "authenticator/forge/memory.h"
+#include "tests/requests.h"
 #include "tests/statement.h"
 #include "tests/store_fixture.h"
 
-#define HASH \
-	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, \
-	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
-
 static const uint8_t hash[32] = { HASH };
 
-static const uint8_t make[] = {
-	0x01, 0xa5,
-	0x01, 0x58, 0x20, HASH,
-	0x02, 0xa1, 0x62, 'i', 'd', 0x61, 'a',
-	0x03, 0xa1, 0x62, 'i', 'd', 0x41, 0x01,
-	0x04, 0x81, 0xa2,
-	    0x63, 'a', 'l', 'g', 0x26,
-	    0x64, 't', 'y', 'p', 'e', 0x6a, 'p', 'u', 'b', 'l', 'i', 'c',
-	    '-', 'k', 'e', 'y',
-	0x07, 0xa2, 0x62, 'r', 'k', 0xf5, 0x62, 'u', 'v', 0xf5,
-};
+static const uint8_t make[] = { MAKE(1) };
 
-static const uint8_t assert_it[] = {
-	0x02, 0xa2,
-	0x01, 0x61, 'a',
-	0x02, 0x58, 0x20, HASH,
-};
+static const uint8_t assert_it[] = { GET };
 
 /* All that is not none, and not the engine's to make. */
 static const enum attestation_kind kinds[] = { ATTESTATION_PACKED,

@@ -20,42 +20,21 @@
 #include "authenticator/device.h"
 #include "authenticator/fault/armed.h"
 #include "tests/chip_keys.h"
+#include "tests/requests.h"
 #include "tests/statement.h"
 #include "tests/store_fixture.h"
 
 #define CHANNEL	((uint64_t)7 << 32 | 1)	/* of host 7 */
 #define LATE	(UINT64_C(1) << 40)	/* ms */
 
-#define HASH \
-	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, \
-	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
-
 static const uint8_t hash[32] = { HASH };
-
-#define MAKE(user) \
-	0x01, 0xa5, \
-	0x01, 0x58, 0x20, HASH, \
-	0x02, 0xa1, 0x62, 'i', 'd', 0x61, 'a', \
-	0x03, 0xa1, 0x62, 'i', 'd', 0x41, user, \
-	0x04, 0x81, 0xa2, \
-	    0x63, 'a', 'l', 'g', 0x26, \
-	    0x64, 't', 'y', 'p', 'e', 0x6a, 'p', 'u', 'b', 'l', 'i', 'c', \
-	    '-', 'k', 'e', 'y', \
-	0x07, 0xa2, 0x62, 'r', 'k', 0xf5, 0x62, 'u', 'v', 0xf5
 
 static const uint8_t make[] = { MAKE(1) };
 
-static const uint8_t assert_it[] = {
-	0x02, 0xa2,
-	0x01, 0x61, 'a',
-	0x02, 0x58, 0x20, HASH,
-};
+static const uint8_t assert_it[] = { GET };
 
 /* Whether there is a credential, with nobody there. */
-static const uint8_t probe[] = {
-	0x02, 0xa3,
-	0x01, 0x61, 'a',
-	0x02, 0x58, 0x20, HASH,
+static const uint8_t probe[] = { GET_WITH(1),
 	0x05, 0xa1, 0x62, 'u', 'p', 0xf4,
 };
 

@@ -19,46 +19,22 @@
 #include "tests/chip_keys.h"
 #include "tests/fake_keys.h"
 #include "tests/powerloss.h"
+#include "tests/requests.h"
 #include "tests/store_fixture.h"
 
 #define NEW_AT	41	/* where the counter is when the key is made */
 
-#define HASH \
-	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, \
-	0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+static const uint8_t make[] = { MAKE(1) };
 
-static const uint8_t make[] = {
-	0x01, 0xa5,
-	0x01, 0x58, 0x20, HASH,
-	0x02, 0xa1, 0x62, 'i', 'd', 0x61, 'a',
-	0x03, 0xa1, 0x62, 'i', 'd', 0x41, 0x01,
-	0x04, 0x81, 0xa2,
-	    0x63, 'a', 'l', 'g', 0x26,
-	    0x64, 't', 'y', 'p', 'e', 0x6a, 'p', 'u', 'b', 'l', 'i', 'c',
-	    '-', 'k', 'e', 'y',
-	0x07, 0xa2, 0x62, 'r', 'k', 0xf5, 0x62, 'u', 'v', 0xf5,
-};
-
-static const uint8_t assert_it[] = {
-	0x02, 0xa2,
-	0x01, 0x61, 'a',
-	0x02, 0x58, 0x20, HASH,
-};
+static const uint8_t assert_it[] = { GET };
 
 /* with a largeBlob of its own */
 static const uint8_t make_blob[] = {
-	0x01, 0xa6,
-	0x01, 0x58, 0x20, HASH,
-	0x02, 0xa1, 0x62, 'i', 'd', 0x61, 'a',
-	0x03, 0xa1, 0x62, 'i', 'd', 0x41, 0x01,
-	0x04, 0x81, 0xa2,
-	    0x63, 'a', 'l', 'g', 0x26,
-	    0x64, 't', 'y', 'p', 'e', 0x6a, 'p', 'u', 'b', 'l', 'i', 'c',
-	    '-', 'k', 'e', 'y',
+	MAKE_FOR(6, 1), MAKE_ES256,
 	0x06, 0xa1, 0x69, 'l', 'a', 'r', 'g', 'e', 'B', 'l', 'o', 'b', 0xa1,
 	    0x67, 's', 'u', 'p', 'p', 'o', 'r', 't',
 	    0x68, 'r', 'e', 'q', 'u', 'i', 'r', 'e', 'd',
-	0x07, 0xa2, 0x62, 'r', 'k', 0xf5, 0x62, 'u', 'v', 0xf5,
+	MAKE_RK_UV,
 };
 
 static const uint8_t reset[] = { 0x07 };

@@ -11,14 +11,9 @@
 #include "conformance/sim.h"
 #include "conformance/verify.h"
 #include "ctap/cbor.h"
+#include "tests/requests.h"
 
-static const uint8_t make[] = {
-	0x01, 0xa4, 0x01, 0x58, 0x20, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
-	13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30,
-	31, 32, 0x02, 0xa1, 0x62, 'i', 'd', 0x61, 'a', 0x03, 0xa1, 0x62, 'i',
-	'd', 0x41, 1, 0x04, 0x81, 0xa2, 0x63, 'a', 'l', 'g', 0x26, 0x64, 't',
-	'y', 'p', 'e', 0x6a, 'p', 'u', 'b', 'l', 'i', 'c', '-', 'k', 'e', 'y',
-};
+static const uint8_t make[] = { MAKE_FOR(4, 1), MAKE_ES256 };
 
 static size_t
 reply_of(uint64_t seed, uint8_t out[static 4096])
