@@ -29,13 +29,14 @@ struct virtual_config {
 
 /*
  * A member: its names in WebDriver and in CDP (NULL: not there), and how it is
- * read. False: it cannot be that.
+ * read. False: it is something else than it is to be.
  */
 struct member {
 	const char	*name;
 	const char	*cdp;
 	bool		(*take)(struct virtual_config *c,
 			    const struct member *m, json_t *value);
+	const char	*is;		/* for who got it wrong */
 	size_t		 offset;	/* of a boolean */
 	const char	*settings;	/* that true switches on; with spaces */
 };
@@ -169,25 +170,31 @@ take_settings(struct virtual_config *c, const struct member *m, json_t *value)
 	return json_is_object(value);
 }
 
+#define IS_FLAG	"is true or false"
 #define FLAG(webdriver, in_cdp, field) \
-	{ .name = webdriver, .cdp = in_cdp, .take = take_flag, \
+	{ .name = webdriver, .cdp = in_cdp, .take = take_flag, .is = IS_FLAG, \
 	    .offset = offsetof(struct virtual_config, field) }
 #define SWITCH(in_cdp, names) \
-	{ .cdp = in_cdp, .take = take_switch, .settings = names }
+	{ .cdp = in_cdp, .take = take_switch, .is = IS_FLAG, \
+	    .settings = names }
 #define WISH(what) \
 	{ .name = EXTENSION what, .cdp = EXTENSION what, .take = take_wish }
 
 static const struct member members[] = {
-	{ .name = "protocol", .cdp = "protocol", .take = take_protocol },
-	{ .cdp = "ctap2Version", .take = take_version },
-	{ .name = "transport", .cdp = "transport", .take = take_transport },
+	{ .name = "protocol", .cdp = "protocol", .take = take_protocol,
+	    .is = "is ctap1/u2f, ctap2 or ctap2_1" },
+	{ .cdp = "ctap2Version", .take = take_version,
+	    .is = "is ctap2_0, ctap2_1 or ctap2_2" },
+	{ .name = "transport", .cdp = "transport", .take = take_transport,
+	    .is = "is usb, nfc, ble, smart-card, hybrid or internal" },
 	FLAG("hasResidentKey", "hasResidentKey", rk),
 	FLAG("hasUserVerification", "hasUserVerification", uv),
 	FLAG("isUserConsenting", "automaticPresenceSimulation", consenting),
 	FLAG("isUserVerified", "isUserVerified", verified),
 	FLAG("defaultBackupEligibility", "defaultBackupEligibility", be),
 	FLAG("defaultBackupState", "defaultBackupState", bs),
-	{ .name = "extensions", .take = take_extensions },
+	{ .name = "extensions", .take = take_extensions,
+	    .is = "is a list of names" },
 	SWITCH("hasLargeBlob", "largeBlobs largeBlobKey"),
 	SWITCH("hasCredBlob", "credBlob"),
 	SWITCH("hasMinPinLength", "minPinLength"),
@@ -198,7 +205,7 @@ static const struct member members[] = {
 	WISH("socket"),
 	WISH("profile"),
 	{ .name = EXTENSION "settings", .cdp = EXTENSION "settings",
-	    .take = take_settings },
+	    .take = take_settings, .is = "is an object" },
 };
 
 #define MEMBERS	(sizeof(members) / sizeof(members[0]))
@@ -258,7 +265,7 @@ take_members(struct virtual_config *c, json_t *config, bool cdp,
 		name = cdp ? members[i].cdp : members[i].name;
 		value = name != NULL ? json_object_get(config, name) : NULL;
 		if (value != NULL && !members[i].take(c, &members[i], value))
-			return virtual_bad(failed, "cannot be that", name);
+			return virtual_bad(failed, members[i].is, name);
 	}
 	if (c->versions == NULL)
 		return virtual_bad(failed, "is missing", "protocol");

@@ -195,29 +195,33 @@ are_words(const json_t *list)
 	return json_array_size(list) > 0;
 }
 
-static bool
-member_is_good(const char *name, const json_t *value, enum mds_shape shape)
+/* NULL, or what is to be said of a member. */
+static const char *
+judge_member(const char *name, const json_t *value, enum mds_shape shape)
 {
-	for (size_t i = 0; i < MEMBERS; i++) {
-		if (strcmp(name, members[i].name) != 0)
-			continue;
-		if (shape == MDS_3_0 && !members[i].old)
-			return false;
-		switch (members[i].kind) {
-		case TEXT:
-			return json_string_length(value) > 0;
-		case DATE:
-			return json_is_string(value) &&
-			    mds_is_date(json_string_value(value));
-		case NUMBER:
-			return json_is_integer(value) &&
-			    json_integer_value(value) >= 0 &&
-			    json_integer_value(value) <= UINT32_MAX;
-		case WORDS:
-			return are_words(value);
-		}
+	size_t i = 0;
+
+	while (i < MEMBERS && strcmp(name, members[i].name) != 0)
+		i++;
+	if (i == MEMBERS || (shape == MDS_3_0 && !members[i].old))
+		return shape == MDS_3_0 ? "is no member of a StatusReport of "
+		    "MDS 3.0" : "is no member of a StatusReport";
+	switch (members[i].kind) {
+	case TEXT:
+		return json_string_length(value) > 0 ? NULL :
+		    "is text, and some";
+	case DATE:
+		return json_is_string(value) &&
+		    mds_is_date(json_string_value(value)) ? NULL :
+		    "is a date such as 2026-01-31";
+	case NUMBER:
+		return json_is_integer(value) &&
+		    json_integer_value(value) >= 0 &&
+		    json_integer_value(value) <= UINT32_MAX ? NULL :
+		    "is a number from 0 to 4294967295";
+	default:
+		return are_words(value) ? NULL : "is a list of words";
 	}
-	return false;
 }
 
 static const char *
@@ -226,7 +230,7 @@ judge_report(const char *id, json_t *report, enum mds_shape shape, char *msg,
 {
 	const char *status = json_string_value(json_object_get(report,
 	    "status"));
-	const char *name;
+	const char *name, *wrong;
 	json_t *value;
 
 	if (status == NULL || !is_status(status, shape)) {
@@ -235,11 +239,12 @@ judge_report(const char *id, json_t *report, enum mds_shape shape, char *msg,
 		return msg;
 	}
 	json_object_foreach(report, name, value) {
-		if (strcmp(name, "status") == 0 ||
-		    member_is_good(name, value, shape))
+		wrong = strcmp(name, "status") == 0 ? NULL :
+		    judge_member(name, value, shape);
+		if (wrong == NULL)
 			continue;
-		snprintf(msg, msglen, "%s: \"%s\" of a report is no member of "
-		    "a StatusReport, or cannot be that", id, name);
+		snprintf(msg, msglen, "%s: \"%s\" of a report %s", id, name,
+		    wrong);
 		return msg;
 	}
 	return NULL;

@@ -80,14 +80,17 @@ check "an unknown member" refuses '"hasFingers": true' 'hasFingers'
 check "a name of DevTools" refuses '"automaticPresenceSimulation": true'
 for value in '"ctap3"' '"CTAP2"' '""' null true '["ctap2"]'; do
 	check "the protocol $value" invalid "$session" \
-	    "{\"protocol\": $value, \"transport\": \"usb\"}" protocol
+	    "{\"protocol\": $value, \"transport\": \"usb\"}" \
+	    'protocol is ctap1/u2f, ctap2 or ctap2_1'
 	check "the transport $value" invalid "$session" \
-	    "{\"protocol\": \"ctap2\", \"transport\": $value}" transport
+	    "{\"protocol\": \"ctap2\", \"transport\": $value}" \
+	    'transport is usb, nfc, '
 done
 for name in hasResidentKey hasUserVerification isUserConsenting \
     isUserVerified defaultBackupEligibility defaultBackupState; do
 	for value in '"true"' 1 null '{}'; do
-		check "$name is not $value" refuses "\"$name\": $value" "$name"
+		check "$name is not $value" refuses "\"$name\": $value" \
+		    "$name is true or false"
 	done
 done
 for value in '"prf"' '{}' null '[1]' '["prf", null]'; do

@@ -1081,32 +1081,36 @@ json_that_is_no_report_is_refused(void **state)
 	static const struct {
 		const char *json;
 		bool now, then;		/* is good */
+		const char *said;	/* of the older shape, if not */
 	} all[] = {
-		{ "{}", true, true },
-		{ "{\"a\": []}", true, true },
+		{ "{}", true, true, NULL },
+		{ "{\"a\": []}", true, true, NULL },
 		{ "{\"a\": [{\"status\": \"REVOKED\", \"url\": \"u\", "
-		    "\"authenticatorVersion\": 3}]}", true, true },
+		    "\"authenticatorVersion\": 3}]}", true, true, NULL },
 		{ "{\"a\": [{\"status\": \"FIPS140_CERTIFIED_L2\", "
 		    "\"fipsRevision\": 3, \"sunsetDate\": \"2030-01-01\", "
 		    "\"certificationProfiles\": [\"consumer\"]}]}", true,
-		    false },
+		    false, "no status that MDS 3.0" },
 		{ "{\"a\": [{\"status\": \"REVOKED\", \"sunsetDate\": "
-		    "\"2030-01-01\"}]}", true, false },
-		{ "[]", false, false },
-		{ "{\"a\": {}}", false, false },
-		{ "{\"a\": [1]}", false, false },
-		{ "{\"a\": [{}]}", false, false },
-		{ "{\"a\": [{\"status\": 1}]}", false, false },
+		    "\"2030-01-01\"}]}", true, false, "is no member of a "
+		    "StatusReport of MDS 3.0" },
+		{ "[]", false, false, "" },
+		{ "{\"a\": {}}", false, false, "" },
+		{ "{\"a\": [1]}", false, false, "" },
+		{ "{\"a\": [{}]}", false, false, "no status" },
+		{ "{\"a\": [{\"status\": 1}]}", false, false, "no status" },
 		{ "{\"a\": [{\"status\": \"REVOKED\", \"colour\": 1}]}",
-		    false, false },
+		    false, false, "a: \"colour\" of a report is no member" },
 		{ "{\"a\": [{\"status\": \"REVOKED\", \"effectiveDate\": "
-		    "\"tomorrow\"}]}", false, false },
+		    "\"tomorrow\"}]}", false, false, "is a date such as" },
 		{ "{\"a\": [{\"status\": \"REVOKED\", \"url\": \"\"}]}",
-		    false, false },
+		    false, false, "\"url\" of a report is text" },
 		{ "{\"a\": [{\"status\": \"REVOKED\", "
-		    "\"authenticatorVersion\": -1}]}", false, false },
+		    "\"authenticatorVersion\": -1}]}", false, false,
+		    "is a number from 0 to" },
 		{ "{\"a\": [{\"status\": \"REVOKED\", "
-		    "\"certificationProfiles\": [1]}]}", false, false },
+		    "\"certificationProfiles\": [1]}]}", false, false,
+		    "is no member" },
 	};
 	struct fixture *f = *state;
 
@@ -1118,6 +1122,8 @@ json_that_is_no_report_is_refused(void **state)
 		    sizeof(f->msg)) == NULL, all[i].now);
 		assert_int_equal(mds_judge_reports(json, MDS_3_0, f->msg,
 		    sizeof(f->msg)) == NULL, all[i].then);
+		if (all[i].said != NULL)
+			assert_non_null(strstr(f->msg, all[i].said));
 		json_decref(json);
 	}
 }
