@@ -3,6 +3,7 @@
  * sealkey ctl: every call of the control interface, for shells and for any
  * language that can start a program.
  */
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,10 +12,10 @@
 
 #include "authenticator/cmd/daemon_option.h"
 #include "authenticator/control/control_client.h"
+#include "authenticator/control/route.h"
 #include "authenticator/event.h"
+#include "authenticator/parse.h"
 #include "authenticator/profile/profile.h"
-
-#define BODY_MAX	65536	/* bytes, of control.h */
 
 static const char help[] =
 "Usage: sealkey ctl [OPTION]... VERB [OPERAND]...\n"
@@ -164,9 +165,8 @@ set_member(json_t *body, const char *name, const char *text)
 	static const char *const texts[] = { "key", "name", "state", "socket",
 	    "rpId", "pin", "fault", "profile", "presence", "sample",
 	    "profileText", "credentialId", "privateKey", "userHandle",
-	    "userName", "userDisplayName", "rpName" };
+	    "userName", "userDisplayName", "rpName", NULL };
 	json_t *settings;
-	size_t i;
 
 	if (strncmp(name, "set.", 4) == 0) {
 		settings = json_object_get(body, "settings");
@@ -177,12 +177,8 @@ set_member(json_t *body, const char *name, const char *text)
 		return json_object_set_new(settings, name + 4,
 		    json_string(text));
 	}
-	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		if (strcmp(name, texts[i]) == 0)
-			return json_object_set_new(body, name,
-			    json_string(text));
-	}
-	return json_object_set_new(body, name, value_of(name, text));
+	return json_object_set_new(body, name, parse_choice(name, texts) >= 0 ?
+	    json_string(text) : value_of(name, text));
 }
 
 /* NAME=VALUE, or the next of the verb's members. */
@@ -204,21 +200,25 @@ take_operand(const struct verb *v, const char *operand, size_t *at,
 	return set_member(body, v->member[(*at)++], operand) == 0;
 }
 
-static char *
-read_input(void)
+/* To be freed, whatever comes of it. */
+static int
+read_input(char **out)
 {
-	char *text = calloc(1, BODY_MAX + 2);
+	char *text = *out = calloc(1, REQUEST_BODY_MAX + 2);
 	size_t len = 0, n = 1;
 
-	while (text != NULL && n > 0 && len <= BODY_MAX) {
-		n = fread(text + len, 1, BODY_MAX + 1 - len, stdin);
+	if (text == NULL)
+		return cli_error("out of memory");
+	while (n > 0 && len <= REQUEST_BODY_MAX) {
+		n = fread(text + len, 1, REQUEST_BODY_MAX + 1 - len, stdin);
 		len += n;
 	}
-	if (text != NULL && len > BODY_MAX) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	if (ferror(stdin))
+		return cli_error("standard input: %s", strerror(errno));
+	if (len > REQUEST_BODY_MAX)
+		return cli_error("standard input is longer than 64 KiB, which "
+		    "is all that a request may have");
+	return CLI_DONE;
 }
 
 /* A profile that is a file: the daemon may not see what we see. */
@@ -250,11 +250,8 @@ take_body(const struct cli *cli, const struct verb *v, struct call *call,
 	json_t *body;
 	size_t at = 0;
 
-	if (argc == 1 && strcmp(argv[0], "-") == 0) {
-		call->body = read_input();
-		return call->body != NULL ? CLI_DONE :
-		    cli_error("standard input is longer than 64 KiB");
-	}
+	if (argc == 1 && strcmp(argv[0], "-") == 0)
+		return read_input(&call->body);
 	body = json_object();
 	for (int i = 0; i < argc; i++) {
 		if (take_operand(v, argv[i], &at, body))
@@ -419,19 +416,19 @@ raw(const struct cli *cli, const struct daemon_option *o, int argc,
     char **argv)
 {
 	struct call call = { .method = argv[0] };
-	int status;
+	int status = CLI_DONE;
 
 	if (argc < 2 || argc > 3 || argv[1][0] != '/' ||
 	    strpbrk(argv[1], " \t\r\n") != NULL)
 		return cli_wrong_use(cli, "%s PATH [BODY]: PATH begins with "
 		    "'/' and has no blanks", argv[0]);
 	call.target = argv[1];
-	if (argc == 3)
-		call.body = strcmp(argv[2], "-") == 0 ? read_input() :
-		    strdup(argv[2]);
-	if (argc == 3 && call.body == NULL)
-		return cli_error("standard input is longer than 64 KiB");
-	status = perform(o, &call, true);
+	if (argc == 3 && strcmp(argv[2], "-") == 0)
+		status = read_input(&call.body);
+	else if (argc == 3 && (call.body = strdup(argv[2])) == NULL)
+		status = cli_error("out of memory");
+	if (status == CLI_DONE)
+		status = perform(o, &call, true);
 	free(call.body);
 	return status;
 }

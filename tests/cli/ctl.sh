@@ -223,6 +223,18 @@ check "it is exported, and imported" copied
 check "whoever watches hears of it" waits --since 0 --key to \
     --rp example.com credential-exported
 check "that it was the owner" prints '"owner":true,.*"credentialId":"'
+long_input()
+{
+	head -c 70000 /dev/zero | ctl --key to import - 2>"$T/err" && return 1
+	one_line && says 'longer than 64 KiB'
+}
+check "no request is longer than 64 KiB" long_input
+unreadable_input()
+{
+	ctl --key to import - </ 2>"$T/err" && return 1
+	one_line && says 'standard input: Is a directory'
+}
+check "an input that cannot be read is told" unreadable_input
 piped()
 {
 	local id
