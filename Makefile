@@ -16,12 +16,12 @@
 #	make clean
 #
 # BUILD=dir builds elsewhere. SAN=1 builds with AddressSanitizer and UBSan,
-# FUZZ=1 with clang for libFuzzer, COVERAGE=1 for gcov; each has its own folder
-# below build/ unless BUILD says otherwise. WERROR=1 stops at warnings, V=1
+# TSAN=1 with ThreadSanitizer, FUZZ=1 with clang for libFuzzer, COVERAGE=1 for
+# gcov; each has its own folder below build/ unless BUILD says otherwise. WERROR=1 stops at warnings, V=1
 # shows commands. Sources are found by folder; nothing is listed here.
 
 VERSION	:= 0.1.0
-VARIANT	:= $(if $(SAN),/san)$(if $(FUZZ),/fuzz)$(if $(COVERAGE),/coverage)
+VARIANT	:= $(if $(SAN),/san)$(if $(TSAN),/tsan)$(if $(FUZZ),/fuzz)$(if $(COVERAGE),/coverage)
 BUILD	?= build$(VARIANT)
 PREFIX	?= /usr/local
 DEST	= $(DESTDIR)$(PREFIX)
@@ -42,6 +42,13 @@ ifdef SAN
 OPT	:= -O1
 HARDEN	:= -fPIE $(SANITIZE)
 LDHARD	:= -pie $(SANITIZE)
+endif
+# gcc takes harmless code for wrong where each access is watched
+ifdef TSAN
+OPT	:= -O1
+HARDEN	:= -fPIE -fsanitize=thread -Wno-maybe-uninitialized \
+	   -Wno-stringop-overread
+LDHARD	:= -pie -fsanitize=thread
 endif
 ifdef FUZZ
 CC	:= clang
