@@ -144,6 +144,8 @@ struct auth_state {
 	bool		always_uv_toggled;
 	bool		enterprise;		/* switched on */
 	bool		long_touch;		/* switched on */
+	bool		was_reset;		/* what it came with until
+						 * then is over */
 	uint8_t		min_pin_rp_count;
 	/* persistentPinUvAuthToken and store state, CTAP 2.3, 6.4, 6.8 */
 	bool		ppuat_pcmr;		/* has its permission */
@@ -179,7 +181,8 @@ auth_state_copy(struct auth_state *to, const struct auth_state *from)
 static inline struct auth_state
 auth_state_after_reset(const struct auth_state *s)
 {
-	return (struct auth_state){ .counter_ceiling = s->counter_ceiling };
+	return (struct auth_state){ .counter_ceiling = s->counter_ceiling,
+	    .was_reset = true };
 }
 
 enum lookup_kind {

@@ -129,6 +129,20 @@ take_always_uv(struct auth_config *cfg, const struct setting *s,
 	return true;
 }
 
+/* on: a host can enable it, enabled: who made the key has */
+static bool
+take_ep(struct auth_config *cfg, const struct setting *s, const char *value)
+{
+	bool enabled = settings_is(value, "enabled");
+	bool on = enabled;
+
+	if (!enabled && !take_switch(value, &on))
+		return false;
+	set_features(cfg, s->feature, on);
+	cfg->ep_enabled = enabled;
+	return true;
+}
+
 static bool
 take_number(struct auth_config *cfg, const struct setting *s,
     const char *value)
@@ -514,8 +528,10 @@ static const struct setting settings[] = {
 	    "its prototype, command 41"),
 	SWITCH("authnrCfg", FEATURE_AUTHNR_CFG, "authenticatorConfig"),
 	SWITCH("uvAcfg", FEATURE_UV_ACFG, "verification authorises it, too"),
-	SWITCH("ep", FEATURE_EP, "enterprise attestation, which "
-	    "authenticatorConfig switches on"),
+	{ .name = "ep", .take = take_ep, .values = "on|off|enabled",
+	    .meaning = "enterprise attestation, which authenticatorConfig "
+	    "switches on; enabled: it comes switched on, until a reset",
+	    .feature = FEATURE_EP },
 	{ .name = "epRpIds", .take = take_ep_rps, .values = "LIST|none",
 	    .takes = "RP IDs with commas, 8 at most, or none",
 	    .meaning = "RP IDs that get it from the vendor, 8 at most" },

@@ -58,6 +58,9 @@ struct webauthn_client {
 	 */
 	const struct fault *fault;
 	bool		 fault_made;
+	/* In the last one enterprise attestation was asked for, of a token on
+	 * which it is off. */
+	bool		 not_enterprise;
 	/* The first answers while there was a fault, to be sent again. */
 	struct json_out	 first_create;
 	struct json_out	 first_get;

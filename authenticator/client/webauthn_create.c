@@ -206,6 +206,7 @@ plan_enterprise(const struct creation *cr)
 {
 	bool wanted = cr->options.conveyance == CONVEYANCE_ENTERPRISE;
 
+	cr->c->not_enterprise = wanted && !cr->c->info.ep;
 	return wanted && cr->c->info.ep ? TOKEN_ENTERPRISE_BY_PLATFORM : 0;
 }
 

@@ -125,6 +125,7 @@ struct webauthn_use {
 	const char	*pin_file;
 	struct fault_choice fault;	/* fault NULL: none */
 	struct fault_set *faults;	/* of the key, if it is the key's */
+	bool		 told_ordinary;
 	bool		 batch;
 	uint64_t	 keys;		/* 0: one, and no fleet */
 	uint64_t	 jobs;		/* 0: not said */
@@ -394,6 +395,19 @@ tell_fault(const struct webauthn_use *use, const struct webauthn_client *c)
 	watch_tell(device_watch(token_local_device(c->token)), &e);
 }
 
+/* As a browser does it, silently: not what a tester has in mind. Once. */
+static void
+tell_ordinary(const struct webauthn_client *c, struct webauthn_use *use)
+{
+	if (!c->not_enterprise || use->told_ordinary)
+		return;
+	use->told_ordinary = true;
+	fprintf(stderr, "sealkey: webauthn: enterprise attestation was asked "
+	    "for and is off on this key, which gives what everybody gets%s\n",
+	    use->socket == NULL && use->device == NULL ?
+	    "; --set ep=enabled makes a new key have it on" : "");
+}
+
 /* CTAP 2.3, 6.5.1: 4 code points or more, at most 63 bytes of UTF-8. */
 static bool
 is_pin(struct span pin)
@@ -483,7 +497,7 @@ is_missing_fault(const struct webauthn_use *use,
 }
 
 static bool
-perform(const struct webauthn_use *use, struct webauthn_client *c,
+perform(struct webauthn_use *use, struct webauthn_client *c,
     const struct input *in, struct json_out *out, struct dom_error *err)
 {
 	uint64_t used = times_used(use);
@@ -501,6 +515,7 @@ perform(const struct webauthn_use *use, struct webauthn_client *c,
 		    "not fit this ceremony, which went well; sealkey fault "
 		    "show %s", use->fault.fault->name, use->fault.fault->name);
 	tell_fault(use, c);
+	tell_ordinary(c, use);
 	return true;
 }
 
@@ -541,7 +556,7 @@ cannot_read(void)
 }
 
 static int
-run_once(const struct webauthn_use *use, struct webauthn_client *c,
+run_once(struct webauthn_use *use, struct webauthn_client *c,
     struct input *in, struct json_out *out)
 {
 	struct dom_error err;
@@ -567,7 +582,7 @@ is_blank(const struct input *in)
 }
 
 static int
-run_batch(const struct webauthn_use *use, struct webauthn_client *c,
+run_batch(struct webauthn_use *use, struct webauthn_client *c,
     struct input *in, struct json_out *out)
 {
 	int status = CLI_DONE;
@@ -589,7 +604,7 @@ run_batch(const struct webauthn_use *use, struct webauthn_client *c,
 }
 
 static int
-run_input(const struct webauthn_use *use, struct webauthn_client *c,
+run_input(struct webauthn_use *use, struct webauthn_client *c,
     struct input *in, struct json_out *out)
 {
 	c->fault = use->fault.fault;
@@ -598,7 +613,7 @@ run_input(const struct webauthn_use *use, struct webauthn_client *c,
 }
 
 static int
-run_client(const struct webauthn_use *use, struct token *token)
+run_client(struct webauthn_use *use, struct token *token)
 {
 	struct input in = { .buf = malloc(WEBAUTHN_INPUT_MAX) };
 	struct webauthn_client c;

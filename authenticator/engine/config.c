@@ -49,6 +49,14 @@ static const struct cbor_member min_pin_members[] = {
 	{ 4, NULL, false, take_complexity },
 };
 
+/* cfg.7: told to, or as it came, which a reset ends */
+bool
+ep_enabled(const struct auth *au)
+{
+	return au->state.enterprise ||
+	    (au->cfg.ep_enabled && !au->state.was_reset);
+}
+
 bool
 config_offers(const struct auth *au, uint64_t subcommand)
 {

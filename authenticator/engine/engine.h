@@ -217,6 +217,8 @@ struct auth_config {
 	/* those that are not discoverable are stored, too, for their owner to
 	 * see; else their IDs hold their keys */
 	bool		keep_all;
+	/* enterprise attestation comes enabled, which lasts until a reset */
+	bool		ep_enabled;
 	struct auth_attestation attestation;
 	/*
 	 * tpm attestation: blob is a KEY_RESTRICTED key. x5c_count 0: there is

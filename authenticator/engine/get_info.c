@@ -40,7 +40,7 @@ put_options(const struct auth *au, struct cbor_out *out)
 		const char	*name;
 		enum option	 value;
 	} options[] = {
-		{ "ep", set_up(au, FEATURE_EP, au->state.enterprise) },
+		{ "ep", set_up(au, FEATURE_EP, ep_enabled(au)) },
 		{ "rk", there(au, FEATURE_RK) },
 		{ "up", ON },
 		{ "uv", set_up(au, FEATURE_UV, uv_ready(au)) },

@@ -531,6 +531,8 @@ struct auth_remembered *recall(struct auth_op *op, enum continuation what);
 
 /* config.c: whether authenticatorConfig has that subcommand */
 bool config_offers(const struct auth *au, uint64_t subcommand);
+/* Enterprise attestation, of a key that has FEATURE_EP. */
+bool ep_enabled(const struct auth *au);
 
 /* identifiers.c: members of getInfo */
 void put_identifier(const struct auth *au, struct cbor_out *out);

@@ -121,7 +121,7 @@ check_enterprise(const struct auth *au, struct auth_op *op)
 
 	if (!req->enterprise.there)
 		return CTAP2_OK;
-	if (!has(au, FEATURE_EP) || !au->state.enterprise)
+	if (!has(au, FEATURE_EP) || !ep_enabled(au))
 		return CTAP1_ERR_INVALID_PARAMETER;
 	if (req->enterprise.v != ENTERPRISE_BY_VENDOR &&
 	    req->enterprise.v != ENTERPRISE_BY_PLATFORM)

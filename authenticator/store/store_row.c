@@ -422,6 +422,7 @@ static const size_t state_flags[] = {
 	offsetof(struct auth_state, enterprise),
 	offsetof(struct auth_state, long_touch),
 	offsetof(struct auth_state, ppuat_pcmr),
+	offsetof(struct auth_state, was_reset),
 };
 #define STATE_FLAGS	(sizeof(state_flags) / sizeof(state_flags[0]))
 

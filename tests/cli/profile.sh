@@ -246,6 +246,43 @@ platform()
 }
 check "a platform is one for its client" platform
 
+# --- for enterprises ----------------------------------------------------------
+
+# enterprise DIR OPTION...: a site asks who it is; its number's OID, 8.2.2, and
+# one certificate
+enterprise()
+{
+	local dir=$1
+	shift
+	"$SEALKEY" webauthn create "${ORIGIN[@]}" --state "$dir" "$@" \
+	    >"$T/out" 2>"$T/err" <<-'END' || return
+	{"rp": {"id": "example.com", "name": "E"}, "challenge": "AAAA",
+	"user": {"id": "AQID", "name": "a", "displayName": "A"},
+	"attestation": "enterprise",
+	"pubKeyCredParams": [{"type": "public-key", "alg": -7}]}
+	END
+	value 'Buffer.from(o.response.attestationObject, "base64url")
+	    .includes(Buffer.from("2b0601040182e51c010102", "hex"))'
+}
+check "an enterprise key names itself, in one line" enterprise "$T/acme" \
+    --profile yubikey-5-nfc-enterprise
+check "without a word" test ! -s "$T/err"
+check "as a setting" enterprise "$T/enabled" --set ep=enabled
+# is_ordinary DIR OPTION...: gives what everybody gets, and says so
+is_ordinary()
+{
+	! enterprise "$@" && [ "$(wc -l <"$T/err")" = 1 ] &&
+	    says 'enterprise attestation was asked for and is off on this key'
+}
+check "one that can, and is not told to, does not" is_ordinary "$T/able" \
+    --set ep=on
+check "nor one that cannot" is_ordinary "$T/plain"
+check "and says what would" says '; --set ep=enabled makes a new key'
+check "one that is told to later does" enterprise "$T/able" --set ep=enabled
+check "a reset" exits 0 reset --yes --state "$T/acme"
+check "disables it" is_ordinary "$T/acme"
+check "for as long as that key lives" is_ordinary "$T/acme" --set ep=enabled
+
 # --- limits -------------------------------------------------------------------
 
 # discoverable NUMBER OPTION...: the NUMBERth user's

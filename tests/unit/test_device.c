@@ -136,9 +136,10 @@ test_damaged_software_key(void **state)
 
 /* The owner's reset is the reset of the standard: but for the counter, new. */
 static void
-test_reset_leaves_the_counter(void **state)
+test_reset_leaves_the_counter_and_a_trace(void **state)
 {
-	struct auth_state before, after, want = { .counter_ceiling = 700 };
+	struct auth_state before, after, want = { .counter_ceiling = 700,
+	    .was_reset = true };
 	struct auth_change change = { .state = &before };
 	struct scratch dir;
 	struct device *d;
@@ -431,7 +432,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_algorithms_offered_unasked),
 		cmocka_unit_test(test_damaged_software_key),
-		cmocka_unit_test(test_reset_leaves_the_counter),
+		cmocka_unit_test(test_reset_leaves_the_counter_and_a_trace),
 		cmocka_unit_test(test_readable_software_key),
 		cmocka_unit_test(test_log_alone_gets_no_key),
 		cmocka_unit_test(test_waits_for_a_short_use),

@@ -199,6 +199,22 @@ transports_are_a_set(void **state)
 }
 
 static void
+enterprise_attestation_may_come_enabled(void **state)
+{
+	struct auth_config cfg = config();
+
+	(void)state;
+	takes(&cfg, "ep=on");
+	assert_true(has(&cfg, FEATURE_EP) && !cfg.ep_enabled);
+	takes(&cfg, "ep=enabled");
+	assert_true(has(&cfg, FEATURE_EP) && cfg.ep_enabled);
+	takes(&cfg, "ep=off");
+	assert_false(has(&cfg, FEATURE_EP) || cfg.ep_enabled);
+	refuses("ep=yes", "it takes on|off|enabled");
+	assert_true(settings_feature("ep") == FEATURE_EP);
+}
+
+static void
 rp_ids_are_a_list(void **state)
 {
 	struct auth_config cfg = config();
@@ -581,6 +597,7 @@ main(void)
 		cmocka_unit_test(algorithms_by_name_and_number),
 		cmocka_unit_test(certifications_have_levels),
 		cmocka_unit_test(transports_are_a_set),
+		cmocka_unit_test(enterprise_attestation_may_come_enabled),
 		cmocka_unit_test(rp_ids_are_a_list),
 		cmocka_unit_test(attestation_for_single_rps),
 		cmocka_unit_test(rp_ids_as_long_as_they_are_kept),

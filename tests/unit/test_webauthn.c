@@ -1117,11 +1117,15 @@ test_enterprise_is_asked_of_tokens_that_have_it(void **state)
 
 	create_works(f, CREATE ",\"attestation\":\"enterprise\"}");
 	assert_int_equal(f->fake.make.enterprise, 0);
+	assert_true(f->client.not_enterprise);
+	create_works(f, CREATE ",\"attestation\":\"direct\"}");
+	assert_false(f->client.not_enterprise);
 	f->client.info.ep = true;
 	create_works(f, CREATE ",\"attestation\":\"direct\"}");
 	assert_int_equal(f->fake.make.enterprise, 0);
 	create_works(f, CREATE ",\"attestation\":\"enterprise\"}");
 	assert_int_equal(f->fake.make.enterprise, 2);
+	assert_false(f->client.not_enterprise);
 	check_passed(f);
 }
 
