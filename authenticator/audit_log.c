@@ -223,7 +223,7 @@ on_event(void *arg, const struct event *e)
 	if (!is_noted(e))
 		return;
 	if (a->len + 2 * AUDIT_LINE_MAX > sizeof(a->text))
-		audit_log_flush(a);
+		(void)audit_log_flush(a);
 	if (a->len == 0 && a->lost > 0)
 		gather_lost(a);
 	json_out_clear(&a->line);
@@ -263,7 +263,7 @@ audit_log_close(struct audit_log *a)
 {
 	if (a == NULL)
 		return;
-	audit_log_flush(a);
+	(void)audit_log_flush(a);
 	json_out_done(&a->line);
 	close(a->dirfd);
 	explicit_bzero(a, sizeof(*a));
@@ -331,14 +331,14 @@ append_text(struct audit_log *a)
 	return r;
 }
 
-void
+int
 audit_log_flush(struct audit_log *a)
 {
 	int r;
 
 	a->due_ms = 0;
 	if (a->len == 0)
-		return;
+		return 0;
 	r = append_text(a);
 	if (r < 0) {
 		a->lost += a->saying + a->lines;
@@ -352,6 +352,7 @@ audit_log_flush(struct audit_log *a)
 	explicit_bzero(a->text, a->len);
 	a->len = 0;
 	a->lines = 0;
+	return r;
 }
 
 const char *

@@ -49,7 +49,8 @@ struct event_sink *audit_log_sink(struct audit_log *a);
 
 /* When what was gathered is to be written; UINT64_MAX: nothing was. */
 uint64_t audit_log_deadline(struct audit_log *a, uint64_t now_ms);
-void audit_log_flush(struct audit_log *a);
+/* 0, or -errno: it could not, and they are lost. */
+int audit_log_flush(struct audit_log *a);
 
 /* One line for the user when writing begins to fail, once; or NULL. */
 const char *audit_log_trouble(struct audit_log *a);

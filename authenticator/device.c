@@ -280,7 +280,7 @@ enum device_want
 device_tick(struct device *d, uint64_t now_ms)
 {
 	if (d->audit != NULL && audit_log_deadline(d->audit, now_ms) <= now_ms)
-		audit_log_flush(d->audit);
+		(void)audit_log_flush(d->audit);
 	return stopped(d, auth_tick(d->engine, now_ms), now_ms);
 }
 
@@ -558,9 +558,8 @@ device_dirfd(const struct device *d)
 	return d->dirfd;
 }
 
-void
+int
 device_audit_flush(struct device *d)
 {
-	if (d->audit != NULL)
-		audit_log_flush(d->audit);
+	return d->audit != NULL ? audit_log_flush(d->audit) : 0;
 }

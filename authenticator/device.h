@@ -50,7 +50,8 @@ struct device_config {
 	struct auth_config auth;
 	struct device_tpm tpm;
 	const struct attestation_root *root;	/* NULL: our own */
-	enum audit_mode	audit;		/* of operations; not with manage */
+	enum audit_mode	audit;		/* of operations, and with manage of
+					 * what the owner does */
 	/* for tests: this provider, which outlives the device, and not what
 	 * the directory says; and see store_impl.h */
 	struct keys	*keys;
@@ -311,7 +312,7 @@ int device_tag(struct device *d, struct span data,
     uint8_t out[static KEY_TAG_LEN]);
 const char *device_path(const struct device *d);
 int device_dirfd(const struct device *d);	/* -1: it has none */
-/* What is noted of its operations is written now. */
-void device_audit_flush(struct device *d);
+/* What is noted of its operations is written now: see audit_log_flush(). */
+int device_audit_flush(struct device *d);
 
 #endif

@@ -230,7 +230,7 @@ open_parts(struct device *d, const struct device_config *cfg,
 		r = open_faults(d, cfg, msg, msglen);
 	if (r == 0 && !cfg->manage)
 		r = device_start(d, cfg, now_ms, msg, msglen);
-	if (r == 0 && !cfg->manage)
+	if (r == 0)
 		r = start_audit(d, cfg, msg, msglen);
 	if (r < 0)
 		close_parts(d);

@@ -196,8 +196,8 @@ act(const struct action *action, const char *state, const char *id,
 
 	if (r == 0)
 		r = action->run(&m, id, as_json);
-	if (r != 0)
-		cli_error("%s", m.msg);
+	if (r != 0 || m.warning[0] != '\0')
+		cli_error("%s", r != 0 ? m.msg : m.warning);
 	manage_close(&m);
 	return r == 0 ? CLI_DONE : CLI_FAILED;
 }

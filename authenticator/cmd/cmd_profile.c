@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sealkey profile: models of keys, and which of them a key is. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +8,6 @@
 #include "authenticator/control/manage.h"
 #include "authenticator/names.h"
 #include "authenticator/profile/profile_json.h"
-#include "authenticator/profile/profile_state.h"
 
 static const char help[] =
 "Usage: sealkey profile list [--json]\n"
@@ -142,43 +140,6 @@ do_check(const struct profile_use *use)
 	return status;
 }
 
-/* The file itself goes along: the key may not see what we see. */
-static int
-set_running(struct manage *m, const struct profile *p)
-{
-	json_t *body = json_pack("{s:s%}", "profileText",
-	    (const char *)p->text.p, p->text.len);
-	char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
-	json_t *reply = NULL;
-	int r = -ENOMEM;
-
-	if (text != NULL)
-		r = manage_request(m, "PUT", "profile", text, &reply);
-	else
-		snprintf(m->msg, sizeof(m->msg), "out of memory");
-	free(text);
-	json_decref(body);
-	json_decref(reply);
-	return r;
-}
-
-/* It would not start again. */
-static int
-set_at_rest(struct manage *m, const struct profile *p)
-{
-	struct auth_config cfg = { .features = 0 };
-
-	profile_apply(p, &cfg);
-	if (cfg.attestation.kind == ATTESTATION_TPM &&
-	    !device_keys_info(m->device)->tpm) {
-		snprintf(m->msg, sizeof(m->msg), "tpm attestation needs keys "
-		    "in a TPM");
-		return -ENOTSUP;
-	}
-	return profile_keep(p, device_dirfd(m->device), m->path, m->msg,
-	    sizeof(m->msg));
-}
-
 static int
 do_set(const struct profile_use *use)
 {
@@ -190,12 +151,10 @@ do_set(const struct profile_use *use)
 	if (profile_load(use->operands[0], &p, msg, sizeof(msg)) < 0)
 		return cli_error("%s", msg);
 	r = manage_open(&m, use->state);
-	if (r == 0 && m.device == NULL)
-		r = set_running(&m, p);
-	else if (r == 0)
-		r = set_at_rest(&m, p);
-	if (r < 0)
-		cli_error("%s", m.msg);
+	if (r == 0)
+		r = manage_set_profile(&m, p);
+	if (r < 0 || m.warning[0] != '\0')
+		cli_error("%s", r < 0 ? m.msg : m.warning);
 	manage_close(&m);
 	profile_free(p);
 	return r < 0 ? CLI_FAILED : CLI_DONE;

@@ -56,6 +56,8 @@ reset(const char *state, bool yes)
 		r = manage_reset(&m);
 		if (r < 0)
 			status = cli_error("reset: %s", m.msg);
+		else if (m.warning[0] != '\0')
+			cli_error("reset: %s", m.warning);
 	}
 	manage_close(&m);
 	return status;

@@ -15,6 +15,7 @@
 #include "authenticator/control/describe.h"
 #include "authenticator/names.h"
 #include "authenticator/paths.h"
+#include "authenticator/profile/profile_state.h"
 
 #define BUSY_TRIES	30
 #define BUSY_WAIT_MS	100
@@ -50,8 +51,9 @@ int
 manage_open_tpm(struct manage *m, const char *state,
     const struct device_tpm *tpm, bool look)
 {
+	/* how the key itself does it, nobody knows while it is at rest */
 	struct device_config cfg = { .manage = true, .look = look,
-	    .tpm = *tpm };
+	    .tpm = *tpm, .audit = AUDIT_SEALED };
 	int r;
 
 	memset(m, 0, sizeof(*m));
@@ -292,6 +294,29 @@ manage_each(struct manage *m, int (*each)(void *arg, json_t *cred), void *arg)
 	return explain(m, store_each(device_store(m->device), visit, &v));
 }
 
+/* Which model it was done to, as a running key says it. */
+static void
+label(struct manage *m)
+{
+	char msg[PROFILE_MESSAGE_LEN];
+	struct profile *p = NULL;
+
+	if (profile_recall(m->path, &p, msg, sizeof(msg)) == 0 && p != NULL)
+		watch_label_profile(device_watch(m->device), p->name);
+	profile_free(p);
+}
+
+/* It is done, whether or not it can be noted down. */
+static void
+note_down(struct manage *m)
+{
+	int r = device_audit_flush(m->device);
+
+	if (r < 0)
+		snprintf(m->warning, sizeof(m->warning), "%s/audit.log: %s: "
+		    "that it is done is not in it", m->path, strerror(-r));
+}
+
 int
 manage_delete(struct manage *m, const char *id)
 {
@@ -306,15 +331,71 @@ manage_delete(struct manage *m, const char *id)
 	r = describe_find(m->device, id, &cred);
 	if (r < 0)
 		return explain(m, r);
-	return explain_device(m, device_delete(m->device, cred.seq));
+	label(m);
+	r = device_delete(m->device, cred.seq);
+	note_down(m);
+	return explain_device(m, r);
 }
 
 int
 manage_reset(struct manage *m)
 {
+	int r;
+
 	if (m->device == NULL)
 		return call_simple(m, "POST", "reset");
-	return explain_device(m, device_reset(m->device));
+	label(m);
+	r = device_reset(m->device);
+	note_down(m);
+	return explain_device(m, r);
+}
+
+/* The file itself goes along: the key may not see what we see. */
+static int
+set_running(struct manage *m, const struct profile *p)
+{
+	json_t *body = json_pack("{s:s%}", "profileText",
+	    (const char *)p->text.p, p->text.len);
+	char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
+	json_t *reply = NULL;
+	int r = -ENOMEM;
+
+	if (text != NULL)
+		r = manage_request(m, "PUT", "profile", text, &reply);
+	else
+		snprintf(m->msg, sizeof(m->msg), "out of memory");
+	free(text);
+	json_decref(body);
+	json_decref(reply);
+	return r;
+}
+
+int
+manage_set_profile(struct manage *m, const struct profile *p)
+{
+	static const struct event changed = { .kind = EVENT_PROFILE_CHANGED,
+	    .owner = true };
+	struct auth_config cfg = { .features = 0 };
+	int r;
+
+	if (m->device == NULL)
+		return set_running(m, p);
+	profile_apply(p, &cfg);
+	/* it would not start again */
+	if (cfg.attestation.kind == ATTESTATION_TPM &&
+	    !device_keys_info(m->device)->tpm) {
+		snprintf(m->msg, sizeof(m->msg), "tpm attestation needs keys "
+		    "in a TPM");
+		return -ENOTSUP;
+	}
+	r = profile_keep(p, device_dirfd(m->device), m->path, m->msg,
+	    sizeof(m->msg));
+	if (r < 0)
+		return r;
+	watch_label_profile(device_watch(m->device), p->name);
+	watch_tell(device_watch(m->device), &changed);
+	note_down(m);
+	return 0;
 }
 
 int

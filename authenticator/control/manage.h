@@ -17,6 +17,7 @@
 #include "authenticator/device.h"
 #include "authenticator/note.h"
 #include "authenticator/presence.h"
+#include "authenticator/profile/profile.h"
 
 struct manage {
 	struct device	*device;	/* NULL: it runs */
@@ -24,6 +25,7 @@ struct manage {
 	char		 control[PATH_MAX];	/* of the socket */
 	char		 id[NOTE_ID_LEN];	/* there; "": the first key */
 	char		 msg[DEVICE_MESSAGE_LEN + PATH_MAX];
+	char		 warning[64 + PATH_MAX];	/* of what is done */
 };
 
 /* state as --state gave it, or NULL. Never makes anything. */
@@ -51,8 +53,13 @@ int manage_show(struct manage *m, const char *id, json_t **out);
 /* each(arg, credential) until it returns non-zero; returns that or 0. */
 int manage_each(struct manage *m, int (*each)(void *arg, json_t *cred),
     void *arg);
+/*
+ * What its owner does, in the audit log of the key, running or not. At rest
+ * that comes last and does not fail it: then there is a warning.
+ */
 int manage_delete(struct manage *m, const char *id);
 int manage_reset(struct manage *m);
+int manage_set_profile(struct manage *m, const struct profile *p);
 /*
  * The same for the lines of the audit log since f->since_ms until
  * f->until_ms; *damaged: how many could not be read.

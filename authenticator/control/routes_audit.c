@@ -47,7 +47,7 @@ get_audit(struct request *rq)
 	    !take_place(rq, &r))
 		return answer_invalid("since and until are numbers, "
 		    "milliseconds since 1970, and after is what next was");
-	device_audit_flush(rq->key->device);
+	(void)device_audit_flush(rq->key->device);
 	list = json_array();
 	if (list == NULL)
 		return answer_success(NULL);

@@ -115,6 +115,44 @@ webauthn_says()
 }
 check "webauthn with a state directory notes it, too" webauthn_says
 
+# What is done to a key at rest, with who did it and what it was done to
+has_line()
+{
+	"$SEALKEY" audit --json --state "$T/quiet" --operation "$1" \
+	    >"$T/lines" && [ "$(wc -l <"$T/lines")" = 1 ] &&
+	    grep -q '"owner":true' "$T/lines" && grep -q "$2" "$T/lines"
+}
+check "at rest: it becomes another model" exits 0 profile set titan-v2 \
+    --state "$T/quiet"
+check "which is a line" has_line profile-changed '"profile":"titan-v2"'
+id=$("$SEALKEY" credentials list --state "$T/quiet" | cut -d ' ' -f 1)
+check "at rest: its credential is deleted" exits 0 credentials delete \
+    --state "$T/quiet" -- "$id"
+check "which is a line" has_line credential-deleted \
+    "\"rpId\":\"example.com\",\"credentialId\":\"$id\""
+check "with the model" has_line credential-deleted '"profile":"titan-v2"'
+check "at rest: it is reset" exits 0 reset --yes --state "$T/quiet"
+check "which is a line" has_line reset '"event":"reset"'
+check "that nobody else can read" \
+    [ "$(grep -c -v '^[A-Za-z0-9_-]*$' "$T/quiet/audit.log")" = 0 ]
+before=$(stat -c %s "$T/quiet/audit.log")
+looks_only()
+{
+	exits 0 info --state "$T/quiet" && exits 0 credentials list \
+	    --state "$T/quiet" && exits 1 credentials delete AAAA \
+	    --state "$T/quiet" &&
+	    [ "$(stat -c %s "$T/quiet/audit.log")" = "$before" ]
+}
+check "who only looks leaves none" looks_only
+rm "$T/quiet/audit.log" && ln -s nowhere "$T/quiet/audit.log"
+is_done_all_the_same()
+{
+	attempt reset --yes --state "$T/quiet"
+	[ "$status" = 0 ] && one_line &&
+	    says 'audit.log: .* that it is done is not in it'
+}
+check "what cannot be noted down is done, and said" is_done_all_the_same
+
 check "--audit is one of three" exits 2 run --audit yes
 check "and says which" says "off, sealed or plain"
 check "--operation is one that there is" exits 2 audit \
