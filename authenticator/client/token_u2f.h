@@ -6,7 +6,9 @@
  *
  * Such a token shows that somebody is there, and no more: it is asked again
  * and again until somebody touched it. Its credentials are for ES256, are
- * found by their IDs alone, and come with a fido-u2f attestation.
+ * found by their IDs alone, and come with a fido-u2f attestation. As with all
+ * tokens, what they answer is taken apart and not judged: handles and
+ * signatures may be empty, or none at all.
  */
 #ifndef AUTHENTICATOR_TOKEN_U2F_H
 #define AUTHENTICATOR_TOKEN_U2F_H

@@ -382,6 +382,44 @@ u2f_is_told()
 }
 check "webauthn: a key of the time before FIDO2 says so" u2f_is_told
 
+# u2f_responds create|get NAME OPTIONS: with that fault, over U2F
+u2f_responds()
+{
+	"$SEALKEY" webauthn "$1" --origin https://example.com \
+	    --state "$T/old" --tpm none --set versions=U2F_V2 \
+	    ${2:+--fault "$2"} >"$T/out" 2>"$T/err" <<<"$3"
+}
+
+# What a row says of U2F, a relying party sees
+u2f_registers='{"rp": {"id": "example.com", "name": "E"}, "challenge": "AAAA",
+    "user": {"id": "AQID", "name": "a", "displayName": "A"},
+    "attestation": "direct",
+    "pubKeyCredParams": [{"type": "public-key", "alg": -7}]}'
+rows_of_u2f()
+{
+	"$SEALKEY" fault list --json | python3 -c '
+import json, sys
+for r in json.load(sys.stdin):
+    if r["u2f"]: print(r["stage"], r["name"])'
+}
+check "a key of the time before FIDO2 registers" u2f_responds create "" \
+    "$u2f_registers"
+u2f_signs="{\"challenge\": \"AAAA\", \"rpId\": \"example.com\",
+    \"allowCredentials\": [{\"type\": \"public-key\", \"id\": \"$(
+    sed 's/.*"id":"\([^"]*\).*/\1/' "$T/out")\"}]}"
+check "and signs in" u2f_responds get "" "$u2f_signs"
+rows_of_u2f >"$T/rows"
+check "it has 20 faults or more" test "$(wc -l <"$T/rows")" -ge 20
+while read -r stage name <&3; do
+	if [ "$stage" = registration ]; then
+		check "webauthn: over U2F, too: $name" u2f_responds create \
+		    "$name" "$u2f_registers"
+	else
+		check "webauthn: over U2F, too: $name" u2f_responds get \
+		    "$name" "$u2f_signs"
+	fi
+done 3<"$T/rows"
+
 client_never()
 {
 	with honest reg.up-clear

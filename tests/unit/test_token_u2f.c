@@ -33,6 +33,7 @@ struct fake {
 	uint8_t		 answer[600];	/* to register, without its status */
 	size_t		 answer_len;
 	int		 sw;		/* instead; 0: none */
+	size_t		 cut;		/* off its assertion's end */
 	int		 check_sw;	/* of its own handle */
 	uint8_t		 presence;	/* what it says of whoever signs */
 	int		 error;		/* of the wire */
@@ -71,7 +72,7 @@ authenticate(const struct apdu *apdu, struct span data)
 	if (++f.asked < f.touched_at)
 		return reply(span("", 0), SW_CONDITIONS_NOT_SATISFIED);
 	f.signs++;
-	return reply(span(assertion, sizeof(assertion)), SW_NO_ERROR);
+	return reply(span(assertion, sizeof(assertion) - f.cut), SW_NO_ERROR);
 }
 
 static int
@@ -265,21 +266,47 @@ no_part_of_an_answer_is_an_answer(void **state)
 	size_t len = f.answer_len;
 
 	(void)state;
-	for (f.answer_len = 0; f.answer_len < len; f.answer_len++)
+	/* up to the signature */
+	for (f.answer_len = 0; f.answer_len < len - 6; f.answer_len++)
 		assert_int_equal(make(&req, &cred), -EPROTO);
-	f.answer_len = len + 1;		/* something behind it */
-	assert_int_equal(make(&req, &cred), -EPROTO);
 	f.answer_len = len;
 	f.answer[1] = 0x02;		/* a compressed point */
 	assert_int_equal(make(&req, &cred), -EPROTO);
 	f.answer[1] = 0x04;
 	f.answer[66] = 0xff;		/* a handle beyond the end */
 	assert_int_equal(make(&req, &cred), -EPROTO);
-	f.answer[66] = 0;		/* none */
-	assert_int_equal(make(&req, &cred), -EPROTO);
 	f.answer[66] = HANDLES;
 	f.answer[68 + HANDLES] = 0x80;	/* a length without an end */
 	assert_int_equal(make(&req, &cred), -EPROTO);
+}
+
+/* What a relying party has to notice reaches it. */
+static void
+an_answer_is_not_judged(void **state)
+{
+	static const uint8_t none[] = { 0xa2, 0x63, 's', 'i', 'g', 0x40 };
+	struct token_make req = make_request();
+	struct token_credential cred;
+	struct token_auth_data parts;
+	size_t len = f.answer_len;
+
+	(void)state;
+	f.answer_len = len - 6;		/* no signature */
+	assert_int_equal(make(&req, &cred), 0);
+	assert_memory_equal(cred.att_stmt.p, none, sizeof(none));
+	f.answer_len = len - 1;		/* part of one */
+	assert_int_equal(make(&req, &cred), 0);
+	assert_int_equal(cred.att_stmt.p[5], 0x45);
+	f.answer_len = len + 1;		/* one, and something behind it */
+	assert_int_equal(make(&req, &cred), 0);
+	assert_int_equal(cred.att_stmt.p[5], 0x47);
+	/* no handle */
+	f.answer[66] = 0;
+	memmove(f.answer + 67, f.answer + 67 + HANDLES, len - 67 - HANDLES);
+	f.answer_len = len - HANDLES;
+	assert_int_equal(make(&req, &cred), 0);
+	assert_true(token_decode_auth_data(cred.auth_data, &parts));
+	assert_int_equal(parts.credential_id.len, 0);
 }
 
 /* --- authentication ------------------------------------------------------ */
@@ -367,6 +394,25 @@ nobody_waits_for_ever(void **state)
 }
 
 static void
+a_signature_is_not_judged(void **state)
+{
+	const struct span id = span(HANDLE, HANDLES);
+	struct token_get req = get_request(&id, 1);
+	struct token_assertion got;
+
+	(void)state;
+	f.cut = 1;
+	assert_int_equal(get(&req, &got), 0);
+	assert_int_equal(got.signature.len, 1);
+	f.cut = 2;
+	assert_int_equal(get(&req, &got), 0);
+	assert_int_equal(got.auth_data.len, 37);
+	assert_int_equal(got.signature.len, 0);
+	f.cut = 3;			/* part of the counter */
+	assert_int_equal(get(&req, &got), -EPROTO);
+}
+
+static void
 failures_are_told(void **state)
 {
 	const struct span id = span(HANDLE, HANDLES);
@@ -413,6 +459,8 @@ main(void)
 		cmocka_unit_test_setup(a_registration_is_a_credential, setup),
 		cmocka_unit_test_setup(what_u2f_cannot_is_refused, setup),
 		cmocka_unit_test_setup(an_excluded_one_takes_a_touch, setup),
+		cmocka_unit_test_setup(an_answer_is_not_judged, setup),
+		cmocka_unit_test_setup(a_signature_is_not_judged, setup),
 		cmocka_unit_test_setup(no_part_of_an_answer_is_an_answer,
 		    setup),
 		cmocka_unit_test_setup(the_first_that_it_knows_signs, setup),
