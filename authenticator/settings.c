@@ -616,7 +616,8 @@ static const struct setting settings[] = {
 	    .values = "packed|self|none|tpm|fido-u2f|android-key|apple|"
 	    "compound|android-safetynet",
 	    .meaning = "of new credentials; tpm: by the TPM that the keys "
-	    "are in, and packed for keys that are not" },
+	    "are in, and packed for keys that are not. U2F has one of its "
+	    "own, unless it is self or none" },
 	{ .name = "attestationFor", .take = settings_take_format_rps,
 	    .values = "RP_ID:KIND,...|none", .meaning = "another kind for "
 	    "these RPs, 8 at most; given again, it adds to them" },

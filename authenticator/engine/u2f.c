@@ -217,33 +217,33 @@ ur_create(struct auth *au, struct auth_op *op)
 /*
  * Without a chain to show, the certificate is one that the new key signs
  * for itself: U2F has no reply without a certificate, and the leaf would
- * tell who this key is to relying parties that its owner tells nothing.
+ * tell who this key is to relying parties that its owner tells nothing. With
+ * a chain it is always U2F's, whatever CTAP2 makes of it.
  */
 bool
 u2f_has_chain(const struct auth *au)
 {
 	switch (au->cfg.attestation.kind) {
-	case ATTESTATION_PACKED:
-	case ATTESTATION_TPM:
-	case ATTESTATION_FIDO_U2F:
-	case ATTESTATION_COMPOUND:
-		return au->cfg.attestation.alg == COSE_ES256;
-	default:
+	case ATTESTATION_SELF:
+	case ATTESTATION_NONE:
 		return false;
+	default:
+		return au->cfg.attestation.alg == COSE_ES256;
 	}
 }
 
 /* DER: ecdsa-with-SHA256 */
 #define DER_ALGORITHM	0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, \
 			0x3d, 0x04, 0x03, 0x02
-/* CN=sealkey */
-#define DER_NAME	0x30, 0x12, 0x31, 0x10, 0x30, 0x0e, 0x06, 0x03, \
-			0x55, 0x04, 0x03, 0x0c, 0x07, \
-			's', 'e', 'a', 'l', 'k', 'e', 'y'
+/* CN=sealkey TEST */
+#define DER_NAME	0x30, 0x17, 0x31, 0x15, 0x30, 0x13, 0x06, 0x03, \
+			0x55, 0x04, 0x03, 0x0c, 0x0c, \
+			's', 'e', 'a', 'l', 'k', 'e', 'y', ' ', \
+			'T', 'E', 'S', 'T'
 
 /* A TBSCertificate (RFC 5280, 4.1) up to the public key's point. */
 static const uint8_t tbs_head[] = {
-	0x30, 0x81, 0xb4,
+	0x30, 0x81, 0xbe,
 	0x02, 0x01, 0x01,			/* serialNumber */
 	DER_ALGORITHM,
 	DER_NAME,				/* issuer */
@@ -258,7 +258,7 @@ static const uint8_t tbs_head[] = {
 	0x07, 0x03, 0x42, 0x00,			/* P-256 */
 };
 #define TBS_LEN		(sizeof(tbs_head) + POINT_LEN)
-_Static_assert(TBS_LEN == 3 + 0xb4, "the length that it begins with");
+_Static_assert(TBS_LEN == 3 + 0xbe, "the length that it begins with");
 
 static void
 sign_with_credential(struct auth_op *op)

@@ -184,6 +184,11 @@ a_certificate_for_u2f_attests(void **state)
 	(void)state;
 	check_certificate_for_u2f("attestation=packed");
 	check_certificate_for_u2f("attestation=tpm");
+	check_certificate_for_u2f("attestation=fido-u2f");
+	check_certificate_for_u2f("attestation=android-key");
+	check_certificate_for_u2f("attestation=apple");
+	check_certificate_for_u2f("attestation=compound");
+	check_certificate_for_u2f("attestation=android-safetynet");
 }
 
 /* The certificate is whole, the key's own, and signed by it. */
@@ -196,6 +201,7 @@ check_own_certificate(const char *attestation)
 	const uint8_t *p, *end;
 	EVP_PKEY *key;
 	uint8_t msg[400];
+	char name[64];
 	X509 *cert;
 
 	do_register(s, &reg);
@@ -208,6 +214,9 @@ check_own_certificate(const char *attestation)
 	assert_int_equal(X509_verify(cert, key), 1);
 	assert_int_equal(X509_NAME_cmp(X509_get_issuer_name(cert),
 	    X509_get_subject_name(cert)), 0);
+	assert_true(X509_NAME_get_text_by_NID(X509_get_subject_name(cert),
+	    NID_commonName, name, sizeof(name)) > 0);
+	assert_string_equal(name, "sealkey TEST");
 	assert_int_equal(X509_cmp_current_time(X509_get0_notBefore(cert)), -1);
 	assert_int_equal(X509_cmp_current_time(X509_get0_notAfter(cert)), 1);
 	assert_true(verifies(key, msg, signed_by_register(&reg, msg), p,
