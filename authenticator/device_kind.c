@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "authenticator/forge/forge.h"
+#include "authenticator/settings.h"
 
 #define FIRMWARE_VERSION	100	/* getInfo 0E; major, minor, patch */
 
@@ -133,13 +134,10 @@ static int
 check_chain(const struct device *d, char *msg, size_t msglen)
 {
 	const struct auth_leaf *leaf = &d->auth.leaf;
-	const char *why = leaf->chain == 0 ? NULL :
-	    attestation_judge_chain(d->attestation, leaf->chain);
+	const char *why = settings_judge(&d->auth);
 
-	/* a certificate that was never good is the faults' business */
-	if (leaf->not_before_s != 0 && leaf->not_after_s != 0 &&
-	    leaf->not_before_s > leaf->not_after_s)
-		why = "attestationNotBefore is later than attestationNotAfter";
+	if (why == NULL && leaf->chain != 0)
+		why = attestation_judge_chain(d->attestation, leaf->chain);
 	if (why == NULL)
 		return 0;
 	snprintf(msg, msglen, "%s", why);

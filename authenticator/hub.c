@@ -511,8 +511,8 @@ write_note(struct hub_key *k, char *msg, size_t msglen)
 {
 	if (k->hub->control[0] == '\0')
 		return 0;
-	return note_write(device_store(k->device), k->hub->control, k->id,
-	    msg, msglen);
+	return note_write(device_store(k->device), device_path(k->device),
+	    k->hub->control, k->id, msg, msglen);
 }
 
 /* What it looks like to a machine. p: NULL: sealkey itself. */

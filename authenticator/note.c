@@ -12,8 +12,8 @@
 #define CONTROL		"\ncontrol "
 
 int
-note_write(struct store *st, const char *control, const char *id, char *msg,
-    size_t msglen)
+note_write(struct store *st, const char *path, const char *control,
+    const char *id, char *msg, size_t msglen)
 {
 	char text[NOTE_MAX];
 	int r;
@@ -22,8 +22,8 @@ note_write(struct store *st, const char *control, const char *id, char *msg,
 	    (int)getpid(), id, control);
 	r = store_lock_note(st, text);
 	if (r < 0)
-		snprintf(msg, msglen, "cannot write the lock of the state "
-		    "directory: %s", strerror(-r));
+		snprintf(msg, msglen, "%s: cannot write its lock: %s", path,
+		    strerror(-r));
 	return r;
 }
 

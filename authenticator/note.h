@@ -18,9 +18,9 @@
 
 #include "authenticator/store/store.h"
 
-/* 0, or -errno and one line in msg. */
-int note_write(struct store *st, const char *control, const char *id,
-    char *msg, size_t msglen);
+/* Into that of st, which is in path. 0, or -errno and one line in msg. */
+int note_write(struct store *st, const char *path, const char *control,
+    const char *id, char *msg, size_t msglen);
 
 #define NOTE_ID_LEN	49	/* bytes, with the NUL; see HUB_ID_MAX */
 

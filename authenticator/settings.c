@@ -668,6 +668,19 @@ find(const char *name)
 	return NULL;
 }
 
+const char *
+settings_judge(const struct auth_config *cfg)
+{
+	const struct auth_leaf *leaf = &cfg->leaf;
+
+	/* a certificate that was never good is the faults' business */
+	if (leaf->not_before_s != 0 && leaf->not_after_s != 0 &&
+	    leaf->not_before_s > leaf->not_after_s)
+		return "attestationNotBefore is later than "
+		    "attestationNotAfter";
+	return NULL;
+}
+
 uint64_t
 settings_feature(const char *name)
 {

@@ -28,6 +28,11 @@ int settings_set(struct auth_config *cfg, const char *name,
 int settings_assign(struct auth_config *cfg, const char *assignment,
     char *msg, size_t msglen);
 
+/*
+ * What contradicts itself in cfg, when all of it is set: a line, or NULL.
+ */
+const char *settings_judge(const struct auth_config *cfg);
+
 /* A kind of attestation by the name that settings have for it, and back;
  * false if there is none of that name. */
 const char *settings_attestation_name(enum attestation_kind kind);

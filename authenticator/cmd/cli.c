@@ -99,6 +99,11 @@ wrong_option(struct cli *cli)
 static int
 end_of_options(struct cli *cli)
 {
+	const char *wrong = cli->auth != NULL ? settings_judge(cli->auth) :
+	    NULL;
+
+	if (wrong != NULL)
+		return stop(cli, cli_wrong_use(cli, "%s", wrong));
 	if (cli->operands != NULL || optind >= cli->argc)
 		return CLI_END;
 	return stop(cli, cli_wrong_use(cli, "unexpected \"%s\"%s%s%s",

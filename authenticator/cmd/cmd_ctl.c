@@ -303,6 +303,8 @@ make_call(const struct cli *cli, const struct verb *v,
 	call->method = argc > 0 ? v->method : v->bare;
 	if (item && argc > 0 && ((argc > 1 && !v->free) || !is_item(argv[0])))
 		return cli_wrong_use(cli, "%s takes one ID", v->name);
+	if (item && argc == 1 && v->free)
+		return cli_wrong_use(cli, "%s %s what?", v->name, argv[0]);
 	if (item) {
 		path = fill_path(v->path, argc > 0 ? argv[0] : NULL);
 		if (path == NULL)

@@ -39,7 +39,17 @@ give(struct mds_document *out, const char *type, void *body, size_t len)
 		out->status = 500;
 		return;
 	}
-	*out = (struct mds_document){ 200, type, body, len };
+	*out = (struct mds_document){ .status = 200, .type = type,
+	    .body = body, .len = len };
+}
+
+/* For who asked, and for who runs it. */
+static void
+cannot(struct mds_document *out, const char *why)
+{
+	out->status = 500;
+	snprintf(out->why, sizeof(out->why), "%.*s", MDS_WHY_LEN - 1, why);
+	cli_error("mds: %s", why);
 }
 
 static void
@@ -48,10 +58,9 @@ give_blob(struct service *s, struct mds_document *out)
 	char msg[PATH_MAX + MDS_MESSAGE_LEN];
 	const char *blob;
 
-	out->status = 500;
 	if (mds_publish(&s->use->publisher, time(NULL), &blob, msg,
 	    sizeof(msg)) != 0)
-		cli_error("mds: %s", msg);
+		cannot(out, msg);
 	else
 		give(out, "application/jose", strdup(blob), strlen(blob));
 }
@@ -67,7 +76,7 @@ give_root(struct service *s, struct mds_document *out)
 
 /* New ones if that works; else those of before, until they are over. */
 static const json_t *
-current_lists(struct service *s)
+current_lists(struct service *s, struct mds_document *out)
 {
 	static const struct device_tpm as_made;
 	int64_t now_s = time(NULL);
@@ -85,7 +94,7 @@ current_lists(struct service *s)
 		s->lists = lists;
 		s->lists_s = now_s;
 	} else {
-		cli_error("mds: %s", m.msg);
+		cannot(out, m.msg);
 	}
 	manage_close(&m);
 	return s->lists != NULL && now_s - s->lists_s < CRL_VALID_S ?
@@ -96,7 +105,7 @@ static void
 give_attestation_list(struct service *s, const char *name,
     struct mds_document *out)
 {
-	const json_t *list = json_object_get(current_lists(s), name);
+	const json_t *list = json_object_get(current_lists(s, out), name);
 	const char *text = json_string_value(list);
 	size_t len = json_string_length(list), pad = 0;
 	unsigned char *der;

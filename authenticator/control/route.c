@@ -133,6 +133,8 @@ bool
 request_object(struct request *rq, bool may_be_empty, json_t **out,
     struct answer *failed)
 {
+	char line[96];
+	json_error_t error;
 	json_t *json;
 
 	if (rq->body_len == 0 && may_be_empty) {
@@ -142,13 +144,19 @@ request_object(struct request *rq, bool may_be_empty, json_t **out,
 		return *out != NULL;
 	}
 	json = json_loadb(rq->body, rq->body_len, JSON_REJECT_DUPLICATES,
-	    NULL);
+	    &error);
 	if (json_is_object(json)) {
 		*out = json;
 		return true;
 	}
+	/* the place alone: what stands there may be a PIN */
+	snprintf(line, sizeof(line), "the body has to be a JSON object");
+	if (json == NULL && rq->body_len > 0)
+		snprintf(line, sizeof(line), "the body has to be a JSON "
+		    "object, and is no JSON at line %d, column %d", error.line,
+		    error.column);
 	json_decref(json);
-	*failed = answer_invalid("the body has to be a JSON object");
+	*failed = answer_invalid(line);
 	return false;
 }
 

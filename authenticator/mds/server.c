@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,6 +58,19 @@ refuse(struct MHD_Connection *connection, int status, const char *line)
 	return send_document(connection, &doc);
 }
 
+static enum MHD_Result
+refuse_document(struct MHD_Connection *connection,
+    const struct mds_document *doc)
+{
+	char line[MDS_WHY_LEN + 32];
+
+	if (doc->status == 404)
+		return refuse(connection, 404, "there is no such document\n");
+	snprintf(line, sizeof(line), "it cannot be made%s%s\n",
+	    doc->why[0] != '\0' ? ": " : "", doc->why);
+	return refuse(connection, doc->status, line);
+}
+
 /* Called once for the headers, then for the body, then with *size 0. */
 static enum MHD_Result
 on_request(void *arg, struct MHD_Connection *connection, const char *url,
@@ -86,10 +100,8 @@ on_request(void *arg, struct MHD_Connection *connection, const char *url,
 	    strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
 		return refuse(connection, 405, "there is nothing but GET\n");
 	s->find(s->arg, url, &doc);
-	if (doc.body == NULL)
-		return refuse(connection, doc.status, doc.status == 404 ?
-		    "there is no such document\n" : "it cannot be made\n");
-	return send_document(connection, &doc);
+	return doc.body != NULL ? send_document(connection, &doc) :
+	    refuse_document(connection, &doc);
 }
 
 int

@@ -14,11 +14,14 @@
 
 #include "authenticator/loopback.h"
 
+#define MDS_WHY_LEN	256	/* bytes, with the NUL; the rest is cut off */
+
 struct mds_document {
 	int		 status;	/* of HTTP */
 	const char	*type;
 	void		*body;		/* malloc()ed; the server frees it */
 	size_t		 len;
+	char		 why[MDS_WHY_LEN];	/* body NULL: a line, or "" */
 };
 
 struct mds_server;

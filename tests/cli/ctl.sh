@@ -287,6 +287,9 @@ check "the one name of three that is no text" badly \
     "AAAA", "rpName": "a", "userName": "b", "userDisplayName": 7'
 check "BS without BE" refuses . properties --key from -- "$(ctl --key from \
     credentials | sed 's/^{"id":"\([^"]*\)".*/\1/')" backupState=true
+check "properties, but which" exits 2 ctl \
+    --control "$control" --key to properties AAAA
+check "is what it says" says 'ctl: properties AAAA what? '
 check "properties of nobody" refuses 'no credential' properties --key to \
     AAAA signCount=1
 check "it has no PIN" tells '^set: false$' pin --key to
@@ -420,6 +423,11 @@ if command -v curl >/dev/null; then
 	printf '{"a":%.0s' {1..3000} >"$T/deep"
 	check "deep JSON" answers 400 'invalid argument' \
 	    --data "@$T/deep" "$base/keys"
+	check "what is no JSON, by its place" answers 400 \
+	    'is no JSON at line 2, column 9"' \
+	    --data-binary $'{"pin":\n "1234" x}' "$base/keys"
+	check "JSON that is no object" answers 400 \
+	    'has to be a JSON object"' --data '[]' "$base/keys"
 	check "text that is no UTF-8" answers 400 'invalid argument' \
 	    --data $'{"key": "\xff"}' "$base/keys"
 	check "text that an error cuts within a letter" answers 400 \

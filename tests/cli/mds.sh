@@ -331,8 +331,15 @@ until grep -q ready "$T/run.err"; do
 	kill -0 "$!" || break
 	read -r -t 0.05 <>"$T/never" || true
 done
-check "its metadata is served" serve --profile sealkey
+echo '{}' >"$T/reports.json"
+check "its metadata is served" serve --profile sealkey \
+    --status-file "$T/reports.json"
 check "with its lists" list_is_by /crl/attestation.crl 'TEST intermediate'
+echo '{' >"$T/reports.json"
+check "what cannot be made is an error" gives /blob.jwt "500 text/plain"
+check "which says why" grep -q 'it cannot be made: .*/reports.json: line 2' \
+    "$T/body"
+check "also to who runs it" grep -q 'reports.json: line 2' "$T/serve.err"
 check "a statement is there as well" exits 0 mds statement --state "$key"
 kill "$server"
 wait "$server"

@@ -242,12 +242,32 @@ on_full_disk()
 		cat log
 		[ "$(grep -c "sealkey: .*full" log)" = 1 ]' - "$T"
 }
+# One that is full from the start: which directory does not work?
+# shellcheck disable=SC2016
+starts_on_full_disk()
+{
+	unshare -rm bash -c '
+		mount -t tmpfs -o size=2m none "$1/small" &&
+		    cd "$1/small" || exit
+		"$SEALKEY" webauthn create --origin https://example.com \
+		    --state key --tpm none <"$1/create.json" >/dev/null || exit
+		cat /dev/zero >fill 2>/dev/null
+		"$SEALKEY" run --state key --tpm none --socket s 2>"$1/start.log"
+		status=$?
+		cat "$1/start.log"
+		[ "$status" = 1 ] && [ "$(wc -l <"$1/start.log")" = 1 ] &&
+		    grep -q "^sealkey: $1/small/key.*No space left" \
+		    "$1/start.log"' - "$T"
+}
 echo '{"rpId": "example.com", "challenge": "AAAAAAAAAAAAAAAAAAAAAA"}' \
     >"$T/get.json"
 if unshare -rm mount -t tmpfs none "$T" 2>/dev/null; then
 	check "a full disk is told in a line" on_full_disk
+	check "one that is full already, by the directory" starts_on_full_disk
 else
 	skip "a full disk is told in a line" "no mount namespaces here"
+	skip "one that is full already, by the directory" \
+	    "no mount namespaces here"
 fi
 
 # whoever is told where it is may be in another folder

@@ -113,10 +113,11 @@ check "an attachment that is none is wrong use" \
 check "which says what there is" grep -q "it is cross-platform or platform" \
     "$T/err"
 check "a certificate that ends before it begins is refused" \
-    ends 1 create "${ORIGIN[@]}" --state "$T/dates" \
+    wrong create "${ORIGIN[@]}" --state "$T/dates" \
     --set attestationNotBefore=2031-01-01 --set attestationNotAfter=2030-01-01
 check "in whatever order that is said" \
     grep -q "attestationNotBefore is later than" "$T/err"
+check "and makes no key" test ! -e "$T/dates"
 check "operands are wrong use" \
     wrong get "${ORIGIN[@]}" --state "$T/s" more
 check "an unknown option is wrong use" wrong get "${ORIGIN[@]}" --frobnicate

@@ -204,7 +204,7 @@ hold(struct scratch *dir, bool running, useconds_t us)
 	assert_int_equal(pipe(ready), 0);
 	if ((pid = fork()) == 0) {
 		if (open_device(dir, false, true, &d) != 0 || (running &&
-		    note_write(device_store(d), "/run/x", "key1", msg,
+		    note_write(device_store(d), "/", "/run/x", "key1", msg,
 		    sizeof(msg)) != 0) || write(ready[1], "", 1) != 1)
 			_exit(1);
 		while (running)
