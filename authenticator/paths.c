@@ -3,9 +3,11 @@
 #include "authenticator/paths.h"
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +16,7 @@
 #include <unistd.h>
 
 #define KEY_DEFAULT	"sealkey/default"
+#define ENTRY_LEN	4096	/* bytes of an entry of passwd or group */
 
 /* A variable that is set, not empty, and if it must be an absolute path. */
 static const char *
@@ -146,6 +149,33 @@ others_can_write(const struct stat *st)
 	return (st->st_mode & (S_IWGRP | S_IWOTH)) != 0;
 }
 
+/*
+ * Whether the group of the directory is its owner's alone: of the same name,
+ * with nobody else in it. Where users have such groups, as Debian's do, their
+ * umask is 002 (pam_umask(8), usergroups), and what they made themselves is
+ * writable for its group. With an access control list those bits say something
+ * else.
+ */
+static bool
+group_is_owner(int fd, const struct stat *st)
+{
+	char user_text[ENTRY_LEN], group_text[ENTRY_LEN];
+	struct passwd user, *u = NULL;
+	struct group group, *g = NULL;
+
+	if (st->st_uid == 0 ||
+	    fgetxattr(fd, "system.posix_acl_access", NULL, 0) >= 0 ||
+	    getpwuid_r(st->st_uid, &user, user_text, sizeof(user_text),
+	    &u) != 0 || u == NULL || u->pw_gid != st->st_gid ||
+	    getgrgid_r(st->st_gid, &group, group_text, sizeof(group_text),
+	    &g) != 0 || g == NULL || strcmp(g->gr_name, u->pw_name) != 0)
+		return false;
+	for (char **name = g->gr_mem; *name != NULL; name++)
+		if (strcmp(*name, u->pw_name) != 0)
+			return false;
+	return true;
+}
+
 /* As good as: what root does with another's directory, root was told to. */
 static bool
 is_ours(const struct stat *st)
@@ -165,7 +195,8 @@ check_mode(int fd, const char *path, char *msg, size_t msglen)
 		snprintf(msg, msglen, "%s: %s", path, strerror(errno));
 		return -EIO;
 	}
-	if (!others_can_write(&st))
+	if (!others_can_write(&st) ||
+	    ((st.st_mode & S_IWOTH) == 0 && group_is_owner(fd, &st)))
 		return 0;
 	snprintf(msg, msglen, "%s: others can write to this directory: %s",
 	    path, is_ours(&st) && (st.st_mode & S_ISVTX) == 0 ?

@@ -30,9 +30,10 @@ int paths_absolute(const char *path, char out[static PATH_MAX], char *msg,
 
 /*
  * Opens the directory path. With create, makes it and its parents first,
- * with mode 0700. Returns the descriptor. -EPERM: its group, or everybody, can
- * write to it. Its parents are not looked at: those of a runner of tests are
- * often open to all, and are what the key is as safe as there.
+ * with mode 0700. Returns the descriptor. -EPERM: others can write to it, who
+ * are not its owner's own group (pam_umask(8), usergroups). Its parents are
+ * not looked at: those of a runner of tests are often open to all, and are
+ * what the key is as safe as there.
  */
 int paths_open_dir(const char *path, bool create, char *msg, size_t msglen);
 

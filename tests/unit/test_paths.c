@@ -8,9 +8,12 @@
 #include <cmocka.h>
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,11 +228,90 @@ who_else_can_write_could_replace_the_key(void **state)
 	expect_mode(0700, 0);
 	expect_mode(0755, 0);
 	expect_mode(02755, 0);
-	expect_mode(0720, -EPERM);
 	expect_mode(0702, -EPERM);
 	expect_mode(0777, -EPERM);
 	assert_memory_equal(msg, root, strlen(root));
 	assert_non_null(strstr(msg, "chmod 700 it"));
+}
+
+/* Somebody who has a group of that name for himself; false: nobody does. */
+static bool
+find_private_group(uid_t *uid, gid_t *gid)
+{
+	const struct passwd *pw;
+	const struct group *gr;
+	bool found = false;
+
+	setpwent();
+	while (!found && (pw = getpwent()) != NULL) {
+		*uid = pw->pw_uid;
+		*gid = pw->pw_gid;
+		gr = getgrgid(pw->pw_gid);
+		found = *uid != 0 && (geteuid() == 0 || *uid == geteuid()) &&
+		    gr != NULL && strcmp(gr->gr_name, pw->pw_name) == 0 &&
+		    gr->gr_mem[0] == NULL;
+	}
+	endpwent();
+	return found;
+}
+
+/* What umask 002 makes, which goes with such groups. */
+static void
+a_group_of_one_is_no_other(void **state)
+{
+	uid_t uid;
+	gid_t gid;
+
+	(void)state;
+	if (!find_private_group(&uid, &gid))
+		skip();
+	assert_int_equal(chown(root, uid, gid), 0);
+	expect_mode(0775, 0);
+	expect_mode(02770, 0);
+	expect_mode(0777, -EPERM);
+	expect_mode(0772, -EPERM);
+}
+
+static void
+any_other_group_is(void **state)
+{
+	uid_t uid;
+	gid_t gid;
+
+	(void)state;
+	if (geteuid() != 0 || !find_private_group(&uid, &gid))
+		skip();
+	expect_mode(0720, -EPERM);	/* root, whom groups are lent to */
+	assert_int_equal(chown(root, uid, 0), 0);
+	expect_mode(0720, -EPERM);
+	assert_int_equal(chown(root, 0, gid), 0);
+	expect_mode(0720, -EPERM);
+	assert_int_equal(chown(root, 0, 0), 0);
+}
+
+/* Then those bits are what any of it may have. */
+static void
+nor_is_it_alone_with_a_list(void **state)
+{
+	/* user::rwx, user:65533:rwx, group::r-x, mask::rwx, other::--- */
+	static const uint8_t acl[] = { 2, 0, 0, 0,
+	    0x01, 0, 7, 0, 0xff, 0xff, 0xff, 0xff,
+	    0x02, 0, 7, 0, 0xfd, 0xff, 0x00, 0x00,
+	    0x04, 0, 5, 0, 0xff, 0xff, 0xff, 0xff,
+	    0x10, 0, 7, 0, 0xff, 0xff, 0xff, 0xff,
+	    0x20, 0, 0, 0, 0xff, 0xff, 0xff, 0xff };
+	uid_t uid;
+	gid_t gid;
+	int fd;
+
+	(void)state;
+	if (!find_private_group(&uid, &gid) ||
+	    chown(root, uid, gid) == -1 ||
+	    setxattr(root, "system.posix_acl_access", acl, sizeof(acl),
+	    0) == -1)
+		skip();
+	fd = paths_open_dir(root, false, msg, sizeof(msg));
+	assert_int_equal(fd, -EPERM);
 }
 
 /* Nobody shall be told to change the mode of /tmp. */
@@ -345,6 +427,9 @@ main(void)
 		TEST(makes_nothing_unasked),
 		TEST(a_file_in_the_way_is_an_error),
 		TEST(who_else_can_write_could_replace_the_key),
+		TEST(a_group_of_one_is_no_other),
+		TEST(any_other_group_is),
+		TEST(nor_is_it_alone_with_a_list),
 		TEST(of_shared_directories_a_part_is_taken),
 		TEST(parents_may_be_open_to_all),
 		TEST(control_is_in_the_runtime_directory),
