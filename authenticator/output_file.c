@@ -3,6 +3,7 @@
 #include "authenticator/output_file.h"
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -102,6 +103,16 @@ has_to_stay(int error)
 	    error == -EBUSY || error == -ENAMETOOLONG;
 }
 
+/* All that the new one will have of it is a mode and a group: with an access
+ * control list, that mode is not what its group may do. */
+static bool
+may_be_replaced(const char *path, const struct stat *old)
+{
+	return S_ISREG(old->st_mode) && old->st_nlink == 1 &&
+	    old->st_uid == geteuid() && access(path, W_OK) == 0 &&
+	    lgetxattr(path, "system.posix_acl_access", NULL, 0) == -1;
+}
+
 int
 output_file_write(const char *path, struct span bytes)
 {
@@ -110,8 +121,7 @@ output_file_write(const char *path, struct span bytes)
 
 	if (lstat(path, &old) == -1)
 		r = replace(path, NULL, bytes);
-	else if (S_ISREG(old.st_mode) && old.st_nlink == 1 &&
-	    old.st_uid == geteuid() && access(path, W_OK) == 0)
+	else if (may_be_replaced(path, &old))
 		r = replace(path, &old, bytes);
 	return has_to_stay(r) ? write_in_place(path, bytes) : r;
 }

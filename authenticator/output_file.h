@@ -7,8 +7,9 @@
  * group included, when all of it is on the disk; until then, and if that
  * fails, whoever reads it has what was there before. What is something else,
  * or has more than one name (a device, a pipe, a link such as /dev/stdout, a
- * file of another user or in a directory that cannot be written), is written
- * where it is; if that fails, nothing of a regular file is left in it.
+ * file of another user, with an access control list, or in a directory that
+ * cannot be written), is written where it is; if that fails, nothing of a
+ * regular file is left in it.
  */
 #ifndef AUTHENTICATOR_OUTPUT_FILE_H
 #define AUTHENTICATOR_OUTPUT_FILE_H

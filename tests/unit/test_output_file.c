@@ -9,6 +9,7 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -209,6 +210,30 @@ test_second_names_stay(void **state)
 	assert_int_equal(stat_of("out").st_nlink, 2);
 }
 
+/* Nobody gets more of the new one than he had of the old one. */
+static void
+test_access_control_lists_stay(void **state)
+{
+	/* user::rw-, user:65533:rw-, group::---, mask::rw-, other::--- */
+	static const uint8_t acl[] = { 2, 0, 0, 0,
+	    0x01, 0, 6, 0, 0xff, 0xff, 0xff, 0xff,
+	    0x02, 0, 6, 0, 0xfd, 0xff, 0x00, 0x00,
+	    0x04, 0, 0, 0, 0xff, 0xff, 0xff, 0xff,
+	    0x10, 0, 6, 0, 0xff, 0xff, 0xff, 0xff,
+	    0x20, 0, 0, 0, 0xff, 0xff, 0xff, 0xff };
+	static const char name[] = "system.posix_acl_access";
+	uint8_t now[sizeof(acl)];
+
+	(void)state;
+	put("out", "old", 0600);
+	if (setxattr(path, name, acl, sizeof(acl), 0) == -1)
+		skip();
+	assert_int_equal(write_text(), 0);
+	expect("out", TEXT);
+	assert_int_equal(getxattr(path, name, now, sizeof(now)), sizeof(acl));
+	assert_memory_equal(now, acl, sizeof(acl));
+}
+
 /* As /dev/stdout is, if it is redirected. */
 static void
 test_open_descriptors(void **state)
@@ -312,6 +337,7 @@ main(void)
 		TEST(test_links_stay),
 		TEST(test_a_link_to_nothing_makes_it),
 		TEST(test_second_names_stay),
+		TEST(test_access_control_lists_stay),
 		TEST(test_open_descriptors),
 		TEST(test_pipes),
 		TEST(test_full_device),
