@@ -11,6 +11,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+static mode_t users_mask = 077;
+
+void
+output_file_set_mask(mode_t mask)
+{
+	users_mask = mask & 0777;
+}
+
 /* A full disk is told of some files only when they are closed. */
 static int
 write_and_close(int fd, struct span bytes, bool sync)
@@ -63,8 +71,12 @@ inherit(int fd, const struct stat *old)
 static int
 fill(int fd, const struct stat *old, struct span bytes)
 {
-	int r = old != NULL ? inherit(fd, old) : 0;
+	int r = 0;
 
+	if (old != NULL)
+		r = inherit(fd, old);
+	else if (fchmod(fd, 0666 & ~users_mask) == -1)
+		r = -errno;
 	if (r == 0)
 		return write_and_close(fd, bytes, true);
 	close(fd);

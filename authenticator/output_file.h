@@ -14,9 +14,17 @@
 #ifndef AUTHENTICATOR_OUTPUT_FILE_H
 #define AUTHENTICATOR_OUTPUT_FILE_H
 
+#include <sys/types.h>
+
 #include <stdio.h>
 
 #include "ctap/span.h"
+
+/*
+ * What new files are denied, as umask(2) says it: the user's, where the
+ * process has a stricter one for its secrets. Before, 077.
+ */
+void output_file_set_mask(mode_t mask);
 
 /* 0, or the -errno of what failed first. */
 int output_file_write(const char *path, struct span bytes);

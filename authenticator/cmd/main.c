@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "authenticator/cmd/cli.h"
+#include "authenticator/output_file.h"
 #include "tpm/key.h"
 #include "tpm/seal.h"
 
@@ -114,7 +115,7 @@ harden(void)
 		    "/dev/null cannot be opened: %s", strerror(-r));
 	if (!seal_wipe_freed())
 		return cli_error("OpenSSL cannot be told to wipe its memory");
-	umask(077);
+	output_file_set_mask(umask(077));
 	signal(SIGPIPE, SIG_IGN);
 	/* Other processes of this user must not read keys out of ours. */
 	(void)prctl(PR_SET_DUMPABLE, 0);

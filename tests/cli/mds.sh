@@ -152,6 +152,8 @@ check "one that fills up is, too" with_room 1 exits 1 mds statement \
 check "by name" says 'kept: File too large'
 check "and what was there is there" [ "$(cat "$T/kept")" = kept ]
 check "with nothing beside it" [ "$(echo "$T"/kept*)" = "$T/kept" ]
+(umask 022 && exits 0 mds statement --state "$key" --output "$T/shown")
+check "who may read one, the umask says" [ "$(stat -c %a "$T/shown")" = 644 ]
 check "where nothing was is nothing" with_room 1 exits 1 mds statement \
     --state "$key" --output "$T/half"
 check "not even half of it" [ "$(echo "$T"/half*)" = "$T/half*" ]

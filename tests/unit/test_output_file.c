@@ -125,6 +125,20 @@ test_new_file(void **state)
 	expect_files(1);
 }
 
+/* Not the process's, which is for its secrets. */
+static void
+test_new_file_has_the_users_mask(void **state)
+{
+	(void)state;
+	assert_int_equal(write_text(), 0);
+	assert_int_equal(stat_of("out").st_mode & 07777, 0600);
+	assert_int_equal(unlink(path), 0);
+	output_file_set_mask(027);
+	assert_int_equal(write_text(), 0);
+	output_file_set_mask(077);
+	assert_int_equal(stat_of("out").st_mode & 07777, 0640);
+}
+
 static void
 test_no_new_file_if_full(void **state)
 {
@@ -330,6 +344,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_new_file),
+		TEST(test_new_file_has_the_users_mask),
 		TEST(test_no_new_file_if_full),
 		TEST(test_old_file),
 		TEST(test_old_file_stays_if_full),
