@@ -123,6 +123,8 @@ function expectedOptions(model)
 	for (const name of OPTIONS)
 		if (model.on(name))
 			expected[name] = !LATER.includes(name);
+		else if (model.settings[name] === 'enabled')
+			expected[name] = true;
 	if (model.on('uv') || model.bio)
 		expected.uv = !model.bio;
 	if (['on', 'off'].includes(model.settings.alwaysUv))
