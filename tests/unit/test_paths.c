@@ -275,8 +275,8 @@ a_group_of_one_is_no_other(void **state)
 static void
 any_other_group_is(void **state)
 {
-	uid_t uid;
-	gid_t gid;
+	uid_t uid = 0;
+	gid_t gid = 0;
 
 	(void)state;
 	if (geteuid() != 0 || !find_private_group(&uid, &gid))
