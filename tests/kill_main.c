@@ -611,7 +611,8 @@ main(int argc, char **argv)
 	srand(seed);
 	signal(SIGPIPE, SIG_IGN);
 	sigaction(SIGALRM, &sa, NULL);
-	snprintf(w.dir, sizeof(w.dir), "/tmp/sealkey-kill-XXXXXX");
+	snprintf(w.dir, sizeof(w.dir), "%s/sealkey-kill-XXXXXX",
+	    getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
 	if (mkdtemp(w.dir) == NULL)
 		die("mkdtemp");
 	snprintf(w.state, sizeof(w.state), "%s/state", w.dir);

@@ -2,11 +2,10 @@
 /* See scratch.h. */
 #include "tests/scratch.h"
 
-#include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 void
@@ -21,18 +20,18 @@ scratch_new(struct scratch *s)
 	}
 }
 
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
 void
 scratch_free(struct scratch *s)
 {
-	struct dirent *e;
-	DIR *d = opendir(s->path);
-
-	while (d != NULL && (e = readdir(d)) != NULL)
-		if (strcmp(e->d_name, ".") != 0 &&
-		    strcmp(e->d_name, "..") != 0)
-			unlinkat(s->fd, e->d_name, 0);
-	if (d != NULL)
-		closedir(d);
 	close(s->fd);
-	rmdir(s->path);
+	(void)nftw(s->path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }

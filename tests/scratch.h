@@ -12,7 +12,7 @@ struct scratch {
 };
 
 void scratch_new(struct scratch *s);
-/* With the files in it. */
+/* With all that is in it. */
 void scratch_free(struct scratch *s);
 
 #endif

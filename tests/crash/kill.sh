@@ -46,7 +46,8 @@ result 1 "a program that starts slowly is killed at work, too" $?
 
 # Never ready when somebody is about to kill it, which is after 5 s at most.
 wrapper never '[ -z "$KILL_COMES" ] || exec sleep 60'
-! "$kill" -t none "$work/never" 4 >"$work/said" 2>&1 &&
+# What a failure leaves to look at is nothing to look at here.
+! TMPDIR=$work "$kill" -t none "$work/never" 4 >"$work/said" 2>&1 &&
     grep -q 'too little to lose' "$work/said"
 result 2 "kills that all come too early are not called a success" $?
 
