@@ -18,16 +18,18 @@ value()
 		process.exit(v ? 0 : 1)' "$1" <"$T/out"
 }
 
-# create DIR OPTION...: a credential, its AAGUID in $aaguid, its name in $id
+# create DIR OPTION...: a credential, its AAGUID in $aaguid, its name in $id;
+# the site wants attestation as $wanted says
+wanted=direct
 create()
 {
 	local dir=$1
 	shift
 	"$SEALKEY" webauthn create "${ORIGIN[@]}" --state "$dir" "$@" \
-	    >"$T/out" 2>"$T/err" <<-'END' || return
+	    >"$T/out" 2>"$T/err" <<-END || return
 	{"rp": {"id": "example.com", "name": "E"}, "challenge": "AAAA",
 	"user": {"id": "AQID", "name": "a", "displayName": "A"},
-	"attestation": "direct",
+	"attestation": "$wanted",
 	"pubKeyCredParams": [{"type": "public-key", "alg": -7},
 	{"type": "public-key", "alg": -257}]}
 	END
@@ -252,15 +254,8 @@ check "a platform is one for its client" platform
 # one certificate
 enterprise()
 {
-	local dir=$1
-	shift
-	"$SEALKEY" webauthn create "${ORIGIN[@]}" --state "$dir" "$@" \
-	    >"$T/out" 2>"$T/err" <<-'END' || return
-	{"rp": {"id": "example.com", "name": "E"}, "challenge": "AAAA",
-	"user": {"id": "AQID", "name": "a", "displayName": "A"},
-	"attestation": "enterprise",
-	"pubKeyCredParams": [{"type": "public-key", "alg": -7}]}
-	END
+	local wanted=enterprise
+	create "$@" || return
 	value 'Buffer.from(o.response.attestationObject, "base64url")
 	    .includes(Buffer.from("2b0601040182e51c010102", "hex"))'
 }
