@@ -17,3 +17,24 @@ dom_fail(struct dom_error *err, const char *name, const char *fmt, ...)
 	va_end(ap);
 	return false;
 }
+
+void
+dom_error_put_member(struct json_out *out, const struct dom_error *err)
+{
+	json_out_name(out, "error");
+	json_out_open(out, '{');
+	json_out_name(out, "name");
+	json_out_string(out, err->name);
+	json_out_name(out, "message");
+	json_out_string(out, err->message);
+	json_out_close(out, '}');
+}
+
+void
+dom_error_put(struct json_out *out, const struct dom_error *err)
+{
+	json_out_clear(out);
+	json_out_open(out, '{');
+	dom_error_put_member(out, err);
+	json_out_close(out, '}');
+}

@@ -13,6 +13,8 @@
 
 #include <stdbool.h>
 
+#include "authenticator/client/json_out.h"
+
 #define DOM_MESSAGE_MAX	400	/* bytes, with the NUL */
 
 struct dom_error {
@@ -23,5 +25,10 @@ struct dom_error {
 /* Keeps the first error; returns false, for return statements. */
 bool dom_fail(struct dom_error *err, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* All that out has then: {"error": {...}}, a line of `webauthn --batch`. */
+void dom_error_put(struct json_out *out, const struct dom_error *err);
+/* The one member of it, in an object that is open. */
+void dom_error_put_member(struct json_out *out, const struct dom_error *err);
 
 #endif

@@ -533,21 +533,6 @@ print_line(const struct json_out *out)
 	return cli_output_failed();
 }
 
-static void
-put_error(struct json_out *out, const struct dom_error *err)
-{
-	json_out_clear(out);
-	json_out_open(out, '{');
-	json_out_name(out, "error");
-	json_out_open(out, '{');
-	json_out_name(out, "name");
-	json_out_string(out, err->name);
-	json_out_name(out, "message");
-	json_out_string(out, err->message);
-	json_out_close(out, '}');
-	json_out_close(out, '}');
-}
-
 static int
 cannot_read(void)
 {
@@ -595,7 +580,7 @@ run_batch(struct webauthn_use *use, struct webauthn_client *c,
 			continue;
 		if (!perform(use, c, in, out, &err)) {
 			status = CLI_FAILED;
-			put_error(out, &err);
+			dom_error_put(out, &err);
 		}
 		if (print_line(out) != CLI_DONE)
 			return CLI_FAILED;	/* nobody is listening */

@@ -184,18 +184,6 @@ perform(struct worker *w, const struct job *job, struct json_out *out,
 	    err) : webauthn_get(&m->client, line->options, out, err);
 }
 
-static void
-put_error(struct json_out *out, const struct dom_error *err)
-{
-	json_out_name(out, "error");
-	json_out_open(out, '{');
-	json_out_name(out, "name");
-	json_out_string(out, err->name);
-	json_out_name(out, "message");
-	json_out_string(out, err->message);
-	json_out_close(out, '}');
-}
-
 /* {"key": 17, "id": ..., "response" or "error": ...} */
 static void
 answer_named(struct worker *w, struct job *job)
@@ -215,7 +203,7 @@ answer_named(struct worker *w, struct job *job)
 		json_out_raw(out, job->line.id);
 	}
 	if (job->failed) {
-		put_error(out, &err);
+		dom_error_put_member(out, &err);
 	} else {
 		json_out_name(out, "response");
 		json_out_raw(out, json_out_text(&w->scratch));
@@ -229,12 +217,8 @@ answer_plainly(struct worker *w, struct job *job)
 	struct dom_error err = { .name = NULL };
 
 	job->failed = !perform(w, job, &job->out, &err);
-	if (!job->failed)
-		return;
-	json_out_clear(&job->out);
-	json_out_open(&job->out, '{');
-	put_error(&job->out, &err);
-	json_out_close(&job->out, '}');
+	if (job->failed)
+		dom_error_put(&job->out, &err);
 }
 
 void
@@ -351,7 +335,7 @@ worker_add(struct worker *w, struct job *first, struct job **last)
  * says so and makes it, the others load it.
  */
 static int
-make_attestation(struct worker *w, char *msg, size_t msglen)
+make_shared(struct worker *w, char *msg, size_t msglen)
 {
 	const struct fleet_plan *plan = w->fleet->plan;
 	struct attestation_plan ap = { .aaguid = plan->auth->aaguid,
@@ -388,7 +372,7 @@ init_memory(struct worker *w, char *msg, size_t msglen)
 		snprintf(msg, msglen, "%s", strerror(-r));
 		return r;
 	}
-	return make_attestation(w, msg, msglen);
+	return make_shared(w, msg, msglen);
 }
 
 int
